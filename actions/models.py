@@ -1,0 +1,155 @@
+"""Requests for actions, the decisions on them, and the append-only audit log."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Risk(models.TextChoices):
+    LOW = "low", "Low"
+    MEDIUM = "medium", "Medium"
+    HIGH = "high", "High"
+
+
+class Status(models.TextChoices):
+    """Lifecycle of a request; the legal moves are in actions/lifecycle.py."""
+
+    WAITING = "waiting", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    REFUSED = "refused", "Refused by policy"
+    REJECTED = "rejected", "Rejected"
+    EXPIRED = "expired", "Expired"
+    CANCELLED = "cancelled", "Cancelled"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    UNKNOWN = "unknown", "Outcome unknown"
+    ROLLED_BACK = "rolled_back", "Rolled back"
+
+
+class ActionRequest(models.Model):
+    """One action, bound to exact parameters by `digest`, from proposal to outcome."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="+")
+    incident = models.ForeignKey(
+        "incidents.Incident", null=True, blank=True, on_delete=models.CASCADE, related_name="action_requests"
+    )
+    run_id = models.BigIntegerField(null=True, blank=True, help_text="the agent run that asked, if one did")
+    slug = models.CharField(max_length=80)
+    target = models.CharField(max_length=80)
+    params = models.JSONField(default=dict)
+    risk = models.CharField(max_length=10, choices=Risk.choices)
+    risk_why = models.CharField(max_length=300, blank=True)
+    status = models.CharField(max_length=20, choices=Status.choices)
+    status_why = models.CharField(max_length=500, blank=True)
+    reason = models.TextField(blank=True, help_text="why it was asked for, with the evidence")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of action, target, parameters and system")
+    # {"command", "changes": [str], "blast_radius": [service], "undo", "if_rejected"}
+    preview = models.JSONField(default=dict)
+    undo = models.JSONField(null=True, blank=True, help_text="stored before the effect")
+    result = models.JSONField(null=True, blank=True)
+    fence = models.BigIntegerField(null=True, blank=True)
+    requested_by = models.CharField(max_length=120)
+    requested_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-requested_at"]
+        permissions = [
+            ("run_action", "Can ask for actions"),
+            ("approve_action", "Can approve or reject risky actions"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system", "target"],
+                condition=Q(status__in=["running", "unknown"]),
+                name="one_uncompleted_action_per_target",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slug} on {self.target} ({self.status})"
+
+
+class Decision(models.Model):
+    """A person's (or the policy's) answer to a request, over exactly one digest."""
+
+    request = models.OneToOneField(ActionRequest, on_delete=models.CASCADE, related_name="decision")
+    approved = models.BooleanField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
+    by_policy = models.CharField(max_length=120, blank=True, help_text="set when no person decided")
+    reason = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return "approved" if self.approved else "rejected"
+
+
+class Fence(models.Model):
+    """The rising token of each target: drivers refuse lower ones."""
+
+    system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="+")
+    target = models.CharField(max_length=80)
+    token = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "target"], name="one_fence_per_target")]
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.token}"
+
+
+class PolicyRule(models.Model):
+    """Overrides the built-in policy for an action (or `*`) in a system (or all)."""
+
+    class Verdict(models.TextChoices):
+        RUN = "run", "Run alone"
+        ASK = "ask", "Ask a person"
+        REFUSE = "refuse", "Refuse"
+
+    system = models.ForeignKey("systems.System", null=True, blank=True, on_delete=models.CASCADE)
+    action = models.CharField(max_length=80, default="*")
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system", "action"], name="one_rule_per_action", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.verdict}"
+
+
+class AuditEntry(models.Model):
+    """Who or what did what to which target. Append-only: a trigger refuses changes; rows are hash-chained."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=120)
+    verb = models.CharField(max_length=80)
+    system = models.CharField(max_length=60, blank=True)
+    target = models.CharField(max_length=120, blank=True)
+    incident = models.IntegerField(null=True, blank=True)
+    request_id = models.UUIDField(null=True, blank=True)
+    outcome = models.CharField(max_length=40, blank=True)
+    data = models.JSONField(default=dict)
+    prev_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-seq"]
+        permissions = [("export_audit", "Can export the audit log")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.verb} {self.target}"

@@ -1,0 +1,62 @@
+"""The agent's journal: a run per incident, a row per committed step."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class Phase(models.TextChoices):
+    OBSERVE = "observe", "Observe"
+    DIAGNOSE = "diagnose", "Diagnose"
+    PLAN = "plan", "Plan"
+    ACT = "act", "Act"
+    VERIFY = "verify", "Verify"
+    EXPLAIN = "explain", "Explain"
+    DONE = "done", "Done"
+
+
+class Run(models.Model):
+    """One attempt of the agent at one incident. `due_at` says when it next wants to be woken."""
+
+    incident = models.ForeignKey("incidents.Incident", on_delete=models.CASCADE, related_name="runs")
+    phase = models.CharField(max_length=12, choices=Phase.choices, default=Phase.OBSERVE)
+    outcome = models.CharField(max_length=40, blank=True, help_text="recovered, handed_over, stopped")
+    # The working memory carried between steps: plan, cursor, tried paths, baselines. JSON only.
+    memory = models.JSONField(default=dict)
+    paths_tried = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident"], condition=~Q(phase="done"), name="one_live_run_per_incident"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk} of #{self.incident_id}: {self.phase}"
+
+
+class Step(models.Model):
+    """One committed step. A finished step is never repeated."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    seq = models.PositiveIntegerField()
+    phase = models.CharField(max_length=12, choices=Phase.choices)
+    name = models.CharField(max_length=120)
+    output = models.JSONField(default=dict)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["run", "seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="run_step_seq")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.name}"

@@ -1,0 +1,84 @@
+"""The portal's mirror of injections, and game day results. The injector's own journal is files (chaos/journal.py)."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+
+class Injection(models.Model):
+    """One press of one button."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        REVERTED = "reverted", "Reverted"
+        FAILED = "failed", "Failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="+")
+    fault = models.CharField(max_length=60)
+    params = models.JSONField(default=dict)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.RUNNING)
+    error = models.TextField(blank=True)
+    by = models.CharField(max_length=120)
+    started_at = models.DateTimeField(auto_now_add=True)
+    deadline = models.DateTimeField()
+    reverted_at = models.DateTimeField(null=True, blank=True)
+    reverted_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        permissions = [("inject_fault", "Can inject and revert faults")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system", "fault"], condition=Q(status="running"), name="one_running_injection_per_fault"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.fault} ({self.status})"
+
+
+class GameDay(models.Model):
+    """One game day: a set of faults and seeds, and the table that came of it."""
+
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    baseline = models.CharField(max_length=10, blank=True, help_text="empty = the agent; none; restart")
+    by = models.CharField(max_length=120)
+    quiet = models.JSONField(null=True, blank=True, help_text='{"minutes", "incidents", "actions"}')
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"Game day {self.pk}"
+
+
+class GameDayRun(models.Model):
+    """One fault, one seed: what the agent made of it. Seconds count from the injection; null = did not happen."""
+
+    game_day = models.ForeignKey(GameDay, on_delete=models.CASCADE, related_name="runs")
+    fault = models.CharField(max_length=60)
+    category = models.CharField(max_length=40)
+    seed = models.PositiveIntegerField()
+    incident_number = models.IntegerField(null=True, blank=True)
+    detected = models.BooleanField(default=False)
+    detect_s = models.FloatField(null=True)
+    component_ok = models.BooleanField(default=False)
+    cause_ok = models.BooleanField(default=False)
+    fixed = models.BooleanField(default=False)
+    repair_s = models.FloatField(null=True)
+    paths = models.PositiveIntegerField(default=0)
+    approvals = models.PositiveIntegerField(default=0)
+    collateral = models.JSONField(default=list)
+    note = models.TextField(blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["game_day", "fault", "seed"]
+
+    def __str__(self) -> str:
+        return f"{self.fault}/{self.seed}"

@@ -1,0 +1,181 @@
+"""Symptoms, the incidents they open, their timeline and the postmortem."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Severity(models.TextChoices):
+    LOW = "low", "Low"
+    MEDIUM = "medium", "Medium"
+    HIGH = "high", "High"
+    CRITICAL = "critical", "Critical"
+
+
+class State(models.TextChoices):
+    """Lifecycle of an incident; the legal moves are in incidents/lifecycle.py."""
+
+    DETECTING = "detecting", "Detecting"
+    DIAGNOSING = "diagnosing", "Diagnosing"
+    WAITING = "waiting", "Waiting for you"
+    ACTING = "acting", "Acting"
+    VERIFYING = "verifying", "Verifying"
+    HANDED_OVER = "handed_over", "Handed over"
+    RESOLVED = "resolved", "Resolved"
+
+
+OPEN_STATES = [s for s in State.values if s != State.RESOLVED]
+
+
+class Incident(models.Model):
+    """One thing that is wrong with one system, from first symptom to verified recovery."""
+
+    number = models.AutoField(primary_key=True)
+    system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="incidents")
+    fingerprint = models.CharField(max_length=200)
+    title = models.CharField(max_length=300)
+    severity = models.CharField(max_length=10, choices=Severity.choices, default=Severity.MEDIUM)
+    category = models.CharField(max_length=40, blank=True)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.DETECTING)
+    started_at = models.DateTimeField(help_text="when the first symptom was first seen")
+    opened_at = models.DateTimeField(auto_now_add=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    agent_stopped = models.BooleanField(default=False, help_text="a person took over; the agent keeps out")
+    # The diagnosis as it stands: component, cause and detail as in {component}:{cause}[:{detail}].
+    component = models.CharField(max_length=80, blank=True)
+    cause = models.CharField(max_length=120, blank=True)
+    detail = models.CharField(max_length=200, blank=True)
+    confidence = models.FloatField(null=True, blank=True)
+    summary = models.TextField(blank=True, help_text="one plain sentence of what is wrong")
+    # [{component, cause, detail, title, probability, for: [{text, bits}], against: [...], check}]
+    hypotheses = models.JSONField(default=list, blank=True)
+    last_seq = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-number"]
+        permissions = [("respond_incident", "Can take over, annotate and close incidents")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system", "fingerprint"],
+                condition=~Q(state="resolved"),
+                name="one_open_incident_per_fingerprint",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.title}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state != State.RESOLVED
+
+    @property
+    def diagnosis(self) -> str:
+        """`{component}:{cause}[:{detail}]`, empty while unknown."""
+        return ":".join(p for p in (self.component, self.cause, self.detail) if p) if self.cause else ""
+
+
+class Symptom(models.Model):
+    """A signal that held on one service; cleared when it stopped holding."""
+
+    system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="symptoms")
+    incident = models.ForeignKey(
+        Incident, null=True, blank=True, on_delete=models.SET_NULL, related_name="symptoms"
+    )
+    signal = models.CharField(max_length=80)
+    service = models.CharField(max_length=80)
+    label = models.CharField(max_length=200, blank=True)
+    severity = models.CharField(max_length=10, choices=Severity.choices, default=Severity.MEDIUM)
+    title = models.CharField(max_length=300, help_text="plain words")
+    text = models.CharField(max_length=500, blank=True, help_text="raw evidence: the reading's text")
+    value = models.FloatField(null=True, blank=True)
+    opens = models.BooleanField(default=True, help_text="may open an incident by itself")
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["first_seen"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system", "signal", "service", "label"],
+                condition=Q(cleared_at__isnull=True),
+                name="one_active_symptom",
+            )
+        ]
+        indexes = [models.Index(fields=["system", "cleared_at"])]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class TimelineEvent(models.Model):
+    """One committed fact of an incident's life. `seq` has no gaps: pages catch up by it."""
+
+    class Kind(models.TextChoices):
+        SYMPTOM = "symptom", "Symptom"
+        CLEARED = "cleared", "Cleared"
+        STATE = "state", "State"
+        HYPOTHESES = "hypotheses", "Hypotheses"
+        CHECK = "check", "Check"
+        RUNBOOK = "runbook", "Runbook"
+        PLAN = "plan", "Plan"
+        APPROVAL = "approval", "Approval"
+        ACTION = "action", "Action"
+        VERIFY = "verify", "Verification"
+        ROLLBACK = "rollback", "Rollback"
+        NOTE = "note", "Note"
+        HANDOVER = "handover", "Hand-over"
+        POSTMORTEM = "postmortem", "Postmortem"
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    actor = models.CharField(max_length=120, default="agent")
+    title = models.CharField(max_length=500)
+    body = models.TextField(blank=True)
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["incident", "seq"]
+        constraints = [models.UniqueConstraint(fields=["incident", "seq"], name="timeline_seq")]
+
+    def __str__(self) -> str:
+        return f"{self.seq}. {self.title}"
+
+
+class Postmortem(models.Model):
+    """What broke, what was done, why, how to prevent it. Each sentence carries the seq of its event."""
+
+    incident = models.OneToOneField(Incident, on_delete=models.CASCADE, related_name="postmortem")
+    # {"what_broke": [{"text", "seq": [int]}], "what_was_done": [...], "why": [...], "prevention": [...],
+    #  "figures": [{"name", "unit", "before", "during", "after"}],
+    #  "action_items": [{"text", "owner", "done"}]}
+    sections = models.JSONField(default=dict)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"Postmortem of #{self.incident_id}"
+
+
+class PostmortemRevision(models.Model):
+    postmortem = models.ForeignKey(Postmortem, on_delete=models.CASCADE, related_name="revisions")
+    version = models.PositiveIntegerField()
+    sections = models.JSONField()
+    author = models.CharField(max_length=120)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [models.UniqueConstraint(fields=["postmortem", "version"], name="postmortem_version")]
+
+    def __str__(self) -> str:
+        return f"v{self.version}"

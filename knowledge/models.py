@@ -1,0 +1,102 @@
+"""Runbooks with their history, the chunks retrieval searches, and what past incidents taught."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from pgvector.django import VectorField
+
+EMBEDDING_DIM = 384
+
+
+class Runbook(models.Model):
+    """One cause, as data (front matter) and prose. The current text; history is in revisions."""
+
+    slug = models.SlugField(unique=True, max_length=80, help_text="the cause id")
+    title = models.CharField(max_length=200)
+    category = models.CharField(max_length=40, blank=True)
+    text = models.TextField(help_text="markdown with YAML front matter")
+    spec = models.JSONField(help_text="the parsed, validated front matter")
+    version = models.PositiveIntegerField(default=1)
+    enabled = models.BooleanField(default=True)
+    seeded_sha = models.CharField(max_length=64, blank=True, help_text="sha256 of the seed text it came from")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["category", "slug"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class RunbookRevision(models.Model):
+    runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="revisions")
+    version = models.PositiveIntegerField()
+    text = models.TextField()
+    author = models.CharField(max_length=120)
+    note = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [models.UniqueConstraint(fields=["runbook", "version"], name="runbook_version")]
+
+    def __str__(self) -> str:
+        return f"{self.runbook_id} v{self.version}"
+
+
+class Chunk(models.Model):
+    """A passage of a runbook, searched by vector and by full text."""
+
+    runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="chunks")
+    ordinal = models.PositiveIntegerField()
+    heading = models.CharField(max_length=200, blank=True)
+    text = models.TextField()
+    tsv = SearchVectorField(null=True)
+    embedding = VectorField(dimensions=EMBEDDING_DIM, null=True)
+
+    class Meta:
+        ordering = ["runbook", "ordinal"]
+        indexes = [GinIndex(fields=["tsv"])]
+        constraints = [models.UniqueConstraint(fields=["runbook", "ordinal"], name="chunk_ordinal")]
+
+    def __str__(self) -> str:
+        return f"{self.runbook_id}/{self.ordinal}"
+
+
+class Lesson(models.Model):
+    """A closed incident as a case: its symptoms, the verified cause and what worked."""
+
+    incident_number = models.IntegerField(unique=True)
+    system_slug = models.CharField(max_length=60)
+    component = models.CharField(max_length=80)
+    cause = models.CharField(max_length=120)
+    # [[signal, service], ...]
+    signals = models.JSONField(default=list)
+    # [{"action", "target", "worked"}]
+    actions = models.JSONField(default=list)
+    recovered = models.BooleanField()
+    seconds_to_repair = models.FloatField(null=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"#{self.incident_number} {self.component}:{self.cause}"
+
+
+class OutcomeStat(models.Model):
+    """How often an action cured a cause: Beta counts, updated only from verified outcomes."""
+
+    cause = models.CharField(max_length=120)
+    action = models.CharField(max_length=80)
+    successes = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cause", "action"], name="one_stat_per_cause_action")]
+
+    def __str__(self) -> str:
+        return f"{self.cause}/{self.action}: {self.successes}+{self.failures}"

@@ -1,0 +1,86 @@
+"""Systems under care, and what the watcher last saw of them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class System(models.Model):
+    """One system under care: a manifest on disk and the name people know it by."""
+
+    slug = models.SlugField(unique=True, max_length=60)
+    title = models.CharField(max_length=120)
+    manifest_path = models.CharField(max_length=500)
+    enabled = models.BooleanField(default=True)
+    registered_at = models.DateTimeField(auto_now_add=True)
+    last_tick_at = models.DateTimeField(null=True, blank=True)
+    last_tick_ms = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ServiceStatus(models.Model):
+    """The latest health of one service, overwritten each tick: what the dashboard reads."""
+
+    class Health(models.TextChoices):
+        OK = "ok", "Healthy"
+        DEGRADED = "degraded", "Degraded"
+        DOWN = "down", "Down"
+        UNKNOWN = "unknown", "Unknown"
+
+    system = models.ForeignKey(System, on_delete=models.CASCADE, related_name="statuses")
+    service = models.CharField(max_length=80)
+    health = models.CharField(max_length=10, choices=Health.choices, default=Health.UNKNOWN)
+    reason = models.CharField(max_length=300, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True)
+    cpu_pct = models.FloatField(null=True, blank=True)
+    rss_mb = models.FloatField(null=True, blank=True)
+    error_rate = models.FloatField(null=True, blank=True, help_text="error log lines per second")
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["service"]
+        constraints = [models.UniqueConstraint(fields=["system", "service"], name="one_status_per_service")]
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.health}"
+
+
+class ReadingRow(models.Model):
+    """A raw reading. The table is partitioned by hour (see the migration) and written by COPY."""
+
+    pk = models.CompositePrimaryKey("system_id", "at", "service", "metric", "label")
+    system_id = models.BigIntegerField()
+    at = models.DateTimeField()
+    service = models.CharField(max_length=80)
+    metric = models.CharField(max_length=80)
+    label = models.CharField(max_length=200, default="")
+    value = models.FloatField(null=True)
+    text = models.CharField(max_length=500, default="")
+
+    class Meta:
+        managed = False
+        db_table = "systems_reading"
+
+
+class Rollup(models.Model):
+    """One minute of one metric: kept for weeks."""
+
+    pk = models.CompositePrimaryKey("system_id", "minute", "service", "metric", "label")
+    system_id = models.BigIntegerField()
+    minute = models.DateTimeField()
+    service = models.CharField(max_length=80)
+    metric = models.CharField(max_length=80)
+    label = models.CharField(max_length=200, default="")
+    count = models.IntegerField()
+    mean = models.FloatField()
+    low = models.FloatField()
+    high = models.FloatField()
+
+    class Meta:
+        managed = False
+        db_table = "systems_rollup"
