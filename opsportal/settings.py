@@ -1,0 +1,157 @@
+"""Django settings. Everything that differs between machines comes from the environment.
+
+OPSPORTAL_DATA       data folder (default .data in the checkout)
+DATABASE_URL         Postgres with pgvector; `manage.py` fills it in from the running copy when it is not set
+REDIS_URL            Redis or Valkey, the same
+OPSPORTAL_SECRET_KEY, OPSPORTAL_HOSTS, OPSPORTAL_ORIGINS, OPSPORTAL_DEBUG, OPSPORTAL_LOG_LEVEL
+"""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DATA_DIR = Path(env.str("OPSPORTAL_DATA", default=str(BASE_DIR / ".data"))).resolve()
+TESTING = env.bool("OPSPORTAL_TESTING", default=False)
+DEBUG = env.bool("OPSPORTAL_DEBUG", default=False)
+
+
+def _secret_key() -> str:
+    """The key of the environment, else of the data folder, else one that lives as long as this process."""
+    if key := env.str("OPSPORTAL_SECRET_KEY", default=""):
+        return key
+    try:
+        return (DATA_DIR / "secret_key").read_text().strip()
+    except OSError:
+        return secrets.token_urlsafe(48)
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("OPSPORTAL_HOSTS", default=[])]
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("OPSPORTAL_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "channels",
+    "django_htmx",
+    "ninja",
+    "systems",
+    "incidents",
+    "knowledge",
+    "actions",
+    "agent",
+    "chaos",
+    "opsportal",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "opsportal.urls"
+ASGI_APPLICATION = "opsportal.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Nothing listens on port 1: without DATABASE_URL only commands that need no database work.
+DATABASE_URL = env.str("DATABASE_URL", default="postgresql://opsportal@127.0.0.1:1/opsportal")
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
+
+
+def _database() -> dict[str, Any]:
+    """The default database; a connection pool per process, except in tests."""
+    config: dict[str, Any] = environ.Env.db_url_config(DATABASE_URL)
+    config["CONN_MAX_AGE"] = 0
+    options = config.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("application_name", env.str("OPSPORTAL_PROCESS", default="opsportal"))
+    if not TESTING:
+        config["CONN_HEALTH_CHECKS"] = True
+        size = env.int("OPSPORTAL_DB_POOL", default=10)
+        options["pool"] = {"min_size": 1, "max_size": size, "timeout": 10, "max_idle": 120}
+    return config
+
+
+DATABASES = {"default": _database()}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "opsportal",
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+# Several copies on one host differ only by port, and cookies ignore ports.
+SESSION_COOKIE_NAME = env.str("OPSPORTAL_SESSION_COOKIE", default="opsportal_session")
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+if static_root := env.str("OPSPORTAL_STATIC_ROOT", default=""):
+    STATIC_ROOT = static_root
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "django.channels.server": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "asyncio": {"level": "WARNING"},
+    },
+}
