@@ -3,6 +3,7 @@
 OPSPORTAL_DATA       data folder (default .data in the checkout)
 DATABASE_URL         Postgres with pgvector; `manage.py` fills it in from the running copy when it is not set
 REDIS_URL            Redis or Valkey, the same
+OPSPORTAL_DB_POOL    most connections of this process; 0 (default) is no pool
 OPSPORTAL_SECRET_KEY, OPSPORTAL_HOSTS, OPSPORTAL_ORIGINS, OPSPORTAL_DEBUG, OPSPORTAL_LOG_LEVEL
 """
 
@@ -91,15 +92,14 @@ REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
 
 
 def _database() -> dict[str, Any]:
-    """The default database; a connection pool per process, except in tests."""
+    """The default database. OPSPORTAL_DB_POOL, set for the long-running processes, gives each a pool."""
     config: dict[str, Any] = environ.Env.db_url_config(DATABASE_URL)
     config["CONN_MAX_AGE"] = 0
     options = config.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", env.str("OPSPORTAL_PROCESS", default="opsportal"))
-    if not TESTING:
+    if size := env.int("OPSPORTAL_DB_POOL", default=0):
         config["CONN_HEALTH_CHECKS"] = True
-        size = env.int("OPSPORTAL_DB_POOL", default=10)
         options["pool"] = {"min_size": 1, "max_size": size, "timeout": 10, "max_idle": 120}
     return config
 

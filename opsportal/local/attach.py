@@ -19,7 +19,8 @@ class Attached:
 
     @property
     def hint(self) -> str:
-        return f"nothing is running in {self.data_dir}: start it with ./ops up, or name its folder with --data DIR"
+        mend = "start it with ./ops up, or name its folder with --data DIR"
+        return f"nothing is running in {self.data_dir}: {mend}"
 
 
 def run_file(data_dir: Path) -> Path:

@@ -47,7 +47,7 @@ def postgres_bin() -> Path:
     found = package / "pginstall18" / "bin"
     if nobody() is None or _reachable(found):
         return found
-    # A virtual environment below a private folder: copy the server (the rpath to its .libs sibling is relative).
+    # A virtual environment below a private folder: copy the server, keeping its relative rpath to .libs.
     target = _shadow(package, "pg")
     done = target / ".complete"
     if not done.exists():
