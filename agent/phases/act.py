@@ -1,0 +1,89 @@
+"""Act: one step of the path at a time through the gate; wait for a person where the policy asks for one.
+
+The request's id is committed before the effect is started, so a killed worker finds it again and never asks twice.
+"""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from agent import journal, roles
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.roles.base import ActionView
+from incidents import lifecycle, timeline
+from incidents.models import State
+
+POLL_S = 2.0  # a decision wakes the run at once; this is for a lost wake-up
+
+
+def step(run: Run) -> Outcome:
+    memory = run.memory
+    steps, cursor = memory["path"]["steps"], int(memory["cursor"])
+    if cursor >= len(steps):
+        return Outcome(Phase.VERIFY, "the path is done", {"path": memory["path"]["key"]})
+    requests: list[str] = memory["requests"]
+    item = steps[cursor]
+    words = f"{item['action']} on {item['target']}"
+    if len(requests) <= cursor:
+        view = roles.executor().propose(
+            run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run)
+        )
+        requests.append(view.id)
+        return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
+    view = roles.executor().look(requests[cursor])
+    if view.status == "waiting":
+        lifecycle.transition(run.incident_id, State.WAITING, actor="agent", title=f"Waiting for a person: {words}")
+        return Outcome(Phase.ACT, wait_s=POLL_S)
+    if view.status in ("running", "unknown"):
+        return Outcome(Phase.ACT, wait_s=POLL_S / 2)
+    if view.status == "approved":
+        view = _execute(run, view, words)
+    return _after(run, view, words, last=cursor + 1 >= len(steps))
+
+
+def _execute(run: Run, view: ActionView, words: str) -> ActionView:
+    lifecycle.transition(run.incident_id, State.ACTING, actor="agent", title=f"Acting: {words}")
+    journal.renew(run)
+    return roles.executor().execute(view.id)
+
+
+def _after(run: Run, view: ActionView, words: str, *, last: bool) -> Outcome:
+    memory = run.memory
+    if view.worked:
+        memory["cursor"] = int(memory["cursor"]) + 1
+        memory["acted_at"] = timezone.now().isoformat()
+        memory["acted"] = [*memory.get("acted", []), words]
+        phase = Phase.VERIFY if last else Phase.ACT
+        return Outcome(phase, f"did {words}", {"request": view.id, "message": view.message})
+    if not view.settled:
+        return Outcome(Phase.ACT, wait_s=POLL_S / 2)
+    memory["tried"] = [*memory.get("tried", []), memory["path"]["key"]]
+    title = f"This path is closed: {words} was {view.status}"
+    timeline.record(run.incident_id, "plan", title, body=view.why or view.message)
+    lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking for another way")
+    if memory["acted_at"]:  # earlier steps of this path did take effect: judge what they brought first
+        return Outcome(Phase.VERIFY, f"{words} was {view.status}", {"why": view.why})
+    return Outcome(Phase.PLAN, f"{words} was {view.status}", {"why": view.why})
+
+
+def _reason(run: Run) -> str:
+    """Why it is asked for, in plain words, with the evidence the hypothesis rests on."""
+    finding = _finding_of(run)
+    lines = [run.incident.summary or run.incident.title]
+    lines += [f"- {e['text']}" for e in finding.get("pro", [])[:6]]
+    return "\n".join(lines)
+
+
+def _ask_why(run: Run) -> str:
+    """Acting alone needs two independent sources, one of them not log text. Empty when there are."""
+    sources = {e.get("source", "") for e in _finding_of(run).get("pro", []) if float(e.get("bits", 0)) > 0}
+    named = {s for s in sources if s}
+    if named and named <= {"log"}:
+        return "the only evidence is log text, which anybody who can write to the log can forge"
+    return ""
+
+
+def _finding_of(run: Run) -> dict:  # type: ignore[type-arg]
+    wanted = run.memory["path"]["finding"]
+    return next((f for f in run.memory["findings"] if f["key"] == wanted), {})

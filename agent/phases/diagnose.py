@@ -1,0 +1,140 @@
+"""Diagnose: rank hypotheses until one leads steadily; ask the check that tells most; or say "I don't know"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from agent import roles
+from agent.context import active_symptoms, is_self_healed
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.phases import explain
+from agent.roles.base import Finding, Opinion, Question
+from incidents import evidence, timeline
+from incidents.models import Incident
+from knowledge import retrieval
+
+TICK_S = 0.9  # look again with the next tick's evidence
+ACT_AT = 0.60  # the leading hypothesis must be at least this probable
+SURE_AT = 0.90  # ... and at this it need not be asked about further
+STEADY = 2  # looks in a row with the same leader, each on fresh evidence
+PATIENCE = 14  # looks before "I don't know"; slow faults show themselves late
+MAX_QUESTIONS = 6
+
+
+def step(run: Run) -> Outcome:
+    memory = run.memory
+    states = evidence.snapshot(run.incident.system.slug)
+    stamp = evidence.taken_at(run.incident.system.slug)
+    if stamp == memory.get("stamp"):
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S / 3)
+    memory["stamp"] = stamp
+    memory["looks"] = int(memory.get("looks", 0)) + 1
+    if is_self_healed(run.incident):
+        memory["quiet"] = int(memory.get("quiet", 0)) + 1
+        if memory["quiet"] >= STEADY:
+            return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory["looks"]})
+    else:
+        memory["quiet"] = 0
+    opinion = roles.diagnoser().diagnose(run.incident, states)
+    _publish(run, opinion)
+    return _decide(run, opinion)
+
+
+def _decide(run: Run, opinion: Opinion) -> Outcome:
+    """Ask, wait for steadier evidence, plan, or give up."""
+    memory, leader = run.memory, opinion.leading
+    confident = leader is not None and leader.probability >= ACT_AT
+    key = leader.key if leader and confident else ""
+    memory["steady"] = int(memory.get("steady", 0)) + 1 if key and key == memory.get("leader") else int(bool(key))
+    memory["leader"] = key
+    sure = confident and leader is not None and leader.probability >= SURE_AT
+    if not sure and (question := _next_question(run, opinion)):
+        return _ask(run, question)
+    if confident and memory["steady"] >= STEADY:
+        memory["findings"] = [f.as_json() for f in opinion.findings[:6]]
+        memory["before"] = sorted(active_symptoms(run.incident))
+        _passages(run, opinion.findings[0])
+        return Outcome(Phase.PLAN, f"diagnosed {key}", {"probability": opinion.findings[0].probability})
+    if memory["looks"] >= PATIENCE and not key:
+        memory["findings"] = [f.as_json() for f in opinion.findings[:6]]
+        return explain.hand_over(run, _why_unknown(opinion))
+    return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
+
+
+def _next_question(run: Run, opinion: Opinion) -> Question | None:
+    asked = run.memory.setdefault("asked", [])
+    if len(asked) >= MAX_QUESTIONS:
+        return None
+    return next((q for q in opinion.questions if q.key not in asked and q.gain_bits > 0.02), None)
+
+
+def _ask(run: Run, question: Question) -> Outcome:
+    answer = roles.diagnoser().ask(run.incident, question)
+    run.memory["asked"].append(question.key)
+    run.memory["stamp"] = None  # the answer is fresh evidence: look again at once
+    said = {True: "yes", False: "no", None: "could not be told"}[answer.value]
+    title = f"Checked: {question.title or question.signal} on {question.service}? {said}"
+    timeline.record(
+        run.incident_id,
+        "check",
+        title,
+        body=answer.text,
+        data={"signal": question.signal, "service": question.service, "answer": said, "gain_bits": question.gain_bits},
+    )
+    return Outcome(Phase.DIAGNOSE, f"asked {question.key}", {"answer": said})
+
+
+def _publish(run: Run, opinion: Opinion) -> None:
+    """Show the hypotheses on the incident; an event only when the order or the odds really changed."""
+    shown = [f.as_json() for f in opinion.findings[:5]]
+    print_ = [[f["key"], round(f["probability"], 1)] for f in shown[:3]]
+    if print_ == run.memory.get("shown"):
+        return
+    run.memory["shown"] = print_
+    values: dict[str, Any] = {
+        "hypotheses": [*shown, {"key": "none", "title": "None of these", "probability": opinion.none_probability}]
+    }
+    leader = opinion.leading
+    if leader and leader.probability > opinion.none_probability:
+        values |= {
+            "component": leader.component,
+            "cause": leader.cause,
+            "detail": leader.detail,
+            "confidence": leader.probability,
+            "summary": leader.summary,
+            "category": leader.category,
+        }
+        if leader.severity:
+            values["severity"] = leader.severity
+        if leader.probability >= ACT_AT:
+            values["title"] = leader.summary[:300]
+    else:
+        values |= {"component": "", "cause": "", "detail": "", "confidence": None}
+    with transaction.atomic():
+        Incident.objects.filter(pk=run.incident_id).update(**values)
+        head = f"{leader.title} on {leader.component}, {leader.probability:.0%}" if leader else "no known cause fits"
+        data = {"hypotheses": values["hypotheses"], "questions": [vars(q) for q in opinion.questions[:3]]}
+        timeline.record(run.incident_id, "hypotheses", f"Most likely: {head}", data=data)
+    run.incident.refresh_from_db()
+
+
+def _passages(run: Run, leader: Finding) -> None:
+    """The runbook passages that speak of what is seen, for the page and the postmortem."""
+    symptoms = [s["text"] for s in leader.pro[:5]]
+    found = retrieval.search(" ".join([leader.title, *symptoms]), limit=3)
+    passages = [{"runbook": p.slug, "heading": p.heading, "text": p.text[:600], "score": p.score} for p in found]
+    if passages:
+        names = ", ".join(dict.fromkeys(p["runbook"] for p in passages))
+        timeline.record(run.incident_id, "runbook", f"Runbooks that fit: {names}", data={"passages": passages})
+
+
+def _why_unknown(opinion: Opinion) -> str:
+    if opinion.leading is None:
+        return "no known cause explains the symptoms"
+    return (
+        f"no cause is certain enough to act on: the best guess, {opinion.findings[0].title.lower()} on "
+        f"{opinion.findings[0].component}, reaches {opinion.findings[0].probability:.0%}"
+    )

@@ -1,0 +1,85 @@
+"""Explain: close the incident with a postmortem and a lesson, or hand it to a person with everything found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.roles.base import Finding
+from incidents import lifecycle, postmortem, timeline
+from incidents.models import Incident, Severity, State, Symptom
+from knowledge import lessons
+
+
+def step(run: Run) -> Outcome:
+    """Resolve, write the postmortem, remember the case."""
+    finding = leading(run)
+    title = "Resolved" if run.memory.get("acted") else "Resolved: it recovered without the agent"
+    data = {"prevent": finding.get("prevent", ""), "acted": run.memory.get("acted", [])}
+    lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, data=data)
+    postmortem.generate(run.incident_id)
+    _remember(run, recovered=True)
+    return Outcome(Phase.DONE, "explained", data, ended="recovered")
+
+
+def hand_over(run: Run, why: str) -> Outcome:
+    """Give it to a person: what was seen, thought, tried and asked, on one event."""
+    findings = run.memory.get("findings", [])
+    data: dict[str, Any] = {
+        "why": why,
+        "findings": findings,
+        "tried": run.memory.get("tried", []),
+        "asked": run.memory.get("asked", []),
+    }
+    body = "\n".join(
+        [why, *(f"- {f['title']} on {f['component']}: {f['probability']:.0%}" for f in findings)]
+    )
+    timeline.record(run.incident_id, "handover", f"Handed over to a person: {why}"[:500], body=body, data=data)
+    lifecycle.transition(run.incident_id, State.HANDED_OVER, actor="agent", title="Waiting for a person to take over")
+    _remember(run, recovered=False)
+    return Outcome(Phase.DONE, "handed over", {"why": why}, ended="handed_over")
+
+
+def no_action(run: Run, finding: Finding) -> Outcome:
+    """The right fix is none: say so and why. The incident closes when its symptoms do."""
+    Incident.objects.filter(pk=run.incident_id).update(severity=finding.severity or Severity.LOW)
+    why = f"no action is called for: {finding.summary}"
+    timeline.record(
+        run.incident_id,
+        "plan",
+        f"Nothing to repair: {finding.title}",
+        body=why,
+        data={"findings": [finding.as_json()], "prevent": finding.prevent},
+    )
+    lifecycle.transition(
+        run.incident_id, State.HANDED_OVER, actor="agent", title="Left as it is; a person may want to look"
+    )
+    return Outcome(Phase.DONE, "no action", {"why": why}, ended="no_action")
+
+
+def leading(run: Run) -> dict[str, Any]:
+    """The finding that was acted on, else the first one; {} when there was none."""
+    findings = run.memory.get("findings", [])
+    wanted = (run.memory.get("path") or {}).get("finding")
+    return next((f for f in findings if f["key"] == wanted), findings[0] if findings else {})
+
+
+def _remember(run: Run, *, recovered: bool) -> None:
+    incident = Incident.objects.select_related("system").get(pk=run.incident_id)
+    seconds: float | None = None
+    if recovered:
+        green = run.memory.get("green_since")
+        seconds = (datetime.fromisoformat(green) - incident.started_at).total_seconds() if green else None
+    pairs = Symptom.objects.filter(incident=incident).values_list("signal", "service").distinct()
+    lessons.record_lesson(
+        incident_number=incident.number,
+        system_slug=incident.system.slug,
+        component=incident.component,
+        cause=incident.cause,
+        signals=[list(p) for p in pairs],
+        actions=[{"action": a, "worked": recovered} for a in run.memory.get("acted", [])],
+        recovered=recovered,
+        seconds_to_repair=seconds,
+    )

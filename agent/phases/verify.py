@@ -1,0 +1,98 @@
+"""Verify: the same probes that found the trouble decide whether it is gone. The action's own word counts for nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from agent import roles
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.roles.base import Verdict
+from incidents import evidence, lifecycle, timeline
+from incidents.models import State
+from knowledge import lessons
+
+TICK_S = 0.9
+SUSTAIN_S = 4.0  # green this long, on every look
+PATIENCE_S = 45.0  # from the last effect to "it did not help"
+NO_CHANGE_S = 20.0  # nothing at all has cleared by then: go on sooner
+
+
+def step(run: Run) -> Outcome:
+    memory, now = run.memory, timezone.now()
+    if not memory.get("verify_from"):
+        memory["verify_from"] = now.isoformat()
+        memory["green_since"] = None
+        lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title="Measuring whether it helped")
+    stamp = evidence.taken_at(run.incident.system.slug)
+    if stamp == memory.get("stamp"):
+        return Outcome(Phase.VERIFY, wait_s=TICK_S / 3)
+    memory["stamp"] = stamp
+    states = evidence.snapshot(run.incident.system.slug)
+    acted = memory.get("acted_at")
+    verdict = roles.validator().judge(
+        run.incident, states, set(memory.get("before", [])), datetime.fromisoformat(acted) if acted else None
+    )
+    if verdict.state == "recovered":
+        since = memory["green_since"] = memory.get("green_since") or now.isoformat()
+        if now - datetime.fromisoformat(since) >= timedelta(seconds=SUSTAIN_S):
+            return _recovered(run, verdict, since)
+        return Outcome(Phase.VERIFY, wait_s=TICK_S)
+    memory["green_since"] = None
+    waited = (now - datetime.fromisoformat(memory["verify_from"])).total_seconds()
+    if waited < NO_CHANGE_S or (verdict.cleared and waited < PATIENCE_S):
+        return Outcome(Phase.VERIFY, wait_s=TICK_S)
+    return _not_recovered(run, verdict)
+
+
+def _recovered(run: Run, verdict: Verdict, since: str) -> Outcome:
+    timeline.record(
+        run.incident_id,
+        "verify",
+        f"Recovered: {verdict.why}",
+        actor="validator",
+        data={"green_since": since, "remaining": verdict.remaining},
+    )
+    _learn(run, worked=True)
+    return Outcome(Phase.EXPLAIN, "recovered", {"why": verdict.why})
+
+
+def _not_recovered(run: Run, verdict: Verdict) -> Outcome:
+    """Undo what brought nothing, keep what helped in part, and look again."""
+    memory = run.memory
+    timeline.record(
+        run.incident_id,
+        "verify",
+        f"Not recovered: {verdict.why}",
+        actor="validator",
+        data={"remaining": verdict.remaining, "new": verdict.new, "cleared": verdict.cleared},
+    )
+    if not verdict.cleared or verdict.new:
+        _roll_back(run)
+    if memory.get("path"):
+        _learn(run, worked=verdict.cleared > 0)
+        memory["tried"] = [*memory.get("tried", []), memory["path"]["key"]]
+    for key in ("verify_from", "green_since", "leader", "steady", "looks", "acted_at", "shown"):
+        memory.pop(key, None)
+    memory["asked"] = []
+    lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")
+    return Outcome(Phase.DIAGNOSE, "not recovered", {"why": verdict.why})
+
+
+def _roll_back(run: Run) -> None:
+    for request_id in reversed(run.memory.get("requests", [])):
+        view = roles.executor().look(request_id)
+        if view.worked:
+            roles.executor().rollback(request_id)
+
+
+def _learn(run: Run, *, worked: bool) -> None:
+    """Outcome statistics come from verified measurements only."""
+    path = run.memory.get("path")
+    if not path or not run.memory.get("acted_at"):
+        return
+    cause = next((f["cause"] for f in run.memory["findings"] if f["key"] == path["finding"]), "")
+    for item in path["steps"][: int(run.memory["cursor"])]:
+        lessons.record_outcome(cause, item["action"], worked=worked)

@@ -1,0 +1,46 @@
+"""The built-in executor: every effect goes through the action gate; it holds no rights of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions import service
+from actions.models import ActionRequest
+from agent.roles.base import ActionView
+from incidents.models import Incident
+
+ACTOR = "agent"
+
+
+class GateExecutor:
+    """Asks the gate, runs what was approved, and reads back where a request stands."""
+
+    def propose(
+        self, incident: Incident, step: dict[str, Any], *, run_id: int, reason: str, ask_why: str
+    ) -> ActionView:
+        request = service.propose(
+            incident.system.slug,
+            step["action"],
+            step["target"],
+            step["params"],
+            requested_by=ACTOR,
+            incident_id=incident.number,
+            run_id=run_id,
+            reason=reason,
+            ask_why=ask_why,
+        )
+        return _view(request)
+
+    def execute(self, request_id: str) -> ActionView:
+        return _view(service.execute(request_id))
+
+    def look(self, request_id: str) -> ActionView:
+        return _view(ActionRequest.objects.get(pk=request_id))
+
+    def rollback(self, request_id: str) -> ActionView:
+        return _view(service.rollback(request_id, ACTOR))
+
+
+def _view(request: ActionRequest) -> ActionView:
+    message = str((request.result or {}).get("message", ""))
+    return ActionView(str(request.pk), request.status, request.status_why, message)

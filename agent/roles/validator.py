@@ -1,0 +1,54 @@
+"""The built-in validator: reads measurements, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agent.context import symptom_key
+from agent.roles.base import Verdict
+from incidents.evidence import SignalState
+from incidents.models import Incident
+from incidents.signals import CATALOG
+from systems import services
+
+JOURNEYS = "journey_failed"
+
+
+class MeasuringValidator:
+    """Recovered: no opening symptom is left but on what is not ours to control, and real requests work."""
+
+    def judge(
+        self, incident: Incident, states: list[SignalState], before: set[str], acted_at: datetime | None
+    ) -> Verdict:
+        system = services.load(incident.system.slug)
+        theirs = {n for n, s in system.manifest.services.items() if s.unit is None}
+        active = {symptom_key(s.signal, s.service, s.label): s for s in states if s.value and _opens(s)}
+        blind = [s for s in states if s.value is None and symptom_key(s.signal, s.service, s.label) in before]
+        journeys = [s for s in states if s.signal == JOURNEYS]
+        failing = [s for s in journeys if s.value]
+        ours = {k: s for k, s in active.items() if s.service not in theirs}
+        cleared = len(before - active.keys())
+        new = [_words(s) for k, s in ours.items() if k not in before]
+        remaining = [_words(s) for k, s in active.items() if k in before]
+        if not ours and not failing and not blind:
+            outside = [_words(s) for s in active.values()]
+            return Verdict("recovered", _recovered_words(journeys, outside), outside, [], cleared)
+        if blind and not ours:
+            why = f"{blind[0].service} can't be read: {blind[0].signal}"
+            return Verdict("holding", why, remaining, new, cleared)
+        worst = [_words(s) for s in failing] or new or remaining
+        return Verdict("unwell", "; ".join(worst[:3]), remaining, new, cleared)
+
+
+def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:
+    words = f"all symptoms are gone and {len(journeys)} synthetic journeys are green" if journeys else "all symptoms are gone"
+    return f"{words}; what remains is not ours to control: {'; '.join(outside)}" if outside else words
+
+
+def _opens(state: SignalState) -> bool:
+    signal = CATALOG.get(state.signal)
+    return signal is not None and signal.opens
+
+
+def _words(state: SignalState) -> str:
+    return CATALOG[state.signal].describe(state) if state.signal in CATALOG else f"{state.signal} on {state.service}"

@@ -1,0 +1,76 @@
+"""What the rest of the portal asks of the agent: start on an incident, wake, take over, stop, give back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from agent import journal
+from agent.models import Phase, Run
+from incidents import lifecycle, postmortem, timeline
+from incidents.models import Incident, State, Symptom
+
+CALM_S = 10.0  # a handed-over incident closes when its symptoms have been gone this long
+
+
+def on_opened(incident_id: int) -> None:
+    """An incident has opened: put a run on it, unless one is there or a person has it."""
+    incident = Incident.objects.get(pk=incident_id)
+    if not incident.agent_stopped:
+        journal.start(incident_id)
+
+
+def on_decided(incident_id: int | None) -> None:
+    """A person has decided on an action of this incident: look at once."""
+    if incident_id is not None:
+        journal.wake_incident(incident_id)
+
+
+def sweep() -> list[int]:
+    """Each tick: wake what is due, give runless incidents a run, close what has calmed down. Returns woken run ids."""
+    _adopt_orphans()
+    _close_calm()
+    due = journal.due()
+    for run_id in due:
+        journal.send_wake(run_id)
+    return due
+
+
+def _adopt_orphans() -> None:
+    """An incident whose start was lost (a worker killed between two commits) still gets its run."""
+    live = Run.objects.filter(incident=OuterRef("pk"))
+    lost = Incident.objects.filter(~Exists(live), state=State.DETECTING, agent_stopped=False)
+    for incident in lost.only("pk")[:20]:
+        journal.start(incident.pk)
+
+
+def _close_calm() -> None:
+    """Handed-over incidents whose symptoms are gone for a while are over, whoever mended it."""
+    calm_since = timezone.now() - timedelta(seconds=CALM_S)
+    mine = Symptom.objects.filter(incident=OuterRef("pk"), opens=True)
+    handed = Incident.objects.filter(state=State.HANDED_OVER)
+    calm = handed.filter(~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since)))
+    for incident in calm[:20]:
+        title = "Over: the symptoms are gone"
+        if lifecycle.transition(incident.number, State.RESOLVED, actor="agent", title=title):
+            postmortem.generate(incident.number)
+
+
+def take_over(incident_id: int, user_name: str) -> None:
+    """A person takes it: the agent stops at the next step boundary."""
+    Incident.objects.filter(pk=incident_id).update(agent_stopped=True)
+    timeline.record(incident_id, "note", f"{user_name} took over; the agent keeps out", actor=user_name)
+    journal.wake_incident(incident_id)
+    if not Run.objects.filter(incident_id=incident_id).exclude(phase=Phase.DONE).exists():
+        return
+    lifecycle.transition(incident_id, State.HANDED_OVER, actor=user_name, title=f"With {user_name} now")
+
+
+def give_back(incident_id: int, user_name: str) -> None:
+    """The agent may go on with it: a new run."""
+    Incident.objects.filter(pk=incident_id).update(agent_stopped=False)
+    timeline.record(incident_id, "note", f"{user_name} gave it back to the agent", actor=user_name)
+    lifecycle.transition(incident_id, State.DIAGNOSING, actor=user_name, title="The agent goes on")
+    journal.start(incident_id)
