@@ -17,8 +17,8 @@ CALM_S = 10.0  # a handed-over incident closes when its symptoms have been gone 
 
 def on_opened(incident_id: int) -> None:
     """An incident has opened: put a run on it, unless one is there or a person has it."""
-    incident = Incident.objects.get(pk=incident_id)
-    if not incident.agent_stopped:
+    incident = Incident.objects.select_related("system").get(pk=incident_id)
+    if incident.system.agent_on and not incident.agent_stopped:
         journal.start(incident_id)
 
 
@@ -41,7 +41,8 @@ def sweep() -> list[int]:
 def _adopt_orphans() -> None:
     """An incident whose start was lost (a worker killed between two commits) still gets its run."""
     live = Run.objects.filter(incident=OuterRef("pk"))
-    lost = Incident.objects.filter(~Exists(live), state=State.DETECTING, agent_stopped=False)
+    unclaimed = Incident.objects.filter(state=State.DETECTING, agent_stopped=False, system__agent_on=True)
+    lost = unclaimed.filter(~Exists(live))
     for incident in lost.only("pk")[:20]:
         journal.start(incident.pk)
 

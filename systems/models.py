@@ -12,6 +12,7 @@ class System(models.Model):
     title = models.CharField(max_length=120)
     manifest_path = models.CharField(max_length=500)
     enabled = models.BooleanField(default=True)
+    agent_on = models.BooleanField(default=True, help_text="off: incidents are opened, the agent does not act")
     registered_at = models.DateTimeField(auto_now_add=True)
     last_tick_at = models.DateTimeField(null=True, blank=True)
     last_tick_ms = models.FloatField(null=True, blank=True)

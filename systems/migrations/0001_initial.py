@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(max_length=120)),
                 ('manifest_path', models.CharField(max_length=500)),
                 ('enabled', models.BooleanField(default=True)),
+                ('agent_on', models.BooleanField(default=True, help_text='off: incidents are opened, the agent does not act')),
                 ('registered_at', models.DateTimeField(auto_now_add=True)),
                 ('last_tick_at', models.DateTimeField(blank=True, null=True)),
                 ('last_tick_ms', models.FloatField(blank=True, null=True)),
