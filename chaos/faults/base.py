@@ -1,0 +1,64 @@
+"""What a fault is. One fault = one file here, one line in chaos/registry.py, one row in the contract test.
+
+No Django in this package: a fault is put in and taken out with the portal dead. `prepare` computes the inverse and
+touches nothing; it is on disk before `inject` runs. `revert` is idempotent and safe after a half-done injection.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from chaos.site import Site
+
+Undo = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The answer key: any of these components with any of these causes is right. Read by the scorecard only."""
+
+    components: tuple[str, ...]
+    causes: tuple[str, ...]
+
+
+class FaultFailed(Exception):
+    """The fault could not be put in; the message says what to mend."""
+
+
+class Fault(ABC):
+    """A real fault of the mini production.
+
+    `label` is empty for the real mechanism, else what is imitated and how. `restraint` marks a test of restraint:
+    nothing is broken and nothing should be done. Times are in seconds.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    category: ClassVar[str]
+    targets: ClassVar[tuple[str, ...]]
+    description: ClassVar[str]
+    blast_radius: ClassVar[str]
+    reverts: ClassVar[str]
+    expected: ClassVar[Expected]
+    may_touch: ClassVar[tuple[str, ...]] = ()  # what a right repair may act on besides targets and components
+    label: ClassVar[str] = ""
+    restraint: ClassVar[bool] = False
+    max_duration_s: ClassVar[float] = 600.0
+
+    @abstractmethod
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        """The inverse, complete enough to revert after any half of `inject`."""
+
+    @abstractmethod
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        """Break it. Raises FaultFailed with what to mend."""
+
+    @abstractmethod
+    def revert(self, site: Site, undo: Undo) -> None:
+        """Put it back, however much of it was broken and whoever mended what meanwhile."""
+
+    @abstractmethod
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        """What is still wrong, measured at the target itself; "" once it is mended. Read by the scorecard only."""

@@ -1,0 +1,79 @@
+"""The injector's own journal: one JSON file per injection, outside the system it breaks.
+
+The file holds the inverse and is on disk before anything is broken, so that the keeper or `./ops revert` can put it
+back with portal, database and broker dead. A lock file per entry makes every revert happen once at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+ARMED, ACTIVE, REVERTED, FAILED = "armed", "active", "reverted", "failed"
+
+
+@dataclass
+class Entry:
+    """`started_at`, `deadline`, `reverted_at` are Unix seconds; `site` is the folder of site.json."""
+
+    fault: str
+    site: str
+    deadline: float
+    params: dict[str, Any] = field(default_factory=dict)
+    undo: dict[str, Any] = field(default_factory=dict)
+    status: str = ARMED
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    started_at: float = field(default_factory=time.time)
+    reverted_at: float | None = None
+    reverted_by: str = ""
+    error: str = ""
+
+    @property
+    def live(self) -> bool:
+        return self.status in (ARMED, ACTIVE)
+
+
+class Journal:
+    """The folder of entries."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def write(self, entry: Entry) -> None:
+        """Atomic and durable: a reader sees the old file or the new one, never half of one."""
+        path = self.folder / f"{entry.id}.json"
+        temporary = path.with_suffix(".tmp")
+        with temporary.open("w") as handle:
+            json.dump(asdict(entry), handle)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.rename(path)
+
+    def read(self, entry_id: str) -> Entry:
+        """Raises KeyError when there is no such entry."""
+        try:
+            return Entry(**json.loads((self.folder / f"{entry_id}.json").read_text()))
+        except FileNotFoundError:
+            raise KeyError(entry_id) from None
+
+    def entries(self) -> list[Entry]:
+        found = [Entry(**json.loads(p.read_text())) for p in self.folder.glob("*.json")]
+        return sorted(found, key=lambda e: e.started_at)
+
+    def live(self) -> list[Entry]:
+        return [e for e in self.entries() if e.live]
+
+    @contextmanager
+    def locked(self, entry_id: str) -> Iterator[None]:
+        with (self.folder / f"{entry_id}.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,141 @@
+"""The chaos panel's verbs: press, run, revert, halt all. The journal of files is the truth; rows mirror it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from chaos import injector
+from chaos.faults.base import FaultFailed
+from chaos.journal import FAILED, Entry, Journal
+from chaos.models import Injection
+from chaos.registry import ALIASES, FAULTS
+from chaos.site import Site, SiteMissing
+from incidents import live
+from incidents.models import OPEN_STATES, Incident
+from systems.models import System
+
+
+class Refused(Exception):
+    """The fault is not put in; the message says why and what to do."""
+
+
+def journal() -> Journal:
+    return Journal(Path(settings.OPSPORTAL_DATA) / "chaos-journal")
+
+
+def resolve(name: str) -> tuple[str, float | None]:
+    """A fault id from what people type, with the duration an alias implies. Raises Refused with near names."""
+    known = name.strip().lower().replace("-", "_")
+    if known in FAULTS:
+        return known, None
+    if known in ALIASES:
+        return ALIASES[known]
+    import difflib
+
+    near = difflib.get_close_matches(known, [*FAULTS, *ALIASES], n=3)
+    hint = f"; did you mean {', '.join(near)}?" if near else f"; known are {', '.join(FAULTS)}"
+    raise Refused(f"there is no fault named {name!r}{hint}")
+
+
+def press(
+    system_slug: str,
+    fault_name: str,
+    *,
+    by: str,
+    params: dict[str, Any] | None = None,
+    duration_s: float | None = None,
+    force: bool = False,
+) -> Injection:
+    """Arm a fault: row and journal entry with its inverse. `run` then breaks. Raises Refused."""
+    fault_id, implied = resolve(fault_name)
+    if duration_s is not None and duration_s <= 0:
+        raise Refused("a duration is a number of seconds above 0")
+    system = System.objects.filter(slug=system_slug).first()
+    if system is None:
+        raise Refused(f"there is no system named {system_slug!r}")
+    if not force:
+        _refuse_when_sick(system)
+    entry_id = str(uuid.uuid4())
+    try:
+        site = Site.load(Path(system.manifest_path).parent)
+        entry = injector.arm(journal(), site, fault_id, params or {}, duration_s or implied, entry_id)
+    except (SiteMissing, FaultFailed) as error:
+        raise Refused(str(error)) from error
+    try:
+        with transaction.atomic():
+            row = Injection.objects.create(
+                id=entry_id,
+                system=system,
+                fault=fault_id,
+                params=params or {},
+                by=by,
+                deadline=datetime.fromtimestamp(entry.deadline, UTC),
+            )
+    except IntegrityError:
+        injector.revert(journal(), entry_id, "never started")
+        raise Refused(f"{FAULTS[fault_id].title} is running already; revert it first") from None
+    _changed()
+    return row
+
+
+def run(injection_id: str) -> Injection:
+    """Break what was armed. Safe to call twice."""
+    row = Injection.objects.select_related("system").get(pk=injection_id)
+    try:
+        injector.inject(journal(), str(row.pk))
+    except FaultFailed as error:
+        Injection.objects.filter(pk=row.pk).update(status=Injection.Status.FAILED, error=str(error))
+    _changed()
+    row.refresh_from_db()
+    return row
+
+
+def revert(injection_id: str, by: str) -> Injection:
+    injector.revert(journal(), str(injection_id), by)
+    sync()
+    return Injection.objects.get(pk=injection_id)
+
+
+def halt_all(by: str) -> int:
+    """Revert everything that runs, whoever started it. Returns how many."""
+    entries = journal().live()
+    for entry in entries:
+        injector.revert(journal(), entry.id, by)
+    sync()
+    return len(entries)
+
+
+def sync() -> None:
+    """Bring the rows up to what the journal says (the keeper and the command line write only there)."""
+    running = {str(r.pk): r for r in Injection.objects.filter(status=Injection.Status.RUNNING)}
+    for entry in journal().entries() if running else []:
+        if entry.id in running and not entry.live:
+            _mirror(entry)
+
+
+def _mirror(entry: Entry) -> None:
+    status = Injection.Status.FAILED if entry.status == FAILED else Injection.Status.REVERTED
+    at = datetime.fromtimestamp(entry.reverted_at, UTC) if entry.reverted_at else None
+    values = {"status": status, "reverted_at": at, "reverted_by": entry.reverted_by, "error": entry.error}
+    if Injection.objects.filter(pk=entry.id, status=Injection.Status.RUNNING).update(**values):
+        _changed()
+
+
+def _refuse_when_sick(system: System) -> None:
+    running = Injection.objects.filter(system=system, status=Injection.Status.RUNNING).first()
+    if running:
+        title = FAULTS[running.fault].title
+        raise Refused(f"{title} is running; one fault at a time, so revert it first (or ask for both with force)")
+    sick = Incident.objects.filter(system=system, state__in=OPEN_STATES).first()
+    if sick:
+        raise Refused(f"the system is already sick: {sick}; let it recover first (or ask for it anyway with force)")
+
+
+def _changed() -> None:
+    transaction.on_commit(lambda: live.publish("chaos", {"kind": "injections"}))
