@@ -1,0 +1,41 @@
+"""`./ops test`: style, types, import directions, then every test. With arguments: only pytest."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+CHECKS: dict[str, list[str]] = {
+    "ruff": ["-m", "ruff", "check", "."],
+    "format": ["-m", "ruff", "format", "--check", "."],
+    "mypy": ["-m", "mypy"],
+    "imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()"],
+}
+
+
+def _check(name: str) -> tuple[str, int, str, float]:
+    """(name, exit code, output, seconds)."""
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, *CHECKS[name]], capture_output=True, text=True)
+    return name, done.returncode, (done.stdout + done.stderr).strip(), time.monotonic() - started
+
+
+def main(arguments: list[str]) -> int:
+    pytest = [sys.executable, "-m", "pytest"]
+    if arguments:
+        return subprocess.run([*pytest, *arguments]).returncode
+    results: dict[str, bool] = {}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for name, code, output, seconds in pool.map(_check, CHECKS):
+            results[name] = code == 0
+            print(f"== {name}: {'ok' if code == 0 else 'FAILED'} ({seconds:.1f} s)", flush=True)
+            if code:
+                print(output, flush=True)
+    print("== pytest", flush=True)
+    results["pytest"] = subprocess.run([*pytest, "-q"]).returncode == 0
+    print("ops test: " + ", ".join(f"{name} {'ok' if ok else 'FAILED'}" for name, ok in results.items()))
+    return 0 if all(results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
