@@ -1,0 +1,341 @@
+"""One service: its state machine, its starts, stops and automatic restarts."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Protocol
+
+from .config import ServiceSpec, StartError, environment
+from .journal import Journal, open_append
+from .linux import kill_group, kill_one, process_group_alive
+from .memory import Cgroups, Group
+from .ready import until_ready
+from .spawn import Launch, Zygotes, spawn
+
+STABLE_S = 10.0  # a run longer than this clears the count of failed starts
+CLEAN_S = 1.0  # exit code 0 after this long is a restart, not a failed start
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0)
+KILL_WAIT_S = 5.0
+
+
+class State(StrEnum):
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    BACKOFF = "BACKOFF"
+    FATAL = "FATAL"
+    STOPPING = "STOPPING"
+
+
+class Host(Protocol):
+    """What a service needs of the supervisor."""
+
+    identity: str
+    journal: Journal
+    cgroups: Cgroups
+    zygotes: Zygotes
+
+    def adopt(self, pid: int, on_exit: Callable[[int], None]) -> None: ...
+    def emit(self, event: str, service: str, **extra: Any) -> None: ...
+    def session(self, pid: int, alive: bool) -> None: ...
+    def kill_orphans(self, service: str, pid: int) -> None: ...
+
+
+class Service:
+    def __init__(self, spec: ServiceSpec, host: Host) -> None:
+        self.spec, self._host = spec, host
+        self.state = State.STOPPED
+        self.pid: int | None = None
+        self.exit_code: int | None = None
+        self.restarts = 0
+        self.oom_kills = 0
+        self.started_at: float | None = None
+        self.memory_limit_mb = spec.memory_limit_mb
+        self.group: Group | None = None
+        self.last_error = ""
+        self.changed = asyncio.Event()  # replaced at each change of state
+        self.last_session: int | None = None
+        self._started_mono = 0.0
+        self._was_ready = False
+        self._over_limit = False
+        self._group_ooms = 0
+        self._failures: deque[float] = deque()
+        self._tries = 0
+        self._lock = asyncio.Lock()
+        self._exited = asyncio.Event()
+        self._exited.set()
+        self._launching: asyncio.Task[None] | None = None
+        self._retry: asyncio.Task[None] | None = None
+        self._readying: asyncio.Task[None] | None = None
+
+    # ---- what others see
+    @property
+    def limit_kind(self) -> str | None:
+        if self.memory_limit_mb is None:
+            return None
+        return "cgroup" if self._host.cgroups.usable else "supervisor"
+
+    @property
+    def release(self) -> str | None:
+        if self.spec.release is None:
+            return None
+        link = self.spec.release / "current"
+        return link.readlink().name if link.is_symlink() else None
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "state": self.state.value,
+            "pid": self.pid,
+            "exit_code": self.exit_code,
+            "restarts": self.restarts,
+            "started_at": self.started_at if self.pid else None,
+            "fatal": self.state is State.FATAL,
+            "oom_kills": self.oom_kills,
+            "memory_limit_mb": self.memory_limit_mb,
+            "limit_kind": self.limit_kind,
+            "release": self.release,
+            "log": str(self.spec.log) if self.spec.log else None,
+        }
+
+    def _to(self, state: State) -> None:
+        if state is self.state:
+            return
+        self.state = state
+        self._host.journal.write("info", "state", service=self.spec.name, state=state.value)
+        self._host.emit("state", self.spec.name, pid=self.pid, exit_code=self.exit_code, state=state.value)
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    async def wait_for(self, *states: State) -> State:
+        while self.state not in states:
+            await self.changed.wait()
+        return self.state
+
+    # ---- operations
+    async def start(self) -> None:
+        """Start unless it runs; clears FATAL. StartError when it could not be started."""
+        async with self._lock:
+            if self.pid is None:
+                self._forget_failures()
+                await self._launch()
+                self._raise_failed()
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Stop signal, then after `grace_s` KILL to the whole group. Not restarted afterwards."""
+        self._cancel(self._launching)
+        async with self._lock:
+            await self._stop(grace_s)
+
+    async def restart(self, grace_s: float | None = None, between: Callable[[], None] | None = None) -> None:
+        self._cancel(self._launching)
+        async with self._lock:
+            await self._stop(grace_s)
+            if between is not None:
+                between()
+            self._forget_failures()
+            await self._launch()
+            self._raise_failed()
+
+    def send(self, sig: int, whole_group: bool) -> bool:
+        if self.pid is None:
+            return False
+        return kill_group(self.pid, sig) if whole_group else kill_one(self.pid, sig)
+
+    def limit(self, memory_mb: float | None) -> None:
+        """Change the limit of the running service (and of its next starts). OSError from the kernel."""
+        if self._host.cgroups.usable and (memory_mb is not None or self.group is not None):
+            self._memory_group().limit(memory_mb)
+            if self.pid is not None and self.memory_limit_mb is None and self.group is not None:
+                self.group.join(self.pid)
+        self.memory_limit_mb = memory_mb
+
+    def over_limit(self) -> None:
+        """The supervisor's own memory limit was passed: kill, and remember why."""
+        self._over_limit = True
+        self.send(signal.SIGKILL, whole_group=True)
+
+    def note_kernel_ooms(self) -> bool:
+        """Reads the cgroup's counter; True when the kernel has killed somebody since the last look."""
+        if self.group is None:
+            return False
+        seen = self.group.oom_kills()
+        fresh, self._group_ooms = max(0, seen - self._group_ooms), seen
+        self.oom_kills += fresh
+        if fresh:
+            self._host.journal.write("error", "out of memory", service=self.spec.name, limit="cgroup")
+            self._host.emit("oom", self.spec.name, pid=self.pid, exit_code=None, oom=True)
+        return fresh > 0
+
+    # ---- inside
+    @staticmethod
+    def _cancel(task: asyncio.Task[None] | None) -> None:
+        if task is not None and not task.done():
+            task.cancel()
+
+    def _forget_failures(self) -> None:
+        self._failures.clear()
+        self._tries = 0
+        self.last_error = ""
+
+    def _raise_failed(self) -> None:
+        if self.last_error:
+            raise StartError(self.last_error)
+
+    def _memory_group(self) -> Group:
+        if self.group is None:
+            self.group = self._host.cgroups.group(self.spec.name)
+            self._group_ooms = self.group.oom_kills()
+        return self.group
+
+    async def _stop(self, grace_s: float | None) -> None:
+        self._cancel(self._retry)
+        if self.pid is None:
+            self._to(State.STOPPED)
+            return
+        self._to(State.STOPPING)
+        self.send(self.spec.stop_signal, whole_group=False)
+        try:
+            await asyncio.wait_for(self._exited.wait(), self.spec.grace_s if grace_s is None else grace_s)
+        except TimeoutError:
+            self._host.journal.write("warning", "did not stop in time: KILL", service=self.spec.name)
+            self.send(signal.SIGKILL, whole_group=True)
+            await asyncio.wait_for(self._exited.wait(), KILL_WAIT_S)
+        await self._group_gone()
+
+    async def _group_gone(self) -> None:
+        """After the main process ended its group was killed: wait until the last member has gone (ports!)."""
+        deadline = time.monotonic() + 1.0
+        while self.last_session and process_group_alive(self.last_session) and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+
+    async def _launch(self) -> None:
+        self._launching = asyncio.create_task(self._start_process())
+        await asyncio.wait({self._launching})
+        if self._launching.cancelled():
+            if self.pid is None:
+                self._to(State.STOPPED)
+        elif (error := self._launching.exception()) is not None:
+            self._failed_to_start(str(error) if isinstance(error, StartError) else repr(error))
+
+    def _prepare(self) -> Launch:
+        spec = self.spec
+        env = environment(spec) | {"SUPERVISOR_ID": self._host.identity}
+        if not spec.cwd.is_dir():
+            raise StartError(f"folder {spec.cwd} does not exist")
+        join = None
+        if self.memory_limit_mb is not None and self._host.cgroups.usable:
+            try:
+                self._memory_group().limit(self.memory_limit_mb)
+                join = self._memory_group().join
+            except OSError as exc:
+                raise StartError(f"memory limit cannot be set: {exc}") from None
+        try:
+            log_fd = (
+                os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if spec.log is None else open_append(spec.log)
+            )
+        except OSError as exc:
+            raise StartError(f"log {spec.log} cannot be opened: {exc.strerror}") from None
+        return Launch(spec.command, spec.cwd, env, log_fd, spec.user, join)
+
+    async def _start_process(self) -> None:
+        self.last_error = ""
+        self._to(State.STARTING)
+        launch = self._prepare()
+        try:
+            zygote = self._host.zygotes.for_launch(self.spec.warm, launch)
+            pid = await zygote.fork(launch, self._adopt) if zygote is not None else None
+            if pid is None:
+                self._adopt(spawn(launch))
+        finally:
+            os.close(launch.log_fd)
+        if self.pid is None:  # ended before we got here; on_exit has dealt with it
+            return
+        self._host.journal.write(
+            "info", "started", service=self.spec.name, pid=self.pid, warm=pid is not None
+        )
+        self._host.emit("started", self.spec.name, pid=self.pid, exit_code=None)
+        if self.spec.ready is None:
+            self._now_ready()
+        else:
+            self._readying = asyncio.create_task(until_ready(self.spec.ready))
+            self._readying.add_done_callback(lambda t: None if t.cancelled() else self._now_ready())
+
+    def _now_ready(self) -> None:
+        if self.state is State.STARTING and self.pid is not None:
+            self._was_ready = True
+            self._to(State.RUNNING)
+
+    def _adopt(self, pid: int) -> None:
+        self.pid, self.last_session = pid, pid
+        self.started_at, self._started_mono = time.time(), time.monotonic()
+        self._was_ready = self._over_limit = False
+        self._exited.clear()
+        self._host.session(pid, alive=True)
+        self._host.adopt(pid, self._on_exit)
+
+    def _on_exit(self, status: int) -> None:
+        """Called by the reaper the moment the main process has ended."""
+        pid, name = self.pid, self.spec.name
+        assert pid is not None
+        self.exit_code = os.waitstatus_to_exitcode(status)
+        self.pid = None
+        self._cancel(self._readying)
+        kill_group(pid, signal.SIGKILL)
+        self._host.kill_orphans(name, pid)
+        self._host.session(pid, alive=False)
+        oom = self.note_kernel_ooms() or self._over_limit
+        if self._over_limit:
+            self.oom_kills += 1
+            self._host.emit("oom", name, pid=pid, exit_code=self.exit_code, oom=True)
+        level = "info" if self.state is State.STOPPING else "warning"
+        self._host.journal.write(level, "exit", service=name, pid=pid, exit_code=self.exit_code, oom=oom)
+        self._host.emit("exit", name, pid=pid, exit_code=self.exit_code, oom=oom)
+        self._exited.set()
+        if self.state is State.STOPPING or not self.spec.autorestart:
+            self._to(State.STOPPED)
+            return
+        ran = time.monotonic() - self._started_mono
+        if ran > STABLE_S:
+            self._forget_failures()
+        clean = self.exit_code == 0 and ran >= CLEAN_S and self._was_ready
+        self._again(counts=ran <= STABLE_S and not clean)
+
+    def _failed_to_start(self, why: str) -> None:
+        self.last_error = why
+        self._host.journal.write("error", f"cannot start: {why}", service=self.spec.name)
+        self._host.journal.write_for_service(self.spec.log, self.spec.name, f"cannot start: {why}")
+        if self.spec.autorestart:
+            self._again(counts=True)
+        else:
+            self._to(State.STOPPED)
+
+    def _again(self, counts: bool) -> None:
+        """Plan the next start: at once, after a pause, or never (FATAL)."""
+        now = time.monotonic()
+        while self._failures and now - self._failures[0] > self.spec.retry_window_s:
+            self._failures.popleft()
+        if counts:
+            self._failures.append(now)
+        elif not self._failures:
+            self._tries = 0
+        if len(self._failures) >= self.spec.start_retries:
+            self._to(State.FATAL)
+            self._host.journal.write("error", "gave up", service=self.spec.name, exit_code=self.exit_code)
+            self._host.emit("fatal", self.spec.name, pid=None, exit_code=self.exit_code)
+            return
+        delay = BACKOFF_S[min(self._tries, len(BACKOFF_S) - 1)]
+        self._tries += 1
+        self._to(State.BACKOFF)
+        self._retry = asyncio.create_task(self._retry_after(delay))
+
+    async def _retry_after(self, delay: float) -> None:
+        await asyncio.sleep(delay)
+        async with self._lock:
+            await self._group_gone()
+            if self.state is State.BACKOFF:
+                self.restarts += 1
+                await self._launch()
