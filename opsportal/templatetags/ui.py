@@ -1,0 +1,279 @@
+"""Template helpers shared by every page: icons, badges, times, durations, sparklines, the header's state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from actions.models import ActionRequest, Status
+from chaos.models import Injection
+from incidents.models import OPEN_STATES, Incident
+from opsportal.charts import spark_path
+
+register = template.Library()
+
+# word, tone, icon: colour never stands alone
+Look = tuple[str, str, str]
+HEALTH: dict[str, Look] = {
+    "ok": ("Healthy", "ok", "ok"),
+    "degraded": ("Degraded", "warn", "warn"),
+    "down": ("Down", "bad", "bad"),
+    "unknown": ("Unknown", "idle", "idle"),
+}
+SEVERITY: dict[str, Look] = {
+    "low": ("Low", "idle", "info"),
+    "medium": ("Medium", "warn", "warn"),
+    "high": ("High", "bad", "warn"),
+    "critical": ("Critical", "bad", "bad"),
+}
+STATE: dict[str, Look] = {
+    "detecting": ("Detecting", "accent", "eye"),
+    "diagnosing": ("Diagnosing", "accent", "scale"),
+    "waiting": ("Waiting for you", "warn", "hand"),
+    "acting": ("Acting", "accent", "wrench"),
+    "verifying": ("Verifying", "accent", "pulse"),
+    "handed_over": ("Handed over", "violet", "user"),
+    "resolved": ("Resolved", "ok", "ok"),
+}
+RISK: dict[str, Look] = {
+    "low": ("Low risk", "idle", "info"),
+    "medium": ("Medium risk", "warn", "warn"),
+    "high": ("High risk", "bad", "warn"),
+}
+REQUEST: dict[str, Look] = {
+    "waiting": ("Waiting for approval", "warn", "hand"),
+    "approved": ("Approved", "ok", "check"),
+    "refused": ("Refused by policy", "bad", "stop"),
+    "rejected": ("Rejected", "bad", "x"),
+    "expired": ("Expired", "idle", "clock"),
+    "cancelled": ("Cancelled", "idle", "x"),
+    "running": ("Running", "accent", "play"),
+    "succeeded": ("Succeeded", "ok", "ok"),
+    "failed": ("Failed", "bad", "bad"),
+    "unknown": ("Outcome unknown", "warn", "idle"),
+    "rolled_back": ("Rolled back", "violet", "undo"),
+}
+INJECTION: dict[str, Look] = {
+    "running": ("Running", "warn", "bolt"),
+    "reverted": ("Reverted", "ok", "undo"),
+    "failed": ("Failed", "bad", "bad"),
+}
+VERDICT: dict[str, Look] = {
+    "run": ("Runs alone", "ok", "play"),
+    "ask": ("Asks a person", "warn", "hand"),
+    "refuse": ("Refused", "bad", "stop"),
+}
+EVENT: dict[str, Look] = {
+    "symptom": ("Symptom", "bad", "warn"),
+    "cleared": ("Cleared", "ok", "check"),
+    "state": ("State", "idle", "flag"),
+    "hypotheses": ("Hypotheses", "accent", "scale"),
+    "check": ("Check", "accent", "search"),
+    "runbook": ("Runbook", "accent", "book"),
+    "plan": ("Plan", "accent", "plan"),
+    "approval": ("Approval", "warn", "hand"),
+    "action": ("Action", "violet", "wrench"),
+    "verify": ("Verification", "ok", "pulse"),
+    "rollback": ("Rollback", "warn", "undo"),
+    "note": ("Note", "idle", "note"),
+    "handover": ("Hand-over", "violet", "user"),
+    "postmortem": ("Postmortem", "ok", "doc"),
+}
+LOOKS: dict[str, dict[str, Look]] = {
+    "health": HEALTH,
+    "severity": SEVERITY,
+    "state": STATE,
+    "risk": RISK,
+    "request": REQUEST,
+    "injection": INJECTION,
+    "verdict": VERDICT,
+    "event": EVENT,
+}
+
+
+def look(kind: str, value: str) -> Look:
+    """(word, tone, icon) of a value; an unknown value shows itself."""
+    return LOOKS[kind].get(value, (str(value).replace("_", " ").capitalize() or "Unknown", "idle", "idle"))
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return format_html(
+        '<svg class="i" aria-hidden="true"><use href="{}#{}"></use></svg>', static("img/icons.svg"), name
+    )
+
+
+@register.simple_tag
+def badge(kind: str, value: str) -> SafeString:
+    word, tone, name = look(kind, value)
+    return format_html('<span class="badge {}">{}{}</span>', tone, icon(name), word)
+
+
+@register.simple_tag
+def looks(kind: str, value: str) -> dict[str, str]:
+    word, tone, name = look(kind, value)
+    return {"word": word, "tone": tone, "icon": name}
+
+
+def exact(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"
+
+
+def _time(at: datetime | None, mode: str, text: str) -> SafeString | str:
+    if at is None:
+        return "–"
+    return format_html('<time datetime="{}" title="{}"{}>{}</time>', at.isoformat(), exact(at), mode, text)
+
+
+@register.filter
+def ago(at: datetime | None) -> SafeString | str:
+    """Relative time that keeps itself current, with the exact time and zone on hover."""
+    if at is None:
+        return "–"
+    seconds = max(0.0, (timezone.now() - at).total_seconds())
+    text = "just now" if seconds < 5 else f"{_coarse(seconds)} ago"
+    return _time(at, SafeString(" data-ago"), text)
+
+
+@register.filter
+def running_for(at: datetime | None) -> SafeString | str:
+    if at is None:
+        return "–"
+    return _time(at, SafeString(" data-for"), duration((timezone.now() - at).total_seconds()))
+
+
+@register.filter
+def until(at: datetime | None) -> SafeString | str:
+    if at is None:
+        return "no limit"
+    left = (at - timezone.now()).total_seconds()
+    return _time(at, SafeString(" data-until"), duration(left) if left > 0 else "time is up")
+
+
+@register.filter
+def clock(at: datetime | None) -> SafeString | str:
+    if at is None:
+        return "–"
+    return _time(at, "", at.astimezone(UTC).strftime("%H:%M:%S"))
+
+
+def _coarse(seconds: float) -> str:
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {word}"
+    return f"{int(seconds)} s"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds in plain words: 0.4 s, 12 s, 3 min 4 s, 2 h 5 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
+def ms(value: float | None) -> str:
+    if value is None:
+        return "–"
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+@register.filter
+def pct(value: float | None) -> str:
+    """A share 0..1 as a percentage that never rounds up to certainty."""
+    if value is None:
+        return "–"
+    share = value * 100
+    if 99 < share < 100:
+        return f"{min(share, 99.9):.1f} %"
+    return f"{share:.0f} %" if share >= 1 or share == 0 else "< 1 %"
+
+
+@register.filter
+def figure(value: Any) -> str:
+    """A number as people write it: at most three significant digits, thousands separated."""
+    if isinstance(value, bool) or value is None:
+        return "–" if value is None else ("yes" if value else "no")
+    if not isinstance(value, int | float):
+        return str(value)
+    if abs(value) >= 100 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def get(mapping: Mapping[str, Any] | None, key: str) -> Any:
+    return mapping.get(key) if mapping else None
+
+
+@register.filter
+def words(value: str) -> str:
+    """An identifier as words: restart-service -> restart service."""
+    return str(value).replace("_", " ").replace("-", " ")
+
+
+@register.filter
+def times(value: float | None, factor: float) -> float:
+    return round((value or 0) * factor, 2)
+
+
+@register.simple_tag
+def sparkline(points: Sequence[float | None], label: str = "") -> SafeString:
+    line, area = spark_path(points, 96, 22)
+    if not line:
+        return SafeString('<span class="muted small">no data</span>')
+    return format_html(
+        '<svg class="sparkline" viewBox="0 0 96 22" role="img" aria-label="{}">'
+        '<path class="spark-area" d="{}"/><path class="spark" d="{}"/></svg>',
+        label,
+        area,
+        line,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def nav_state(context: dict[str, Any]) -> dict[str, Any]:
+    """What the header shows on every page."""
+    request: HttpRequest = context["request"]
+    return {
+        "waiting": ActionRequest.objects.filter(status=Status.WAITING).count(),
+        "open": Incident.objects.filter(state__in=OPEN_STATES).count(),
+        "chaos": Injection.objects.filter(status=Injection.Status.RUNNING).count(),
+        "can_chaos": request.user.has_perm("chaos.inject_fault"),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def query(context: dict[str, Any], **changes: Any) -> str:
+    """The current query string with some parameters changed (empty = removed)."""
+    params = context["request"].GET.copy()
+    for key, value in changes.items():
+        if value in (None, ""):
+            params.pop(key, None)
+        else:
+            params[key] = value
+    return "?" + str(params.urlencode())

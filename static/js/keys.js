@@ -1,0 +1,32 @@
+// Keys: j k move, Enter opens, / searches, ? helps, g then a letter goes. Never while typing.
+(() => {
+  const GO = { d: "/", i: "/incidents/", a: "/approvals/", c: "/chaos/", g: "/gameday/", r: "/runbooks/", l: "/audit/", s: "/settings/" };
+  let pending = false, at = -1;
+  const typing = (node) => node.closest("input, textarea, select, [contenteditable], dialog[open]");
+  function move(step) {
+    const rows = [...document.querySelectorAll("[data-row]")].filter((row) => row.offsetParent);
+    if (!rows.length) return;
+    rows[at]?.classList.remove("is-at");
+    at = Math.max(0, Math.min(rows.length - 1, at + step));
+    rows[at].classList.add("is-at");
+    rows[at].scrollIntoView({ block: "nearest" });
+    (rows[at].querySelector("[data-open]") || rows[at]).focus();
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (pending) {
+      pending = false;
+      if (GO[event.key]) { location.assign(GO[event.key]); event.preventDefault(); }
+      return;
+    }
+    const act = {
+      g: () => { pending = true; setTimeout(() => { pending = false; }, 1200); },
+      j: () => move(1), k: () => move(-1),
+      "/": () => document.querySelector("input[type=search]")?.focus(),
+      "?": () => document.getElementById("keys-help").showModal(),
+      a: () => document.querySelector("[data-key=a]")?.click(),
+      x: () => document.querySelector("[data-key=x]")?.click(),
+    }[event.key];
+    if (act) { act(); event.preventDefault(); }
+  });
+})();

@@ -1,0 +1,43 @@
+// Plots: <div class="plot" data-plot="id-of-json" data-plotly="/static/...">. Plotly is fetched when the first one comes into view.
+(() => {
+  let loading = null;
+  const load = (url) => loading ||= new Promise((done, fail) => {
+    const tag = document.createElement("script");
+    tag.src = url; tag.onload = done; tag.onerror = fail;
+    document.head.append(tag);
+  });
+  const css = (name) => {
+    const probe = document.createElement("i");
+    probe.style.color = `var(${name})`; document.body.append(probe);
+    const value = getComputedStyle(probe).color; probe.remove();
+    return value;
+  };
+  function draw(node) {
+    const spec = JSON.parse(document.getElementById(node.dataset.plot).textContent);
+    const palette = ["--accent", "--violet", "--ok", "--warn", "--bad"].map(css);
+    const text = css("--muted"), line = css("--line");
+    const traces = spec.series.map((s, i) => ({
+      type: "scatter", mode: "lines", name: s.name, x: s.x, y: s.y, connectgaps: false, line: { width: 1.8, color: palette[i % 5] },
+      hovertemplate: "%{y:.3~g} " + s.unit,
+    }));
+    const tone = { bad: css("--bad"), ok: css("--ok"), accent: css("--accent"), violet: css("--violet") };
+    const shapes = spec.marks.map((m) => ({ type: "line", x0: m.at, x1: m.at, yref: "paper", y0: 0, y1: 1, line: { width: 1.5, dash: "dot", color: tone[m.tone] || text } }));
+    const notes = spec.marks.map((m, i) => ({ x: m.at, yref: "paper", y: 1.02 + 0.075 * (i % 3), text: m.text, showarrow: false, xanchor: "left", yanchor: "bottom", font: { size: 11, color: tone[m.tone] || text } }));
+    Plotly.react(node, traces, {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 300, margin: { l: 52, r: 12, t: 64, b: 36 },
+      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: text }, hovermode: "x unified",
+      hoverlabel: { bgcolor: css("--raised"), font: { color: css("--text") } },
+      xaxis: { gridcolor: line, zeroline: false }, yaxis: { gridcolor: line, zeroline: false, rangemode: "tozero", title: { text: spec.unit } },
+      legend: { orientation: "h", y: -0.18 }, shapes, annotations: notes,
+    }, { displayModeBar: false, responsive: true });
+  }
+  const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
+    if (!entry.isIntersecting) return;
+    seen.unobserve(entry.target);
+    load(entry.target.dataset.plotly).then(() => draw(entry.target)).catch(() => { entry.target.textContent = "The plot could not be loaded; its numbers are in the table below."; });
+  }));
+  const watch = () => document.querySelectorAll(".plot:not([data-watched])").forEach((node) => { node.dataset.watched = "1"; seen.observe(node); });
+  watch();
+  document.addEventListener("htmx:afterSettle", watch);
+  document.addEventListener("themechange", () => document.querySelectorAll(".plot.js-plotly-plot").forEach(draw));
+})();
