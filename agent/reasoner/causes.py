@@ -1,0 +1,165 @@
+"""From runbooks to causes on components: what each one explains, and what it expects but is not there."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from agent.reasoner.board import Board, Node
+from agent.reasoner.graph import SystemGraph
+from agent.reasoner.types import Boosts, Learned, Priors
+from knowledge.spec import WORDS, RunbookSpec, split_key
+
+DECAY = 0.9  # a caller's symptom per further hop
+GROUP_PRIOR = 0.5  # all replicas at once is rarer than one, until more than one shows it
+MATCH_BITS = 2.0  # the text is what this cause writes; another cause would seldom write it
+EXCLUDED_BITS = 10.0  # a definition is contradicted by a measurement
+WORD_STRENGTH = 20.0  # a word in a runbook is worth this many observations
+MAX_BOOST_BITS = 1.5  # past incidents may tip a balance, never more
+
+
+@dataclass
+class Cause:
+    """A runbook's cause on one component (a service, or all replicas of a group)."""
+
+    spec: RunbookSpec
+    component: str
+    members: tuple[str, ...]
+    prior_bits: float
+    explains: dict[int, float] = field(default_factory=dict)  # index of a true node -> weight
+    bonus_bits: float = 0.0
+    against: list[tuple[str, str, str, float]] = field(default_factory=list)  # signal, service, how, bits
+    predicts: dict[tuple[str, str], float] = field(default_factory=dict)  # unknown node -> P(true)
+
+    @property
+    def penalty_bits(self) -> float:
+        return sum(bits for _, _, _, bits in self.against)
+
+    @property
+    def key(self) -> str:
+        return f"{self.component}:{self.spec.id}"
+
+
+@lru_cache(maxsize=2000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def matches(spec: RunbookSpec, node: Node) -> bool:
+    """Whether one of the node's holding states has the text this cause is known by."""
+    pattern = spec.match.get(node.signal)
+    if pattern is None:
+        return True
+    found = _compiled(pattern)
+    return any(found.search(s.text) or found.search(s.label) for s in node.holding())
+
+
+def targets(
+    graph: SystemGraph, board: Board, members: tuple[str, ...], key: str
+) -> list[tuple[str, str, int]]:
+    """(signal, service, hops) for a symptom key seen from a component."""
+    signal, scope = split_key(key)
+    if scope == "callers":
+        return [(signal, s, hops) for s, hops in graph.callers(members).items()]
+    if scope == "deps":
+        return [(signal, s, hops) for s, hops in graph.dependencies(members).items()]
+    if scope == "group":
+        peers = {p for m in members for p in graph.peers(m)} - set(members)
+        return [(signal, p, 1) for p in sorted(peers)]
+    if scope == "any":
+        return [(signal, n.service, 1) for n in board.by_signal.get(signal, [])]
+    return [(signal, m, 1) for m in members]
+
+
+def weight_of(spec: RunbookSpec, key: str, learned: Learned) -> float:
+    """The word's likelihood, moved by Beta counts from verified incidents."""
+    prior = WORDS[spec.symptoms[key]]
+    hits, misses = learned.get((spec.id, key), (0.0, 0.0))
+    return min(max((prior * WORD_STRENGTH + hits) / (WORD_STRENGTH + hits + misses), 0.01), 0.99)
+
+
+def build(
+    specs: Sequence[RunbookSpec],
+    graph: SystemGraph,
+    board: Board,
+    *,
+    priors: Priors,
+    boosts: Boosts,
+    learned: Learned,
+) -> list[Cause]:
+    """Every cause on every component it applies to that explains at least one symptom."""
+    found: list[Cause] = []
+    for spec in specs:
+        for component, members in components(spec, graph):
+            cause = Cause(spec, component, members, _prior_bits(spec, component, members, priors, boosts))
+            for key in spec.symptoms:
+                _weigh(cause, key, graph, board, learned)
+            if cause.explains:
+                _definitions(cause, graph, board)
+                found.append(cause)
+    return found
+
+
+def components(spec: RunbookSpec, graph: SystemGraph) -> list[tuple[str, tuple[str, ...]]]:
+    """Services of the right kind, and groups all of whose replicas are."""
+    fits = [n for n, kind in graph.kinds.items() if kind in spec.applies_to or "any" in spec.applies_to]
+    found: list[tuple[str, tuple[str, ...]]] = [(n, (n,)) for n in fits]
+    for group, names in graph.groups.items():
+        if len(names) > 1 and all(n in fits for n in names) and group not in graph.kinds:
+            found.append((group, tuple(names)))
+    return found
+
+
+def _prior_bits(
+    spec: RunbookSpec, component: str, members: tuple[str, ...], priors: Priors, boosts: Boosts
+) -> float:
+    prior = min(max(priors.get(spec.id, spec.prior), 1e-4), 0.5)
+    if len(members) > 1:
+        prior *= GROUP_PRIOR
+    boost = boosts.get(f"{component}:{spec.id}", boosts.get(spec.id, 0.0))
+    return math.log2(prior / (1 - prior)) + min(max(boost, -MAX_BOOST_BITS), MAX_BOOST_BITS)
+
+
+def _weigh(cause: Cause, key: str, graph: SystemGraph, board: Board, learned: Learned) -> None:
+    """Book one symptom: explained where it holds, against the cause where it was looked for and is not."""
+    weight = weight_of(cause.spec, key, learned)
+    own = split_key(key)[1] == ""
+    absent: list[tuple[str, str, str, float]] = []
+    seen = False
+    for signal, service, hops in targets(graph, board, cause.members, key):
+        here = weight * DECAY ** (hops - 1)
+        node = board.get(signal, service)
+        if node is None or node.value is None:
+            cause.predicts[signal, service] = max(here, cause.predicts.get((signal, service), 0.0))
+        elif not node.value:
+            absent.append((signal, service, "absent", math.log2(1 - here)))
+        elif not matches(cause.spec, node):
+            absent.append((signal, service, "other", math.log2(1 - here)))
+        else:
+            seen = True
+            number = board.index[signal, service]
+            cause.explains[number] = max(here, cause.explains.get(number, 0.0))
+            if signal in cause.spec.match:
+                cause.bonus_bits += MATCH_BITS * node.weight
+    if own:
+        cause.against += absent
+    elif absent and not seen:  # expected somewhere around, and nowhere: said once, not per service
+        cause.against.append(min(absent, key=lambda a: a[3]))
+
+
+def _definitions(cause: Cause, graph: SystemGraph, board: Board) -> None:
+    for key in cause.spec.rules_out:
+        nodes = [board.get(s, n) for s, n, _ in targets(graph, board, cause.members, key)]
+        hit = next((n for n in nodes if n is not None and n.value), None)
+        if hit is not None:
+            cause.against.append((hit.signal, hit.service, "rules out", -EXCLUDED_BITS))
+    for key in cause.spec.requires:
+        found = [board.get(s, n) for s, n, _ in targets(graph, board, cause.members, key)]
+        known = [n for n in found if n is not None and n.value is not None]
+        if known and not any(n.value for n in known):
+            cause.against.append((known[0].signal, known[0].service, "required", -EXCLUDED_BITS))
+        elif known and not any(n.value and matches(cause.spec, n) for n in known):
+            cause.against.append((known[0].signal, known[0].service, "other", -EXCLUDED_BITS))

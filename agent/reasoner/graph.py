@@ -1,0 +1,66 @@
+"""Who needs whom: kinds, groups and hops, taken from a manifest once per diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+
+@dataclass
+class SystemGraph:
+    """`needs[a]` are the services `a` calls directly. Replicas of one logical service share a group name."""
+
+    kinds: dict[str, str]
+    needs: dict[str, set[str]]
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    _cache: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, system: Any) -> SystemGraph:
+        """From anything with `services: {name: .kind .group .depends_on}` and perhaps `manifest.links`."""
+        if isinstance(system, SystemGraph):
+            return system
+        services: Mapping[str, Any] = system.services
+        needs = {name: {d for d in s.depends_on if d in services} for name, s in services.items()}
+        for link in getattr(getattr(system, "manifest", None), "links", []):
+            if link.source in needs and link.service in services and link.service != link.source:
+                needs[link.source].add(link.service)
+        groups: dict[str, list[str]] = {}
+        for name, service in services.items():
+            if service.group:
+                groups.setdefault(service.group, []).append(name)
+        return cls({n: s.kind for n, s in services.items()}, needs, groups)
+
+    @cached_property
+    def _callers(self) -> dict[str, set[str]]:
+        callers: dict[str, set[str]] = {n: set() for n in self.kinds}
+        for name, others in self.needs.items():
+            for other in others:
+                callers.setdefault(other, set()).add(name)
+        return callers
+
+    def callers(self, members: Iterable[str]) -> dict[str, int]:
+        """Everything that needs one of `members`, with its hops (1 = calls it directly)."""
+        return self._walk("callers", members, self._callers)
+
+    def dependencies(self, members: Iterable[str]) -> dict[str, int]:
+        return self._walk("deps", members, self.needs)
+
+    def peers(self, name: str) -> list[str]:
+        """The other replicas of the same logical service."""
+        return [o for members in self.groups.values() if name in members for o in members if o != name]
+
+    def _walk(self, kind: str, members: Iterable[str], edges: Mapping[str, set[str]]) -> dict[str, int]:
+        start = tuple(members)
+        key = (kind, "\n".join(start))
+        if key not in self._cache:
+            hops: dict[str, int] = {}
+            layer, step = set(start), 0
+            while layer:
+                step += 1
+                layer = {o for n in layer for o in edges.get(n, ()) if o not in hops and o not in start}
+                hops.update(dict.fromkeys(layer, step))
+            self._cache[key] = hops
+        return self._cache[key]

@@ -1,0 +1,167 @@
+"""Hypotheses in plain words: titles, summaries and steps with what was measured filled in."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agent.reasoner.board import Board, Node
+from agent.reasoner.causes import Cause, matches, targets
+from agent.reasoner.graph import SystemGraph
+from agent.reasoner.infer import ELSE_WEIGHT, explained_bits, node_bits
+from agent.reasoner.types import Evidence, Hypothesis, PlannedStep, State
+from knowledge.spec import ActionStep, split_key
+
+_BRACES = re.compile(r"\{([a-z_]+)\}")
+_UNNAMED = {"detail": "an unnamed part", "value": "many", "text": "no further detail"}
+MAX_AGAINST = 8
+
+
+def hypothesis(
+    cause: Cause, graph: SystemGraph, board: Board, probability: float, together: tuple[str, ...]
+) -> Hypothesis:
+    spec = cause.spec
+    names = bindings(cause, graph, board)
+    return Hypothesis(
+        component=cause.component,
+        cause=spec.id,
+        detail=names["detail"],
+        probability=probability,
+        title=spec.title,
+        summary=fill(spec.summary, {k: v or _UNNAMED.get(k, "?") for k, v in names.items()}),
+        members=cause.members,
+        aliases=tuple(spec.aliases),
+        category=spec.category,
+        severity=spec.severity,
+        prevent=fill(spec.prevent, names),
+        verify=tuple(spec.verify),
+        evidence_for=tuple(_pro(cause, board)),
+        evidence_against=tuple(_con(cause, board)),
+        paths=tuple(tuple(_steps(p, cause, names, graph, board)) for p in spec.paths),
+        together_with=together,
+    )
+
+
+def fill(text: str, names: dict[str, str]) -> str:
+    """Replace {name} by what is known; unknown names stay as they are."""
+    return _BRACES.sub(lambda m: names.get(m[1], m[0]), text)
+
+
+def bindings(cause: Cause, graph: SystemGraph, board: Board) -> dict[str, str]:
+    """The names a runbook's texts and steps may use. '' where the evidence does not say."""
+    spec = cause.spec
+    names = {"component": cause.component, "cause": spec.id, "group": cause.component, "detail": ""}
+    main: State | None = None
+    if spec.detail:
+        main = _holding(cause, graph, board, _key_of(cause, spec.detail))
+        names["detail"] = _extract(main, spec.detail_pattern)
+    main = main or next((_holding(cause, graph, board, key) for key in spec.symptoms), None)
+    names["value"] = _number(main.reading_value) if main else ""
+    names["text"] = (main.text or main.label) if main else ""
+    for name, var in spec.vars.items():
+        held = _holding(cause, graph, board, var.signal, var.pattern)
+        names[name] = _extract(held, var.pattern) or var.default
+    return names
+
+
+def _key_of(cause: Cause, signal: str) -> str:
+    """The scope under which the runbook expects this signal."""
+    return next((k for k in cause.spec.symptoms if split_key(k)[0] == signal), signal)
+
+
+def _holding(
+    cause: Cause, graph: SystemGraph, board: Board, key: str, pattern: str | None = None
+) -> State | None:
+    """The holding state of a symptom key that fits best: matching text, then the highest value."""
+    found: list[State] = []
+    for signal, service, _ in targets(graph, board, cause.members, key):
+        node = board.get(signal, service)
+        if node is not None and node.value and matches(cause.spec, node):
+            found += node.holding()
+    if pattern:
+        found = [s for s in found if re.search(pattern, s.text) or re.search(pattern, s.label)]
+    return max(found, key=lambda s: s.reading_value or 0.0) if found else None
+
+
+def _extract(state: State | None, pattern: str | None) -> str:
+    if state is None:
+        return ""
+    if pattern is None:
+        return state.label or state.text[:80]
+    hit = re.search(pattern, state.text) or re.search(pattern, state.label)
+    return (hit[1] if hit.groups() else hit[0]) if hit else ""
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _steps(
+    path: list[ActionStep], cause: Cause, names: dict[str, str], graph: SystemGraph, board: Board
+) -> list[PlannedStep]:
+    """Fill in a path; a step that asks for another kind or a symptom that does not hold is left out."""
+    kinds = {graph.kinds.get(m, "") for m in cause.members}
+    found = []
+    for item in path:
+        if item.kinds and not kinds & set(item.kinds):
+            continue
+        if item.when and _holding(cause, graph, board, item.when) is None:
+            continue
+        given = item.params.items()
+        params: dict[str, Any] = {k: fill(v, names) if isinstance(v, str) else v for k, v in given}
+        found.append(PlannedStep(item.action, fill(item.target, names), params))
+    return found
+
+
+def say(board: Board, node: Node) -> str:
+    """A node in the catalogue's words, with its strongest state's figures."""
+    held = node.holding() or node.states
+    state = max(held, key=lambda s: s.reading_value or 0.0)
+    info = board.catalog.get(node.signal)
+    describe = getattr(info, "describe", None)
+    if describe is not None:
+        return str(describe(state))
+    title = getattr(info, "title", "") or f"{node.signal.replace('_', ' ')} on {{service}}"
+    figure = _number(state.reading_value)
+    names = {"service": node.service, "value": figure, "text": state.text, "label": state.label}
+    return fill(title, names).strip()
+
+
+def _pro(cause: Cause, board: Board) -> list[Evidence]:
+    found = []
+    for number, bits in explained_bits(cause, board).items():
+        node = board.true[number]
+        text = say(board, node)
+        found.append(Evidence(node.signal, node.service, text, round(bits, 2), board.source(node.signal)))
+    return sorted(found, key=lambda e: -e.bits)
+
+
+_HOW = {
+    "absent": "expected, but not seen: {what} on {service}",
+    "other": "{what} on {service}, but not the way this cause would show it",
+    "rules out": "speaks against it: {what} on {service}",
+    "required": "would have to be there, and is not: {what} on {service}",
+}
+
+
+def _con(cause: Cause, board: Board) -> list[Evidence]:
+    found = []
+    for signal, service, how, bits in cause.against:
+        text = _HOW[how].format(what=signal.replace("_", " "), service=service)
+        found.append(Evidence(signal, service, text, round(bits, 2), board.source(signal)))
+    for number, node in enumerate(board.true):
+        if number not in cause.explains:
+            bits = -node_bits(node, 1 - ELSE_WEIGHT) / 2
+            text = f"not explained by this: {say(board, node)}"
+            found.append(Evidence(node.signal, node.service, text, round(bits, 2), board.source(node.signal)))
+    return sorted(found, key=lambda e: e.bits)[:MAX_AGAINST]
+
+
+def unexplained(causes: list[Cause], board: Board) -> list[Evidence]:
+    """Symptoms that none of the leading causes accounts for."""
+    covered = {i for c in causes for i in c.explains}
+    return [
+        Evidence(n.signal, n.service, say(board, n), 0.0, board.source(n.signal))
+        for i, n in enumerate(board.true)
+        if i not in covered
+    ]

@@ -1,0 +1,126 @@
+"""What goes into and comes out of the reasoner. Plain data; bits are base-2 log likelihood ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class State(Protocol):
+    """One signal on one service as it stands: True, False, or None when its source could not be read."""
+
+    @property
+    def signal(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def value(self) -> bool | None: ...
+    @property
+    def reading_value(self) -> float | None: ...
+    @property
+    def text(self) -> str: ...
+
+
+class SignalInfo(Protocol):
+    """What the catalogue says of a signal. `leak`: chance that it holds with nothing wrong."""
+
+    @property
+    def leak(self) -> float: ...
+    @property
+    def cost(self) -> float: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+
+
+Catalog = Mapping[str, SignalInfo]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One observation, for (bits > 0) or against (bits < 0) a hypothesis, in plain words."""
+
+    signal: str
+    service: str
+    text: str
+    bits: float
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    action: str
+    target: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NextCheck:
+    """A question worth asking: expected information in bits, per unit of cost."""
+
+    signal: str
+    service: str
+    gain_bits: float
+    cost: float
+    title: str = ""
+
+    @property
+    def score(self) -> float:
+        return self.gain_bits / max(self.cost, 0.05)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One cause on one component. `probability` is marginal: alone or together with another cause."""
+
+    component: str
+    cause: str
+    detail: str
+    probability: float
+    title: str
+    summary: str
+    members: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    category: str = ""
+    severity: str = ""
+    prevent: str = ""
+    verify: tuple[str, ...] = ()
+    evidence_for: tuple[Evidence, ...] = ()
+    evidence_against: tuple[Evidence, ...] = ()
+    paths: tuple[tuple[PlannedStep, ...], ...] = ()
+    together_with: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return ":".join(p for p in (self.component, self.cause, self.detail) if p)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Causes by marginal probability, and `leading`: the single most probable set (empty = none of these)."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    none_probability: float
+    next_checks: tuple[NextCheck, ...]
+    elapsed_ms: float
+    leading: tuple[Hypothesis, ...] = ()
+    unexplained: tuple[Evidence, ...] = ()
+
+    @property
+    def next_check(self) -> NextCheck | None:
+        return self.next_checks[0] if self.next_checks else None
+
+    @property
+    def is_unknown(self) -> bool:
+        """No known cause is more probable than 'none of these'."""
+        return not self.hypotheses or self.none_probability >= self.hypotheses[0].probability
+
+
+Learned = Mapping[tuple[str, str], tuple[float, float]]
+Boosts = Mapping[str, float]
+Priors = Mapping[str, float]
+States = Sequence[State]
