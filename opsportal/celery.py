@@ -1,12 +1,16 @@
 """The Celery application. A message is only a wake-up: work lives in rows, so results are off."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
 
 from django.conf import settings
+
+from opsportal import heartbeat
 
 app = Celery("opsportal")
 app.conf.update(
@@ -30,3 +34,8 @@ app.conf.update(
     worker_send_task_events=False,
 )
 app.autodiscover_tasks()
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def _say_alive(**_: Any) -> None:
+    heartbeat.beat_in_thread("worker")

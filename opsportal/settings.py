@@ -16,7 +16,7 @@ import environ
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-DATA_DIR = Path(env.str("OPSPORTAL_DATA", default=str(BASE_DIR / ".data"))).resolve()
+OPSPORTAL_DATA = Path(env.str("OPSPORTAL_DATA", default=str(BASE_DIR / ".data"))).resolve()
 TESTING = env.bool("OPSPORTAL_TESTING", default=False)
 DEBUG = env.bool("OPSPORTAL_DEBUG", default=False)
 
@@ -24,9 +24,9 @@ DEBUG = env.bool("OPSPORTAL_DEBUG", default=False)
 def _secret_key() -> str:
     """The key of the environment, else of the data folder, else one that lives as long as this process."""
     if key := env.str("OPSPORTAL_SECRET_KEY", default=""):
-        return key
+        return str(key)
     try:
-        return (DATA_DIR / "secret_key").read_text().strip()
+        return (OPSPORTAL_DATA / "secret_key").read_text().strip()
     except OSError:
         return secrets.token_urlsafe(48)
 

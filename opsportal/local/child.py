@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+Argv = Sequence[str | Path]
 
 
 def nobody() -> pwd.struct_passwd | None:
@@ -19,13 +20,14 @@ def nobody() -> pwd.struct_passwd | None:
 
 
 def spawn(
-    argv: Sequence[str | Path],
+    argv: Argv,
     *,
     log: Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
     user: pwd.struct_passwd | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
+    keep_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start argv in a session of its own, so that the terminal's Ctrl-C reaches only us.
 
@@ -52,6 +54,7 @@ def spawn(
             cwd=cwd,
             start_new_session=True,
             preexec_fn=tie,
+            pass_fds=keep_fds,
             user=user.pw_uid if user else None,
             group=user.pw_gid if user else None,
             extra_groups=[] if user else None,

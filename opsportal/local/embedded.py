@@ -150,7 +150,7 @@ class Postgres:
             "port": str(self.port),
         }
         flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        argv = [self.bin / "postgres", "-D", self.cluster, *flags]
+        argv: list[str | Path] = [self.bin / "postgres", "-D", self.cluster, *flags]
         self.process = spawn(argv, log=self.log, user=self.user, cwd="/", death_signal=signal.SIGINT)
         self._wait_ready()
 
@@ -228,18 +228,9 @@ class Redis:
         except OSError as error:
             raise explain_os_error(error, str(self.folder)) from error
         self.port = free_port()
-        argv = [
-            redis_server(),
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
-        self.process = spawn([*argv, "--dir", self.folder], log=self.log)
+        persistence = ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
+        argv = [str(redis_server()), "--port", str(self.port), "--bind", "127.0.0.1", *persistence]
+        self.process = spawn(argv, log=self.log)
         deadline = time.monotonic() + 15
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -1,0 +1,128 @@
+"""The launcher's children: started, watched, restarted with backoff, stopped in order."""
+
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from opsportal.local.child import spawn, stop, tail
+from opsportal.local.errors import LocalError
+
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S, _STABLE_S = 0.5, 15.0, 60.0
+_HOPELESS = 4  # exits in a row before the portal was ever ready
+
+
+@dataclass
+class Child:
+    """One process to keep alive. `stop_rank`: lower ranks stop first, equal ones together."""
+
+    name: str
+    argv: Sequence[str | Path]
+    env: Mapping[str, str]
+    log: Path
+    stop_rank: int
+    grace_s: float = 5.0
+    death_signal: signal.Signals = signal.SIGTERM
+    cwd: Path | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    started_at: float = field(default=0.0, init=False)
+    failures: int = field(default=0, init=False)
+    retry_at: float | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        self.process = spawn(
+            self.argv, env=self.env, log=self.log, cwd=self.cwd, death_signal=self.death_signal
+        )
+        self.started_at = time.monotonic()
+        self.retry_at = None
+
+    def note_exit(self) -> float:
+        """Plan the restart; returns the pause in seconds."""
+        if time.monotonic() - self.started_at > _STABLE_S:
+            self.failures = 0
+        pause: float = min(_FIRST_BACKOFF_S * 2**self.failures, _LONGEST_BACKOFF_S)
+        self.failures += 1
+        self.retry_at = time.monotonic() + pause
+        return pause
+
+
+class Family:
+    """All children of the launcher. Use from the main thread only."""
+
+    def __init__(self, say: Callable[[str], None], changed: Callable[[], None]) -> None:
+        self._say = say
+        self._changed = changed
+        self._children: list[Child] = []
+        self.settled = (
+            False  # True once everything was ready: from then on failing children are retried for ever
+        )
+        self._wake, self._waker = socket.socketpair()
+        for end in (self._wake, self._waker):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def add(self, child: Child) -> Child:
+        child.start()
+        self._children.append(child)
+        self._changed()
+        return child
+
+    def wait(self, seconds: float) -> None:
+        """Return after `seconds`, or at once when a child ends; restart what is due."""
+        now = time.monotonic()
+        due = [child.retry_at - now for child in self._children if child.retry_at is not None]
+        select.select([self._wake], [], [], max(0.0, min([seconds, *due])))
+        try:
+            while self._wake.recv(512):
+                pass
+        except BlockingIOError:
+            pass
+        self._reap()
+
+    def _reap(self) -> None:
+        for child in self._children:
+            if child.retry_at is None:
+                if child.process is not None and child.process.poll() is not None:
+                    self._mourn(child, child.process.returncode)
+            elif child.retry_at <= time.monotonic():
+                child.start()
+                self._changed()
+
+    def _mourn(self, child: Child, code: int) -> None:
+        pause = child.note_exit()
+        how = f"signal {-code}" if code < 0 else f"code {code}"
+        last = tail(child.log)
+        if not self.settled and child.failures >= _HOPELESS:
+            raise LocalError(f"{child.name} does not start ({how}): {last} (log: {child.log})")
+        self._say(
+            f"{child.name} ended ({how}), starting it again in {pause:.1f} s{': ' + last if last else ''}"
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """{name: {pid, started_at}} of the living, for the run file."""
+        found = {}
+        for child in self._children:
+            if child.process is not None and child.process.poll() is None:
+                started = psutil.Process(child.process.pid).create_time()
+                found[child.name] = {"pid": child.process.pid, "started_at": started}
+        return found
+
+    def stop(self) -> None:
+        """Stop all, lowest rank first; children of one rank get their signal together."""
+        for rank in sorted({child.stop_rank for child in self._children}):
+            group = [child for child in self._children if child.stop_rank == rank and child.process]
+            for child in group:
+                if child.process and child.process.poll() is None:
+                    child.process.terminate()
+            for child in group:
+                if child.process and not stop(child.process, signal.SIGTERM, child.grace_s):
+                    self._say(f"{child.name} did not stop in {child.grace_s:.0f} s and was killed")
+        self._children.clear()

@@ -1,0 +1,52 @@
+"""Prepares the database: migrations, runbooks, the admin's account and the system to look after.
+
+Tells the launcher how far it is: one JSON object a line, {"stage": text, "seconds": s} or {"login": {...}}.
+"""
+
+import json
+import os
+import secrets
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import BaseCommand, call_command
+
+
+class Command(BaseCommand):
+    help = "Migrate, load the runbooks, make the admin account, register the system (run by `up`)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--manifest", help="manifest of a system to register")
+        parser.add_argument("--events", type=int, default=1, help="file descriptor for the progress lines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._events: int = options["events"]
+        self._stage("database schema", "migrate", verbosity=0, interactive=False)
+        self._stage("runbooks", "load_runbooks", verbosity=0)
+        self._emit(login=self._admin())
+        if options["manifest"]:
+            self._stage("system registered", "register_system", options["manifest"], verbosity=0)
+
+    def _emit(self, **event: Any) -> None:
+        os.write(self._events, json.dumps(event).encode() + b"\n")
+
+    def _stage(self, text: str, command: str, *arguments: str, **options: Any) -> None:
+        started = time.monotonic()
+        call_command(command, *arguments, **options, stdout=self.stderr)
+        self._emit(stage=text, seconds=round(time.monotonic() - started, 2))
+
+    def _admin(self) -> dict[str, str | None]:
+        """The account `admin`. Its password: the environment's, else generated once and shown once."""
+        given = os.environ.get("OPSPORTAL_ADMIN_PASSWORD")
+        users = get_user_model().objects
+        user = users.filter(username="admin").first()
+        if user is None:
+            password = given or secrets.token_urlsafe(9)
+            users.create_superuser("admin", "", password)
+            return {"user": "admin", "password": None if given else password}
+        if given and not user.check_password(given):
+            user.set_password(given)
+            user.save(update_fields=["password"])
+        return {"user": "admin", "password": None}
