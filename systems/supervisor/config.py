@@ -176,7 +176,8 @@ def load(path: Path) -> Config:
     _check_order(file, services)
     socket = _path(base, raw.get("socket", "run/supervisor.sock"))
     log = _path(base, raw.get("log", "log/supervisor.log"))
-    assert socket is not None and log is not None
+    assert socket is not None
+    assert log is not None
     return Config(file=file, directory=base, socket=socket, log=log, services=services)
 
 
@@ -193,7 +194,7 @@ def read_env(path: Path) -> dict[str, str]:
 
 
 def environment(spec: ServiceSpec) -> dict[str, str]:
-    """The whole environment of a service: a few inherited names, then env, then env_file. Nothing else leaks in."""
+    """The whole environment of a service: a few inherited names, env, env_file; nothing else leaks in."""
     env = {k: os.environ[k] for k in INHERITED if k in os.environ}
     env |= {"PYTHONUNBUFFERED": "1", "SUPERVISOR_SERVICE": spec.name}
     env |= spec.env

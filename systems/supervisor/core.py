@@ -173,7 +173,7 @@ class Supervisor:
         try:
             fd = os.pidfd_open(parent)
         except (AttributeError, OSError):
-            while os.getppid() == parent:
+            while os.getppid() == parent:  # noqa: ASYNC110 - no event to wait for on this system
                 await asyncio.sleep(0.5)
             self._stopping.set()
             return
@@ -184,10 +184,8 @@ class Supervisor:
     async def _first_start(self, service: Service) -> None:
         for name in service.spec.after:
             other = self.services[name]
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(other.wait_for(State.RUNNING, State.FATAL), AFTER_WAIT_S)
-            except TimeoutError:
-                pass
             if other.state is not State.RUNNING:
                 self.journal.write("warning", f"not waiting for {name} any longer", service=service.spec.name)
         if service.state is State.STOPPED:
@@ -200,11 +198,11 @@ class Supervisor:
         while True:
             await asyncio.sleep(LIMIT_POLL_S)
             tick += 1
-            own = [s for s in self.services.values() if s.pid and s.limit_kind == "supervisor"]
+            own = [s for s in self.services.values() if s.pid and s.memory.kind == "supervisor"]
             if own:
                 sessions = _by_session()
                 for service in own:
-                    limit = service.memory_limit_mb
+                    limit = service.memory.limit_mb
                     if service.pid and limit and rss_mb(sessions.get(service.pid, [])) > limit:
                         self.journal.write(
                             "error", "over its memory limit", service=service.spec.name, limit="supervisor"
@@ -224,7 +222,7 @@ class Supervisor:
         for child in _children_of(os.getpid()):
             if child != keeper:
                 kill_one(child, signal.SIGKILL)
-        while any(child != keeper for child in _children_of(os.getpid())):
+        while any(child != keeper for child in _children_of(os.getpid())):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await self.server.close()
         self.cgroups.close()
@@ -245,14 +243,12 @@ def _children_of(parent: int) -> list[int]:
     if not IS_LINUX:
         return [p.pid for p in psutil.Process(parent).children()]
     found = []
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - plain names are quicker here
         if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    if int(file.read().rpartition(b")")[2].split()[1]) == parent:
-                        found.append(int(name))
-            except (OSError, IndexError, ValueError):
-                continue
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                stat = Path(f"/proc/{name}/stat").read_bytes()
+                if int(stat.rpartition(b")")[2].split()[1]) == parent:
+                    found.append(int(name))
     return found
 
 

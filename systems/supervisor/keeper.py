@@ -1,8 +1,9 @@
 """The last line of defence: a tiny process that outlives a killed supervisor just long enough to tidy up.
 
-Run as a plain file (`python -ISP keeper.py CGROUP_BASE`). Descriptor 0 is a pipe from the supervisor, which writes
-`session PID` when a service starts and `over PID` when it has ended. At end of file (the supervisor died, however) all
-processes that belong to those sessions, or carry the services' environment marker, are killed; empty cgroups go too.
+Run as a plain file (`python -ISP keeper.py IDENTITY CGROUP_BASE`). Descriptor 0 is a pipe from the
+supervisor, which writes `session PID` when a service starts and `over PID` when it has ended. At end of file
+(however the supervisor died) all processes of those sessions, or with the services' environment marker, are
+killed; empty cgroups go too.
 """
 
 import contextlib

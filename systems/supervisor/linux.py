@@ -38,15 +38,14 @@ def short_socket_path(path: Path) -> Iterator[str]:
     if len(os.fsencode(str(path))) <= SOCKET_PATH_MAX:
         yield str(path)
         return
-    folder = mkdtemp(prefix="sv", dir="/tmp")
-    link = os.path.join(folder, "d")
+    folder = Path(mkdtemp(prefix="sv", dir="/tmp"))
+    link = folder / "d"
     try:
-        os.symlink(path.parent, link)
-        yield os.path.join(link, path.name)
+        link.symlink_to(path.parent.resolve())
+        yield str(link / path.name)
     finally:
-        if os.path.islink(link):
-            os.unlink(link)
-        os.rmdir(folder)
+        link.unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def process_group_alive(pgid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Memory limits: a cgroup (v1 or v2) when we may write one, else an RSS limit kept by the supervisor itself."""
+"""Memory limits: a cgroup (v1 or v2) when we may write one; else we look at the RSS ourselves."""
 
 import contextlib
 import errno

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import StartError, environment
 from .linux import kill_group, parse_signal
-from .service import Service, State
+from .service import Service
 from .spawn import Launch, spawn
 
 if TYPE_CHECKING:
@@ -87,10 +87,10 @@ async def _limits(_: "Supervisor", service: Service, request: Request) -> Answer
     if size is not None and (isinstance(size, bool) or not isinstance(size, int | float) or size < 1):
         raise OpError(f"memory_mb: must be a number of at least 1 or null, not {size!r}")
     try:
-        service.limit(None if size is None else float(size))
+        service.memory.change(None if size is None else float(size), service.pid)
     except OSError as exc:
         raise OpError(f"the kernel refuses this limit: {exc.strerror}") from None
-    return {"memory_limit_mb": service.memory_limit_mb, "limit_kind": service.limit_kind}
+    return {"memory_limit_mb": service.memory.limit_mb, "limit_kind": service.memory.kind}
 
 
 async def _release(_: "Supervisor", service: Service, request: Request) -> Answer:
@@ -221,6 +221,3 @@ async def answer(host: "Supervisor", fences: dict[str, int], request: Any) -> An
         return await handler(host, service, request)
     except TimeoutError:
         raise OpError(f"{service.spec.name} cannot be ended, even by KILL") from None
-
-
-__all__ = ["HANDLERS", "OpError", "StaleFenceError", "State", "answer", "check_fence"]

@@ -38,5 +38,5 @@ async def attempt(ready: Ready) -> bool:
 
 async def until_ready(ready: Ready) -> None:
     """Returns when the check passes; runs for ever otherwise (cancel it when the process ends)."""
-    while not await attempt(ready):
+    while not await attempt(ready):  # noqa: ASYNC110 - the other side sends no event
         await asyncio.sleep(PAUSE_S)

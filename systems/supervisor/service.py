@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Protocol
@@ -12,13 +11,13 @@ from typing import Any, Protocol
 from .config import ServiceSpec, StartError, environment
 from .journal import Journal, open_append
 from .linux import kill_group, kill_one, process_group_alive
-from .memory import Cgroups, Group
+from .memory import Cgroups
+from .policy import MemoryLimit, Retries
 from .ready import until_ready
 from .spawn import Launch, Zygotes, spawn
 
 STABLE_S = 10.0  # a run longer than this clears the count of failed starts
 CLEAN_S = 1.0  # exit code 0 after this long is a restart, not a failed start
-BACKOFF_S = (0.0, 0.5, 1.0, 2.0)
 KILL_WAIT_S = 5.0
 
 
@@ -54,17 +53,14 @@ class Service:
         self.restarts = 0
         self.oom_kills = 0
         self.started_at: float | None = None
-        self.memory_limit_mb = spec.memory_limit_mb
-        self.group: Group | None = None
+        self.memory = MemoryLimit(spec.name, spec.memory_limit_mb, host.cgroups)
         self.last_error = ""
         self.changed = asyncio.Event()  # replaced at each change of state
         self.last_session: int | None = None
         self._started_mono = 0.0
         self._was_ready = False
         self._over_limit = False
-        self._group_ooms = 0
-        self._failures: deque[float] = deque()
-        self._tries = 0
+        self._retries = Retries(spec.start_retries, spec.retry_window_s)
         self._lock = asyncio.Lock()
         self._exited = asyncio.Event()
         self._exited.set()
@@ -73,12 +69,6 @@ class Service:
         self._readying: asyncio.Task[None] | None = None
 
     # ---- what others see
-    @property
-    def limit_kind(self) -> str | None:
-        if self.memory_limit_mb is None:
-            return None
-        return "cgroup" if self._host.cgroups.usable else "supervisor"
-
     @property
     def release(self) -> str | None:
         if self.spec.release is None:
@@ -95,8 +85,8 @@ class Service:
             "started_at": self.started_at if self.pid else None,
             "fatal": self.state is State.FATAL,
             "oom_kills": self.oom_kills,
-            "memory_limit_mb": self.memory_limit_mb,
-            "limit_kind": self.limit_kind,
+            "memory_limit_mb": self.memory.limit_mb,
+            "limit_kind": self.memory.kind,
             "release": self.release,
             "log": str(self.spec.log) if self.spec.log else None,
         }
@@ -120,7 +110,7 @@ class Service:
         """Start unless it runs; clears FATAL. StartError when it could not be started."""
         async with self._lock:
             if self.pid is None:
-                self._forget_failures()
+                self._forget()
                 await self._launch()
                 self._raise_failed()
 
@@ -136,7 +126,7 @@ class Service:
             await self._stop(grace_s)
             if between is not None:
                 between()
-            self._forget_failures()
+            self._forget()
             await self._launch()
             self._raise_failed()
 
@@ -145,14 +135,6 @@ class Service:
             return False
         return kill_group(self.pid, sig) if whole_group else kill_one(self.pid, sig)
 
-    def limit(self, memory_mb: float | None) -> None:
-        """Change the limit of the running service (and of its next starts). OSError from the kernel."""
-        if self._host.cgroups.usable and (memory_mb is not None or self.group is not None):
-            self._memory_group().limit(memory_mb)
-            if self.pid is not None and self.memory_limit_mb is None and self.group is not None:
-                self.group.join(self.pid)
-        self.memory_limit_mb = memory_mb
-
     def over_limit(self) -> None:
         """The supervisor's own memory limit was passed: kill, and remember why."""
         self._over_limit = True
@@ -160,10 +142,7 @@ class Service:
 
     def note_kernel_ooms(self) -> bool:
         """Reads the cgroup's counter; True when the kernel has killed somebody since the last look."""
-        if self.group is None:
-            return False
-        seen = self.group.oom_kills()
-        fresh, self._group_ooms = max(0, seen - self._group_ooms), seen
+        fresh = self.memory.fresh_ooms()
         self.oom_kills += fresh
         if fresh:
             self._host.journal.write("error", "out of memory", service=self.spec.name, limit="cgroup")
@@ -176,20 +155,13 @@ class Service:
         if task is not None and not task.done():
             task.cancel()
 
-    def _forget_failures(self) -> None:
-        self._failures.clear()
-        self._tries = 0
+    def _forget(self) -> None:
+        self._retries.forget()
         self.last_error = ""
 
     def _raise_failed(self) -> None:
         if self.last_error:
             raise StartError(self.last_error)
-
-    def _memory_group(self) -> Group:
-        if self.group is None:
-            self.group = self._host.cgroups.group(self.spec.name)
-            self._group_ooms = self.group.oom_kills()
-        return self.group
 
     async def _stop(self, grace_s: float | None) -> None:
         self._cancel(self._retry)
@@ -209,7 +181,7 @@ class Service:
     async def _group_gone(self) -> None:
         """After the main process ended its group was killed: wait until the last member has gone (ports!)."""
         deadline = time.monotonic() + 1.0
-        while self.last_session and process_group_alive(self.last_session) and time.monotonic() < deadline:
+        while (pid := self.last_session) and process_group_alive(pid) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     async def _launch(self) -> None:
@@ -226,13 +198,7 @@ class Service:
         env = environment(spec) | {"SUPERVISOR_ID": self._host.identity}
         if not spec.cwd.is_dir():
             raise StartError(f"folder {spec.cwd} does not exist")
-        join = None
-        if self.memory_limit_mb is not None and self._host.cgroups.usable:
-            try:
-                self._memory_group().limit(self.memory_limit_mb)
-                join = self._memory_group().join
-            except OSError as exc:
-                raise StartError(f"memory limit cannot be set: {exc}") from None
+        join = self.memory.prepare()
         try:
             log_fd = (
                 os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if spec.log is None else open_append(spec.log)
@@ -300,7 +266,7 @@ class Service:
             return
         ran = time.monotonic() - self._started_mono
         if ran > STABLE_S:
-            self._forget_failures()
+            self._forget()
         clean = self.exit_code == 0 and ran >= CLEAN_S and self._was_ready
         self._again(counts=ran <= STABLE_S and not clean)
 
@@ -315,22 +281,14 @@ class Service:
 
     def _again(self, counts: bool) -> None:
         """Plan the next start: at once, after a pause, or never (FATAL)."""
-        now = time.monotonic()
-        while self._failures and now - self._failures[0] > self.spec.retry_window_s:
-            self._failures.popleft()
-        if counts:
-            self._failures.append(now)
-        elif not self._failures:
-            self._tries = 0
-        if len(self._failures) >= self.spec.start_retries:
+        pause = self._retries.pause(counts)
+        if pause is None:
             self._to(State.FATAL)
             self._host.journal.write("error", "gave up", service=self.spec.name, exit_code=self.exit_code)
             self._host.emit("fatal", self.spec.name, pid=None, exit_code=self.exit_code)
             return
-        delay = BACKOFF_S[min(self._tries, len(BACKOFF_S) - 1)]
-        self._tries += 1
         self._to(State.BACKOFF)
-        self._retry = asyncio.create_task(self._retry_after(delay))
+        self._retry = asyncio.create_task(self._retry_after(pause))
 
     async def _retry_after(self, delay: float) -> None:
         await asyncio.sleep(delay)

@@ -22,7 +22,19 @@ WARM_UP_S = 20.0  # how long a first start waits for the shared imports
 REPLY_S = 3.0
 # variables an interpreter or the loader reads before the first line runs: a forked copy cannot honour them
 EXEC_ONLY = frozenset(
-    ["LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTHONMALLOC", "PYTHONDEVMODE", "PYTHONWARNINGS", "PYTHONUTF8", "PYTHONSTARTUP", "PYTHONTRACEMALLOC"]
+    [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "PYTHONHOME",
+        "PYTHONHASHSEED",
+        "PYTHONOPTIMIZE",
+        "PYTHONMALLOC",
+        "PYTHONDEVMODE",
+        "PYTHONWARNINGS",
+        "PYTHONUTF8",
+        "PYTHONSTARTUP",
+        "PYTHONTRACEMALLOC",
+    ]
 )
 
 

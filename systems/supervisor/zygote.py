@@ -1,8 +1,8 @@
 """A warmed interpreter: imports the given modules once, then forks a ready process for each request.
 
-Run as a plain file (`python -P zygote.py SUPERVISOR_PID MODULE...`); descriptor 0 is one end of a socket pair.
+Run as a plain file (`python -P zygote.py SUPERVISOR_PID MODULE...`); descriptor 0 is a socket pair's end.
 Request: 4-byte length with two descriptors attached (log, go-ahead pipe), then JSON {argv, cwd, env}.
-Answer: a JSON line {"pid": N} or {"error": "..."}. The first line of all is {"ready", "failed": {module: why}}.
+Answer: a JSON line {"pid": N} or {"error": "..."}. The first line is {"ready", "failed": {module: why}}.
 The new process is a grandchild, so it falls to the supervisor (a subreaper) at once; it waits for one byte on
 the go-ahead pipe, so that the supervisor knows it, and has put it into its cgroup, before anything runs.
 """

@@ -1,0 +1,119 @@
+"""What a runtime driver offers: units (processes, containers) that can be listed, driven and measured."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+RUNNING = "RUNNING"
+STATES = ("STOPPED", "STARTING", "RUNNING", "BACKOFF", "FATAL", "STOPPING")
+
+
+class RuntimeError_(Exception):
+    """Any failure of a runtime; the text says in plain words what failed and what to look at."""
+
+
+class RuntimeFailed(RuntimeError_):
+    """The runtime does not answer, refuses, or the operation failed."""
+
+
+class StaleFence(RuntimeError_):
+    """The operation carried an older fencing token than one seen before: somebody else acts on this unit."""
+
+
+@dataclass(slots=True, frozen=True)
+class UnitState:
+    """One unit now. exit_code < 0: ended by that signal. started_at: epoch seconds, None when not running."""
+
+    unit: str
+    state: str
+    pid: int | None = None
+    exit_code: int | None = None
+    restarts: int = 0
+    started_at: float | None = None
+    fatal: bool = False
+    oom_kills: int = 0
+    memory_limit_mb: float | None = None
+    release: str | None = None
+    limit_kind: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class ChildStat:
+    """A descendant process. cpu_pct: % of one core since the last look; state: letter of /proc/PID/stat."""
+
+    pid: int
+    name: str
+    cmdline: str
+    cpu_pct: float
+    rss_mb: float
+    state: str
+
+
+@dataclass(slots=True, frozen=True)
+class UnitStats:
+    """Measurements of the main process, and of its descendants one by one (zombies are only counted)."""
+
+    cpu_pct: float
+    rss_mb: float
+    threads: int
+    fds: int
+    proc_state: str
+    zombies: int = 0
+    children: list[ChildStat] = field(default_factory=list)
+
+
+@dataclass(slots=True, frozen=True)
+class ExecResult:
+    """code: exit code, negative = signal (-9 when the time was up). out, err: at most 64 KB each."""
+
+    code: int
+    out: str = ""
+    err: str = ""
+    timed_out: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class RuntimeEvent:
+    """kind: exit started fatal oom state. at: epoch seconds. state: only for kind `state`."""
+
+    kind: str
+    unit: str
+    pid: int | None = None
+    exit_code: int | None = None
+    at: float = 0.0
+    oom: bool = False
+    state: str = ""
+
+
+Units = list[UnitState]  # `list` is a method's name below
+Lines = list[str]
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """Every method but events() is synchronous; all raise RuntimeFailed (StaleFence: an old token).
+
+    `fence`: a rising number per unit; None skips the check. Mutating calls return when the effect is there.
+    """
+
+    driver: str
+
+    def list(self) -> Units: ...
+    def state(self, unit: str) -> UnitState: ...
+    def start(self, unit: str, fence: int | None = None) -> UnitState: ...
+    def stop(self, unit: str, fence: int | None = None, grace_s: float | None = None) -> UnitState: ...
+    def restart(self, unit: str, fence: int | None = None, grace_s: float | None = None) -> UnitState: ...
+    def kill(self, unit: str, fence: int | None = None) -> None: ...
+    def signal(self, unit: str, sig: str, fence: int | None = None) -> None: ...
+    def pause(self, unit: str, fence: int | None = None) -> None: ...
+    def resume(self, unit: str, fence: int | None = None) -> None: ...
+    def exec(
+        self, unit: str, argv: Sequence[str], timeout_s: float = 30.0, fence: int | None = None
+    ) -> ExecResult: ...
+    def logs(self, unit: str, tail: int = 100) -> Lines: ...
+    def stats(self, unit: str) -> UnitStats | None: ...
+    def limits(self, unit: str, memory_mb: float | None, fence: int | None = None) -> UnitState: ...
+    def release(self, unit: str, version: str, fence: int | None = None) -> UnitState: ...
+    def events(self) -> AsyncIterator[RuntimeEvent]: ...
