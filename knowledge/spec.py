@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from knowledge.document import Document, Problem, read
 
 WORDS: dict[str, float] = {"certain": 0.97, "usual": 0.85, "often": 0.6, "sometimes": 0.3, "rare": 0.08}
-SCOPES = ("", "callers", "deps", "group", "any")
+SCOPES = ("", "callers", "deps", "group", "links", "any")
 SLUG = r"^[a-z][a-z0-9_]{1,79}$"
 _KEY = re.compile(r"^([a-z][a-z0-9_]*)(?:@([a-z]+))?$")
 _BRACES = re.compile(r"\{([a-z_]+)\}")

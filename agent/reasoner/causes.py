@@ -69,6 +69,8 @@ def targets(
     if scope == "group":
         peers = {p for m in members for p in graph.peers(m)} - set(members)
         return [(signal, p, 1) for p in sorted(peers)]
+    if scope == "links":
+        return [(signal, c, 1) for c in sorted({c for m in members for c in graph.links.get(m, ())})]
     if scope == "any":
         return [(signal, n.service, 1) for n in board.by_signal.get(signal, [])]
     return [(signal, m, 1) for m in members]

@@ -15,6 +15,7 @@ class SystemGraph:
     kinds: dict[str, str]
     needs: dict[str, set[str]]
     groups: dict[str, list[str]] = field(default_factory=dict)
+    links: dict[str, set[str]] = field(default_factory=dict)  # service -> what carries the edges that end at it
     _cache: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -24,14 +25,16 @@ class SystemGraph:
             return system
         services: Mapping[str, Any] = system.services
         needs = {name: {d for d in s.depends_on if d in services} for name, s in services.items()}
+        carriers: dict[str, set[str]] = {}
         for link in getattr(getattr(system, "manifest", None), "links", []):
+            carriers.setdefault(link.target, set()).add(link.service)
             if link.source in needs and link.service in services and link.service != link.source:
                 needs[link.source].add(link.service)
         groups: dict[str, list[str]] = {}
         for name, service in services.items():
             if service.group:
                 groups.setdefault(service.group, []).append(name)
-        return cls({n: s.kind for n, s in services.items()}, needs, groups)
+        return cls({n: s.kind for n, s in services.items()}, needs, groups, carriers)
 
     @cached_property
     def _callers(self) -> dict[str, set[str]]:
