@@ -1,0 +1,100 @@
+"""What a signal is, and the state of one signal on one service."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from incidents.signals.detectors import Detector
+from systems.readings import clean
+
+Source = Literal["log", "metric", "state", "probe", "check"]
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How long a verdict must hold before it counts: observations and seconds, both."""
+
+    ticks: float = 1
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class SignalState:
+    """One signal on one service now. `value` None: the source was not read, which says nothing either way."""
+
+    signal: str
+    service: str
+    label: str
+    value: bool | None
+    reading_value: float | None
+    text: str
+    since: datetime | None
+    source: str
+
+
+class Describable(Protocol):
+    """Anything with the facts of a signal's state; a SignalState is one."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def reading_value(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One entry of the catalogue.
+
+    `title` may use {service} {label} {value} {text}. `metric` is a reading's name, or a prefix ending in `*`.
+    `opens`: may open an incident by itself; the others are context. `negative_from`: when this metric was read
+    and no reading of `metric` came, the signal is false rather than unknown. `soft`: readings whose text matches
+    count only `soft_weight`, because a busy machine produces them too. `settle`: not judged while the service itself, or
+    something it needs, has just been restarted on request. `telling`: which symptom gives an incident its title. `quorum`: when this many labels fail at
+    once, nobody waits for the hold.
+    """
+
+    id: str
+    title: str
+    metric: str
+    detector: Detector
+    category: str
+    source: Source = "metric"
+    severity: Severity = "medium"
+    hold: Hold = Hold()
+    clear: Hold = Hold(2)
+    leak: float = 0.01
+    cost: float = 0.0
+    trust: float = 0.9
+    opens: bool = True
+    negative_from: str = ""
+    soft: str = ""
+    soft_weight: float = 0.6
+    settle: bool = False
+    telling: int = 50
+    quorum: int = 0
+    name_pattern: str = ""
+
+    def matches(self, metric: str) -> bool:
+        """Whether readings called `metric` feed this signal."""
+        if not self.metric.endswith("*"):
+            return metric == self.metric
+        if not metric.startswith(self.metric[:-1]):
+            return False
+        return not self.name_pattern or re.search(self.name_pattern, metric) is not None
+
+    def describe(self, state: Describable) -> str:
+        """The title with the facts filled in, in plain words."""
+        value = state.reading_value
+        number = "?" if value is None else f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"
+        text = state.text if len(state.text) <= 140 else state.text[:139] + "…"
+        facts = {"service": state.service, "label": state.label, "value": number, "text": text}
+        words = re.sub(r"\{(\w+)\}", lambda m: facts.get(m[1], m[0]), self.title)
+        return clean(words.replace(" ()", "").removesuffix(": "), 300)

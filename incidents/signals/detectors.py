@@ -1,0 +1,340 @@
+"""Detectors: each turns one reading, with the memory of those before it, into a verdict: true, false or unknown.
+
+A detector is a frozen description; what it remembers per (signal, service, label) is in a Memory. Whether a verdict
+has held long enough to count is the engine's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Protocol
+
+Verdict = bool | None
+
+
+@dataclass(slots=True)
+class Sample:
+    """One reading as a detector sees it. `at`: seconds on a steady clock; `fresh`: its label or service is new to a
+    system that had already settled, so the absence of history means zero; `uptime`: of its service, None unknown."""
+
+    at: float
+    value: float | None
+    text: str = ""
+    fresh: bool = False
+    uptime: float | None = None
+    peers: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one detector remembers of one series."""
+
+    history: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=400))
+    verdict: Verdict = None
+    last: float | None = None
+    note: str = ""
+    shown: float | None = None
+    known: set[str] = field(default_factory=set)
+
+
+class Detector(Protocol):
+    def judge(self, memory: Memory, sample: Sample) -> Verdict: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """True above `limit`; once true, until it is at or below `clear` (default: `limit`)."""
+
+    limit: float
+    clear: float | None = None
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        floor = self.limit if self.clear is None or not memory.verdict else self.clear
+        return sample.value > floor
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """True below `limit`; once true, until it is at or above `clear` (default: `limit`)."""
+
+    limit: float
+    clear: float | None = None
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        return sample.value < (self.limit if self.clear is None or not memory.verdict else self.clear)
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    value: float
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        return None if sample.value is None else sample.value == self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """True when the value is more than `by` away from 0, in either direction."""
+
+    by: float
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        return None if sample.value is None else abs(sample.value) > self.by
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """True when an ok-reading is 0 and its text matches `pattern` (and not `but`)."""
+
+    pattern: str = ""
+    but: str = ""
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        if sample.value >= 1 or (self.but and re.search(self.but, sample.text, re.I)):
+            return False
+        return not self.pattern or re.search(self.pattern, sample.text, re.I) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """True when the reading's text matches."""
+
+    pattern: str
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        return None if sample.value is None else re.search(self.pattern, sample.text, re.I) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Often:
+    """True when the value was above `limit` at least `times` within `window_s`."""
+
+    limit: float
+    times: int
+    window_s: float
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        if sample.value > self.limit:
+            memory.history.append((sample.at, sample.value))
+        while memory.history and sample.at - memory.history[0][0] > self.window_s:
+            memory.history.popleft()
+        return len(memory.history) >= self.times
+
+
+@dataclass(frozen=True, slots=True)
+class Rising:
+    """A counter that rose by at least `by` within `window_s`. A counter that went back starts over."""
+
+    by: float
+    window_s: float
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = memory.history
+        if past and sample.value < past[-1][1]:
+            past.clear()
+        past.append((sample.at, sample.value))
+        while len(past) > 1 and sample.at - past[1][0] >= self.window_s:
+            past.popleft()
+        rise = sample.value - past[0][1]
+        memory.shown = rise
+        return rise >= self.by
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Steady growth: over `window_s` at least `per_s` and `least` in all, in each third of the window.
+
+    A jump to a new level, or a saw tooth, is not growth. Judged from `min_uptime_s` on, because starting grows too.
+    """
+
+    per_s: float
+    window_s: float
+    least: float
+    above: float = 0.0
+    min_uptime_s: float = 0.0
+    share: float = 0.0
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = memory.history
+        if sample.uptime is not None and (sample.uptime < self.min_uptime_s or not sample.uptime):
+            past.clear()
+            return False
+        past.append((sample.at, sample.value))
+        while past and sample.at - past[0][0] > self.window_s:
+            past.popleft()
+        if len(past) < 6 or sample.at - past[0][0] < self.window_s * 0.8:
+            return False
+        thirds = _thirds(list(past))
+        grown = thirds[2] - thirds[0]
+        steady = all(b - a >= 0.25 * grown for a, b in zip(thirds, thirds[1:], strict=False))
+        rate = grown / (self.window_s * 2 / 3)
+        memory.shown = rate
+        enough = grown >= max(self.least, self.share * thirds[0])
+        return sample.value > self.above and enough and steady and rate >= self.per_s
+
+
+def _thirds(past: list[tuple[float, float]]) -> list[float]:
+    start, span = past[0][0], past[-1][0] - past[0][0]
+    means = []
+    for index in range(3):
+        low, high = start + span * index / 3, start + span * (index + 1) / 3
+        values = [v for at, v in past if low <= at <= high]
+        means.append(sum(values) / len(values) if values else past[0][1])
+    return means
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Unusual for this very series: beyond `factor` times its recent median and `sigmas` robust deviations, and
+    beyond the absolute `floor`. With `below` the other way round.
+
+    The baseline learns only from values that are not unusual, so that trouble does not become normal. A series with
+    fewer than `learn` values is never unusual, unless it is new to a settled system: then its past is taken as 0.
+    """
+
+    factor: float
+    floor: float
+    learn: int = 15
+    sigmas: float = 6.0
+    below: bool = False
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = [value for _, value in memory.history]
+        if sample.fresh and not past and not self.below:
+            unusual = sample.value > self.floor
+            memory.note = "new"
+        elif len(past) < self.learn and memory.note != "new":
+            unusual = False
+        else:
+            unusual = self._unusual(past, sample.value)
+        if not unusual:
+            memory.history.append((sample.at, sample.value))
+            while len(memory.history) > 180:
+                memory.history.popleft()
+        return unusual
+
+    def _unusual(self, past: list[float], value: float) -> bool:
+        middle = median(past) if past else 0.0
+        spread = 1.4826 * median([abs(v - middle) for v in past]) if past else 0.0
+        if self.below:
+            return value < self.floor and value < middle / self.factor and value < middle - self.sigmas * spread
+        return value > self.floor and value > middle * self.factor and value > middle + self.sigmas * spread
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A count that is lower than it has steadily been: some of what was there is gone."""
+
+    by: float = 1
+    learn: int = 3
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = memory.history
+        usual = median([v for _, v in past]) if len(past) >= self.learn else None
+        gone = usual is not None and sample.value <= usual - self.by
+        if not gone:
+            past.append((sample.at, sample.value))
+            while len(past) > 30:
+                past.popleft()
+        return gone
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Above `limit` without a break while the reading `idle` of the same service stays at 0."""
+
+    limit: float
+    idle: str
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        moving = sample.peers.get(self.idle)
+        return sample.value > self.limit and moving is not None and moving <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class UncleanExit:
+    """The last exit was an error or a crash, not a stop somebody asked for."""
+
+    polite: tuple[int, ...] = (0, -15, 143, -2, 130, -1, 129)
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        code = int(sample.value)
+        if code in self.polite:
+            return False
+        # A unit that was told to stop may have needed the hard way: that is no crash.
+        return sample.peers.get("unit.wanted_down") != 1
+
+
+@dataclass(frozen=True, slots=True)
+class LogMatch:
+    """At least `times` log lines in `window_s` match. The engine feeds matching lines and, when the log was read
+    and nothing matched, a count of 0: only then may this be false."""
+
+    pattern: str
+    times: int = 1
+    window_s: float = 8.0
+    but: str = ""
+
+    def found(self, text: str) -> bool:
+        hit = _compiled(self.pattern).search(text) is not None
+        return hit and not (self.but and _compiled(self.but).search(text) is not None)
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        if sample.value > 0:
+            memory.history.append((sample.at, sample.value))
+        while memory.history and sample.at - memory.history[0][0] > self.window_s:
+            memory.history.popleft()
+        count = sum(value for _, value in memory.history)
+        memory.shown = count
+        return count >= self.times
+
+
+@dataclass(frozen=True, slots=True)
+class NewError:
+    """Errors of a kind (the exception's name) never logged by this service before."""
+
+    pattern: str = r"\b([A-Z][A-Za-z0-9_]{3,60}(?:Error|Exception|Conflict|Timeout|Refused|Denied|Failure))\b"
+    times: int = 2
+    window_s: float = 10.0
+
+    def kind(self, text: str) -> str:
+        found: list[str] = _compiled(self.pattern).findall(text)
+        return found[-1] if found else ""
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        return LogMatch("", self.times, self.window_s).judge(memory, sample)
+
+
+_cache: dict[str, re.Pattern[str]] = {}
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    found = _cache.get(pattern)
+    if found is None:
+        found = _cache[pattern] = re.compile(pattern, re.I if not pattern.startswith(r"\b([A-Z]") else 0)
+    return found

@@ -1,0 +1,45 @@
+"""Synthetic journeys and consistency checks: what a customer would see."""
+
+from incidents.signals.base import Hold, Signal
+from incidents.signals.detectors import Baseline, Failing
+
+SIGNALS = [
+    Signal(
+        "journey_failed",
+        "customers cannot {label}: {text}",
+        "journey.ok",
+        Failing(),
+        "api",
+        source="probe",
+        severity="high",
+        hold=Hold(2),
+        soft=r"timeout|timed out|no answer",
+        settle=True,
+        quorum=2,
+        telling=65,
+        trust=0.97,
+    ),
+    Signal(
+        "journey_slow",
+        "customers wait {value} ms to {label}",
+        "journey.latency_ms",
+        Baseline(5, 900, learn=10),
+        "api",
+        source="probe",
+        hold=Hold(3),
+        settle=True,
+        telling=58,
+    ),
+    Signal(
+        "consistency_broken",
+        "{label} differs between {service} and its source ({text})",
+        "consistency.ok",
+        Failing(),
+        "cache-queue",
+        source="probe",
+        severity="high",
+        hold=Hold(2),
+        telling=87,
+        trust=0.97,
+    ),
+]

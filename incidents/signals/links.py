@@ -1,0 +1,56 @@
+"""Network edges, and services that belong to somebody else."""
+
+from incidents.signals.base import Hold, Signal
+from incidents.signals.detectors import Baseline, Failing
+
+SIGNALS = [
+    Signal(
+        "link_down",
+        "the network path {label} carries nothing ({text})",
+        "link.ok",
+        Failing(),
+        "network",
+        source="probe",
+        severity="high",
+        hold=Hold(2),
+        soft=r"timeout|timed out|no answer",
+        settle=True,
+        telling=86,
+    ),
+    Signal(
+        "link_slow",
+        "the network path {label} is slow ({value} ms there and back)",
+        "link.rtt_ms",
+        Baseline(6, 120, learn=10),
+        "network",
+        source="probe",
+        hold=Hold(4),
+        settle=True,
+        telling=81,
+    ),
+    Signal(
+        "link_target_down",
+        "the far end of {label} does not answer directly either",
+        "link.direct_ok",
+        Failing(),
+        "network",
+        source="probe",
+        opens=False,
+        hold=Hold(2),
+        settle=True,
+        telling=40,
+    ),
+    Signal(
+        "external_down",
+        "{service}, which is not ours, does not answer ({text})",
+        "external.ok",
+        Failing(),
+        "external",
+        source="probe",
+        severity="high",
+        hold=Hold(2, 0.5),
+        soft=r"timeout|timed out|no answer",
+        settle=True,
+        telling=89,
+    ),
+]
