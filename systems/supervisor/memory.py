@@ -83,12 +83,15 @@ class Group:
 
 
 class Cgroups:
-    """Makes groups under `<own cgroup>/supervisor-PID/`. `usable` is False when we may not."""
+    """Makes groups under `<own cgroup>/supervisor-PID/`.
+
+    `usable` is False when we may not (or must not: SUPERVISOR_NO_CGROUP=1).
+    """
 
     def __init__(self) -> None:
         self.base: Path | None = None
         self.version = 0
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and not os.environ.get("SUPERVISOR_NO_CGROUP"):
             self._find()
 
     @property

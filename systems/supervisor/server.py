@@ -34,9 +34,7 @@ class Server:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with short_socket_path(path) as address:
             if path.exists():
-                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-                    probe.settimeout(1.0)
-                    probe.connect(address)
+                if _somebody_answers(address):
                     raise ConfigError(f"{path}: another supervisor is running here")
                 path.unlink()
             sock.bind(address)
@@ -135,3 +133,17 @@ class Server:
             while await reader.read(4096):
                 pass
         queue.put_nowait(None)
+
+
+def _somebody_answers(address: str) -> bool:
+    """A connection alone proves nothing: a dying child of a killed supervisor may still hold its socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2.0)
+        try:
+            probe.connect(address)
+            probe.sendall(b'{"op": "ping"}\n')
+            return bool(probe.recv(1))
+        except TimeoutError:
+            return True  # it holds the socket and hangs
+        except OSError:
+            return False

@@ -137,7 +137,7 @@ def _hide_own_frames(kind: type[BaseException], exc: BaseException, trace: Trace
     """Tracebacks start where those of `python -m` start: at runpy."""
     while trace is not None and trace.tb_next and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    sys.__excepthook__(kind, exc, trace)
+    sys.__excepthook__(kind, exc.with_traceback(trace), trace)
 
 
 def _warm(modules: list[str]) -> dict[str, str]:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from systems.runtimes import ExecResult, Runtime, UnitState, connect
+from systems.runtimes.fake import FakeRuntime
+from tests.systems.supervisor.harness import SLEEPER, Running, eventually
+
+ECHO = [sys.executable, "-c", "import sys; print('hello'); sys.exit(3)"]
+
+
+@dataclass
+class Bench:
+    """A runtime with units web (releases 1.0, 1.1; a log of three lines) and idle (stopped)."""
+
+    runtime: Runtime
+    crash: Callable[[str], None]  # ends the unit's process from outside the runtime
+
+    def reach(self, unit: str, state: str) -> UnitState:
+        def there() -> UnitState | None:
+            now = self.runtime.state(unit)
+            return now if now.state == state else None
+
+        found: UnitState = eventually(there, f"{unit} {state}")
+        return found
+
+
+def _process(tmp_path: Path) -> Iterator[Bench]:
+    for version in ("1.0", "1.1"):
+        (tmp_path / "rel" / version).mkdir(parents=True)
+    (tmp_path / "rel/current").symlink_to("1.0")
+    lines = "import signal\nfor w in ('one', 'two', 'three'): print(w, flush=True)\nsignal.pause()"
+    running = Running(
+        tmp_path,
+        {
+            "web": {
+                "command": ["{python}", "-c", lines],
+                "release": "rel",
+                "log": "web.log",
+                "grace_s": 0.3,
+            },
+            "idle": {"command": SLEEPER, "autostart": False},
+        },
+    )
+    runtime = connect("process", {"socket": "run/supervisor.sock"}, tmp_path)
+
+    def crash(unit: str) -> None:
+        import os
+        import signal
+
+        pid = runtime.state(unit).pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: len(runtime.logs("web")) == 3)
+    yield Bench(runtime, crash)
+    running.close()
+
+
+def _fake(tmp_path: Path) -> Iterator[Bench]:
+    runtime = connect("fake", {"units": ["web", "idle"], "releases": {"web": ["1.0", "1.1"]}}, tmp_path)
+    assert isinstance(runtime, FakeRuntime)
+    runtime.set_state("idle", state="STOPPED", pid=None, started_at=None)
+    runtime.set_logs("web", ["one", "two", "three"])
+    runtime.on_exec(ECHO, ExecResult(3, "hello\n"))
+    yield Bench(runtime, lambda unit: runtime.crash(unit, -9))
+
+
+BENCHES = {"process": _process, "fake": _fake}
+
+
+@pytest.fixture(params=BENCHES)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    yield from BENCHES[request.param](tmp_path)
