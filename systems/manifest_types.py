@@ -1,0 +1,205 @@
+"""The shape of a manifest. Unknown keys are errors everywhere; strings that may hold secrets are left out of reprs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat
+
+
+class Model(BaseModel):
+    """Base of all parts: a typo in a key is an error."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_one_or_many)]
+Address = Annotated[str, Field(pattern=r"^[^:\s/]+:\d{1,5}$")]
+Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
+Secret = Annotated[str, Field(repr=False)]
+
+
+class RuntimeSpec(BaseModel):
+    """Which driver controls the units; every other key is an option of that driver."""
+
+    model_config = ConfigDict(extra="allow")
+    driver: str = "process"
+
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class HttpSpec(Model):
+    url: Url
+    timeout_s: PositiveFloat = 1.0
+    slow_ms: PositiveFloat = 1000.0
+    expect: int = 200
+
+
+class ReadySpec(Model):
+    url: Url
+    timeout_s: PositiveFloat = 1.5
+
+
+class PostgresSpec(Model):
+    dsn: Secret
+    admin_dsn: Secret | None = None
+    database: str = ""
+    # not `schema`: pydantic models already have a method of that name
+    db_schema: str = Field("public", alias="schema")
+
+
+class QueueSpec(Model):
+    name: str
+    processing: str | None = None
+    group: str | None = None  # a stream's consumer group
+    heartbeat: str | None = None  # key that holds the consumer's last heartbeat (epoch seconds)
+    done: str | None = None  # key that counts finished messages
+    worker: str | None = None  # service that consumes the queue; worker.* readings go to it
+
+
+class RedisSpec(Model):
+    url: Secret
+    queues: list[QueueSpec] = []
+
+
+class LogSpec(Model):
+    file: str
+
+
+class ConfigSpec(Model):
+    file: str
+    golden: str
+    reload: Literal["HUP", "restart", "none"] = "restart"
+
+
+class EnvSpec(Model):
+    file: str
+    golden: str | None = None
+    required: list[str] = Field([], alias="schema")
+
+
+class ReleaseSpec(Model):
+    link: str
+    previous: str | None = None
+
+
+class VolumeSpec(Model):
+    path: str
+
+
+class ControlSpec(Model):
+    url: Url
+
+
+class CredentialSpec(Model):
+    role: str
+    key: str
+    consumers: Names
+
+
+class FallbackSpec(Model):
+    consumers: Names = Field(alias="consumer")
+    key: str
+    primary: str
+    fallback: str
+    service: str
+
+
+class SnapshotSpec(Model):
+    dir: str
+    db_schema: str = Field("public", alias="schema")
+
+
+class MigrationsSpec(Model):
+    argv: list[str]
+    service: str
+
+
+class Service(Model):
+    """One service. `unit` is the runtime's name for it; None = not ours to control."""
+
+    name: str = ""
+    kind: str = Field(min_length=1)
+    title: str = ""
+    group: str | None = None
+    unit: str | None = None
+    depends_on: list[str] = []
+    http: HttpSpec | None = None
+    ready: ReadySpec | None = None
+    tcp: Address | None = None
+    postgres: PostgresSpec | None = None
+    redis: RedisSpec | None = None
+    metrics: Url | None = None
+    logs: list[LogSpec] = []
+    config: ConfigSpec | None = None
+    env: EnvSpec | None = None
+    release: ReleaseSpec | None = None
+    volumes: list[VolumeSpec] = []
+    control: ControlSpec | None = None
+    credentials: list[CredentialSpec] = []
+    fallback: FallbackSpec | None = None
+    snapshot: SnapshotSpec | None = None
+    migrations: MigrationsSpec | None = None
+
+
+class Link(Model):
+    """A network edge: `address` goes through it, `direct` does not."""
+
+    name: str
+    service: str
+    source: str
+    target: str
+    address: Address
+    direct: Address | None = None
+
+
+class Step(Model):
+    """One request of a journey: exactly one of get, post. `save` maps a variable to a dotted path in the JSON answer;
+    `{variable}` in later urls, headers and JSON is replaced by it."""
+
+    get: Url | None = None
+    post: Url | None = None
+    body: Any = Field(None, alias="json")
+    headers: dict[str, str] = {}
+    expect: int | list[int] = 200
+    contains: str | None = None
+    save: dict[str, str] = {}
+
+
+class Journey(Model):
+    name: str
+    steps: list[Step] = Field(min_length=1)
+    service: str | None = None  # the front door it enters by; found by address when absent
+    interval_s: PositiveFloat = 1.5
+    timeout_s: PositiveFloat = 2.5
+    slow_ms: PositiveFloat = 1500.0
+
+
+class Consistency(Model):
+    """`field` of the JSON at `url` must equal the second column of `sql`, for the {key} in its first column."""
+
+    name: str
+    service: str
+    url: str = Field(pattern=r"^https?://\S+\{key\}\S*$")
+    field: str
+    sql_service: str
+    sql: str
+    cache: str | None = None
+    interval_s: PositiveFloat = 3.0
+
+
+class Manifest(Model):
+    system: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")
+    title: str = ""
+    runtime: RuntimeSpec = RuntimeSpec()
+    secrets: str | None = None
+    front_door: Url | None = None
+    services: dict[str, Service] = Field(min_length=1)
+    links: list[Link] = []
+    journeys: list[Journey] = []
+    consistency: list[Consistency] = []

@@ -1,0 +1,115 @@
+"""consistency.*: two sources that must agree, such as the price people see and the price in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import psycopg
+
+from systems.manifest import Service
+from systems.manifest_types import Consistency
+from systems.probes import web
+from systems.probes.base import Clock, Probe, ProbeFailed
+from systems.probes.journeys import dig
+from systems.probes.postgres import connect_error
+from systems.readings import Reading, clean
+from systems.services import LoadedSystem
+
+MAX_KEYS = 20
+
+
+class ConsistencyProbe(Probe):
+    """One instance per rule. Value 1 = agree, 0 = differ, None = one side could not be read."""
+
+    name = "consistency"
+    timeout_s = 4.0
+    main = ("consistency.ok",)
+
+    def __init__(self, clock: Clock = time.monotonic, rule: Consistency | None = None) -> None:
+        super().__init__(clock)
+        self.rule = rule
+        self.http = web.client()
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        if rule is not None:
+            self.interval_s = rule.interval_s
+
+    @classmethod
+    def build(cls, system: LoadedSystem, clock: Clock) -> list[Probe]:
+        return [cls(clock, rule) for rule in system.manifest.consistency]
+
+    def applies(self, service: Service) -> bool:
+        return self.rule is not None and service.name == self.rule.service
+
+    async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
+        assert self.rule is not None
+        rows = await self._rows(system, self.rule)
+        shown = await asyncio.gather(*(self._shown(self.rule, key) for key, _ in rows))
+        if rows and all(isinstance(value, Unread) for value in shown):
+            raise ProbeFailed(str(shown[0]))
+        wrong = [
+            f"{self._name(key)} shows {value}, the database has {wanted}"
+            for (key, wanted), value in zip(rows, shown, strict=True)
+            if not isinstance(value, Unread) and not same(value, wanted)
+        ]
+        text = clean(f"{self.rule.field}: {'; '.join(wrong[:5])}" if wrong else "")
+        return [Reading(service.name, "consistency.ok", float(not wrong), text, self.rule.name)]
+
+    def _name(self, key: str) -> str:
+        assert self.rule is not None
+        return (self.rule.cache or "{key}").replace("{key}", key)
+
+    async def _rows(self, system: LoadedSystem, rule: Consistency) -> list[tuple[str, Any]]:
+        postgres = system.service(rule.sql_service).postgres
+        assert postgres is not None
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = await psycopg.AsyncConnection.connect(
+                    postgres.dsn,
+                    autocommit=True,
+                    connect_timeout=2,
+                    application_name="prober",
+                    options="-c statement_timeout=1500 -c default_transaction_read_only=on",
+                )
+            found = await (await self._connection.execute(rule.sql.encode())).fetchmany(MAX_KEYS)
+            return [(str(row[0]), row[1]) for row in found]
+        except psycopg.Error as error:
+            await self._drop()
+            raise ProbeFailed(f"{rule.sql_service}: {connect_error(error)}") from error
+        except BaseException:
+            await self._drop()
+            raise
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _shown(self, rule: Consistency, key: str) -> Any:
+        answer = await web.fetch(self.http, rule.url.replace("{key}", key), 2.0)
+        if answer.error or answer.status != 200:
+            return Unread(answer.reason())
+        try:
+            return dig(answer.json(), rule.field)
+        except (ValueError, LookupError, TypeError):
+            return Unread(f"the answer has no {rule.field}")
+
+    async def close(self) -> None:
+        await self._drop()
+        await self.http.aclose()
+
+
+class Unread(str):
+    """Why one value could not be read."""
+
+    __slots__ = ()
+
+
+def same(shown: Any, wanted: Any) -> bool:
+    """Whether two values are equal, numbers as numbers."""
+    try:
+        return Decimal(str(shown)) == Decimal(str(wanted))
+    except InvalidOperation:
+        return str(shown) == str(wanted)

@@ -1,0 +1,88 @@
+"""link.*: a round trip through a network edge against one past it.
+
+A proxy in between takes connections even when the far end is gone, so the target itself has to say something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from systems.manifest import Service
+from systems.manifest_types import Link
+from systems.probes.base import Clock, Probe, address, error_kind
+from systems.readings import Reading
+from systems.services import LoadedSystem
+
+_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # Postgres answers S or N, and logs nothing
+PATIENCE_S = 1.5
+
+
+class LinkProbe(Probe):
+    """One instance per link."""
+
+    name = "links"
+    interval_s = 1.0
+    timeout_s = 2 * PATIENCE_S + 0.5
+    main = ("link.ok", "link.rtt_ms")
+
+    def __init__(self, clock: Clock = time.monotonic, link: Link | None = None) -> None:
+        super().__init__(clock)
+        self.link = link
+
+    @classmethod
+    def build(cls, system: LoadedSystem, clock: Clock) -> list[Probe]:
+        return [cls(clock, link) for link in system.manifest.links]
+
+    def applies(self, service: Service) -> bool:
+        return self.link is not None and service.name == self.link.service
+
+    async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
+        assert self.link is not None
+        return await link_readings(system, self.link)
+
+
+async def link_readings(system: LoadedSystem, link: Link) -> list[Reading]:
+    """link.ok and link.rtt_ms through the edge, link.direct_ok past it (when the manifest has a direct address)."""
+    hello = greeting(system.service(link.target))
+    waits = [round_trip(link.address, hello)]
+    if link.direct:
+        waits.append(round_trip(link.direct, hello))
+    (spent, problem), *direct = await asyncio.gather(*waits)
+    readings = [
+        Reading(link.service, "link.ok", float(not problem), problem, link.name),
+        Reading(link.service, "link.rtt_ms", spent, problem, link.name),
+    ]
+    for direct_spent, direct_problem in direct:
+        text = direct_problem or f"{direct_spent:.1f} ms"
+        readings.append(Reading(link.service, "link.direct_ok", float(not direct_problem), text, link.name))
+    return readings
+
+
+def greeting(service: Service) -> bytes:
+    """The least that makes the target answer in its own protocol."""
+    if service.postgres is not None:
+        return _SSL_REQUEST
+    if service.redis is not None:
+        return b"PING\r\n"
+    path = "/" + service.http.url.split("://", 1)[1].partition("/")[2] if service.http else "/"
+    return f"GET {path} HTTP/1.1\r\nHost: prober\r\nConnection: close\r\n\r\n".encode()
+
+
+async def round_trip(target: str, hello: bytes, patience_s: float = PATIENCE_S) -> tuple[float | None, str]:
+    """(milliseconds until the first byte of an answer, problem) over a fresh connection."""
+    started = time.perf_counter()
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(patience_s):
+            reader, writer = await asyncio.open_connection(*address(target))
+            writer.write(hello)
+            first = await reader.read(1)
+    except OSError as error:  # TimeoutError is one
+        return None, error_kind(error)
+    finally:
+        if writer is not None:
+            writer.transport.abort()
+    if not first:
+        return None, "reset"
+    return round((time.perf_counter() - started) * 1000, 2), ""

@@ -1,0 +1,151 @@
+"""log.*: how much a service logs, what kinds of lines, and which kinds were never seen before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from systems.logrecords import Assembler, Record
+from systems.logtail import Chunk, Tail
+from systems.manifest import Service
+from systems.probes.base import Clock, FileProbe
+from systems.readings import Reading
+from systems.services import LoadedSystem
+from systems.templates import Miner
+
+MAX_TEMPLATES = 40  # readings per tick and service; errors first
+WARM_UP_S = 20.0  # after the first look everything is new, so nothing is called new
+
+
+class LogsProbe(FileProbe):
+    name = "logs"
+    interval_s = 1.0
+    timeout_s = 3.0
+    main = ("log.error_rate", "log.lines_rate", "log.bytes_rate")
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        super().__init__(clock)
+        self._watched: dict[str, _ServiceLogs] = {}
+
+    def applies(self, service: Service) -> bool:
+        return bool(service.logs) or service.unit is not None
+
+    def read(self, system: LoadedSystem, service: Service) -> list[Reading]:
+        watched = self._of(system, service)
+        if not service.logs:
+            lines = system.runtime.logs(service.unit or "", 200)
+            return watched.report(watched.fresh([line.encode(errors="replace") for line in lines]))
+        return watched.report([(key, tail.poll()) for key, tail in watched.tails.items()])
+
+    def seed(self, service: str, templates: Iterable[str]) -> None:
+        """Templates known from earlier: they will not be called new."""
+        self._watched.setdefault(service, _ServiceLogs(service, self.clock)).learn(templates)
+
+    async def close(self) -> None:
+        for watched in self._watched.values():
+            for tail in watched.tails.values():
+                tail.close()
+
+    def _of(self, system: LoadedSystem, service: Service) -> _ServiceLogs:
+        watched = self._watched.setdefault(service.name, _ServiceLogs(service.name, self.clock))
+        for spec in service.logs:
+            if spec.file not in watched.tails:
+                watched.tails[spec.file] = Tail(system.path(spec.file))
+        return watched
+
+
+class _ServiceLogs:
+    """The logs of one service: followed files, open records, and the templates seen so far."""
+
+    def __init__(self, service: str, clock: Clock) -> None:
+        self.service = service
+        self.clock = clock
+        self.tails: dict[str, Tail] = {}
+        self._assemblers: dict[str, Assembler] = {}
+        self._miner = Miner()
+        self._warm_at = clock() + WARM_UP_S
+        self._last_at: float | None = None
+        self._last_lines: list[bytes] = []
+        self._first_look = True
+
+    def learn(self, templates: Iterable[str]) -> None:
+        known = list(templates)
+        self._miner = Miner(known)
+        if known:
+            self._warm_at = self.clock()
+
+    def fresh(self, lines: list[bytes]) -> list[tuple[str, Chunk]]:
+        """What was appended to a window of the last lines since the previous look."""
+        before, self._last_lines = self._last_lines, lines
+        if self._first_look:
+            self._first_look = False
+            return [("", Chunk())]
+        new = lines
+        for overlap in range(min(len(before), len(lines)), 0, -1):
+            if before[-overlap:] == lines[:overlap]:
+                new = lines[overlap:]
+                break
+        return [("", Chunk(new, sum(len(line) + 1 for line in new)))]
+
+    def report(self, chunks: list[tuple[str, Chunk]]) -> list[Reading]:
+        """Readings of everything that came since the last call."""
+        now = self.clock()
+        spent = now - self._last_at if self._last_at is not None else 1.0
+        self._last_at = now
+        records: list[Record] = []
+        for key, chunk in chunks:
+            records += self._assemblers.setdefault(key, Assembler()).feed(chunk.lines)
+        counts: dict[str, _Count] = {}
+        new: list[tuple[str, str]] = []
+        for record in records:
+            template, unseen = self._miner.add(record.text)
+            counts.setdefault(template, _Count()).add(record)
+            if unseen and now >= self._warm_at:
+                new.append((template, record.text))
+        return self._readings(chunks, counts, new, max(spent, 0.05))
+
+    def _readings(
+        self,
+        chunks: list[tuple[str, Chunk]],
+        counts: dict[str, _Count],
+        new: list[tuple[str, str]],
+        spent: float,
+    ) -> list[Reading]:
+        errors = sum(count.number for count in counts.values() if count.rank == 2)
+        lines = sum(len(chunk.lines) for _, chunk in chunks)
+        skipped = sum(chunk.skipped for _, chunk in chunks)
+        seen_bytes = sum(chunk.bytes for _, chunk in chunks)
+        if skipped and seen_bytes > skipped:  # estimate what was not looked at
+            lines = int(lines * seen_bytes / (seen_bytes - skipped))
+        text = f"{skipped / 1e6:.1f} MB not looked at" if skipped else ""
+        leading = max(counts.values(), key=lambda c: (c.rank, c.number), default=None)
+        error_text = leading.sample if leading is not None and leading.rank == 2 else ""
+        readings = [
+            Reading(self.service, "log.error_rate", round(errors / spent, 2), error_text),
+            Reading(self.service, "log.lines_rate", round(lines / spent, 2), text),
+            Reading(self.service, "log.bytes_rate", round(seen_bytes / spent, 1), text),
+        ]
+        ordered = sorted(counts.items(), key=lambda item: (-item[1].rank, -item[1].number))[:MAX_TEMPLATES]
+        for template, count in ordered:
+            readings.append(
+                Reading(self.service, "log.template", float(count.number), count.sample, template)
+            )
+        for template, sample in new[:MAX_TEMPLATES]:
+            readings.append(Reading(self.service, "log.new_template", 1.0, sample, template))
+        return readings
+
+
+class _Count:
+    """How often a template came, and its latest sample."""
+
+    __slots__ = ("number", "rank", "sample")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.rank = 0
+        self.sample = ""
+
+    def add(self, record: Record) -> None:
+        self.number += 1
+        self.rank = max(self.rank, record.rank)
+        self.sample = record.text

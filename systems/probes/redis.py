@@ -1,0 +1,234 @@
+"""redis.*, queue.* and worker.*: the server's counters as rates, and the queues kept in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import Any
+
+import redis.asyncio as aioredis
+from redis.exceptions import RedisError
+
+from systems.manifest import Service
+from systems.manifest_types import QueueSpec
+from systems.probes.base import Clock, Probe, Rates, error_kind
+from systems.readings import Reading, clean
+from systems.services import LoadedSystem
+
+_STAMPS = ("enqueued_at", "created_at", "queued_at", "ts", "time", "at")
+
+
+class RedisProbe(Probe):
+    name = "redis"
+    interval_s = 1.0
+    timeout_s = 1.5
+    main = ("redis.ok", "redis.hit_ratio")
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        super().__init__(clock)
+        self._clients: dict[str, aioredis.Redis] = {}
+        self._rates = Rates(clock)
+        self._heads: dict[tuple[str, str], tuple[bytes, float]] = {}
+        self._ratio: dict[str, float] = {}
+
+    def applies(self, service: Service) -> bool:
+        return service.redis is not None
+
+    async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
+        assert service.redis is not None
+        client = self._client(service)
+        try:
+            pipe = client.pipeline(transaction=False)
+            pipe.info("all")
+            pipe.dbsize()
+            for queue in service.redis.queues:
+                pipe.type(queue.name)
+            info, keys, *kinds = await pipe.execute(raise_on_error=False)
+            if isinstance(info, Exception):
+                raise info
+            readings = self._server(service.name, info, float(keys) if isinstance(keys, int) else None)
+            for queue, kind in zip(service.redis.queues, kinds, strict=True):
+                readings += await self._queue(client, service.name, queue, kind)
+            return readings
+        except (RedisError, OSError) as error:
+            kind = error_kind(error)
+            reason = clean(str(error), 200) if kind not in ("refused", "timeout", "reset") else kind
+            return [
+                Reading(service.name, "redis.ok", 0.0, reason),
+                *self.unknown(service, reason, known=("redis.ok",)),
+            ]
+
+    def _client(self, service: Service) -> aioredis.Redis:
+        client = self._clients.get(service.name)
+        if client is None:
+            assert service.redis is not None
+            client = aioredis.Redis.from_url(
+                service.redis.url,
+                socket_timeout=1.0,
+                socket_connect_timeout=1.0,
+                max_connections=2,
+                client_name="prober",
+                retry=None,
+                protocol=2,
+            )
+            self._clients[service.name] = client
+        return client
+
+    def _server(self, service: str, info: dict[str, Any], keys: float | None) -> list[Reading]:
+        used, most = float(info.get("used_memory", 0)), float(info.get("maxmemory", 0))
+        readings = [
+            Reading(service, "redis.ok", 1.0),
+            Reading(
+                service, "redis.used_mb", round(used / 1e6, 2), f"of {most / 1e6:.0f} MB" if most else ""
+            ),
+            Reading(service, "redis.rss_mb", round(float(info.get("used_memory_rss", 0)) / 1e6, 1)),
+            Reading(
+                service,
+                "redis.fragmentation_mb",
+                round(float(info.get("mem_fragmentation_bytes", 0)) / 1e6, 1),
+            ),
+            Reading(service, "redis.clients", float(info.get("connected_clients", 0))),
+            Reading(service, "redis.keys", keys),
+            Reading(service, "redis.bgsave_ok", float(info.get("rdb_last_bgsave_status", "ok") == "ok")),
+            *self._rated(service, info),
+        ]
+        if most:
+            readings.append(Reading(service, "redis.used_pct", round(100 * used / most, 1)))
+        return readings
+
+    def _rated(self, service: str, info: dict[str, Any]) -> list[Reading]:
+        evicted = self._rates.rate((service, "evicted"), float(info.get("evicted_keys", 0)))
+        commands = self._rates.rate((service, "commands"), float(info.get("total_commands_processed", 0)))
+        hits = self._rates.delta((service, "hits"), float(info.get("keyspace_hits", 0)))
+        misses = self._rates.delta((service, "misses"), float(info.get("keyspace_misses", 0)))
+        readings = []
+        if evicted is not None and commands is not None:
+            readings.append(Reading(service, "redis.evicted_rate", round(evicted, 2)))
+            readings.append(Reading(service, "redis.commands_rate", round(commands, 1)))
+        if hits is not None and misses is not None:
+            looked = hits + misses
+            # few look-ups say little: the last ratio holds until there are some
+            if looked >= 5 or (looked > 0 and service not in self._ratio):
+                self._ratio[service] = hits / looked
+            if service in self._ratio:
+                text = f"{hits:.0f} hits, {misses:.0f} misses"
+                readings.append(Reading(service, "redis.hit_ratio", round(self._ratio[service], 3), text))
+        return readings
+
+    async def _queue(
+        self, client: aioredis.Redis, service: str, queue: QueueSpec, kind: Any
+    ) -> list[Reading]:
+        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        if kind == "stream":
+            return await self._stream(client, service, queue)
+        pipe = client.pipeline(transaction=False)
+        pipe.llen(queue.name)
+        pipe.lindex(queue.name, 0)
+        pipe.lindex(queue.name, -1)
+        pipe.llen(queue.processing or queue.name)
+        for key in (queue.heartbeat, queue.done):
+            pipe.get(key or "")
+        depth, first, last, inflight, heartbeat, done = await pipe.execute(raise_on_error=False)
+        depth = float(depth) if isinstance(depth, int) else None
+        readings = [
+            Reading(service, "queue.depth", depth, label=queue.name),
+            Reading(
+                service,
+                "queue.oldest_s",
+                self._oldest(service, queue.name, depth, first, last),
+                label=queue.name,
+            ),
+        ]
+        if queue.processing:
+            count = float(inflight) if isinstance(inflight, int) else None
+            readings.append(Reading(service, "queue.inflight", count, label=queue.name))
+        return readings + self._worker(service, queue, heartbeat, done)
+
+    def _worker(self, service: str, queue: QueueSpec, heartbeat: Any, done: Any) -> list[Reading]:
+        readings = []
+        owner = queue.worker or service
+        beat, count = _number(heartbeat), _number(done)
+        if queue.heartbeat:
+            age = round(max(0.0, time.time() - beat), 1) if beat is not None else None
+            text = "" if beat is not None else "no heartbeat is stored"
+            readings.append(Reading(owner, "worker.heartbeat_age_s", age, text, queue.name))
+        if queue.done:
+            rate = self._rates.rate((service, queue.name, "done"), count or 0.0)
+            if rate is not None:
+                readings.append(Reading(owner, "queue.done_rate", round(rate, 2), label=queue.name))
+        return readings
+
+    def _oldest(self, service: str, queue: str, depth: float | None, *ends: Any) -> float | None:
+        """Seconds the oldest message waits: by its own time stamp, else since when the head has not changed."""
+        if depth is None:
+            return None
+        messages = [m for m in ends if isinstance(m, bytes)]
+        if not depth or not messages:
+            self._heads.pop((service, queue), None)
+            return 0.0
+        stamps = [s for s in map(_stamp, messages) if s is not None]
+        if stamps:
+            return round(max(0.0, time.time() - min(stamps)), 1)
+        head = hashlib.sha1(b"\0".join(messages[-1:]), usedforsecurity=False).digest()
+        known = self._heads.get((service, queue))
+        if known is None or known[0] != head:
+            known = self._heads[service, queue] = (head, self.clock())
+        return round(self.clock() - known[1], 1)
+
+    async def _stream(self, client: aioredis.Redis, service: str, queue: QueueSpec) -> list[Reading]:
+        readings = []
+        for group in await client.xinfo_groups(queue.name):
+            name = _text(group["name"])
+            if queue.group not in (None, name):
+                continue
+            label = queue.name if queue.group else f"{queue.name}/{name}"
+            pending = int(group.get("pending", 0))
+            idle = 0.0
+            if pending:
+                oldest = await client.xpending_range(queue.name, name, "-", "+", 1)
+                idle = int(oldest[0]["time_since_delivered"]) / 1000 if oldest else 0.0
+            lag = group.get("lag")
+            readings += [
+                Reading(service, "queue.depth", float(lag) if lag is not None else None, label=label),
+                Reading(service, "queue.inflight", float(pending), label=label),
+                Reading(service, "queue.oldest_s", round(idle, 1), label=label),
+            ]
+        return readings
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any) -> float | None:
+    if not isinstance(value, bytes | str | int | float):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return (
+            _stamp(value.encode() if isinstance(value, str) else bytes(value))
+            if isinstance(value, bytes | str)
+            else None
+        )
+
+
+def _stamp(message: bytes) -> float | None:
+    """The epoch seconds a JSON message says it was queued at."""
+    try:
+        data = json.loads(message)
+    except ValueError:
+        return None
+    if not isinstance(data, dict):
+        return None
+    for key in _STAMPS:
+        value = data.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 1e9:
+            return value / 1000 if value > 1e12 else float(value)
+    return None

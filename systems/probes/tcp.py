@@ -1,0 +1,43 @@
+"""tcp.*: does the port take a fresh connection. Refused and timed out mean different things, so the text says which."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from systems.manifest import Service
+from systems.probes.base import Probe, address, error_kind
+from systems.readings import Reading
+from systems.services import LoadedSystem
+
+
+class TcpProbe(Probe):
+    name = "tcp"
+    interval_s = 1.0
+    timeout_s = 1.5
+    connect_s = 1.0
+    main = ("tcp.ok",)
+
+    def applies(self, service: Service) -> bool:
+        return service.tcp is not None
+
+    async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
+        assert service.tcp is not None
+        return await tcp_readings(service.name, service.tcp, self.connect_s)
+
+
+async def tcp_readings(service: str, target: str, timeout_s: float) -> list[Reading]:
+    """Connect once and close again."""
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(*address(target))
+    except OSError as error:  # TimeoutError is one
+        kind = error_kind(error)
+        return [Reading(service, "tcp.ok", 0.0, kind), Reading(service, "tcp.connect_ms", None, kind)]
+    spent = (time.perf_counter() - started) * 1000
+    writer.transport.abort()  # no lingering close on either side
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return [Reading(service, "tcp.ok", 1.0), Reading(service, "tcp.connect_ms", round(spent, 2))]
