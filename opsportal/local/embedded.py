@@ -33,9 +33,13 @@ def _reachable(path: Path) -> bool:
 
 
 def _shadow(path: Path, kind: str) -> Path:
-    """A stable place in the temporary folder that stands in for path."""
+    """A stable place that stands in for path: /var/lib/opsportal for root, else the temporary folder."""
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"opsportal-{kind}-{digest}"
+    if os.geteuid() != 0:
+        return Path(tempfile.gettempdir()) / f"opsportal-{kind}-{digest}"
+    root = Path("/var/lib/opsportal")
+    root.mkdir(parents=True, exist_ok=True, mode=0o755)
+    return root / f"{kind}-{digest}"
 
 
 def postgres_bin() -> Path:
@@ -77,6 +81,10 @@ class Postgres:
         self.bin = postgres_bin()
         self.fast = fast
         self.log = data_dir / "logs" / "postgres.log"
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise explain_os_error(error, str(data_dir)) from error
         root = data_dir
         if self.user and not _reachable(data_dir):
             root = _shadow(data_dir, "data")

@@ -126,3 +126,7 @@ class Family:
                 if child.process and not stop(child.process, signal.SIGTERM, child.grace_s):
                     self._say(f"{child.name} did not stop in {child.grace_s:.0f} s and was killed")
         self._children.clear()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._wake.close()
+        self._waker.close()

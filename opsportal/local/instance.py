@@ -1,0 +1,63 @@
+"""Commands that need a running portal start one for their length when none runs (demo, gameday, bench)."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from opsportal.local import attach
+from opsportal.local.attach import ROOT
+from opsportal.local.child import spawn, stop
+from opsportal.local.ports import free_port
+
+NEED_A_PORTAL = frozenset({"demo", "gameday", "bench"})
+READY_WITHIN_S = 240.0
+LOOK_S = 0.2
+
+
+def run_with_own(argv: list[str], data_dir: Path) -> int:
+    """Start `up` on data_dir, run the command against it, stop `up`. Returns the command's exit code."""
+    port = free_port()
+    up = spawn(
+        [sys.executable, ROOT / "manage.py", "up", "--data", data_dir, "--port", str(port)], cwd=ROOT
+    )
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    try:
+        if not _ready(up, data_dir, stopped):
+            return up.poll() or 1
+        command = subprocess.Popen([sys.executable, *argv, "--data", str(data_dir)], cwd=ROOT)
+        while command.poll() is None:
+            if stopped.is_set():
+                command.terminate()
+            try:
+                command.wait(LOOK_S)
+            except subprocess.TimeoutExpired:
+                continue
+            except KeyboardInterrupt:
+                stopped.set()
+        return command.returncode
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        stop(up, signal.SIGTERM, 30)
+
+
+def _ready(up: "subprocess.Popen[bytes]", data_dir: Path, stopped: threading.Event) -> bool:
+    """Wait for /healthz of the copy that was started. False when it ended or takes too long."""
+    until = time.monotonic() + READY_WITHIN_S
+    while up.poll() is None and time.monotonic() < until and not stopped.wait(LOOK_S):
+        state = attach.read(data_dir)
+        if state is None:
+            continue
+        try:
+            with urllib.request.urlopen(f"{state['url']}healthz", timeout=2) as answer:
+                if answer.status == 200:
+                    return True
+        except (OSError, urllib.error.URLError, KeyError):
+            continue
+    return False

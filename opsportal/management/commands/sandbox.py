@@ -1,0 +1,55 @@
+"""`./ops sandbox status | reset`."""
+
+import subprocess
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+from rich.console import Console
+from rich.table import Table
+
+from systems.manifest import ManifestError
+from systems.runtimes.base import RuntimeFailed
+from systems.services import from_manifest
+
+
+class Command(BaseCommand):
+    help = "Look at the sandbox (status), or put its files and data back to their first state (reset)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("verb", choices=["status", "reset"])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        folder: Path = settings.OPSPORTAL_DATA / "sandbox"
+        if not (folder / "manifest.yaml").exists():
+            raise CommandError(f"there is no sandbox in {folder}: ./ops up makes one")
+        if options["verb"] == "reset":
+            self._reset(folder)
+        else:
+            self._status(folder)
+
+    def _reset(self, folder: Path) -> None:
+        argv = [sys.executable, "-m", "sandbox", "reset", "--dir", str(folder)]
+        if subprocess.run(argv, cwd=settings.BASE_DIR).returncode:
+            raise CommandError("the sandbox could not be reset; see the lines above")
+
+    def _status(self, folder: Path) -> None:
+        manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+        try:
+            units = from_manifest(folder / "manifest.yaml").runtime.list()
+        except (ManifestError, RuntimeFailed, OSError) as error:
+            raise CommandError(f"the sandbox does not answer: {error}") from error
+        table = Table("unit", "state", "pid", "restarts", "out of memory", "release")
+        for unit in units:
+            pid = str(unit.pid or "")
+            table.add_row(
+                unit.unit, str(unit.state), pid, str(unit.restarts), str(unit.oom_kills), unit.release or ""
+            )
+        console = Console()
+        console.print(table)
+        if front_door := manifest.get("front_door"):
+            console.print(f"Front door: {front_door}")

@@ -1,0 +1,71 @@
+"""`./ops status`: the parts of the portal, the systems under care and the open incidents."""
+
+import os
+from typing import Any
+
+import httpx
+from django.core.management import BaseCommand, CommandError
+from rich.console import Console
+from rich.table import Table
+
+from incidents.models import OPEN_STATES, Incident
+from systems.models import System
+
+_COLOURS = {"ok": "green", "degraded": "yellow", "down": "red", "unknown": "dim"}
+
+
+class Command(BaseCommand):
+    help = "Show what is running and how it is doing; exit code 1 when the portal is not ready."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        url = os.environ.get("OPSPORTAL_URL")
+        if not url:
+            raise CommandError(
+                "nothing is running here: start it with ./ops up, or name its folder with --data DIR"
+            )
+        console = Console()
+        ready = self._portal(console, url)
+        for system in System.objects.filter(enabled=True):
+            self._system(console, system)
+        self._incidents(console)
+        if not ready:
+            raise CommandError("the portal is not ready")
+
+    def _portal(self, console: Console, url: str) -> bool:
+        try:
+            answer = httpx.get(f"{url}healthz", timeout=5)
+            parts = answer.json()["parts"]
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise CommandError(f"{url} does not answer: {error}") from error
+        console.print(f"[bold]Portal[/bold]  {url}")
+        for name, part in parts.items():
+            colour = "green" if part["ok"] else "red"
+            console.print(f"  [{colour}]●[/{colour}] {name:<10} {part['state']}")
+        return answer.status_code == 200
+
+    def _system(self, console: Console, system: System) -> None:
+        table = Table(
+            "service", "health", "latency", "cpu", "memory", "", title=system.title, title_justify="left"
+        )
+        for row in system.statuses.all():
+            colour = _COLOURS[row.health]
+            table.add_row(
+                row.service,
+                f"[{colour}]{row.get_health_display()}[/{colour}]",
+                _figure(row.latency_ms, "ms"),
+                _figure(row.cpu_pct, "%"),
+                _figure(row.rss_mb, "MB"),
+                row.reason,
+            )
+        console.print(table)
+
+    def _incidents(self, console: Console) -> None:
+        rows = Incident.objects.filter(state__in=OPEN_STATES).order_by("number")
+        if not rows:
+            console.print("No open incidents.")
+        for incident in rows:
+            console.print(f"[red]#{incident.number}[/red] {incident.title} ({incident.get_state_display()})")
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.0f} {unit}"

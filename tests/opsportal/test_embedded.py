@@ -1,0 +1,85 @@
+"""The built-in Postgres and Redis are real servers that keep to themselves."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import redis
+
+from opsportal.local.attach import ROOT
+from opsportal.local.embedded import Postgres, Redis
+from opsportal.local.errors import LocalError
+from tests.opsportal.conftest import clean_env
+
+
+def test_postgres_keeps_its_data_and_has_pgvector(data_dir: Path):
+    first = Postgres(data_dir, fast=True)
+    first.start()
+    try:
+        with psycopg.connect(first.url, autocommit=True) as connection:
+            connection.execute("create extension vector")
+            connection.execute("create table kept (v vector(3))")
+            connection.execute("insert into kept values ('[1,2,3]')")
+    finally:
+        first.stop()
+    second = Postgres(data_dir, fast=True)
+    second.start()
+    try:
+        with psycopg.connect(second.url) as connection:
+            row = connection.execute("select v <-> '[1,2,4]' from kept").fetchone()
+        assert row == (1.0,)
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(f"postgresql://opsportal@127.0.0.1:{second.port}/postgres")
+    finally:
+        second.stop()
+
+
+def test_postgres_that_cannot_start_says_why_in_one_line(data_dir: Path):
+    server = Postgres(data_dir, fast=True)
+    server.cluster.mkdir(parents=True)
+    (server.cluster / "PG_VERSION").write_text("9.1\n")
+    with pytest.raises(LocalError) as caught:
+        server.start()
+    assert "did not start" in str(caught.value)
+    assert str(server.log) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_redis_answers_and_stops(data_dir: Path):
+    server = Redis(data_dir)
+    server.start()
+    client = redis.Redis.from_url(server.url)
+    assert client.set("a", "1")
+    server.stop()
+    with pytest.raises(redis.ConnectionError):
+        client.get("a")
+
+
+_PARENT = """
+import sys, time
+from pathlib import Path
+from opsportal.local.embedded import Postgres, Redis
+servers = [Postgres(Path(sys.argv[1]), fast=True), Redis(Path(sys.argv[1]))]
+for server in servers:
+    server.start()
+print(*(server.process.pid for server in servers), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux only")
+def test_servers_die_with_a_killed_parent(data_dir: Path):
+    argv = [sys.executable, "-c", _PARENT, str(data_dir)]
+    parent = subprocess.Popen(argv, cwd=ROOT, env=clean_env(), stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    with parent:
+        servers = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        family = [*servers, *(child for server in servers for child in server.children(recursive=True))]
+        assert len(family) > 3  # Postgres has helpers of its own
+        parent.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
