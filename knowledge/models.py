@@ -74,6 +74,7 @@ class Lesson(models.Model):
     cause = models.CharField(max_length=120)
     # [[signal, service], ...]
     signals = models.JSONField(default=list)
+    absent = models.JSONField(default=list, help_text="[[signal, service], ...] measured as not holding")
     # [{"action", "target", "worked"}]
     actions = models.JSONField(default=list)
     recovered = models.BooleanField()
