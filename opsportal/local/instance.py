@@ -22,9 +22,7 @@ LOOK_S = 0.2
 def run_with_own(argv: list[str], data_dir: Path) -> int:
     """Start `up` on data_dir, run the command against it, stop `up`. Returns the command's exit code."""
     port = free_port()
-    up = spawn(
-        [sys.executable, ROOT / "manage.py", "up", "--data", data_dir, "--port", str(port)], cwd=ROOT
-    )
+    up = spawn([sys.executable, ROOT / "manage.py", "up", "--data", data_dir, "--port", str(port)], cwd=ROOT)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     try:

@@ -123,13 +123,8 @@ class Launcher:
 
     def _start_sandbox(self) -> None:
         for name, folder in (("sandbox", self.sandbox), ("sandbox-world", self.sandbox / "world")):
-            argv = [
-                sys.executable,
-                "-m",
-                "systems.supervisor",
-                folder / "processes.yaml",
-                "--die-with-parent",
-            ]
+            processes = str(folder / "processes.yaml")
+            argv = [sys.executable, "-m", "systems.supervisor", processes, "--die-with-parent"]
             self._add(name, argv, stop_rank=3, grace_s=10)
         self.say("the sandbox is starting")
 
