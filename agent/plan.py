@@ -41,29 +41,17 @@ class Path:
 
 
 def resolve(
-    raw: list[dict[str, Any]], finding: Finding, targets: TargetResolver
+    raw: list[dict[str, Any]], targets: TargetResolver
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Fill a runbook's steps with the finding's names and expand groups. Returns the steps and why any was left out."""
-    names = {"component": finding.component, "detail": finding.detail, "cause": finding.cause}
+    """Expand groups into the members a step applies to. Returns the steps, and why any was left out."""
     steps: list[dict[str, Any]] = []
     skipped: list[str] = []
     for item in raw:
-        wanted = _fill(str(item.get("target") or "{component}"), names)
-        params = {k: _fill(v, names) if isinstance(v, str) else v for k, v in (item.get("params") or {}).items()}
-        if any(v == "" for v in params.values()):
-            skipped.append(f"{item['action']}: the evidence does not name its parameter")
-            continue
-        found = targets(item["action"], wanted, params)
+        found = targets(item["action"], item["target"], item["params"])
         if not found:
-            skipped.append(f"{item['action']}: does not apply to {wanted}")
-        steps += [{"action": item["action"], "target": t, "params": params} for t in found]
+            skipped.append(f"{item['action']}: does not apply to {item['target']}")
+        steps += [{"action": item["action"], "target": t, "params": item["params"]} for t in found]
     return steps, skipped
-
-
-def _fill(text: str, names: dict[str, str]) -> str:
-    for name, value in names.items():
-        text = text.replace("{" + name + "}", value)
-    return text
 
 
 def paths(
@@ -80,7 +68,7 @@ def paths(
         if finding.probability < MIN_PROBABILITY:
             continue
         for index, raw in enumerate(finding.paths):
-            steps, skipped = resolve(raw, finding, targets)
+            steps, skipped = resolve(raw, targets)
             if not steps:
                 continue
             rate = min(cure_rate(finding.cause, s["action"]) for s in steps[:1])

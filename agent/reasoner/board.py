@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from agent.reasoner.types import Catalog, SignalInfo, State, States
 
 DEFAULT_LEAK = 0.02
-MIN_LEAK, MAX_LEAK = 0.001, 0.3
+MIN_LEAK, MAX_LEAK = 0.001, 0.9
 DEFAULT_COST = 1.0
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chaos import service
 from chaos.models import Injection
-from systems.models import System
+from opsportal.picked import only_system
 
 
 class Command(BaseCommand):
@@ -39,11 +39,3 @@ class Command(BaseCommand):
         self.stdout.write(f"{row.fault} is in; it ends by itself at {row.deadline:%H:%M:%S} UTC")
         self.stdout.write(f"take it back with: ./ops revert {row.fault}")
 
-
-def only_system() -> str:
-    """The slug of the one enabled system. CommandError when there are none or several."""
-    slugs = list(System.objects.filter(enabled=True).values_list("slug", flat=True))
-    if len(slugs) != 1:
-        names = ", ".join(slugs) or "none is registered"
-        raise CommandError(f"which system? name it with --system SLUG ({names})")
-    return slugs[0]

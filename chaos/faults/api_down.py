@@ -1,0 +1,35 @@
+"""Both api processes crash at every start until the supervisor gives up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.faults import _crash
+from chaos.faults.base import Expected, Fault, Undo
+from chaos.site import Site
+
+UNITS = ("api-1", "api-2")
+
+
+class ApiDown(Fault):
+    id = "api_down"
+    title = "API crash"
+    category = "api"
+    targets = UNITS
+    description = "Both api processes die of a segmentation fault at every start, until the supervisor gives up."
+    blast_radius = "the whole shop: every page and order"
+    reverts = "starts both processes"
+    expected = Expected(("api", *UNITS), ("process_dead",))
+
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        return {"units": list(UNITS)}
+
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        _crash.until_given_up(site, UNITS, _crash.SEGV)
+
+    def revert(self, site: Site, undo: Undo) -> None:
+        for unit in undo["units"]:
+            site.start_if_dead(unit)
+
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        return _crash.down(site, UNITS)

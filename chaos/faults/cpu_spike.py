@@ -1,0 +1,52 @@
+"""A picture job chews on one title with a pattern that backtracks without end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.faults import _config
+from chaos.faults.base import Expected, Fault, FaultFailed, Undo
+from chaos.site import Site
+
+JOB = "thumb-render"
+UNIT = "batch"
+PATTERN = r"^(([\w.,'&-]+)\s?)*$"
+TITLE = "Linen tablecloth with hand embroidered border and matching napkins (limited edition)"
+
+
+class CpuSpike(Fault):
+    id = "cpu_spike"
+    title = "CPU spike"
+    category = "container"
+    targets = (UNIT,)
+    description = "A new caption pattern and a long product title: one job burns a whole core and never ends."
+    blast_radius = "everything on the machine gets slower"
+    reverts = "puts pattern and title back and ends the job"
+    expected = Expected((UNIT,), ("runaway",))
+
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        with site.superuser() as db:
+            row = db.execute("SELECT id, title FROM shop.products ORDER BY id LIMIT 1").fetchone()
+        if row is None:
+            raise FaultFailed("the shop has no products; reset the sandbox first")
+        return {**_config.remember(site, (UNIT,)), "product": row[0], "title": row[1]}
+
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        with site.superuser() as db:
+            sql = "UPDATE shop.products SET title = %s, updated_at = now() WHERE id = %s"
+            db.execute(sql, [TITLE, undo["product"]])
+        _config.put(site, [(UNIT, f"jobs.{JOB}.caption_pattern", PATTERN), (UNIT, f"jobs.{JOB}.every_s", 300)])
+        site.job(JOB, "pause")
+        site.job(JOB, "resume")
+        site.job(JOB, "run")
+
+    def revert(self, site: Site, undo: Undo) -> None:
+        with site.superuser() as db:
+            db.execute("UPDATE shop.products SET title = %s WHERE id = %s", [undo["title"], undo["product"]])
+        _config.restore(site, undo)
+        site.job(JOB, "pause")
+        site.job(JOB, "resume")
+
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        hot = site.hot_children(UNIT, 60.0)
+        return f"burning a core: {', '.join(hot)}" if hot else ""

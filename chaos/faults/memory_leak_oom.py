@@ -1,0 +1,36 @@
+"""A cache without a bound: one api replica grows until the kernel (or its supervisor) kills it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.faults import _config
+from chaos.faults.base import Expected, Fault, Undo
+from chaos.site import Site
+
+UNIT = "api-2"
+KEY = "session_cache.max_entries"
+
+
+class MemoryLeakOom(Fault):
+    id = "memory_leak_oom"
+    title = "Memory leak until the OOM kill"
+    category = "container"
+    targets = (UNIT,)
+    description = "A configuration change takes the bound off an in-process cache; real requests fill it to the memory limit."
+    blast_radius = "requests that api-2 was serving when it is killed, again and again"
+    reverts = "puts the configuration back and reloads it"
+    label = "memory limit by cgroup as root, else by the supervisor"
+    expected = Expected((UNIT,), ("unbounded_session_cache", "memory_leak"))
+
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        return _config.remember(site, (UNIT,))
+
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        _config.put(site, [(UNIT, KEY, 0)])
+
+    def revert(self, site: Site, undo: Undo) -> None:
+        _config.restore(site, undo)
+
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        return _config.still(site, [(UNIT, KEY, 0)]) or site.answers(UNIT)

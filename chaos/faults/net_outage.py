@@ -1,0 +1,41 @@
+"""The network between the api and its database is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.faults import _config
+from chaos.faults.base import Expected, Fault, Undo
+from chaos.site import Site
+
+EDGE = "api-db"
+UNIT = "net"
+
+
+class NetOutage(Fault):
+    id = "net_outage"
+    title = "Network outage"
+    category = "network"
+    targets = (UNIT,)
+    description = "The link that carries the api's database traffic goes down: packets vanish, nothing is refused."
+    blast_radius = "everything that reaches the database over this link"
+    reverts = "takes the link up again and moves the traffic back to it"
+    label = "a real network namespace where the kernel allows one, else a userland path that goes silent"
+    expected = Expected((UNIT,), ("edge_down",))
+    may_touch = (EDGE,)
+
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        return {"edge": EDGE, **_config.remember(site, (UNIT,))}
+
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        if not site.wire(EDGE, up=False):
+            _config.put(site, [(UNIT, f"edges.{EDGE}.up", False)])
+
+    def revert(self, site: Site, undo: Undo) -> None:
+        site.wire(undo["edge"], up=True)
+        _config.restore(site, undo)
+        if site.edge(undo["edge"])["path"] != "A":
+            site.post(UNIT, f"/edges/{undo['edge']}/reset")
+
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        return "" if site.edge(EDGE)["ok"] else f"the link {EDGE} is dead"

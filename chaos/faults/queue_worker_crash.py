@@ -1,0 +1,41 @@
+"""The queue's worker crashes at every start until the supervisor gives up; orders pile up behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.faults import _crash
+from chaos.faults.base import Expected, Fault, Undo
+from chaos.site import Site
+
+UNITS = ("worker",)
+PROCESSING = "q:orders:processing"
+
+
+class QueueWorkerCrash(Fault):
+    id = "queue_worker_crash"
+    title = "Queue worker crash"
+    category = "cache-queue"
+    targets = UNITS
+    description = "The worker dies of a segmentation fault at every start; what it had taken stays half done."
+    blast_radius = "orders are taken but not fulfilled; the shop itself works"
+    reverts = "starts the worker"
+    expected = Expected(UNITS, ("process_dead",))
+    may_touch = ("redis",)
+
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        return {"units": list(UNITS)}
+
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        _crash.until_given_up(site, UNITS, _crash.SEGV)
+
+    def revert(self, site: Site, undo: Undo) -> None:
+        for unit in undo["units"]:
+            site.start_if_dead(unit)
+
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        if wrong := _crash.down(site, UNITS):
+            return wrong
+        with site.redis() as redis:
+            waiting, taken = int(redis.llen("q:orders")), int(redis.llen(PROCESSING))  # type: ignore[arg-type]
+        return f"{waiting} orders wait, {taken} are half done" if waiting > 10 or taken > 8 else ""

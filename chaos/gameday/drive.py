@@ -1,0 +1,185 @@
+"""Drive one game day on a running portal: inject, watch, grade, put back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from actions import grants
+from chaos import scorecard, service
+from chaos.faults.base import Fault
+from chaos.gameday.measure import Eyes
+from chaos.models import GameDay, GameDayRun, Injection
+from chaos.registry import FAULTS
+from chaos.scorecard import Row
+from chaos.site import Site
+from incidents.models import OPEN_STATES, Incident, Symptom
+from systems import services
+from systems.models import System
+from systems.probes import journeys
+
+log = logging.getLogger(__name__)
+
+SUSTAIN_S = 10.0
+STEADY_S = 5.0
+STEADY_TIMEOUT_S = 90.0
+CLOSE_TIMEOUT_S = 45.0
+RESTART_AFTER_S = 3.0
+
+Say = Callable[[str], None]
+
+
+class NotSteady(Exception):
+    """The system is not healthy before the injection, so that nothing could be learnt from it."""
+
+
+@dataclass
+class Driver:
+    """`baseline` is "" for the agent, "none" (nobody acts) or "restart" (everything is restarted once)."""
+
+    system: System
+    baseline: str
+    say: Say
+
+    @property
+    def site(self) -> Site:
+        return Site.load(Path(self.system.manifest_path).parent)
+
+    def journeys_wrong(self) -> str:
+        return "; ".join(journeys.failures(services.load(self.system.slug)))
+
+    def steady(self) -> None:
+        """Wait for green journeys with no open incident. Raises NotSteady with what is wrong."""
+        with Eyes(self.journeys_wrong) as eyes:
+            if eyes.wait_green(time.time(), STEADY_S, STEADY_TIMEOUT_S) is None:
+                raise NotSteady(eyes.last_wrong())
+        until = time.time() + STEADY_TIMEOUT_S
+        while self._sick() and time.time() < until:
+            time.sleep(0.5)
+        if wrong := self._sick():
+            Incident.objects.filter(system=self.system, state__in=OPEN_STATES).update(agent_stopped=True)
+            log.warning("going on with an open incident: %s", wrong)
+
+    def _sick(self) -> str:
+        open_ = Incident.objects.filter(system=self.system, state__in=OPEN_STATES).first()
+        if open_:
+            return str(open_)
+        held = Symptom.objects.filter(system=self.system, cleared_at__isnull=True, opens=True).first()
+        return str(held) if held else ""
+
+    def one(self, fault_id: str, seed: int, timeout_s: float) -> Row:
+        fault = FAULTS[fault_id]
+        row = Row(fault_id, fault.category, seed)
+        try:
+            self.steady()
+        except NotSteady as error:
+            row.note = f"not steady before the injection: {error}"
+            return row
+        injected = datetime.now(UTC)
+        pressed = service.press(self.system.slug, fault_id, by="game day", params={"seed": seed}, force=True)
+        undo = service.journal().read(str(pressed.pk)).undo
+        try:
+            with Eyes(lambda: fault.still_broken(self.site, undo) or self.journeys_wrong()) as eyes:
+                service.run(str(pressed.pk))
+                self._watch(row, fault, eyes, injected, timeout_s)
+            self._wait_closed(fault, injected)
+            scorecard.grade(row, fault, self.system, injected)
+        finally:
+            service.revert(str(pressed.pk), "game day")
+        if Injection.objects.get(pk=pressed.pk).status == Injection.Status.FAILED:
+            row.note = f"could not be put in: {Injection.objects.get(pk=pressed.pk).error}"
+        return row
+
+    def _watch(self, row: Row, fault: Fault, eyes: Eyes, injected: datetime, timeout_s: float) -> None:
+        start = injected.timestamp()
+        if self.baseline == "restart":
+            self._restart_everything(injected)
+        if fault.restraint:
+            since = eyes.wait_green(start, SUSTAIN_S, timeout_s)
+            row.fixed = since is not None and not eyes.broke(start)
+            return
+        first_bad = self._first_bad(eyes, start, timeout_s)
+        since = eyes.wait_green(first_bad, SUSTAIN_S, max(1.0, start + timeout_s - time.time()))
+        if since is not None:
+            row.fixed, row.repair_s = True, round(since - start, 2)
+
+    def _first_bad(self, eyes: Eyes, start: float, timeout_s: float) -> float:
+        """When the fault first showed at the target; a fault that never shows cannot be counted as repaired."""
+        until = time.time() + min(60.0, timeout_s)
+        while time.time() < until:
+            bad = next((m.at for m in eyes.seen if m.at >= start and m.wrong), None)
+            if bad is not None:
+                return bad
+            time.sleep(0.1)
+        return time.time()
+
+    def _restart_everything(self, injected: datetime) -> None:
+        """The baseline: once something is noticed (or after a while), restart every unit we control."""
+        until = time.time() + 30.0
+        while time.time() < until:
+            if Incident.objects.filter(system=self.system, opened_at__gte=injected).exists():
+                break
+            time.sleep(0.2)
+        time.sleep(RESTART_AFTER_S)
+        loaded = services.load(self.system.slug)
+        for name, spec in loaded.manifest.services.items():
+            if spec.unit is not None:
+                try:
+                    loaded.runtime.restart(spec.unit, None, 5.0)
+                except Exception as error:
+                    log.warning("restart of %s: %s", name, error)
+
+    def _wait_closed(self, fault: Fault, injected: datetime) -> None:
+        """Give the agent time to finish its verification and its words."""
+        if self.baseline or fault.restraint:
+            return
+        until = time.time() + CLOSE_TIMEOUT_S
+        mine = Incident.objects.filter(system=self.system, opened_at__gte=injected)
+        while time.time() < until and mine.filter(state__in=OPEN_STATES).exists():
+            time.sleep(0.3)
+
+
+def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: float) -> GameDay:
+    """All faults, all seeds, one table. Approvals are granted by policy for its length, and counted."""
+    day = GameDay.objects.create(baseline=driver.baseline, by=by)
+    System.objects.filter(pk=driver.system.pk).update(agent_on=not driver.baseline)
+    grant = grants.grant(driver.system.slug, name=f"game-day-{day.pk}", by=by)
+    try:
+        for seed in range(1, seeds + 1):
+            for fault_id in faults:
+                driver.say(f"seed {seed}  {fault_id} ...")
+                row = driver.one(fault_id, seed, timeout_s)
+                values = {k: v for k, v in row.as_json().items()}
+                GameDayRun.objects.create(game_day=day, **values)
+                driver.say(_line(row))
+    finally:
+        grants.withdraw(grant)
+        System.objects.filter(pk=driver.system.pk).update(agent_on=True)
+        GameDay.objects.filter(pk=day.pk).update(ended_at=datetime.now(UTC))
+    day.refresh_from_db()
+    return day
+
+
+def _line(row: Row) -> str:
+    seen = f"seen {row.detect_s} s" if row.detected else "not seen"
+    named = "named" if row.component_ok and row.cause_ok else f"named {row.note}"
+    mended = f"mended {row.repair_s} s" if row.fixed else "not mended"
+    return f"        {seen}, {named}, {mended}"
+
+
+def quiet(system: System, minutes: float, say: Say) -> dict[str, float | int]:
+    """No fault at all: false incidents and actions over some minutes."""
+    from actions.models import ActionRequest
+
+    start = datetime.now(UTC)
+    say(f"no fault for {minutes:g} minutes ...")
+    time.sleep(minutes * 60)
+    return {
+        "minutes": minutes,
+        "incidents": Incident.objects.filter(system=system, opened_at__gte=start).count(),
+        "actions": ActionRequest.objects.filter(system=system, claimed_at__gte=start).count(),
+    }

@@ -1,0 +1,44 @@
+"""Every fault, by id; and the other names people type for them (id, duration in seconds it implies)."""
+
+from __future__ import annotations
+
+from chaos.faults.api_down import ApiDown
+from chaos.faults.api_slow_latency import ApiSlowLatency
+from chaos.faults.base import Fault
+from chaos.faults.cache_poisoning import CachePoisoning
+from chaos.faults.config_corruption import ConfigCorruption
+from chaos.faults.cpu_spike import CpuSpike
+from chaos.faults.db_auth_failure import DbAuthFailure
+from chaos.faults.db_pool_exhaustion import DbPoolExhaustion
+from chaos.faults.log_errors import LogErrors
+from chaos.faults.memory_leak_oom import MemoryLeakOom
+from chaos.faults.net_outage import NetOutage
+from chaos.faults.partial_outage import PartialOutage
+from chaos.faults.queue_worker_crash import QueueWorkerCrash
+from chaos.faults.third_party_outage import ThirdPartyOutage
+
+FAULTS: dict[str, Fault] = {
+    "db_auth_failure": DbAuthFailure(),
+    "db_pool_exhaustion": DbPoolExhaustion(),
+    "api_down": ApiDown(),
+    "api_slow_latency": ApiSlowLatency(),
+    "config_corruption": ConfigCorruption(),
+    "cpu_spike": CpuSpike(),
+    "memory_leak_oom": MemoryLeakOom(),
+    "cache_poisoning": CachePoisoning(),
+    "queue_worker_crash": QueueWorkerCrash(),
+    "net_outage": NetOutage(),
+    "third_party_outage": ThirdPartyOutage(),
+    "partial_outage": PartialOutage(),
+    "log_errors": LogErrors(),
+}
+
+ALIASES: dict[str, tuple[str, float | None]] = {
+    "db_connection": ("db_auth_failure", None),
+    "db": ("db_auth_failure", None),
+    "db_pool": ("db_pool_exhaustion", None),
+    "high_cpu": ("cpu_spike", None),
+    "cpu": ("cpu_spike", None),
+    "latency": ("api_slow_latency", None),
+    "service_down": ("api_down", 10.0),
+}

@@ -1,0 +1,150 @@
+"""The chaos panel: press, watch, revert, halt all; and the game day tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.db.models import Avg, Count, OuterRef, Q, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from chaos import service, tasks
+from chaos.models import GameDay, GameDayRun, Injection
+from chaos.registry import FAULTS
+from incidents.models import OPEN_STATES, Incident
+from systems.models import System
+
+HISTORY = 30
+
+
+@require_GET
+@login_required
+def panel(request: HttpRequest) -> HttpResponse:
+    """Every fault by category, what runs now, and what came of earlier ones; only the live part when htmx asks."""
+    service.sync()
+    system = _system(request)
+    context = {"system": system, "running": _running(), "history": _history(), "refusal": _refusal(system)}
+    context["may"] = request.user.has_perm("chaos.inject_fault")
+    if request.headers.get("HX-Request"):
+        return render(request, "chaos/_live.html", context)
+    by_category: dict[str, list[Any]] = defaultdict(list)
+    for fault in FAULTS.values():
+        by_category[fault.category].append(fault)
+    context |= {"categories": sorted(by_category.items()), "systems": System.objects.filter(enabled=True)}
+    return render(request, "chaos/panel.html", context)
+
+
+def _system(request: HttpRequest) -> System | None:
+    wanted = request.GET.get("system")
+    found = System.objects.filter(slug=wanted).first() if wanted else None
+    return found or System.objects.filter(enabled=True).first()
+
+
+def _titled(rows: list[Injection]) -> list[Injection]:
+    """Each row with its fault's title, also of a fault that is no longer in the catalogue."""
+    for row in rows:
+        fault = FAULTS.get(row.fault)
+        row.title = fault.title if fault else row.fault  # type: ignore[attr-defined]
+        row.what = fault.description if fault else ""  # type: ignore[attr-defined]
+    return rows
+
+
+def _running() -> list[Injection]:
+    return _titled(list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system")))
+
+
+def _history() -> list[Injection]:
+    """Ended injections with the first incident that opened while each ran: the agent's result."""
+    during = Incident.objects.filter(
+        Q(opened_at__lte=OuterRef("reverted_at")), system=OuterRef("system"), opened_at__gte=OuterRef("started_at")
+    ).order_by("number")
+    rows = list(
+        Injection.objects.exclude(status=Injection.Status.RUNNING)
+        .select_related("system")
+        .annotate(incident_number=Subquery(during.values("number")[:1]))[:HISTORY]
+    )
+    found = Incident.objects.in_bulk([r.incident_number for r in rows if r.incident_number])
+    for row in rows:
+        incident = found.get(row.incident_number) if row.incident_number else None
+        row.incident = incident  # type: ignore[attr-defined]
+        if incident:
+            row.detect_s = (incident.opened_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
+            if incident.resolved_at:
+                row.repair_s = (incident.resolved_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
+    return _titled(rows)
+
+
+def _refusal(system: System | None) -> str:
+    """Why no fault may be put in now; empty when one may."""
+    if system is None:
+        return "No system is under care yet."
+    if Injection.objects.filter(system=system, status=Injection.Status.RUNNING).exists():
+        return "A fault is running. One at a time: revert it first, so that what the agent finds has one cause."
+    sick = Incident.objects.filter(system=system, state__in=OPEN_STATES).first()
+    return f"{system.title} is sick already: {sick}. Let it recover first." if sick else ""
+
+
+@require_POST
+@login_required
+@permission_required("chaos.inject_fault", raise_exception=True)
+def inject(request: HttpRequest) -> HttpResponse:
+    """Arm the fault and let a worker break it; the service refuses when the system is sick."""
+    slug, fault = request.POST.get("system", ""), request.POST.get("fault", "")
+    try:
+        row = service.press(slug, fault, by=request.user.get_username())
+        tasks.run.delay(str(row.pk))
+        messages.warning(request, f"{FAULTS[row.fault].title}: breaking it now. Watch the dashboard.")
+    except service.Refused as error:
+        messages.error(request, f"Refused: {error}.")
+    return redirect("chaos")
+
+
+@require_POST
+@login_required
+@permission_required("chaos.inject_fault", raise_exception=True)
+def revert(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = get_object_or_404(Injection, pk=pk)
+    service.revert(str(row.pk), request.user.get_username())
+    messages.success(request, "Reverted.")
+    return redirect("chaos")
+
+
+@require_POST
+@login_required
+@permission_required("chaos.inject_fault", raise_exception=True)
+def halt(request: HttpRequest) -> HttpResponse:
+    """Revert everything that runs, whoever started it."""
+    count = service.halt_all(request.user.get_username())
+    messages.success(request, f"Halted: {count} fault{'' if count == 1 else 's'} reverted." if count else "No fault is running.")
+    wanted = request.POST.get("next", "")
+    return redirect(wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else "/chaos/")
+
+
+@require_GET
+@login_required
+def gameday(request: HttpRequest) -> HttpResponse:
+    """The last game days, and one of them as a table by category."""
+    days = list(
+        GameDay.objects.annotate(
+            runs_total=Count("runs"),
+            runs_detected=Count("runs", filter=Q(runs__detected=True)),
+            runs_named=Count("runs", filter=Q(runs__component_ok=True, runs__cause_ok=True)),
+            runs_fixed=Count("runs", filter=Q(runs__fixed=True)),
+            mean_repair=Avg("runs__repair_s"),
+        )[:20]
+    )
+    wanted = request.GET.get("day", "")
+    shown = next((d for d in days if str(d.pk) == wanted), days[0] if days else None)
+    runs = list(GameDayRun.objects.filter(game_day=shown).order_by("category", "fault", "seed")) if shown else []
+    groups: dict[str, list[GameDayRun]] = defaultdict(list)
+    for run in runs:
+        groups[run.category].append(run)
+    trend = [d.runs_fixed / d.runs_total for d in reversed(days) if d.runs_total and not d.baseline]
+    context = {"days": days, "shown": shown, "groups": sorted(groups.items()), "trend": trend}
+    return render(request, "chaos/gameday.html", context)

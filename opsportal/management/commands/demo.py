@@ -1,0 +1,99 @@
+"""`./ops demo`: break something and watch it being found, understood, repaired and explained, in the terminal."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+
+from actions import grants
+from chaos import service
+from chaos.gameday.drive import SUSTAIN_S, Driver, NotSteady
+from chaos.gameday.measure import Eyes
+from chaos.registry import FAULTS
+from incidents import postmortem
+from incidents.models import Incident, Postmortem, State, TimelineEvent
+from opsportal.picked import only_system
+from systems.models import System
+
+PATIENCE_S = 150.0
+LOOK_S = 0.2
+COLOURS = {"symptom": "red", "approval": "yellow", "action": "cyan", "verify": "green", "hypotheses": "magenta"}
+
+
+class Command(BaseCommand):
+    help = "Break something and watch it being repaired. Exits 0 only if the system was measured healthy again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--fault", default="db_auth_failure", help="which (default db_auth_failure)")
+        parser.add_argument("--system", default="")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.console = Console()
+        system = System.objects.get(slug=options["system"] or only_system())
+        try:
+            fault = FAULTS[service.resolve(options["fault"])[0]]
+        except service.Refused as error:
+            raise CommandError(str(error)) from None
+        driver = Driver(system, "", self.console.print)
+        self.console.print(f"[bold]{system.title}[/bold]: waiting for a steady state ...")
+        try:
+            driver.steady()
+        except NotSteady as error:
+            raise CommandError(f"the system is not healthy before the demo: {error}; try ./ops sandbox reset") from None
+        self.console.print(f"\n[bold red]Breaking it:[/bold red] {fault.title}. {fault.description}\n")
+        self.console.print("Risky steps need a person; for the length of this demo a policy grant approves them.\n")
+        grant = grants.grant(system.slug, name="demo", by="demo")
+        injected = datetime.now(UTC)
+        row = service.press(system.slug, fault.id, by="demo", force=True)
+        undo = service.journal().read(str(row.pk)).undo
+        try:
+            with Eyes(lambda: fault.still_broken(driver.site, undo) or driver.journeys_wrong()) as eyes:
+                service.run(str(row.pk))
+                incident = self._follow(system, injected)
+                well = incident is not None and incident.state == State.RESOLVED
+                since = eyes.wait_green(time.time(), SUSTAIN_S, 30.0) if well else None
+        finally:
+            grants.withdraw(grant)
+            service.revert(str(row.pk), "demo")
+        self._conclude(incident, since, injected)
+
+    def _follow(self, system: System, injected: datetime) -> Incident | None:
+        """Print the incident's timeline as it grows, until it is over."""
+        until, seen = time.time() + PATIENCE_S, 0
+        incident: Incident | None = None
+        while time.time() < until:
+            incident = Incident.objects.filter(system=system, opened_at__gte=injected).order_by("number").first()
+            if incident is None:
+                time.sleep(LOOK_S)
+                continue
+            for event in TimelineEvent.objects.filter(incident=incident, seq__gt=seen).order_by("seq"):
+                seen = event.seq
+                self._print(event, injected)
+            if incident.state in (State.RESOLVED, State.HANDED_OVER) and incident.last_seq <= seen:
+                return incident
+            time.sleep(LOOK_S)
+        return incident
+
+    def _print(self, event: TimelineEvent, injected: datetime) -> None:
+        colour = COLOURS.get(event.kind, "white")
+        after = (event.at - injected).total_seconds()
+        self.console.print(f"[dim]{after:6.1f} s[/dim]  [{colour}]{event.kind:<11}[/{colour}] ", end="")
+        self.console.print(event.title, markup=False, highlight=False)
+
+    def _conclude(self, incident: Incident | None, since: float | None, injected: datetime) -> None:
+        if incident is None:
+            raise CommandError("no incident was opened: the fault was not noticed")
+        found = Postmortem.objects.filter(incident=incident).first()
+        if found:
+            self.console.print("\n[bold]Postmortem[/bold]\n")
+            self.console.print(postmortem.to_markdown(found), markup=False, highlight=False)
+        if since is None:
+            raise CommandError(f"not healthy again: {incident.title} is {incident.get_state_display().lower()}")
+        seconds = (incident.resolved_at or datetime.now(UTC)) - injected
+        self.console.print(
+            f"\n[bold green]Healthy again[/bold green], measured by real requests; resolved {seconds.total_seconds():.1f} s after the injection."
+        )

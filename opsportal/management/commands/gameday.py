@@ -1,0 +1,57 @@
+"""`./ops gameday`: inject faults one by one, let the agent work, print and store one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+
+from chaos import service
+from chaos.gameday import drive, table
+from chaos.models import GameDay
+from chaos.registry import FAULTS
+from opsportal.picked import only_system
+from systems.models import System
+
+
+class Command(BaseCommand):
+    help = "Inject each fault, let the agent work, and score it. Approvals are granted by policy for its length, and counted."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--faults", default="", help="comma-separated ids")
+        parser.add_argument("--all", action="store_true", help="every fault (the default)")
+        parser.add_argument("--seeds", type=int, default=1, help="runs of each fault (default 1)")
+        parser.add_argument("--baseline", choices=["agent", "none", "restart"], default="agent")
+        parser.add_argument("--quiet-minutes", type=float, default=0.0, help="also watch this long with no fault")
+        parser.add_argument("--timeout", type=float, default=150.0, help="seconds a run may take (default 150)")
+        parser.add_argument("--json", type=Path, help="also write the table here")
+        parser.add_argument("--system", default="")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["seeds"] < 1:
+            raise CommandError("--seeds is a whole number from 1")
+        system = System.objects.get(slug=options["system"] or only_system())
+        faults = self._faults(options["faults"])
+        baseline = "" if options["baseline"] == "agent" else options["baseline"]
+        driver = drive.Driver(system, baseline, self._say)
+        day = drive.play(driver, faults, options["seeds"], "command line", options["timeout"])
+        if options["quiet_minutes"]:
+            quiet = drive.quiet(system, options["quiet_minutes"], self._say)
+            GameDay.objects.filter(pk=day.pk).update(quiet=quiet)
+            day.refresh_from_db()
+        Console(width=200).print(table.as_table(day))
+        if options["json"]:
+            table.write_json(day, options["json"])
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def _faults(self, text: str) -> list[str]:
+        names = [n.strip() for n in text.split(",") if n.strip()] or list(FAULTS)
+        try:
+            return [service.resolve(n)[0] for n in names]
+        except service.Refused as error:
+            raise CommandError(str(error)) from None
