@@ -9,6 +9,8 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 _PREFIX = "opsportal:alive:"
 EVERY_S = 1.0
@@ -17,7 +19,8 @@ FRESH_S = 8.0  # older signs of life count as dead
 
 @lru_cache(maxsize=1)
 def client() -> "redis.Redis":
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    retry = Retry(NoBackoff(), 1)  # one more try heals a stale connection; more would only hide an outage
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=retry)
 
 
 def beat(name: str, **facts: Any) -> None:
