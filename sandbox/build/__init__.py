@@ -1,0 +1,1 @@
+"""Writes a corner shop into a folder: `prepare` and `reset`."""

@@ -1,0 +1,43 @@
+"""Talks to a supervisor over its unix socket: one JSON object a line, request and answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+from .layout import answers
+
+
+class Control:
+    """`path` is the supervisor's socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def alive(self) -> bool:
+        return answers(self.path)
+
+    def call(self, op: str, **fields: Any) -> dict[str, Any]:
+        """One operation; OSError when the supervisor does not answer, RuntimeError when it refuses."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(60)
+            sock.connect(str(self.path))
+            sock.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
+            with sock.makefile() as lines:
+                answer: dict[str, Any] = json.loads(lines.readline())
+        if not answer.get("ok"):
+            raise RuntimeError(str(answer.get("error", "refused")))
+        return answer
+
+    def services(self) -> list[str]:
+        return list(self.call("status")["services"])
+
+    def restart_only(self, names: list[str]) -> list[str]:
+        for name in names:
+            self.call("restart", service=name, grace_s=2)
+        return names
+
+    def restart_all(self, skip: list[str] | None = None) -> list[str]:
+        return self.restart_only([name for name in self.services() if name not in (skip or [])])

@@ -1,0 +1,121 @@
+"""Where everything lies and which ports it has."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+OFFSETS = {
+    "gateway": 0, "api-1": 21, "api-2": 22, "backup-api": 23, "worker": 30, "batch": 32, "frontend": 40, "net": 60,
+    "gateway-api-1": 61, "gateway-api-2": 62, "api-db": 63, "api-redis": 64, "api-upstream": 65,
+    "postgres": 70, "redis": 71, "loadgen": 80, "upstream": 121, "fallback": 122,
+}  # fmt: skip
+EDGES = {
+    "gateway-api-1": ("gateway", "api-1"),
+    "gateway-api-2": ("gateway", "api-2"),
+    "api-db": ("api-1", "postgres"),
+    "api-redis": ("api-1", "redis"),
+    "api-upstream": ("api-1", "upstream"),
+}
+API_VERSION, BACKUP_VERSION, FRONTEND_VERSION, PLATFORM_VERSION = "1.4.2", "1.3.0", "3.1.0", "2.7.1"
+_SOCKET_MAX = 100  # unix socket paths longer than this fail
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below `root` and ports above `base`."""
+
+    root: Path
+    base: int
+
+    def port(self, name: str) -> int:
+        return self.base + OFFSETS[name]
+
+    def address(self, name: str) -> str:
+        return f"127.0.0.1:{self.port(name)}"
+
+    def url(self, name: str, path: str = "") -> str:
+        return f"http://{self.address(name)}{path}"
+
+    @property
+    def short(self) -> Path:
+        """A short folder of our own in the temp directory, for what cannot live below `root`."""
+        key = hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"shop-{key}"
+
+    @property
+    def pg_home(self) -> Path:
+        """Holds the data directory and conf.d. Below `root` unless the user Postgres runs as cannot get there."""
+        if runs_as_nobody() and not world_traversable(self.root):
+            return self.short / "postgres"
+        return self.root / "vol" / "postgres"
+
+    @property
+    def pg_conf(self) -> Path:
+        home = self.pg_home
+        return (
+            home / "conf.d" / "tuning.conf"
+            if not home.is_relative_to(self.root)
+            else self.root / "etc/postgres/tuning.conf"
+        )
+
+    def socket_path(self, world: bool = False) -> Path:
+        """The supervisor's control socket."""
+        path = self.root / ("world/run/supervisor.sock" if world else "run/supervisor.sock")
+        if len(str(path)) <= _SOCKET_MAX:
+            return path
+        return self.short / ("world.sock" if world else "supervisor.sock")
+
+
+def runs_as_nobody() -> bool:
+    """Postgres refuses to run as root."""
+    return sys.platform != "win32" and os.geteuid() == 0
+
+
+def world_traversable(path: Path) -> bool:
+    """Whether everybody may pass through `path` and all folders above it."""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
+
+
+def find_free_base(wanted: int, tries: int = 60) -> int:
+    """`wanted`, or the next block of ports of which none is taken. OSError when there is none."""
+    for step in range(tries):
+        base = wanted + step * 200
+        if base + max(OFFSETS.values()) < 32_000 and all(port_is_free(base + o) for o in OFFSETS.values()):
+            return base
+    raise OSError(f"no free block of ports above {wanted}")
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody listens on this unix socket."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(1.0)
+        try:
+            sock.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def answers_tcp(port: int) -> bool:
+    """Whether somebody listens on this local port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,285 @@
+"""manifest.yaml: what an operator's tools may know about the shop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
+from .secrets import Secrets
+
+KEY = {"X-Api-Key": "probe"}
+CONSUMERS = ["api-1", "api-2", "backup-api", "worker", "batch"]
+API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY"]
+
+
+def manifest(layout: Layout) -> dict[str, Any]:
+    """The whole manifest; paths are relative to its folder."""
+    return {
+        "system": "shop",
+        "title": "Corner shop",
+        "runtime": {"driver": "process", "socket": _relative(layout, str(layout.socket_path()))},
+        "secrets": "secrets.env",
+        "front_door": layout.url("gateway", "/"),
+        "services": {
+            "gateway": _gateway(layout),
+            "frontend": _frontend(layout),
+            "api-1": _api(layout, "api-1"),
+            "api-2": _api(layout, "api-2"),
+            "backup-api": _api(layout, "backup-api"),
+            "worker": _worker(layout),
+            "batch": _batch(layout),
+            "postgres": _postgres(layout),
+            "redis": _redis(layout),
+            "net": _net(layout),
+            "upstream": _external(layout, "upstream", "Payment and quote provider"),
+            "fallback": _external(layout, "fallback", "Second quote provider"),
+            "loadgen": {
+                **_plain(layout, "loadgen", "loadgen", "Visitors"),
+                "depends_on": ["gateway"],
+                "config": _config("loadgen"),
+            },
+        },
+        "links": [_link(layout, name) for name in EDGES],
+        "journeys": journeys(layout),
+        "consistency": [
+            {
+                "name": "price",
+                "service": "redis",
+                "url": layout.url("gateway", "/api/product/{key}"),
+                "field": "price",
+                "sql_service": "postgres",
+                "sql": "select sku, price::float8 from shop.products order by random() limit 5",
+                "cache": "product:{key}",
+            }
+        ],
+    }
+
+
+def _relative(layout: Layout, path: str) -> str:
+    return path.removeprefix(f"{layout.root}/")
+
+
+def _config(name: str, reload: str = "HUP") -> dict[str, str]:
+    return {"file": f"etc/{name}.yaml", "golden": f"golden/etc/{name}.yaml", "reload": reload}
+
+
+def _env(name: str, schema: list[str]) -> dict[str, Any]:
+    return {"file": f"etc/{name}.env", "golden": f"golden/etc/{name}.env", "schema": schema}
+
+
+def _plain(layout: Layout, name: str, kind: str, title: str) -> dict[str, Any]:
+    """What every Python service of the shop has."""
+    return {
+        "kind": kind,
+        "title": title,
+        "http": {"url": layout.url(name, "/healthz"), "timeout_s": 1.0, "slow_ms": 500},
+        "tcp": layout.address(name),
+        "metrics": layout.url(name, "/metrics.json"),
+        "logs": [{"file": f"log/{name}.log"}],
+    }
+
+
+def _gateway(layout: Layout) -> dict[str, Any]:
+    return {
+        **_plain(layout, "gateway", "proxy", "Front door"),
+        "depends_on": ["net", "api-1", "api-2", "frontend"],
+        "config": _config("gateway"),
+        "control": {"url": layout.url("gateway")},
+    }
+
+
+def _frontend(layout: Layout) -> dict[str, Any]:
+    return {
+        **_plain(layout, "frontend", "frontend", "Shop pages"),
+        "depends_on": ["api-1", "api-2"],
+        "config": _config("frontend"),
+        "release": {"link": "releases/frontend/current", "previous": FRONTEND_VERSION},
+    }
+
+
+def _api(layout: Layout, name: str) -> dict[str, Any]:
+    spec = _plain(layout, name, "http", "Standby API" if name == "backup-api" else "API")
+    spec |= {
+        "depends_on": ["postgres", "redis"],
+        "ready": {"url": layout.url(name, "/readyz"), "timeout_s": 1.5},
+        "config": _config(name),
+        "env": _env(name, API_ENV),
+    }
+    if name != "backup-api":
+        spec |= {
+            "group": "api",
+            "depends_on": ["net", "postgres", "redis", "upstream"],
+            "release": {"link": "releases/api/current", "previous": API_VERSION},
+            "control": {"url": layout.url(name)},
+        }
+    return spec
+
+
+def _worker(layout: Layout) -> dict[str, Any]:
+    return {
+        **_plain(layout, "worker", "worker", "Order worker"),
+        "depends_on": ["postgres", "redis"],
+        "config": _config("worker"),
+        "env": _env("worker", ["DATABASE_URL", "REDIS_URL"]),
+    }
+
+
+def _batch(layout: Layout) -> dict[str, Any]:
+    return {
+        **_plain(layout, "batch", "jobs", "Scheduled jobs"),
+        "depends_on": ["postgres"],
+        "config": _config("batch"),
+        "env": _env("batch", ["DATABASE_URL", "REDIS_URL"]),
+        "control": {"url": layout.url("batch")},
+    }
+
+
+def _postgres(layout: Layout) -> dict[str, Any]:
+    conf = _relative(layout, str(layout.pg_conf))
+    return {
+        "kind": "postgres",
+        "title": "Database",
+        "tcp": layout.address("postgres"),
+        "postgres": {
+            "dsn": "${PROBER_DSN}",
+            "admin_dsn": "${ADMIN_DSN}",
+            "database": "shop",
+            "schema": "shop",
+        },
+        "logs": [{"file": "log/postgres.log"}],
+        "config": {"file": conf, "golden": "golden/etc/postgres/tuning.conf", "reload": "restart"},
+        "credentials": [{"role": "app", "key": "DATABASE_URL", "consumers": CONSUMERS}],
+        "snapshot": {"dir": "snapshots", "schema": "shop"},
+        "migrations": {"argv": ["{python}", "-m", "shop.migrate"], "service": "api-1"},
+    }
+
+
+def _redis(layout: Layout) -> dict[str, Any]:
+    return {
+        "kind": "redis",
+        "title": "Cache and queue",
+        "tcp": layout.address("redis"),
+        "redis": {
+            "url": "${REDIS_URL}",
+            "queues": [
+                {
+                    "name": "q:orders",
+                    "processing": "q:orders:processing",
+                    "heartbeat": "worker:heartbeat",
+                    "done": "worker:done",
+                    "worker": "worker",
+                }
+            ],
+        },
+        "logs": [{"file": "log/redis.log"}],
+        "config": {"file": "etc/redis.conf", "golden": "golden/etc/redis.conf", "reload": "restart"},
+    }
+
+
+def _net(layout: Layout) -> dict[str, Any]:
+    return {
+        **_plain(layout, "net", "link", "Network"),
+        "config": _config("net"),
+        "control": {"url": layout.url("net")},
+    }
+
+
+def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "kind": "external",
+        "title": title,
+        "unit": None,
+        "http": {"url": layout.url(name, "/health"), "timeout_s": 1.0, "slow_ms": 800},
+    }
+    if name == "upstream":
+        spec["fallback"] = {
+            "consumer": ["api-1", "api-2"],
+            "key": "upstream.active",
+            "primary": "primary",
+            "fallback": "fallback",
+            "service": "fallback",
+        }
+    return spec
+
+
+def _link(layout: Layout, name: str) -> dict[str, str]:
+    source, target = EDGES[name]
+    return {
+        "name": name,
+        "service": "net",
+        "source": source,
+        "target": target,
+        "address": layout.address(name),
+        "direct": layout.address(target),
+    }
+
+
+def journeys(layout: Layout) -> list[dict[str, Any]]:
+    """What must work for the shop to be open."""
+
+    def url(path: str) -> str:
+        return layout.url("gateway", path)
+
+    login = {"email": "user1@example.test", "password": "corner-shop"}
+    return [
+        {
+            "name": "browse",
+            "steps": [{"get": url("/api/catalog?limit=12"), "headers": KEY, "contains": "items"}],
+        },
+        {
+            "name": "product",
+            "interval_s": 2,
+            "steps": [{"get": url("/api/product/GAR-122"), "headers": KEY, "contains": "trowel"}],
+        },
+        {
+            "name": "login",
+            "interval_s": 2.5,
+            "steps": [
+                {"post": url("/api/login"), "json": login, "headers": KEY, "save": {"token": "token"}},
+                {
+                    "get": url("/api/me"),
+                    "headers": {**KEY, "Authorization": "Bearer {token}"},
+                    "contains": "user1",
+                },
+            ],
+        },
+        {
+            "name": "checkout",
+            "interval_s": 2.5,
+            "steps": [
+                {
+                    "post": url("/api/cart"),
+                    "json": {"sku": "GAR-122", "qty": 1},
+                    "headers": KEY,
+                    "save": {"session": "session"},
+                },
+                {
+                    "post": url("/api/checkout"),
+                    "json": {"email": "probe@example.test"},
+                    "headers": {**KEY, "X-Session": "{session}"},
+                    "contains": "order",
+                },
+            ],
+        },
+        {
+            "name": "quote",
+            "interval_s": 2,
+            "steps": [{"get": url("/api/quote?sku=GAR-122"), "headers": KEY, "contains": "delivery"}],
+        },
+        {
+            "name": "page",
+            "interval_s": 2,
+            "timeout_s": 4,
+            "steps": [{"get": url("/"), "headers": KEY, "contains": "Corner shop"}],
+        },
+    ]
+
+
+def secrets_env(layout: Layout, secrets: Secrets) -> str:
+    """secrets.env: what the manifest's ${...} stand for."""
+    at = layout.address("postgres")
+    return (
+        f"PROBER_DSN=postgresql://prober:{secrets.prober_password}@{at}/shop\n"
+        f"ADMIN_DSN=postgresql://ops_admin:{secrets.admin_password}@{at}/shop\n"
+        f"REDIS_URL=redis://:{secrets.redis_password}@{layout.address('redis')}/0\n"
+    )

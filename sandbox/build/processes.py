@@ -1,0 +1,144 @@
+"""The two process files: the shop itself and the world outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .layout import Layout, runs_as_nobody
+from .postgres import command
+
+WARM_API = [
+    "fastapi",
+    "uvicorn",
+    "uvicorn.protocols.http.h11_impl",
+    "psycopg",
+    "psycopg_pool",
+    "redis",
+    "httpx",
+    "jwt",
+    "yaml",
+]
+MEMORY_MB = 160
+
+
+def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
+    """processes.yaml."""
+    return {
+        "directory": str(layout.root),
+        "socket": str(layout.socket_path()),
+        "log": "log/supervisor.log",
+        "services": {
+            "postgres": _postgres(layout, pg_bin),
+            "redis": {
+                "command": [str(redis_server), str(layout.root / "etc/redis.conf")],
+                "cwd": "vol/redis",
+                "log": "log/redis.log",
+                "ready": {"tcp": layout.port("redis")},
+            },
+            "net": {
+                **_service(layout, "net", "platform", {"RUN_DIR": str(layout.root / "run")}),
+                "ready": {"http": layout.url("net", "/healthz")},
+            },
+            "api-1": _api(layout, "api-1"),
+            "api-2": _api(layout, "api-2"),
+            "backup-api": _api(layout, "backup-api"),
+            "gateway": {**_service(layout, "gateway", "platform"), "after": ["net"]},
+            "frontend": {
+                **_service(layout, "frontend", "frontend", {"GATEWAY_URL": layout.url("gateway")}),
+                "release": "releases/frontend",
+                "after": ["net"],
+            },
+            "worker": {
+                **_service(layout, "worker", "platform", {"THUMBS_DIR": str(layout.root / "vol/thumbs")}),
+                "env_file": "etc/worker.env",
+                "after": ["postgres", "redis"],
+            },
+            "batch": {
+                **_service(layout, "batch", "platform", _batch_env(layout)),
+                "env_file": "etc/batch.env",
+                "after": ["postgres", "redis"],
+            },
+            "loadgen": {
+                **_service(layout, "loadgen", "platform", {"GATEWAY_URL": layout.url("gateway")}),
+                "after": ["api-1", "api-2", "gateway", "frontend"],
+            },
+        },
+    }
+
+
+def world(layout: Layout) -> dict[str, Any]:
+    """world/processes.yaml."""
+    return {
+        "directory": str(layout.root / "world"),
+        "socket": str(layout.socket_path(world=True)),
+        "log": "log/supervisor.log",
+        "services": {
+            name: {
+                "command": ["{python}", "-m", "shop.world"],
+                "cwd": "app",
+                "env": {
+                    "PORT": str(layout.port(name)),
+                    "REPLICA": name,
+                    "CONFIG_FILE": str(layout.root / f"world/etc/{name}.yaml"),
+                },
+                "log": f"log/{name}.log",
+                "ready": {"tcp": layout.port(name)},
+                "grace_s": 2,
+            }
+            for name in ("upstream", "fallback")
+        },
+    }
+
+
+def _postgres(layout: Layout, pg_bin: Path) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "command": command(layout, pg_bin),
+        "cwd": str(layout.pg_home),
+        "log": "log/postgres.log",
+        "stop_signal": "INT",
+        "grace_s": 8,
+        "ready": {"tcp": layout.port("postgres")},
+    }
+    if runs_as_nobody():
+        spec["user"] = "nobody"
+    return spec
+
+
+def _service(layout: Layout, name: str, release: str, env: dict[str, str] | None = None) -> dict[str, Any]:
+    """A Python service with a config file, a port and a log of its own name."""
+    return {
+        "command": ["{python}", "-m", f"shop.{name}"],
+        "cwd": f"releases/{release}/current",
+        "env": {
+            "PORT": str(layout.port(name)),
+            "REPLICA": name,
+            "CONFIG_FILE": str(layout.root / f"etc/{name}.yaml"),
+            **(env or {}),
+        },
+        "log": f"log/{name}.log",
+        "ready": {"http": layout.url(name, "/healthz")},
+        "grace_s": 3,
+    }
+
+
+def _api(layout: Layout, name: str) -> dict[str, Any]:
+    spec = _service(layout, name, "api")
+    spec |= {
+        "command": ["{python}", "-m", "shop.api"],
+        "env_file": f"etc/{name}.env",
+        "ready": {"http": layout.url(name, "/livez")},
+        "after": ["postgres", "redis", "net"],
+        "memory_limit_mb": MEMORY_MB,
+        "warm": WARM_API,
+        "grace_s": 5,
+        "release": "releases/api",
+    }
+    if name == "backup-api":
+        del spec["release"]
+        spec["cwd"] = "releases/api/1.3.0"
+    return spec
+
+
+def _batch_env(layout: Layout) -> dict[str, str]:
+    return {"EXPORT_DIR": str(layout.root / "vol/exports"), "THUMBS_DIR": str(layout.root / "vol/thumbs")}

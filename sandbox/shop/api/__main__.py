@@ -1,0 +1,28 @@
+"""`python -m shop.api`: one replica under uvicorn."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from ..kit import logs, settings
+from ..kit.config import load_or_exit
+from .app import create
+from .settings import Settings
+from .state import State
+
+
+def main() -> None:
+    logs.setup("api")
+    config = load_or_exit()
+    values = settings.read(Settings)
+    app = create(State(values, config))
+    limit = config.get("limit_max_requests")
+    server = uvicorn.Config(
+        app, host="127.0.0.1", port=values.PORT, log_config=None, access_log=False, lifespan="on",
+        timeout_keep_alive=30, limit_max_requests=limit, timeout_graceful_shutdown=3,
+    )  # fmt: skip
+    uvicorn.Server(server).run()
+
+
+if __name__ == "__main__":
+    main()

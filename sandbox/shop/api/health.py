@@ -1,0 +1,70 @@
+"""Liveness, readiness and metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import redis
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from psycopg_pool import PoolTimeout
+
+from .settings import SCHEMA_VERSION, VERSION
+from .state import State
+
+
+def database_state(state: State) -> tuple[str, str]:
+    """(database, schema) as `ok` or what is wrong."""
+    try:
+        with state.pool.connection(timeout=1.0) as conn:
+            row = conn.execute(
+                "SELECT version, dirty FROM shop.schema_migrations ORDER BY version DESC LIMIT 1"
+            ).fetchone()
+    except PoolTimeout as error:
+        return f"PoolTimeout: {error}", "unknown"
+    except psycopg.Error as error:
+        return f"{type(error).__name__}: {error}".strip(), "unknown"
+    version, dirty = (row["version"], row["dirty"]) if row else (0, False)
+    if dirty or version != SCHEMA_VERSION:
+        return "ok", f"schema {version}{' dirty' if dirty else ''}, code expects {SCHEMA_VERSION}"
+    return "ok", "ok"
+
+
+def cache_state(state: State) -> str:
+    try:
+        state.redis.ping()
+    except redis.RedisError as error:
+        return str(error)
+    return "ok"
+
+
+def router(state: State) -> APIRouter:
+    """/livez never waits for anything; /readyz asks the parts, from the thread pool."""
+    routes = APIRouter()
+
+    @routes.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @routes.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "service": "api", "replica": state.settings.REPLICA, "version": VERSION}
+
+    @routes.get("/readyz")
+    def readyz() -> JSONResponse:
+        database, schema = database_state(state)
+        parts = {"db": database, "cache": cache_state(state), "schema": schema}
+        ready = parts["db"] == "ok" and parts["schema"] == "ok"
+        return JSONResponse({"ready": ready, **parts}, 200 if ready else 503)
+
+    @routes.get("/metrics.json")
+    async def metrics() -> dict[str, Any]:
+        return state.snapshot()
+
+    @routes.post("/breaker/reset")
+    async def reset_breaker() -> dict[str, str]:
+        state.upstream.reset()
+        return {"upstream_breaker": state.upstream.breaker_state}
+
+    return routes

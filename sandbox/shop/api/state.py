@@ -1,0 +1,86 @@
+"""Everything one API process holds: settings, configuration, database pool, cache, upstream, metrics."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import psycopg
+import redis
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+from ..kit import logs
+from ..kit.config import Config
+from ..kit.metrics import Metrics
+from .profile import ProfileCache
+from .settings import Settings
+from .upstream import Upstream
+
+log = logging.getLogger("shop")
+Pool = ConnectionPool[psycopg.Connection[DictRow]]
+
+
+class State:
+    """Built once per process; `apply` takes over reloaded configuration."""
+
+    def __init__(self, settings: Settings, config: Config) -> None:
+        self.settings, self.config = settings, config
+        self.metrics = Metrics()
+        self.pool = self._pool()
+        self.redis = redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True,
+            client_name=settings.REPLICA, max_connections=40,
+        )  # fmt: skip
+        self.profiles = ProfileCache(config)
+        self.upstream = Upstream(config, settings.UPSTREAM_API_KEY)
+        self.apply()
+
+    def _pool(self) -> Pool:
+        get = self.config.number
+        return ConnectionPool(
+            self.settings.DATABASE_URL,
+            min_size=int(get("database.pool_min", 1)),
+            max_size=int(get("database.pool_max", 3)),
+            timeout=get("database.pool_timeout_s", 2.0),
+            max_lifetime=get("database.max_lifetime_s", 10.0),
+            reconnect_timeout=3.0,
+            open=False,
+            name=self.settings.REPLICA,
+            kwargs={
+                "row_factory": dict_row,
+                "autocommit": True,
+                "connect_timeout": 2,
+                "application_name": self.settings.REPLICA,
+                "options": "-c search_path=shop",
+            },
+        )
+
+    def apply(self) -> None:
+        logs.set_level(str(self.config.get("log.level", "INFO")))
+        self.profiles.trim()
+
+    def open(self) -> None:
+        self.pool.open(wait=False)
+
+    def close(self) -> None:
+        self.pool.close(timeout=1.0)
+        self.upstream.close()
+
+    def snapshot(self) -> dict[str, Any]:
+        stats = self.pool.get_stats()
+        counters = self.metrics.counters
+        looked = counters["cache_hits"] + counters["cache_misses"]
+        return {
+            **self.metrics.snapshot(),
+            "pool_size": stats.get("pool_size", 0),
+            "pool_available": stats.get("pool_available", 0),
+            "pool_max": self.pool.max_size,
+            "requests_waiting": stats.get("requests_waiting", 0),
+            "pool_errors": stats.get("connections_errors", 0),
+            "cache_hit_ratio": round(counters["cache_hits"] / looked, 4) if looked else 1.0,
+            "session_entries": len(self.profiles),
+            "session_mb": round(self.profiles.size_mb, 1),
+            "upstream_breaker": self.upstream.breaker_state,
+            "upstream_active": self.upstream.active,
+        }

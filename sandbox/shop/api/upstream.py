@@ -1,0 +1,96 @@
+"""The quote provider outside, reached through a breaker; upstream.active says which of the two is asked."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+import httpx
+
+from ..kit.config import Config
+
+log = logging.getLogger("shop")
+
+
+class UpstreamError(Exception):
+    """The provider did not give a usable answer."""
+
+
+class Upstream:
+    """Blocking calls, made from the thread pool of the API."""
+
+    def __init__(self, config: Config, api_key: str) -> None:
+        self.config, self.api_key = config, api_key
+        self._client = httpx.Client(trust_env=False)
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._opened_at = 0.0
+        self.breaker_state = "closed"
+
+    @property
+    def active(self) -> str:
+        return str(self.config.get("upstream.active", "primary"))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def quote(self, sku: str, amount: float) -> tuple[dict[str, Any], str]:
+        """(answer, name of the provider that gave it). Raises UpstreamError."""
+        timeout = self.config.get("upstream.timeout_s", 2.0)
+        return self._call("/v1/quote", {"sku": sku, "amount": f"{amount:.2f}"}, timeout)
+
+    def insights(self, sku: str) -> tuple[dict[str, Any], str]:
+        """As `quote`, for buying insights."""
+        return self._call("/v1/insights", {"sku": sku}, self.config.get("upstream.insights_timeout_s", 2.0))
+
+    def reset(self) -> None:
+        with self._lock:
+            self.breaker_state, self._failures = "closed", 0
+        log.warning("upstream breaker: reset by hand")
+
+    def _call(self, path: str, params: dict[str, str], timeout: float | None) -> tuple[dict[str, Any], str]:
+        name = self.active
+        base = self.config.get(f"upstream.{name}.url")
+        if not base:
+            raise UpstreamError(f"upstream {name!r} is not configured")
+        self._admit(name)
+        try:
+            answer = self._client.get(
+                f"{base}{path}", params=params, headers={"X-Api-Key": self.api_key}, timeout=timeout
+            )
+            answer.raise_for_status()
+            data: dict[str, Any] = answer.json()
+        except httpx.HTTPStatusError as error:
+            text = f"upstream {name} answered {error.response.status_code}: {error.response.text[:200]}"
+            raise self._failed(name, text) from error
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._failed(name, f"upstream {name} {type(error).__name__}: {error} ({base})") from error
+        self._succeeded()
+        return data, name
+
+    def _admit(self, name: str) -> None:
+        with self._lock:
+            if self.breaker_state != "open":
+                return
+            if time.monotonic() - self._opened_at < self.config.number("upstream.breaker_reset_s", 5):
+                raise UpstreamError(f"upstream {name} breaker open")
+            self.breaker_state = "half-open"
+
+    def _succeeded(self) -> None:
+        with self._lock:
+            if self.breaker_state != "closed":
+                log.info("upstream breaker: closed")
+            self.breaker_state, self._failures = "closed", 0
+
+    def _failed(self, name: str, text: str) -> UpstreamError:
+        with self._lock:
+            self._failures += 1
+            if self.breaker_state == "half-open" or self._failures >= self.config.number(
+                "upstream.breaker_failures", 4
+            ):
+                if self.breaker_state != "open":
+                    log.error("upstream breaker: open, %s does not answer", name)
+                self.breaker_state, self._opened_at = "open", time.monotonic()
+        return UpstreamError(text)

@@ -1,0 +1,1 @@
+"""Runs named jobs as child processes."""

@@ -1,0 +1,65 @@
+"""`python -m shop.batch`: GET /jobs, POST /jobs/NAME/run|pause|resume, /healthz, /metrics.json."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from ..kit import logs
+from ..kit.config import Config, load_or_exit
+from ..kit.http import Request, Response, json_response, serve
+from ..kit.metrics import rss_mb
+from ..kit.run import keep, run
+from .scheduler import Scheduler
+
+
+class Batch:
+    """The scheduler and its control interface."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.scheduler = Scheduler(config)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self.config.listeners.append(self.scheduler.apply)
+        keep(self.tasks, self.scheduler.forever(), "scheduler")
+        await serve(self.handle, int(os.environ["PORT"]))
+        logging.getLogger("shop").info("batch is up with %d jobs", len(self.scheduler.jobs))
+
+    async def handle(self, request: Request) -> Response:
+        scheduler = self.scheduler
+        if request.path == "/healthz":
+            return json_response({"status": "ok", "jobs": len(scheduler.jobs)})
+        if request.path == "/jobs":
+            return json_response([scheduler.describe(job) for job in scheduler.jobs.values()])
+        if request.path == "/metrics.json":
+            running = sum(job.process is not None for job in scheduler.jobs.values())
+            paused = sum(job.paused for job in scheduler.jobs.values())
+            return json_response(
+                {"jobs_running": running, "jobs_paused": paused, "rss_mb": round(rss_mb(), 1)}
+            )
+        parts = request.path.strip("/").split("/")
+        if request.method == "POST" and len(parts) == 3 and parts[0] == "jobs" and parts[1] in scheduler.jobs:
+            job = scheduler.jobs[parts[1]]
+            if parts[2] == "run":
+                await scheduler.run(job)
+            elif parts[2] == "pause":
+                await scheduler.pause(job)
+            elif parts[2] == "resume":
+                scheduler.resume(job)
+            else:
+                return json_response({"error": "not found"}, 404)
+            return json_response(scheduler.describe(job))
+        return json_response({"error": "not found"}, 404)
+
+
+def main() -> None:
+    logs.setup("batch")
+    config = load_or_exit()
+    run(Batch(config).start, config)
+
+
+if __name__ == "__main__":
+    main()

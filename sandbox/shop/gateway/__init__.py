@@ -1,0 +1,1 @@
+"""The front proxy: routes, health checks, circuit breaker and rate limits."""

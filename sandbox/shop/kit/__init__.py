@@ -1,0 +1,1 @@
+"""What all services of the shop share: JSON logs, configuration, settings, a small HTTP server and client."""

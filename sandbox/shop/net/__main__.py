@@ -1,0 +1,92 @@
+"""`python -m shop.net`: edges from etc/net.yaml; GET /edges, POST /edges/NAME/failover|reset, /healthz, /metrics.json."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+
+from ..kit import logs
+from ..kit.config import Config, load_or_exit
+from ..kit.http import Request, Response, json_response, serve
+from ..kit.run import keep, run
+from .edge import Edge
+from .path import Wire
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = str(text).rpartition(":")
+    return host or "127.0.0.1", int(port)
+
+
+class Net:
+    """All edges and their control interface."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.run_dir = Path(os.environ.get("RUN_DIR", "run"))
+        self.edges: dict[str, Edge] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        for name, spec in config.get("edges", {}).items():
+            self.edges[name] = Edge(
+                name, _address(spec["address"]), _address(spec["target"]), Wire(name, self.run_dir)
+            )
+
+    async def start(self) -> None:
+        self.config.listeners.append(self._apply)
+        self._apply()
+        await asyncio.gather(*(edge.wire.start() for edge in self.edges.values()))
+        for edge in self.edges.values():
+            await edge.start()
+            keep(self.tasks, edge.accept_forever(), f"edge-{edge.name}")
+            keep(self.tasks, self._watch(edge), f"heartbeat-{edge.name}")
+        await serve(self.handle, int(os.environ["PORT"]))
+        media = {edge.name: edge.wire.medium for edge in self.edges.values()}
+        logging.getLogger("shop").info("net is up: %s", media)
+
+    def _apply(self) -> None:
+        for name, edge in self.edges.items():
+            edge.admin_up = bool(self.config.get(f"edges.{name}.up", True))
+
+    async def _watch(self, edge: Edge) -> None:
+        while True:
+            await edge.heartbeat()
+            await asyncio.sleep(self.config.number("heartbeat_s", 0.7))
+
+    async def handle(self, request: Request) -> Response:
+        parts = request.path.strip("/").split("/")
+        if request.path == "/healthz":
+            return json_response({"status": "ok", "edges": {e.name: e.ok for e in self.edges.values()}})
+        if request.path == "/edges":
+            return json_response([edge.describe() for edge in self.edges.values()])
+        if request.path == "/metrics.json":
+            return json_response(self._metrics())
+        if request.method == "POST" and len(parts) == 3 and parts[0] == "edges" and parts[1] in self.edges:
+            edge = self.edges[parts[1]]
+            if parts[2] == "failover":
+                edge.failover()
+                return json_response(edge.describe())
+            if parts[2] == "reset":
+                await edge.reset(self.run_dir)
+                return json_response(edge.describe())
+        return json_response({"error": "not found"}, 404)
+
+    def _metrics(self) -> dict[str, float | str | None]:
+        flat: dict[str, float | str | None] = {}
+        for edge in self.edges.values():
+            for key, value in edge.describe().items():
+                if key not in ("name", "address", "target"):
+                    flat[f"{edge.name}.{key}"] = int(value) if isinstance(value, bool) else value
+        return flat
+
+
+def main() -> None:
+    logs.setup("net")
+    config = load_or_exit()
+    net = Net(config)
+    run(net.start, config)
+
+
+if __name__ == "__main__":
+    main()

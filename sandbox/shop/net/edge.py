@@ -1,0 +1,158 @@
+"""One edge: a listener whose connections reach their target by path A (the wire) or path B (direct)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+from .path import Wire
+from .splice import both, splice
+
+log = logging.getLogger("shop")
+BACKLOG = 64
+
+
+class Edge:
+    """`address` and `target` are (host, port). While the active path does not answer, nothing is accepted, so callers
+    run into the timeouts a dead line gives, not into refusals."""
+
+    def __init__(self, name: str, address: tuple[str, int], target: tuple[str, int], wire: Wire) -> None:
+        self.name, self.address, self.target, self.wire = name, address, target, wire
+        self.path = "A"
+        self.admin_up = True  # etc/net.yaml: edges.NAME.up
+        self.ok = True
+        self.rtt: float | None = None
+        self.misses = 0
+        self.stats = {"connections_total": 0, "failures_total": 0, "bytes_in": 0, "bytes_out": 0}
+        self.live: dict[asyncio.Task[None], str] = {}
+        self._gate = asyncio.Event()
+        self._gate.set()
+        self._listener: socket.socket | None = None
+
+    async def start(self) -> None:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(self.address)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+        self._listener = sock
+
+    async def accept_forever(self) -> None:
+        assert self._listener is not None
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._gate.wait()
+            client, _ = await loop.sock_accept(self._listener)
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.stats["connections_total"] += 1
+            task = asyncio.create_task(self._carry(client))
+            self.live[task] = self.path
+            task.add_done_callback(lambda done: self.live.pop(done, None))
+
+    async def _carry(self, client: socket.socket) -> None:
+        """Move bytes between the client and the target until one side ends."""
+        socks = [client]
+        try:
+            while self.path == "A" and not self.admin_up:
+                await asyncio.sleep(0.25)
+            if self.path == "A" and self.wire.listener:
+                near, far = await self.wire.open()
+                for end in (near, far):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                socks += [near, far]
+                target = await self._reach()
+                socks.append(target)
+                await both(splice(client, near, self.stats), splice(far, target, None))
+            else:
+                target = await self._reach()
+                socks.append(target)
+                await splice(client, target, self.stats)
+        except OSError as error:
+            self.stats["failures_total"] += 1
+            log.debug("edge %s: %s", self.name, error)
+            _reset_on_close(client)
+        finally:
+            for sock in socks:
+                sock.close()
+
+    async def _reach(self) -> socket.socket:
+        target = socket.socket()
+        target.setblocking(False)
+        target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            async with asyncio.timeout(3.0):
+                await asyncio.get_running_loop().sock_connect(target, self.target)
+        except (OSError, TimeoutError) as error:
+            target.close()
+            raise ConnectionError(
+                f"target {self.target[0]}:{self.target[1]} not reachable: {error}"
+            ) from error
+        return target
+
+    async def heartbeat(self) -> None:
+        """Measure the active path; two misses close the gate, one answer opens it."""
+        if self.path == "A" and not self.admin_up:
+            self.rtt = None
+        elif self.path == "A" and self.wire.listener:
+            self.rtt = await self.wire.rtt_ms()
+        else:
+            began = time.perf_counter()
+            await asyncio.sleep(0)
+            self.rtt = (time.perf_counter() - began) * 1000
+        self.misses = 0 if self.rtt is not None else self.misses + 1
+        self._set_ok(self.misses < 2)
+
+    def _set_ok(self, ok: bool) -> None:
+        if ok == self.ok:
+            return
+        self.ok = ok
+        assert self._listener is not None
+        self._listener.listen(BACKLOG if ok else 0)
+        if ok:
+            self._gate.set()
+            log.info("edge %s: path %s answers again", self.name, self.path)
+        else:
+            self._gate.clear()
+            log.error("edge %s: path %s is down, no heartbeat for 2 intervals", self.name, self.path)
+
+    def failover(self) -> None:
+        """New connections take path B; those on a dead path A are dropped."""
+        self.path = "B"
+        self._drop("A")
+        self.misses = 0
+        self._set_ok(True)
+        log.warning("edge %s: failed over to path B", self.name)
+
+    async def reset(self, run_dir: Path) -> None:
+        """A new wire for path A, and everything back onto it."""
+        old, self.wire = self.wire, Wire(self.name, run_dir)
+        await self.wire.start()
+        self.path = "A"
+        for path in ("A", "B"):
+            self._drop(path)
+        old.close()
+        await self.heartbeat()
+        log.warning("edge %s: path A re-created", self.name)
+
+    def _drop(self, path: str) -> None:
+        for task, used in list(self.live.items()):
+            if used == path:
+                task.cancel()
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "path": self.path, "ok": self.ok, "medium": self.wire.medium,
+            "rtt_ms": round(self.rtt, 3) if self.rtt is not None else None,
+            "address": f"{self.address[0]}:{self.address[1]}", "target": f"{self.target[0]}:{self.target[1]}",
+            "connections": len(self.live), **self.stats,
+        }  # fmt: skip
+
+
+def _reset_on_close(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,0 +1,1 @@
+"""The outside world: quote providers that are not ours."""

@@ -1,0 +1,69 @@
+"""`python -m shop.world`: a payment and quote provider that is not ours. Public: /health, /v1/quote, /v1/insights."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import time
+
+from ..kit import logs
+from ..kit.config import Config, load_or_exit
+from ..kit.http import Request, Response, json_response, serve
+from ..kit.run import run
+
+
+class Provider:
+    """Keys and their expiry (epoch seconds, null = never) stand in its configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.name = os.environ["REPLICA"]
+
+    async def start(self) -> None:
+        await serve(self.handle, int(os.environ["PORT"]))
+        logging.getLogger("shop").info("%s is up", self.name)
+
+    async def handle(self, request: Request) -> Response:
+        if request.path == "/health":
+            return json_response({"status": "ok", "provider": self.name})
+        if not request.path.startswith("/v1/"):
+            return json_response({"error": "not found"}, 404)
+        if (refused := self._check_key(request.headers.get("x-api-key", ""))) is not None:
+            return refused
+        await asyncio.sleep(self.config.number("latency_ms", 15) / 1000)
+        query = request.query
+        seed = int(hashlib.sha256(query.get("sku", "").encode()).hexdigest()[:6], 16)
+        if request.path == "/v1/quote":
+            amount = float(query.get("amount") or 0)
+            fee = round(0.25 + amount * 0.014, 2)
+            quote = {
+                "provider": self.name,
+                "fee": fee,
+                "delivery": round(2.9 + seed % 300 / 100, 2),
+                "days": 1 + seed % 4,
+            }
+            return json_response(quote)
+        if request.path == "/v1/insights":
+            return json_response({"provider": self.name, "also_bought": seed % 50, "trend": seed % 7 - 3})
+        return json_response({"error": "not found"}, 404)
+
+    def _check_key(self, key: str) -> Response | None:
+        keys = self.config.get("keys") or {}
+        if key not in keys:
+            return json_response({"error": "invalid_key"}, 401)
+        expires = keys[key]
+        if expires is not None and float(expires) < time.time():
+            return json_response({"error": "token_expired", "expired_at": expires}, 401)
+        return None
+
+
+def main() -> None:
+    logs.setup("provider")
+    config = load_or_exit()
+    run(Provider(config).start, config)
+
+
+if __name__ == "__main__":
+    main()
