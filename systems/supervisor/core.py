@@ -24,6 +24,7 @@ KEEPER = Path(__file__).with_name("keeper.py")
 LIMIT_POLL_S = 0.25
 OOM_POLL_S = 1.0
 AFTER_WAIT_S = 60.0
+STOP_WAIT_S = 60.0
 
 
 class Supervisor:
@@ -59,14 +60,16 @@ class Supervisor:
         (self._sessions.add if alive else self._sessions.discard)(pid)
         self._tell_keeper(f"{'session' if alive else 'over'} {pid}\n")
 
-    def kill_orphans(self, service: str, pid: int) -> None:
-        """End what a dead service left behind outside its process group (it has fallen to us by now)."""
+    def kill_orphans(self, service: str) -> list[int]:
+        """End what a dead service left behind outside its process group (it has fallen to us); their pids."""
+        killed = []
         for child in _children_of(os.getpid()):
             if self._known(child):
                 continue
             owner = self._owner(child)
-            if owner == service or owner is None or owner == str(pid):
-                kill_one(child, signal.SIGKILL)
+            if (owner is None or owner == service) and kill_one(child, signal.SIGKILL):
+                killed.append(child)
+        return killed
 
     def _known(self, pid: int) -> bool:
         keeper = self._keeper[0] if self._keeper else None
@@ -219,10 +222,12 @@ class Supervisor:
         await asyncio.gather(*(self._stop_in_order(n) for n in self.services), return_exceptions=True)
         self.zygotes.stop()
         keeper = self._keeper[0] if self._keeper else None
-        for child in _children_of(os.getpid()):
-            if child != keeper:
+        for _ in range(200):  # an adopted process may have children of its own
+            others = [child for child in _children_of(os.getpid()) if child != keeper]
+            if not others:
+                break
+            for child in others:
                 kill_one(child, signal.SIGKILL)
-        while any(child != keeper for child in _children_of(os.getpid())):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await self.server.close()
         self.cgroups.close()
@@ -231,7 +236,8 @@ class Supervisor:
     async def _stop_in_order(self, name: str) -> None:
         users = [s for s in self.services.values() if name in s.spec.after]
         for user in users:
-            await user.wait_for(State.STOPPED)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(user.wait_for(State.STOPPED), STOP_WAIT_S)
         try:
             await self.services[name].stop()
         except TimeoutError:

@@ -48,9 +48,10 @@ def short_socket_path(path: Path) -> Iterator[str]:
         folder.rmdir()
 
 
-def process_group_alive(pgid: int) -> bool:
+def exists(pid: int) -> bool:
+    """Is there such a process (a negative number: anybody in such a group)? Zombies count until reaped."""
     try:
-        os.killpg(pgid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:

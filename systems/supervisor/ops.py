@@ -103,19 +103,21 @@ async def _release(_: "Supervisor", service: Service, request: Request) -> Answe
         known = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.is_symlink())
         raise OpError(f"there is no release {version} of {service.spec.name}: there are {', '.join(known)}")
     previous = service.release
-    switch = _switcher(folder, version)
-    await service.restart(_seconds(request, "grace_s"), between=switch)
+    grace_s = _seconds(request, "grace_s")
+    try:
+        _switch(folder, version)
+    except OSError as exc:
+        raise OpError(f"{folder}/current cannot be switched: {exc.strerror}") from None
+    await service.restart(grace_s)
     return service.status() | {"previous": previous}
 
 
-def _switcher(folder: Path, version: str) -> Callable[[], None]:
-    def switch() -> None:
-        fresh = folder / f".current-{os.getpid()}"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(version)
-        fresh.replace(folder / "current")
-
-    return switch
+def _switch(folder: Path, version: str) -> None:
+    """Atomically: at any moment `current` is the old or the new version."""
+    fresh = folder / f".current-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(version)
+    fresh.replace(folder / "current")
 
 
 async def _drain(fd: int) -> bytes:

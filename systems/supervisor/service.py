@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .config import ServiceSpec, StartError, environment
 from .journal import Journal, open_append
-from .linux import kill_group, kill_one, process_group_alive
+from .linux import exists, kill_group, kill_one
 from .memory import Cgroups
 from .policy import MemoryLimit, Retries
 from .ready import until_ready
@@ -19,6 +19,7 @@ from .spawn import Launch, Zygotes, spawn
 STABLE_S = 10.0  # a run longer than this clears the count of failed starts
 CLEAN_S = 1.0  # exit code 0 after this long is a restart, not a failed start
 KILL_WAIT_S = 5.0
+LEFTOVERS_S = 2.0
 
 
 class State(StrEnum):
@@ -41,7 +42,7 @@ class Host(Protocol):
     def adopt(self, pid: int, on_exit: Callable[[int], None]) -> None: ...
     def emit(self, event: str, service: str, **extra: Any) -> None: ...
     def session(self, pid: int, alive: bool) -> None: ...
-    def kill_orphans(self, service: str, pid: int) -> None: ...
+    def kill_orphans(self, service: str) -> list[int]: ...
 
 
 class Service:
@@ -57,6 +58,7 @@ class Service:
         self.last_error = ""
         self.changed = asyncio.Event()  # replaced at each change of state
         self.last_session: int | None = None
+        self._leftovers: list[int] = []  # killed, perhaps not gone yet; negative: a process group
         self._started_mono = 0.0
         self._was_ready = False
         self._over_limit = False
@@ -120,12 +122,10 @@ class Service:
         async with self._lock:
             await self._stop(grace_s)
 
-    async def restart(self, grace_s: float | None = None, between: Callable[[], None] | None = None) -> None:
+    async def restart(self, grace_s: float | None = None) -> None:
         self._cancel(self._launching)
         async with self._lock:
             await self._stop(grace_s)
-            if between is not None:
-                between()
             self._forget()
             await self._launch()
             self._raise_failed()
@@ -176,13 +176,14 @@ class Service:
             self._host.journal.write("warning", "did not stop in time: KILL", service=self.spec.name)
             self.send(signal.SIGKILL, whole_group=True)
             await asyncio.wait_for(self._exited.wait(), KILL_WAIT_S)
-        await self._group_gone()
+        await self._leftovers_gone()
 
-    async def _group_gone(self) -> None:
-        """After the main process ended its group was killed: wait until the last member has gone (ports!)."""
-        deadline = time.monotonic() + 1.0
-        while (pid := self.last_session) and process_group_alive(pid) and time.monotonic() < deadline:  # noqa: ASYNC110
+    async def _leftovers_gone(self) -> None:
+        """Wait until what the last run left behind, killed at its exit, has really gone (ports, locks!)."""
+        deadline = time.monotonic() + LEFTOVERS_S
+        while any(map(exists, self._leftovers)) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
+        self._leftovers = []
 
     async def _launch(self) -> None:
         self._launching = asyncio.create_task(self._start_process())
@@ -251,7 +252,7 @@ class Service:
         self.pid = None
         self._cancel(self._readying)
         kill_group(pid, signal.SIGKILL)
-        self._host.kill_orphans(name, pid)
+        self._leftovers = [-pid, *self._host.kill_orphans(name)]
         self._host.session(pid, alive=False)
         oom = self.note_kernel_ooms() or self._over_limit
         if self._over_limit:
@@ -293,7 +294,7 @@ class Service:
     async def _retry_after(self, delay: float) -> None:
         await asyncio.sleep(delay)
         async with self._lock:
-            await self._group_gone()
+            await self._leftovers_gone()
             if self.state is State.BACKOFF:
                 self.restarts += 1
                 await self._launch()

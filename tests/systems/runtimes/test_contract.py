@@ -70,6 +70,7 @@ def test_a_paused_unit_needs_kill_to_restart(bench: Bench) -> None:
     runtime.resume("web")
     eventually(lambda: (s := runtime.stats("web")) is not None and s.proc_state != "T")
     runtime.pause("web")
+    eventually(lambda: (s := runtime.stats("web")) is not None and s.proc_state == "T")
     assert runtime.restart("web").exit_code == -9
     assert runtime.state("web").state == "RUNNING"
 

@@ -86,16 +86,15 @@ class Client:
 class Running:
     """A supervisor of its own. `services` as in processes.yaml."""
 
-    def __init__(self, base: Path, services: dict[str, Any], uid: int | None = None, **top: Any) -> None:
+    def __init__(self, base: Path, services: dict[str, Any], **top: Any) -> None:
         self.base = base
         self.file = base / "processes.yaml"
         self.file.write_text(yaml.safe_dump({"directory": str(base), "services": services} | top))
         self.socket = base / str(top.get("socket", "run/supervisor.sock"))
         self.err = (base / "stderr").open("w+")
-        extra = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "systems.supervisor", str(self.file)],
-            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=self.err, **extra,
+            cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=self.err,
         )  # fmt: skip
         self._clients: list[Client] = []
         eventually(lambda: self.process.poll() is not None or self._answers(), "the supervisor answers")
