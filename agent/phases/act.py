@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from actions.service import ActionRefused
 from agent import journal, roles
 from agent.journal import Outcome
 from agent.models import Phase, Run
@@ -26,9 +27,12 @@ def step(run: Run) -> Outcome:
     item = steps[cursor]
     words = f"{item['action']} on {item['target']}"
     if len(requests) <= cursor:
-        view = roles.executor().propose(
-            run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run)
-        )
+        try:
+            view = roles.executor().propose(
+                run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run)
+            )
+        except ActionRefused as error:
+            return _after(run, ActionView("", "refused", str(error)), words, last=False)
         requests.append(view.id)
         return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
     view = roles.executor().look(requests[cursor])

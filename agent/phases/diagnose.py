@@ -13,6 +13,7 @@ from agent.models import Phase, Run
 from agent.phases import explain
 from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence, timeline
+from incidents.evidence import SignalState
 from incidents.models import Incident
 from knowledge import retrieval
 
@@ -38,7 +39,7 @@ def step(run: Run) -> Outcome:
             return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory["looks"]})
     else:
         memory["quiet"] = 0
-    opinion = roles.diagnoser().diagnose(run.incident, states)
+    opinion = roles.diagnoser().diagnose(run.incident, _with_answers(run, states))
     _publish(run, opinion)
     return _decide(run, opinion)
 
@@ -64,6 +65,18 @@ def _decide(run: Run, opinion: Opinion) -> Outcome:
     return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
 
 
+def _with_answers(run: Run, states: list[SignalState]) -> list[SignalState]:
+    """The tick's picture with what this run has asked on top of it."""
+    given = [SignalState(a["signal"], a["service"], "", a["value"], None, a["text"], None, "check") for a in _answers(run)]
+    asked = {(a.signal, a.service) for a in given}
+    return [*(s for s in states if (s.signal, s.service) not in asked), *given]
+
+
+def _answers(run: Run) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = run.memory.setdefault("answers", [])
+    return found
+
+
 def _next_question(run: Run, opinion: Opinion) -> Question | None:
     asked = run.memory.setdefault("asked", [])
     if len(asked) >= MAX_QUESTIONS:
@@ -74,6 +87,8 @@ def _next_question(run: Run, opinion: Opinion) -> Question | None:
 def _ask(run: Run, question: Question) -> Outcome:
     answer = roles.diagnoser().ask(run.incident, question)
     run.memory["asked"].append(question.key)
+    text = answer.text[:300]
+    _answers(run).append({"signal": answer.signal, "service": answer.service, "value": answer.value, "text": text})
     run.memory["stamp"] = None  # the answer is fresh evidence: look again at once
     said = {True: "yes", False: "no", None: "could not be told"}[answer.value]
     title = f"Checked: {question.title or question.signal} on {question.service}? {said}"

@@ -27,11 +27,11 @@ def step(run: Run) -> Outcome:
         memory["green_since"] = None
         lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title="Measuring whether it helped")
     stamp = evidence.taken_at(run.incident.system.slug)
-    if stamp == memory.get("stamp"):
+    acted = memory.get("acted_at")
+    if stamp is None or stamp == memory.get("stamp") or (acted and _older(stamp, acted)):
         return Outcome(Phase.VERIFY, wait_s=TICK_S / 3)
     memory["stamp"] = stamp
     states = evidence.snapshot(run.incident.system.slug)
-    acted = memory.get("acted_at")
     verdict = roles.validator().judge(
         run.incident, states, set(memory.get("before", [])), datetime.fromisoformat(acted) if acted else None
     )
@@ -45,6 +45,11 @@ def step(run: Run) -> Outcome:
     if waited < NO_CHANGE_S or (verdict.cleared and waited < PATIENCE_S):
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     return _not_recovered(run, verdict)
+
+
+def _older(stamp: str, than: str) -> bool:
+    """Whether the picture was taken before the effect."""
+    return datetime.fromisoformat(stamp) <= datetime.fromisoformat(than)
 
 
 def _recovered(run: Run, verdict: Verdict, since: str) -> Outcome:
@@ -76,7 +81,7 @@ def _not_recovered(run: Run, verdict: Verdict) -> Outcome:
         memory["tried"] = [*memory.get("tried", []), memory["path"]["key"]]
     for key in ("verify_from", "green_since", "leader", "steady", "looks", "acted_at", "shown"):
         memory.pop(key, None)
-    memory["asked"] = []
+    memory["asked"], memory["answers"] = [], []
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")
     return Outcome(Phase.DIAGNOSE, "not recovered", {"why": verdict.why})
 

@@ -72,6 +72,7 @@ def arrange(states: States, catalog: Catalog) -> Board:
         by_signal.setdefault(node.signal, []).append(node)
     true = sorted((n for n in nodes.values() if n.value), key=lambda n: (n.signal, n.service))
     for node in true:
-        node.weight = 1.0 / math.sqrt(sum(1 for n in by_signal[node.signal] if n.value))
+        trust = float(getattr(catalog.get(node.signal), "trust", 1.0))
+        node.weight = trust / math.sqrt(sum(1 for n in by_signal[node.signal] if n.value))
     index = {(n.signal, n.service): i for i, n in enumerate(true)}
     return Board(nodes, by_signal, true, index, catalog)

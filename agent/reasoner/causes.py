@@ -57,6 +57,16 @@ def matches(spec: RunbookSpec, node: Node) -> bool:
     return any(found.search(s.text) or found.search(s.label) for s in node.holding())
 
 
+# What any real fault may bring about in the component and its callers: explained where seen, never missed.
+CONSEQUENCES = (
+    "log_errors log_exception log_traceback_new log_upstream_error log_burst log_silent part_not_ready "
+    "app_errors app_slow app_slow_tail no_traffic requests_waiting threads_many proc_idle log_db_closed "
+    "log_connection_reset log_circuit_open http_slow pg_connections_low queue_idle"
+).split()
+CONSEQUENCES_ANY = ("journey_failed", "journey_slow")
+CONSEQUENCE_WEIGHT = 0.3
+
+
 def targets(
     graph: SystemGraph, board: Board, members: tuple[str, ...], key: str
 ) -> list[tuple[str, str, int]]:
@@ -100,6 +110,7 @@ def build(
             for key in spec.symptoms:
                 _weigh(cause, key, graph, board, learned)
             if cause.explains:
+                _consequences(cause, graph, board)
                 _definitions(cause, graph, board)
                 found.append(cause)
     return found
@@ -150,6 +161,20 @@ def _weigh(cause: Cause, key: str, graph: SystemGraph, board: Board, learned: Le
         cause.against += absent
     elif absent and not seen:  # expected somewhere around, and nowhere: said once, not per service
         cause.against.append(min(absent, key=lambda a: a[3]))
+
+
+def _consequences(cause: Cause, graph: SystemGraph, board: Board) -> None:
+    """Let a cause account for the noise that follows it, so that noise does not call for a second cause."""
+    if cause.spec.severity == "low":
+        return
+    near = {**dict.fromkeys(cause.members, 1), **graph.callers(cause.members)}
+    places = [(s, n, hops) for n, hops in near.items() for s in CONSEQUENCES]
+    places += [(n.signal, n.service, 1) for s in CONSEQUENCES_ANY for n in board.by_signal.get(s, [])]
+    for signal, service, hops in places:
+        number = board.index.get((signal, service))
+        if number is not None:
+            here = CONSEQUENCE_WEIGHT * DECAY ** (hops - 1)
+            cause.explains[number] = max(here, cause.explains.get(number, 0.0))
 
 
 def _definitions(cause: Cause, graph: SystemGraph, board: Board) -> None:

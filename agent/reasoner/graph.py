@@ -15,7 +15,9 @@ class SystemGraph:
     kinds: dict[str, str]
     needs: dict[str, set[str]]
     groups: dict[str, list[str]] = field(default_factory=dict)
-    links: dict[str, set[str]] = field(default_factory=dict)  # service -> what carries the edges that end at it
+    links: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # service -> what carries the edges that end at it
     _cache: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict, repr=False)
 
     @classmethod

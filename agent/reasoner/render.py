@@ -108,9 +108,16 @@ def _steps(
         if item.when and _holding(cause, graph, board, item.when) is None:
             continue
         given = item.params.items()
-        params: dict[str, Any] = {k: fill(v, names) if isinstance(v, str) else v for k, v in given}
+        params: dict[str, Any] = {k: _value(v, names) if isinstance(v, str) else v for k, v in given}
         found.append(PlannedStep(item.action, fill(item.target, names), params))
     return found
+
+
+def _value(text: str, names: dict[str, str]) -> str:
+    """A parameter with its names filled in; '' when the evidence does not say one of them, never half a value."""
+    if any(names.get(name) == "" for name in _BRACES.findall(text)):
+        return ""
+    return fill(text, names)
 
 
 def say(board: Board, node: Node) -> str:

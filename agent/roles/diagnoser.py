@@ -21,9 +21,9 @@ class ReasoningDiagnoser:
     def diagnose(self, incident: Incident, states: list[SignalState]) -> Opinion:
         system = services.load(incident.system.slug)
         seen = [(s.signal, s.service) for s in states if s.value]
-        answer = reasoner.diagnose(
-            knowledge.active_specs(), system, states, boosts=lessons.boosts(seen), learned=lessons.learned()
-        )
+        specs = knowledge.active_specs()
+        alike = lessons.boosts(lessons.similar(seen, system_slug=system.slug))
+        answer = reasoner.diagnose(specs, system, states, boosts=alike, learned=lessons.learned(specs))
         # The most probable set first: with two faults at once both lead, in the order of their own odds.
         leading = [h.key for h in answer.leading]
         ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))

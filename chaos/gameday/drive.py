@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from actions import grants
+from actions import policy
 from chaos import scorecard, service
 from chaos.faults.base import Fault
 from chaos.gameday.measure import Eyes
@@ -29,6 +29,7 @@ STEADY_S = 5.0
 STEADY_TIMEOUT_S = 90.0
 CLOSE_TIMEOUT_S = 45.0
 RESTART_AFTER_S = 3.0
+GRANT_MINUTES = 12 * 60.0
 
 Say = Callable[[str], None]
 
@@ -147,7 +148,8 @@ def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: floa
     """All faults, all seeds, one table. Approvals are granted by policy for its length, and counted."""
     day = GameDay.objects.create(baseline=driver.baseline, by=by)
     System.objects.filter(pk=driver.system.pk).update(agent_on=not driver.baseline)
-    grant = grants.grant(driver.system.slug, name=f"game-day-{day.pk}", by=by)
+    reason = "approvals are granted, and counted, for the length of a game day"
+    grant = policy.grant(driver.system, f"game-day-{day.pk}", created_by=by, reason=reason, minutes=GRANT_MINUTES)
     try:
         for seed in range(1, seeds + 1):
             for fault_id in faults:
@@ -157,7 +159,7 @@ def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: floa
                 GameDayRun.objects.create(game_day=day, **values)
                 driver.say(_line(row))
     finally:
-        grants.withdraw(grant)
+        policy.revoke_grant(grant, by)
         System.objects.filter(pk=driver.system.pk).update(agent_on=True)
         GameDay.objects.filter(pk=day.pk).update(ended_at=datetime.now(UTC))
     day.refresh_from_db()

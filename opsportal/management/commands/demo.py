@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from actions import grants
+from actions import policy
 from chaos import service
 from chaos.gameday.drive import SUSTAIN_S, Driver, NotSteady
 from chaos.gameday.measure import Eyes
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             raise CommandError(f"the system is not healthy before the demo: {error}; try ./ops sandbox reset") from None
         self.console.print(f"\n[bold red]Breaking it:[/bold red] {fault.title}. {fault.description}\n")
         self.console.print("Risky steps need a person; for the length of this demo a policy grant approves them.\n")
-        grant = grants.grant(system.slug, name="demo", by="demo")
+        grant = policy.grant(system, "demo", created_by="demo", reason="the demo approves by itself", minutes=10)
         injected = datetime.now(UTC)
         row = service.press(system.slug, fault.id, by="demo", force=True)
         undo = service.journal().read(str(row.pk)).undo
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 well = incident is not None and incident.state == State.RESOLVED
                 since = eyes.wait_green(time.time(), SUSTAIN_S, 30.0) if well else None
         finally:
-            grants.withdraw(grant)
+            policy.revoke_grant(grant, "demo")
             service.revert(str(row.pk), "demo")
         self._conclude(incident, since, injected)
 
