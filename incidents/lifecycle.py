@@ -56,7 +56,9 @@ def transition(
         sources = [state for state in sources if state in wanted]
     with transaction.atomic():
         # The row is locked first, so that the event can say where the move came from.
-        before = State(Incident.objects.select_for_update().values_list("state", flat=True).get(pk=incident_id))
+        before = State(
+            Incident.objects.select_for_update().values_list("state", flat=True).get(pk=incident_id)
+        )
         values: dict[str, Any] = {"state": to}
         if to == State.RESOLVED:
             values["resolved_at"] = Now()

@@ -54,11 +54,11 @@ class Signal:
     """One entry of the catalogue.
 
     `title` may use {service} {label} {value} {text}. `metric` is a reading's name, or a prefix ending in `*`.
-    `opens`: may open an incident by itself; the others are context. `negative_from`: when this metric was read
-    and no reading of `metric` came, the signal is false rather than unknown. `soft`: readings whose text matches
-    count only `soft_weight`, because a busy machine produces them too. `settle`: not judged while the service itself, or
-    something it needs, has just been restarted on request. `telling`: which symptom gives an incident its title. `quorum`: when this many labels fail at
-    once, nobody waits for the hold.
+    `opens`: may open an incident by itself; the others are context. `negative_from`: when this metric was read and no
+    reading of `metric` came, the signal is false rather than unknown. `soft`: readings whose text matches count only
+    `soft_weight`, because a busy machine produces them too. `settle`: not judged while the service itself, or something
+    it needs, has just been restarted on request. `telling`: which symptom gives an incident its title. `quorum`: when
+    this many labels fail at once, nobody waits for the hold.
     """
 
     id: str
@@ -93,7 +93,13 @@ class Signal:
     def describe(self, state: Describable) -> str:
         """The title with the facts filled in, in plain words."""
         value = state.reading_value
-        number = "?" if value is None else f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"
+        number = (
+            "?"
+            if value is None
+            else f"{value:.0f}"
+            if abs(value) >= 10 or value == int(value)
+            else f"{value:.2g}"
+        )
         text = state.text if len(state.text) <= 140 else state.text[:139] + "…"
         facts = {"service": state.service, "label": state.label, "value": number, "text": text}
         words = re.sub(r"\{(\w+)\}", lambda m: facts.get(m[1], m[0]), self.title)

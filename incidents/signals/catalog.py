@@ -1,6 +1,18 @@
 """Every signal there is. To add one: its entry in the file of its area, nothing else; for a new area a line here."""
 
-from incidents.signals import checks, config, http, journeys, links, logs, postgres, redis, units
+from incidents.signals import (
+    checks,
+    config,
+    http,
+    journeys,
+    links,
+    logs,
+    logs_database,
+    logs_inside,
+    postgres,
+    redis,
+    units,
+)
 from incidents.signals.base import Signal
 
 _AREAS: list[list[Signal]] = [
@@ -9,6 +21,8 @@ _AREAS: list[list[Signal]] = [
     postgres.SIGNALS,
     redis.SIGNALS,
     logs.SIGNALS,
+    logs_database.SIGNALS,
+    logs_inside.SIGNALS,
     config.SIGNALS,
     journeys.SIGNALS,
     links.SIGNALS,

@@ -1,7 +1,8 @@
 """Services that answer over HTTP or TCP, seen from outside."""
 
+from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Above, Baseline, Failing, Matches, Off, Rising
+from incidents.signals.detectors import Above, Failing, Matches, Off, Rising
 
 TIMEOUT = r"timeout|timed out|no answer"
 REFUSED = r"refused|reset|closed|no such name|unreachable|disconnected"

@@ -1,7 +1,8 @@
 """Synthetic journeys and consistency checks: what a customer would see."""
 
+from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Baseline, Failing
+from incidents.signals.detectors import Failing
 
 SIGNALS = [
     Signal(

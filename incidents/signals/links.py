@@ -1,7 +1,8 @@
 """Network edges, and services that belong to somebody else."""
 
+from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Baseline, Failing
+from incidents.signals.detectors import Failing
 
 SIGNALS = [
     Signal(

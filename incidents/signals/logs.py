@@ -1,13 +1,16 @@
-"""What services write in their logs. The patterns are the words of widespread software, not of any one system.
+# ruff: noqa: E501
+"""What services write in their logs: how much, what is new, and what they say of their surroundings.
 
-A log signal is false only when the log was read for its whole window and nothing matched.
+The patterns are the words of widespread software, not of any one system. A log signal is false only when the log was
+read for its whole window and nothing matched.
 """
 
+from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Hold, Severity, Signal
-from incidents.signals.detectors import Baseline, LogMatch, NewError
+from incidents.signals.detectors import LogMatch, NewError
 
 
-def _log(
+def log_signal(
     id: str,
     title: str,
     pattern: str,
@@ -91,103 +94,8 @@ RATES = [
     ),
 ]
 
-DATABASE = [
-    _log(
-        "log_auth_failed",
-        "{service} reports a failed database login: {text}",
-        r"password authentication failed|no pg_hba\.conf entry|role \"[^\"]*\" (does not exist|is not permitted to log in)|WRONGPASS|NOAUTH",
-        "database",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=76,
-    ),
-    _log(
-        "log_too_many_connections",
-        "{service} reports that the database has no free connections: {text}",
-        r"too many (connections|clients)|remaining connection slots",
-        "database",
-        opens=True,
-        severity="high",
-        telling=70,
-    ),
-    _log(
-        "log_pool_timeout",
-        "{service} waits in vain for a database connection: {text}",
-        r"PoolTimeout|QueuePool limit|couldn'?t get a connection|TooManyRequests.*pool",
-        "database",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=69,
-    ),
-    _log(
-        "log_deadlock",
-        "{service} reports deadlocks: {text}",
-        r"deadlock detected|DeadlockDetected|40P01",
-        "database",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=70,
-        window_s=12,
-    ),
-    _log(
-        "log_lock_timeout",
-        "{service} gives up waiting for a lock: {text}",
-        r"lock timeout|LockNotAvailable|55P03|still waiting for \w+Lock",
-        "database",
-        times=2,
-        telling=62,
-    ),
-    _log(
-        "log_relation_missing",
-        "{service} misses a table: {text}",
-        r"relation \"?[\w.]+\"? does not exist|UndefinedTable|42P01|no such table",
-        "database",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=71,
-    ),
-    _log(
-        "log_column_missing",
-        "{service} misses a column: {text}",
-        r"column \"?[\w.]+\"? (of relation \"?[\w.]+\"? )?does not exist|UndefinedColumn|42703|no such column",
-        "database",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=71,
-    ),
-    _log(
-        "log_schema_dirty",
-        "the schema of the database is not what {service} expects: {text}",
-        r"schema \d+.*(dirty|expects)|migration.*(failed|dirty)|dirty (database|migration)",
-        "database",
-        telling=66,
-    ),
-    _log(
-        "log_pg_startup_failed",
-        "{service} cannot start with its settings: {text}",
-        r"could not access file|could not load library|invalid value for parameter|unrecognized configuration parameter|configuration file .* contains errors|FATAL:.*shared_preload",
-        "database",
-        opens=True,
-        severity="critical",
-        telling=87,
-        window_s=15,
-    ),
-    _log(
-        "log_db_closed",
-        "{service} lost its database sessions: {text}",
-        r"terminating connection due to|server closed the connection unexpectedly|AdminShutdown|connection is closed",
-        "database",
-        telling=40,
-    ),
-]
-
 NETWORK = [
-    _log(
+    log_signal(
         "log_connect_refused",
         "{service} is refused by something it needs: {text}",
         r"Connection ?refused|Errno 111|Error 111|ECONNREFUSED|ConnectError",
@@ -195,7 +103,7 @@ NETWORK = [
         times=2,
         telling=48,
     ),
-    _log(
+    log_signal(
         "log_connect_timeout",
         "{service} waits too long for something it needs: {text}",
         r"timeout expired|timed out|ReadTimeout|ConnectTimeout|ConnectionTimeout|ETIMEDOUT|Errno 110|deadline exceeded",
@@ -203,7 +111,7 @@ NETWORK = [
         times=2,
         telling=48,
     ),
-    _log(
+    log_signal(
         "log_connection_reset",
         "{service} is cut off by something it talks to: {text}",
         r"Connection reset|ECONNRESET|Errno 104|Broken pipe|RemoteProtocolError|Server disconnected",
@@ -211,7 +119,7 @@ NETWORK = [
         times=2,
         telling=44,
     ),
-    _log(
+    log_signal(
         "log_dns_failed",
         "{service} cannot look up a name: {text}",
         r"NXDOMAIN|Name or service not known|Temporary failure in name resolution|getaddrinfo|gaierror|SERVFAIL|NoNameservers|no such host",
@@ -221,7 +129,7 @@ NETWORK = [
         severity="high",
         telling=72,
     ),
-    _log(
+    log_signal(
         "log_certificate",
         "{service} meets a certificate that is not valid: {text}",
         r"certificate (verify failed|has expired|is not yet valid)|CERTIFICATE_VERIFY_FAILED|x509:",
@@ -231,7 +139,7 @@ NETWORK = [
         severity="high",
         telling=74,
     ),
-    _log(
+    log_signal(
         "log_upstream_error",
         "{service} gets errors from what it calls: {text}",
         r"no healthy upstream|bad gateway|upstream.{0,40}(error|fail|unavailable|refused|50[0-4]|40[13])|HTTPStatusError|(status|answered)[ =:]+50[0-4]",
@@ -239,7 +147,7 @@ NETWORK = [
         times=2,
         telling=46,
     ),
-    _log(
+    log_signal(
         "log_circuit_open",
         "{service} refuses to call something: its circuit is open ({text})",
         r"circuit.{0,12}open|breaker.{0,24}open",
@@ -247,7 +155,7 @@ NETWORK = [
         telling=60,
         but=r"half.?open",
     ),
-    _log(
+    log_signal(
         "log_loop",
         "{service} forwards requests to itself: {text}",
         r"loop detected|too many (hops|redirects)|\b508\b",
@@ -257,7 +165,7 @@ NETWORK = [
         severity="high",
         telling=76,
     ),
-    _log(
+    log_signal(
         "log_rate_limited",
         "{service} reports that limits are exceeded: {text}",
         r"too many requests|rate.?limit|quota exceeded|(status|answered)[ =:]+429",
@@ -265,7 +173,7 @@ NETWORK = [
         times=3,
         telling=55,
     ),
-    _log(
+    log_signal(
         "log_sink_down",
         "{service} cannot deliver its logs: {text}",
         r"(log|sink|collector).{0,30}(unreachable|spool)|spooling",
@@ -276,183 +184,4 @@ NETWORK = [
     ),
 ]
 
-STARTUP = [
-    _log(
-        "log_yaml_error",
-        "{service} cannot read its configuration: {text}",
-        r"yaml\.(scanner|parser|composer|constructor)|ScannerError|ParserError|cannot start any token|JSONDecodeError.*config|TOMLDecodeError",
-        "config",
-        opens=True,
-        severity="high",
-        telling=90,
-        window_s=15,
-    ),
-    _log(
-        "log_module_missing",
-        "{service} lacks a module: {text}",
-        r"ModuleNotFoundError|No module named|ImportError|cannot find module|ClassNotFoundException",
-        "container",
-        opens=True,
-        severity="high",
-        telling=90,
-        window_s=15,
-    ),
-    _log(
-        "log_env_missing",
-        "{service} lacks a setting: {text}",
-        r"Field required|(environment variable|setting|env).{0,40}(missing|not set|required)|KeyError: '[A-Z][A-Z0-9_]{3,}'",
-        "config",
-        opens=True,
-        severity="high",
-        telling=90,
-        window_s=15,
-    ),
-    _log(
-        "log_version_conflict",
-        "the packages of {service} do not fit together: {text}",
-        r"VersionConflict|ContextualVersionConflict|DistributionNotFound|has requirement .* but you have|ResolutionImpossible",
-        "config",
-        opens=True,
-        severity="high",
-        telling=91,
-        window_s=15,
-    ),
-    _log(
-        "log_api_changed",
-        "{service} calls a function in a way it no longer has: {text}",
-        r"TypeError: .*(positional argument|unexpected keyword|missing \d+ required)|AttributeError: (module|type object) '",
-        "config",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=73,
-    ),
-    _log(
-        "log_max_requests",
-        "{service} ends itself after a number of requests: {text}",
-        r"Maximum request limit|max.?requests.{0,30}(reached|exceeded)|Autorestarting worker after",
-        "config",
-        telling=71,
-        window_s=25,
-    ),
-]
-
-RESOURCES = [
-    _log(
-        "log_no_space",
-        "{service} has no room to write: {text}",
-        r"No space left on device|Errno 28|ENOSPC|disk full|MISCONF|Write error saving DB",
-        "container",
-        opens=True,
-        severity="high",
-        telling=83,
-    ),
-    _log(
-        "log_out_of_memory",
-        "{service} ran out of memory: {text}",
-        r"MemoryError|Out of memory|oom-kill|OOM command not allowed|Cannot allocate memory",
-        "container",
-        opens=True,
-        severity="high",
-        telling=83,
-        window_s=15,
-    ),
-    _log(
-        "log_fork_failed",
-        "{service} cannot start child processes: {text}",
-        r"Resource temporarily unavailable|BlockingIOError|no child slots|can'?t start new thread|fork: retry",
-        "container",
-        times=2,
-        opens=True,
-        telling=78,
-    ),
-    _log(
-        "log_too_many_files",
-        "{service} has too many files open: {text}",
-        r"Too many open files|EMFILE|Errno 24",
-        "container",
-        opens=True,
-        severity="high",
-        telling=80,
-    ),
-]
-
-DATA = [
-    _log(
-        "log_token_invalid",
-        "{service} rejects tokens it should accept: {text}",
-        r"InvalidSignature|Signature verification failed|signature is invalid|invalid token|JWTError",
-        "api",
-        times=3,
-        opens=True,
-        severity="high",
-        telling=75,
-    ),
-    _log(
-        "log_credentials_expired",
-        "{service} uses credentials that have expired: {text}",
-        r"ExpiredToken|token.{0,3}(has )?expired|credentials? (has |have )?expired|InvalidClientTokenId|InvalidAccessKeyId",
-        "external",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=77,
-    ),
-    _log(
-        "log_clock_skew",
-        "{service} and its partners disagree about the time: {text}",
-        r"RequestTimeTooSkewed|ImmatureSignature|not yet valid \((iat|nbf)\)|issued in the future|clock.{0,10}(skew|drift)",
-        "external",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=77,
-    ),
-    _log(
-        "log_bucket_missing",
-        "{service} cannot find its storage bucket: {text}",
-        r"NoSuchBucket|bucket.{0,40}(does not exist|not found)",
-        "external",
-        times=2,
-        opens=True,
-        severity="high",
-        telling=78,
-    ),
-    _log(
-        "log_decode_error",
-        "{service} reads data it cannot decode: {text}",
-        r"UnicodeDecodeError|JSONDecodeError|UnpicklingError|codec can'?t decode|InvalidOperation|could not convert string",
-        "cache-queue",
-        times=2,
-        opens=True,
-        telling=63,
-    ),
-    _log(
-        "log_price_mismatch",
-        "{service} finds values that do not agree: {text}",
-        r"mismatch",
-        "cache-queue",
-        times=2,
-        telling=60,
-        but=r"version mismatch",
-    ),
-    _log(
-        "log_arithmetic",
-        "{service} fails in a calculation: {text}",
-        r"ZeroDivisionError|division by zero|OverflowError|IndexError|NoneType' object",
-        "api",
-        times=2,
-        opens=True,
-        telling=64,
-    ),
-    _log(
-        "log_exception",
-        "{service} logs exceptions: {text}",
-        r"Traceback \(most recent call last\)|\b[A-Z]\w+(Error|Exception)\b",
-        "api",
-        times=3,
-        telling=43,
-    ),
-]
-
-SIGNALS = [*RATES, *DATABASE, *NETWORK, *STARTUP, *RESOURCES, *DATA]
+SIGNALS = [*RATES, *NETWORK]

@@ -1,7 +1,8 @@
 """Postgres servers."""
 
+from incidents.signals.adaptive import Baseline, Dropped
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Above, Baseline, Below, Dropped, Failing, Often
+from incidents.signals.detectors import Above, Below, Failing, Often
 
 SIGNALS = [
     Signal(

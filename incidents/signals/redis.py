@@ -1,7 +1,8 @@
 """Redis servers, the queues kept in them and the workers that empty them."""
 
+from incidents.signals.adaptive import Baseline, Slope
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Above, Baseline, Equals, Failing, Slope, Stuck
+from incidents.signals.detectors import Above, Equals, Failing, Stuck
 
 SIGNALS = [
     Signal(

@@ -1,7 +1,8 @@
 """Units: processes and containers as the runtime sees them."""
 
+from incidents.signals.adaptive import Baseline, Slope
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Above, Baseline, Equals, Rising, Slope, UncleanExit
+from incidents.signals.detectors import Above, Equals, Rising, UncleanExit
 
 SIGNALS = [
     Signal(

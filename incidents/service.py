@@ -1,0 +1,239 @@
+"""Symptoms open incidents, or join the one that is open.
+
+Which one: services that depend on each other, directly or not, share an incident, because a fault of one shows on the
+others. So the fingerprint is the connected part of the dependency graph, and the database allows one open incident for
+each. Trouble that comes back after an incident was resolved opens a new one, which says what it follows: a resolved
+incident was verified by measurement, and its story is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+from django.db import transaction
+from django.utils import timezone
+
+from incidents import live, timeline
+from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom, TimelineEvent
+from incidents.signals import CATALOG
+
+log = logging.getLogger(__name__)
+
+FOLLOWS_WITHIN = timedelta(minutes=2)
+_RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
+
+# Called with the number of each newly opened incident, after the commit; a failing one does not stop the others.
+on_opened: list[Callable[[int], None]] = []
+
+
+class Graph(Protocol):
+    """The part of a loaded system needed here."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def services(self) -> dict[str, Any]: ...
+    def dependencies(self, name: str) -> set[str]: ...
+    def dependents(self, name: str) -> set[str]: ...
+
+
+def part_of(graph: Graph, service: str) -> str:
+    """The connected part of the dependency graph `service` is in, named after its first service."""
+    if service not in graph.services:
+        return service
+    found, todo = {service}, [service]
+    while todo:
+        near = graph.services[todo.pop()].depends_on
+        callers = [n for n, s in graph.services.items() if found & set(s.depends_on)]
+        for name in {*near, *callers} - found:
+            found.add(name)
+            todo.append(name)
+    return next(name for name in graph.services if name in found)
+
+
+def open_or_join(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> Incident | None:
+    """Attach new symptoms to the open incident of `fingerprint`, opening it when there is none.
+
+    None when none is open and none of the symptoms may open one by itself."""
+    if not symptoms:
+        return None
+    with transaction.atomic():
+        incident = _open_one(system_id, fingerprint)
+        opened = False
+        if incident is None:
+            if not any(s.opens for s in symptoms):
+                return None
+            incident, opened = _insert(system_id, fingerprint, symptoms)
+        _attach(incident, symptoms)
+        if opened:
+            number = incident.number
+            transaction.on_commit(lambda: _announce(number))
+        live.publish("dashboard", {"kind": "incident", "number": incident.number, "state": incident.state})
+    return incident
+
+
+def _open_one(system_id: int, fingerprint: str) -> Incident | None:
+    """The open incident, locked so that it cannot be resolved while a symptom joins."""
+    rows = Incident.objects.select_for_update(of=("self",))
+    return rows.filter(system_id=system_id, fingerprint=fingerprint, state__in=OPEN_STATES).first()
+
+
+def _insert(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> tuple[Incident, bool]:
+    """INSERT ... ON CONFLICT DO NOTHING on the partial unique index: of many at once, one opens and the rest join."""
+    first = min(s.first_seen for s in symptoms)
+    lead = leading(symptoms)
+    Incident.objects.bulk_create(
+        [
+            Incident(
+                system_id=system_id,
+                fingerprint=fingerprint,
+                title=lead.title[:300],
+                severity=severity_of(symptoms),
+                category=category_of(lead),
+                started_at=first,
+                summary=lead.title,
+                last_seq=0,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    incident = _open_one(system_id, fingerprint)
+    if incident is None:  # opened by another and resolved at once: the next tick tries again
+        raise Incident.DoesNotExist("the incident closed while a symptom was joining it")
+    opened = incident.last_seq == 0
+    if opened:
+        _note_opening(incident)
+    return incident, opened
+
+
+def _note_opening(incident: Incident) -> None:
+    since = timezone.now() - FOLLOWS_WITHIN
+    before = (
+        Incident.objects.filter(system_id=incident.system_id, fingerprint=incident.fingerprint)
+        .filter(state=State.RESOLVED, resolved_at__gte=since)
+        .first()
+    )
+    data: dict[str, Any] = {"to": State.DETECTING.value}
+    if before is not None:
+        data["follows"] = before.number
+    title = f"Opened: {incident.title}" + (f" (soon after #{before.number})" if before is not None else "")
+    timeline.record(incident.number, TimelineEvent.Kind.STATE, title, data=data, actor="watcher")
+
+
+def _attach(incident: Incident, symptoms: Sequence[Symptom]) -> None:
+    """Make the symptoms the incident's and tell its timeline of those that are new to it."""
+    fresh = [s for s in symptoms if s.incident_id != incident.number]
+    Symptom.objects.filter(pk__in=[s.pk for s in fresh]).update(incident=incident)
+    _record_all(incident.number, TimelineEvent.Kind.SYMPTOM, fresh)
+    for symptom in fresh:
+        symptom.incident = incident
+    refresh_head(incident)
+
+
+def note_cleared(symptoms: Sequence[Symptom]) -> None:
+    """Tell the timelines which symptoms stopped holding, and bring the open incidents' heads up to date."""
+    by_incident: dict[int, list[Symptom]] = {}
+    for symptom in symptoms:
+        if symptom.incident_id is not None:
+            by_incident.setdefault(symptom.incident_id, []).append(symptom)
+    for number, cleared in sorted(by_incident.items()):
+        with transaction.atomic():
+            incident = Incident.objects.select_for_update(of=("self",)).get(pk=number)
+            if incident.is_open:
+                _record_all(number, TimelineEvent.Kind.CLEARED, cleared)
+                refresh_head(incident)
+
+
+def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Symptom]) -> None:
+    """One event per symptom, in one insert. The caller holds the transaction."""
+    if not symptoms:
+        return
+    first = timeline.take_numbers(number, len(symptoms))
+    TimelineEvent.objects.bulk_create(
+        [
+            TimelineEvent(
+                incident_id=number,
+                seq=first + index,
+                kind=kind,
+                actor="watcher",
+                title=("Over: " if kind == TimelineEvent.Kind.CLEARED else "") + symptom.title,
+                body=symptom.text,
+                data=_facts(symptom),
+            )
+            for index, symptom in enumerate(symptoms)
+        ]
+    )
+    timeline.announce(number, first + len(symptoms) - 1, kind.value)
+
+
+def _facts(symptom: Symptom) -> dict[str, Any]:
+    facts: dict[str, Any] = timeline.plain(
+        {
+            "symptom": symptom.pk,
+            "signal": symptom.signal,
+            "service": symptom.service,
+            "label": symptom.label,
+            "value": symptom.value,
+            "first_seen": symptom.first_seen.isoformat(),
+            "opens": symptom.opens,
+        }
+    )
+    return facts
+
+
+def refresh_head(incident: Incident) -> None:
+    """Severity, and until there is a diagnosis title and category, as the active symptoms have it."""
+    active = list(Symptom.objects.filter(incident=incident, cleared_at__isnull=True))
+    if not any(s.opens for s in active):
+        return
+    values: dict[str, Any] = {}
+    # It may get worse than first thought; calming down is for the agent or a person to say.
+    worst = severity_of(active)
+    if _RANK[Severity(worst)] > _RANK[Severity(incident.severity)] and not incident.cause:
+        values["severity"] = worst
+    if not incident.cause:
+        lead = leading(active)
+        values |= {"title": lead.title[:300], "summary": lead.title, "category": category_of(lead)}
+    changed = {name: value for name, value in values.items() if getattr(incident, name) != value}
+    if changed:
+        Incident.objects.filter(pk=incident.number, cause="").update(**changed)
+        for name, value in changed.items():
+            setattr(incident, name, value)
+
+
+def leading(symptoms: Iterable[Symptom]) -> Symptom:
+    """The symptom that tells most: those that may open an incident first, then by the catalogue's order."""
+
+    def weight(symptom: Symptom) -> tuple[bool, int, float]:
+        signal = CATALOG.get(symptom.signal)
+        return (symptom.opens, signal.telling if signal else 0, -symptom.first_seen.timestamp())
+
+    return max(symptoms, key=weight)
+
+
+def category_of(symptom: Symptom) -> str:
+    signal = CATALOG.get(symptom.signal)
+    return signal.category if signal else ""
+
+
+def severity_of(symptoms: Iterable[Symptom]) -> str:
+    """Customers first: two failing journeys are critical. One, or a service down, is high."""
+    opening = [s for s in symptoms if s.opens]
+    failing = {s.label for s in opening if s.signal == "journey_failed"}
+    if len(failing) >= 2:
+        return Severity.CRITICAL
+    worst = max((Severity(s.severity) for s in opening), key=lambda s: _RANK[s], default=Severity.LOW)
+    if failing or worst == Severity.HIGH:
+        return Severity.HIGH
+    return worst
+
+
+def _announce(number: int) -> None:
+    for hook in on_opened:
+        try:
+            hook(number)
+        except Exception:
+            log.exception("a hook on the opening of #%s failed", number)

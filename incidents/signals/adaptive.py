@@ -1,0 +1,116 @@
+"""Detectors that judge a series against its own past, so that a noisy machine does not raise false alarms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from incidents.signals.detectors import Memory, Sample, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Steady growth: over `window_s` at least `per_s` and `least` in all, in each third of the window.
+
+    A jump to a new level, or a saw tooth, is not growth. Judged from `min_uptime_s` on, because starting grows too.
+    """
+
+    per_s: float
+    window_s: float
+    least: float
+    above: float = 0.0
+    min_uptime_s: float = 0.0
+    share: float = 0.0
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = memory.history
+        if sample.uptime is not None and (sample.uptime < self.min_uptime_s or not sample.uptime):
+            past.clear()
+            return False
+        past.append((sample.at, sample.value))
+        while past and sample.at - past[0][0] > self.window_s:
+            past.popleft()
+        if len(past) < 6 or sample.at - past[0][0] < self.window_s * 0.8:
+            return False
+        thirds = _thirds(list(past))
+        grown = thirds[2] - thirds[0]
+        steady = all(b - a >= 0.25 * grown for a, b in pairwise(thirds))
+        rate = grown / (self.window_s * 2 / 3)
+        memory.shown = rate
+        enough = grown >= max(self.least, self.share * thirds[0])
+        return sample.value > self.above and enough and steady and rate >= self.per_s
+
+
+def _thirds(past: list[tuple[float, float]]) -> list[float]:
+    start, span = past[0][0], past[-1][0] - past[0][0]
+    means = []
+    for index in range(3):
+        low, high = start + span * index / 3, start + span * (index + 1) / 3
+        values = [v for at, v in past if low <= at <= high]
+        means.append(sum(values) / len(values) if values else past[0][1])
+    return means
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Unusual for this very series: beyond `factor` times its recent median and `sigmas` robust deviations, and
+    beyond the absolute `floor`. With `below` the other way round.
+
+    The baseline learns only from values that are not unusual, so that trouble does not become normal. A series with
+    fewer than `learn` values is never unusual, unless it is new to a settled system: then its past is taken as 0.
+    """
+
+    factor: float
+    floor: float
+    learn: int = 15
+    sigmas: float = 6.0
+    below: bool = False
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = [value for _, value in memory.history]
+        if sample.fresh and not past and not self.below:
+            unusual = sample.value > self.floor
+            memory.note = "new"
+        elif len(past) < self.learn and memory.note != "new":
+            unusual = False
+        else:
+            unusual = self._unusual(past, sample.value)
+        if not unusual:
+            memory.history.append((sample.at, sample.value))
+            while len(memory.history) > 180:
+                memory.history.popleft()
+        return unusual
+
+    def _unusual(self, past: list[float], value: float) -> bool:
+        middle = median(past) if past else 0.0
+        spread = 1.4826 * median([abs(v - middle) for v in past]) if past else 0.0
+        if self.below:
+            return (
+                value < self.floor and value < middle / self.factor and value < middle - self.sigmas * spread
+            )
+        return value > self.floor and value > middle * self.factor and value > middle + self.sigmas * spread
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A count that is lower than it has steadily been: some of what was there is gone."""
+
+    by: float = 1
+    learn: int = 3
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = memory.history
+        usual = median([v for _, v in past]) if len(past) >= self.learn else None
+        gone = usual is not None and sample.value <= usual - self.by
+        if not gone:
+            past.append((sample.at, sample.value))
+            while len(past) > 30:
+                past.popleft()
+        return gone

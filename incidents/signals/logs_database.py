@@ -1,0 +1,101 @@
+# ruff: noqa: E501
+"""What services, and database servers themselves, write in their logs of a database."""
+
+from incidents.signals.logs import log_signal
+
+DATABASE = [
+    log_signal(
+        "log_auth_failed",
+        "{service} reports a failed database login: {text}",
+        r"password authentication failed|no pg_hba\.conf entry|role \"[^\"]*\" (does not exist|is not permitted to log in)|WRONGPASS|NOAUTH",
+        "database",
+        times=2,
+        opens=True,
+        severity="high",
+        telling=76,
+    ),
+    log_signal(
+        "log_too_many_connections",
+        "{service} reports that the database has no free connections: {text}",
+        r"too many (connections|clients)|remaining connection slots",
+        "database",
+        opens=True,
+        severity="high",
+        telling=70,
+    ),
+    log_signal(
+        "log_pool_timeout",
+        "{service} waits in vain for a database connection: {text}",
+        r"PoolTimeout|QueuePool limit|couldn'?t get a connection|TooManyRequests.*pool",
+        "database",
+        times=2,
+        opens=True,
+        severity="high",
+        telling=69,
+    ),
+    log_signal(
+        "log_deadlock",
+        "{service} reports deadlocks: {text}",
+        r"deadlock detected|DeadlockDetected|40P01",
+        "database",
+        times=2,
+        opens=True,
+        severity="high",
+        telling=70,
+        window_s=12,
+    ),
+    log_signal(
+        "log_lock_timeout",
+        "{service} gives up waiting for a lock: {text}",
+        r"lock timeout|LockNotAvailable|55P03|still waiting for \w+Lock",
+        "database",
+        times=2,
+        telling=62,
+    ),
+    log_signal(
+        "log_relation_missing",
+        "{service} misses a table: {text}",
+        r"relation \"?[\w.]+\"? does not exist|UndefinedTable|42P01|no such table",
+        "database",
+        times=2,
+        opens=True,
+        severity="high",
+        telling=71,
+    ),
+    log_signal(
+        "log_column_missing",
+        "{service} misses a column: {text}",
+        r"column \"?[\w.]+\"? (of relation \"?[\w.]+\"? )?does not exist|UndefinedColumn|42703|no such column",
+        "database",
+        times=2,
+        opens=True,
+        severity="high",
+        telling=71,
+    ),
+    log_signal(
+        "log_schema_dirty",
+        "the schema of the database is not what {service} expects: {text}",
+        r"schema \d+.*(dirty|expects)|migration.*(failed|dirty)|dirty (database|migration)",
+        "database",
+        telling=66,
+    ),
+    log_signal(
+        "log_pg_startup_failed",
+        "{service} cannot start with its settings: {text}",
+        r"could not access file|could not load library|invalid value for parameter|unrecognized configuration parameter|configuration file .* contains errors|FATAL:.*shared_preload",
+        "database",
+        opens=True,
+        severity="critical",
+        telling=87,
+        window_s=15,
+    ),
+    log_signal(
+        "log_db_closed",
+        "{service} lost its database sessions: {text}",
+        r"terminating connection due to|server closed the connection unexpectedly|AdminShutdown|connection is closed",
+        "database",
+        telling=40,
+    ),
+]
+
+SIGNALS = DATABASE

@@ -1,0 +1,128 @@
+"""Looks for the log signals in a tick's log lines: each distinct text is searched once."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from incidents.signals.base import Signal
+from incidents.signals.detectors import LogMatch, NewError
+from systems.readings import Reading
+
+if TYPE_CHECKING:
+    from incidents.signals.engine import Engine
+    from incidents.signals.state import Key
+
+READ = "log.lines_rate"  # its value says whether the log could be read at all
+LEARN_S = 60.0  # error kinds seen in the first minute are not new
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def matches(pattern: str, text: str) -> bool:
+    return _compiled(pattern).search(text) is not None
+
+
+class Scanner:
+    """The log signals of a catalogue."""
+
+    def __init__(self, catalog: dict[str, Signal]) -> None:
+        self.signals = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, LogMatch)]
+        self.newness = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, NewError)]
+        union = "|".join(f"(?:{d.pattern})" for _, d in self.signals)
+        self._any = re.compile(union, re.IGNORECASE) if union else None
+        self._hits = lru_cache(maxsize=8192)(self._find)
+        self._known: dict[str, set[str]] = defaultdict(set)
+        self._first: dict[str, float] = {}
+
+    def _find(self, text: str) -> tuple[str, ...]:
+        if self._any is None or self._any.search(text) is None:
+            return ()
+        return tuple(signal.id for signal, detector in self.signals if detector.found(text))
+
+    def take(self, engine: Engine, readings: Sequence[Reading], now: float) -> list[Key]:
+        """Feed every log signal of every service whose log was read, or could not be."""
+        read = {r.service: r.value is not None for r in readings if r.metric == READ}
+        lines: dict[str, list[Reading]] = defaultdict(list)
+        for reading in readings:
+            if reading.metric == "log.template" and reading.value:
+                lines[reading.service].append(reading)
+        touched: list[Key] = []
+        for service in read.keys() | lines.keys():
+            readable = read.get(service, True)
+            touched += self._scan(engine, service, lines[service], readable, now)
+            touched += self._scan_new(engine, service, lines[service], readable, now)
+        return touched
+
+    def _scan(
+        self, engine: Engine, service: str, lines: list[Reading], readable: bool, now: float
+    ) -> list[Key]:
+        counts: dict[str, float] = defaultdict(float)
+        samples: dict[str, str] = {}
+        for line in lines:
+            for name in self._hits(line.text or line.label):
+                counts[name] += line.value or 0.0
+                samples.setdefault(name, line.text or line.label)
+        touched = []
+        for signal, detector in self.signals:
+            key = engine.key(signal, service, "", now)
+            self._feed(engine, key, detector, counts.get(signal.id, 0.0) if readable else None, samples, now)
+            touched.append(key)
+        return touched
+
+    def _feed(
+        self,
+        engine: Engine,
+        key: Key,
+        detector: LogMatch | NewError,
+        count: float | None,
+        samples: dict[str, str],
+        now: float,
+    ) -> None:
+        if count and not key.active and engine.muted(key.service, now):
+            count = None  # lines written while things start are not held against anybody
+        sample = engine.sample(key, count, "", now)
+        verdict = detector.judge(key.memory, sample)
+        if verdict is False and key.value is None and now - key.created < detector.window_s / 2:
+            verdict = None  # read, but not yet for long enough to say "nothing there"
+        key.observe(verdict, count, samples.get(key.signal.id, key.text if verdict else ""), now)
+
+    def _scan_new(
+        self, engine: Engine, service: str, lines: list[Reading], readable: bool, now: float
+    ) -> list[Key]:
+        first = self._first.setdefault(service, now)
+        known = self._known[service]
+        touched = []
+        for signal, detector in self.newness:
+            found: dict[str, Reading] = {}
+            for line in lines:
+                kind = detector.kind(line.text)
+                if kind:
+                    found.setdefault(kind, line)
+            keys = {k.label: k for k in engine.by_signal(signal.id, service)}
+            learning = engine.settled_at is None or now - first < LEARN_S
+            for kind in found.keys() - keys.keys() - known:
+                if learning:
+                    known.add(kind)
+                else:
+                    keys[kind] = engine.key(signal, service, kind, now)
+            for kind, key in keys.items():
+                hit = found.get(kind)
+                count = (hit.value if hit else 0.0) if readable else None
+                self._feed(engine, key, detector, count, {signal.id: hit.text} if hit else {}, now)
+                touched.append(key)
+            self._retire(engine, signal.id, service, known, now)
+        return touched
+
+    def _retire(self, engine: Engine, signal: str, service: str, known: set[str], now: float) -> None:
+        """What was new ten minutes ago is known, unless it still goes on."""
+        for key in engine.by_signal(signal, service):
+            if now - key.created > 600 and not key.active:
+                known.add(key.label)
+                engine.keys.pop((signal, service, key.label), None)
