@@ -28,7 +28,10 @@ class HttpProbe(Probe):
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert service.http is not None
         answer = await web.fetch(self.http, service.http.url, min(service.http.timeout_s, 10.0))
-        return http_readings(service.name, answer, service.http.expect)
+        readings = http_readings(service.name, answer, service.http.expect)
+        if service.kind == "external":
+            readings.append(Reading(service.name, "external.ok", readings[0].value, readings[0].text))
+        return readings
 
     async def close(self) -> None:
         await self.http.aclose()

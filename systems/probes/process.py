@@ -67,6 +67,7 @@ def unit_readings(service: str, state: UnitState, now: float) -> list[Reading]:
         Reading(service, "unit.up", float(running), state.state),
         Reading(service, "unit.fatal", float(state.fatal), exit_text(state.exit_code) if state.fatal else ""),
         Reading(service, "unit.restarts", float(state.restarts)),
+        Reading(service, "unit.wanted_down", float(state.state in ("STOPPED", "STOPPING"))),
         Reading(service, "unit.uptime_s", round(uptime, 1)),
         Reading(service, "unit.oom_kills", float(state.oom_kills)),
     ]

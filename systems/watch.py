@@ -1,0 +1,211 @@
+"""Observation of one system: which probe is due, what came back, and the latest of everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from systems import redact
+from systems.health import Assessment, assess
+from systems.manifest import Service
+from systems.probes import build_all
+from systems.probes.base import EVENTS, THREADS, Clock, Probe
+from systems.probes.http import http_readings
+from systems.probes.logs import LogsProbe
+from systems.probes.process import unit_readings
+from systems.probes.tcp import tcp_readings
+from systems.probes.web import client, fetch
+from systems.readings import Reading
+from systems.runtimes.base import RuntimeError_
+from systems.services import LoadedSystem
+
+log = logging.getLogger(__name__)
+
+QUICK_S = 0.15  # a mini-tick waits no longer than this
+SECRETS_EVERY_S = 20.0
+FORGET_S = 120.0
+AT_ONCE = 6  # probes started together, so that their own crowd does not slow them down
+PAUSE_S = 0.015
+
+Key = tuple[str, str]  # (metric, label)
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """One probe of one service."""
+
+    probe: Probe
+    service: Service
+    phase: int = 0
+    due: float = 0.0
+    task: asyncio.Task[None] | None = None
+
+    def plan(self, at: float) -> None:
+        """Set when it is due next, on its own grid. Slow probes spread over the ticks after their first run."""
+        interval = self.probe.interval_s
+        first = self.due == 0.0
+        on_time = self.due > at - interval
+        self.due = (self.due if on_time else at) + interval
+        if first and interval >= 2:
+            self.due -= self.phase % int(interval)
+
+    @property
+    def running(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+
+class SystemWatch:
+    """All slots of one system. `now` is epoch seconds, `clock` a steady clock."""
+
+    def __init__(self, system: LoadedSystem, clock: Clock, now: Callable[[], float]) -> None:
+        self.system = system
+        self.clock = clock
+        self.now = now
+        self.probes = build_all(system, clock)
+        self.slots = [
+            Slot(probe, service, phase)
+            for phase, service in enumerate(system.services.values())
+            for probe in self.probes
+            if probe.applies(service)
+        ]
+        self.slots.sort(key=lambda slot: slot.probe.interval_s)
+        self._pending: list[Reading] = []
+        self._latest: dict[str, dict[Key, Reading]] = {}
+        self._seen: dict[str, dict[Key, float]] = {}
+        self._http = client()
+        self._redacted: Callable[[str], str] = str
+        self._secrets: set[str] | None = None
+        self._secrets_at = -1e9
+
+    def seed_templates(self, templates: dict[str, list[str]]) -> None:
+        """Log templates known from before this process started."""
+        for probe in self.probes:
+            if isinstance(probe, LogsProbe):
+                for service, labels in templates.items():
+                    probe.seed(service, labels)
+
+    async def start_due(self, *, everything: bool = False, gently: bool = False) -> list[Slot]:
+        """Start what is due and not still running; returns what was started."""
+        started = []
+        at = self.clock()
+        for slot in self.slots:
+            if slot.running or not (everything or slot.due <= at + 0.02):
+                continue
+            slot.plan(at)
+            slot.task = asyncio.create_task(self._run(slot), name=f"{slot.probe.name} {slot.service.name}")
+            started.append(slot)
+            if gently and len(started) % AT_ONCE == 0:
+                await asyncio.sleep(PAUSE_S)
+        return started
+
+    async def _run(self, slot: Slot) -> None:
+        self._pending += await slot.probe.observe(self.system, slot.service)
+
+    async def settle(self, timeout_s: float | None) -> None:
+        """Wait until nothing runs, or `timeout_s` is over."""
+        running = [slot.task for slot in self.slots if slot.task is not None and not slot.task.done()]
+        if running:
+            await asyncio.wait(running, timeout=timeout_s)
+
+    def take(self) -> list[Reading]:
+        """What came in since the last call, cleaned of secrets; of readings that came twice the later one."""
+        pending, self._pending = self._pending, []
+        return self.note(pending)
+
+    def note(self, readings: list[Reading]) -> list[Reading]:
+        """Clean readings and remember them as the latest."""
+        self._refresh_secrets()
+        single: dict[tuple[str, str, str], Reading] = {}
+        events: list[Reading] = []
+        at = self.clock()
+        for reading in map(self._clean, readings):
+            if reading.metric in EVENTS:
+                events.append(reading)
+                continue
+            single[reading.service, reading.metric, reading.label] = reading
+            key = (reading.metric, reading.label)
+            self._latest.setdefault(reading.service, {})[key] = reading
+            self._seen.setdefault(reading.service, {})[key] = at
+        return [*single.values(), *events]
+
+    def _clean(self, reading: Reading) -> Reading:
+        text, label = self._redacted(reading.text), self._redacted(reading.label)
+        if text is reading.text and label is reading.label:
+            return reading
+        return Reading(reading.service, reading.metric, reading.value, text, label)
+
+    def _refresh_secrets(self) -> None:
+        if self.clock() - self._secrets_at < SECRETS_EVERY_S:
+            return
+        self._secrets_at = self.clock()
+        secrets = redact.secrets_of(self.system)
+        if secrets == self._secrets:
+            return
+        self._secrets = secrets
+        redactor = redact.Redactor(secrets)
+
+        @lru_cache(maxsize=5000)
+        def redacted(text: str) -> str:
+            result = redactor.text(text) if text else text
+            return text if result == text else result
+
+        self._redacted = redacted
+
+    def statuses(self, only: str | None = None) -> dict[str, Assessment]:
+        """Health per service, from what was read in the last two minutes."""
+        found = {}
+        for name, service in self.system.services.items():
+            if only in (None, name):
+                found[name] = assess(self._fresh(name), service.http.slow_ms if service.http else None)
+        return found
+
+    def _fresh(self, service: str) -> dict[Key, Reading]:
+        latest, seen = self._latest.get(service, {}), self._seen.get(service, {})
+        limit = self.clock() - FORGET_S
+        old = [key for key, at in seen.items() if at < limit]
+        for key in old:
+            del seen[key], latest[key]
+        return latest
+
+    async def quick(self, unit: str) -> list[Reading]:
+        """unit.*, tcp.* and http.* of one unit, right now; what takes longer than a moment is left to the tick."""
+        service = self.system.by_unit(unit)
+        if service is None:
+            return []
+        waits = [asyncio.ensure_future(self._quick_unit(service))]
+        if service.tcp is not None:
+            waits.append(asyncio.ensure_future(tcp_readings(service.name, service.tcp, 1.0)))
+        if service.http is not None:
+            waits.append(asyncio.ensure_future(self._quick_http(service)))
+        done, late = await asyncio.wait(waits, timeout=QUICK_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        readings = [r for task in waits if task in done and task.exception() is None for r in task.result()]
+        return self.note(readings)
+
+    async def _quick_unit(self, service: Service) -> list[Reading]:
+        assert service.unit is not None
+        try:
+            state = await asyncio.wrap_future(THREADS.submit(self.system.runtime.state, service.unit))
+        except RuntimeError_ as error:
+            return [Reading(service.name, "unit.up", None, str(error))]
+        return unit_readings(service.name, state, self.now())
+
+    async def _quick_http(self, service: Service) -> list[Reading]:
+        assert service.http is not None
+        answer = await fetch(self._http, service.http.url, service.http.timeout_s)
+        return http_readings(service.name, answer, service.http.expect)
+
+    async def close(self) -> None:
+        """Stop what runs and give back connections."""
+        tasks = [slot.task for slot in self.slots if slot.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for probe in self.probes:
+            await probe.close()
+        await self._http.aclose()

@@ -1,0 +1,304 @@
+"""The watcher: ticks once a second over every system, pushes runtime events through at once, and hands the readings on.
+
+Nothing downstream can hold it up: the store and every handler have a bounded queue and a task of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import connections
+
+from systems import queries
+from systems.probes.base import Clock
+from systems.readings import Reading
+from systems.runtimes.base import RuntimeError_, RuntimeEvent
+from systems.services import LoadedSystem
+from systems.store import Batch, Store
+from systems.watch import SystemWatch
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 0.35  # how long a tick waits for its probes; what is later counts for the next one
+STEPS = 2  # probes are started this often per tick, for intervals such as 1.5 s
+RELOAD_S = 5.0
+BUFFER = 300  # ticks kept for a receiver that is away
+
+
+@dataclass(slots=True)
+class Tick:
+    """What was observed of one system. `mini`: only of the units that `events` are about."""
+
+    system: LoadedSystem
+    at: datetime
+    readings: list[Reading]
+    events: list[RuntimeEvent] = field(default_factory=list)
+    mini: bool = False
+    batch: Batch | None = None
+
+
+Handler = Callable[[Tick], Awaitable[None] | None]
+
+
+class Outlet:
+    """Delivers ticks to one receiver, in order. The oldest are dropped when it stays behind."""
+
+    def __init__(self, name: str, send: Handler, *, retry: bool = False) -> None:
+        self.name = name
+        self._send = send
+        self._retry = retry
+        self._queue: deque[Tick] = deque()
+        self._wake = asyncio.Event()
+        self.dropped = 0
+
+    def put(self, tick: Tick) -> None:
+        if len(self._queue) >= BUFFER:
+            self._queue.popleft()
+            self.dropped += 1
+        self._queue.append(tick)
+        self._wake.set()
+
+    async def deliver(self, tick: Tick) -> bool:
+        """Whether the receiver took it; what it raises is logged."""
+        try:
+            result = self._send(tick)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            log.exception("%s failed on a tick of %s", self.name, tick.system.slug)
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Deliver for ever. A receiver that must not miss a tick gets it again, with growing pauses."""
+        pause = 0.5
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                tick = self._queue[0]
+                if await self.deliver(tick) or not self._retry:
+                    if self._queue and self._queue[0] is tick:
+                        self._queue.popleft()
+                    pause = 0.5
+                else:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 5.0)
+
+    async def drain(self, patience_s: float) -> None:
+        """Deliver what is still queued, for at most `patience_s`."""
+        try:
+            async with asyncio.timeout(patience_s):
+                while self._queue and await self.deliver(self._queue[0]):
+                    self._queue.popleft()
+        except TimeoutError:
+            log.warning("%s did not take the last %d ticks", self.name, len(self._queue))
+
+
+class Watcher:
+    """Watches every system that `system_loader` returns (called now and then, in a thread).
+
+    `on_tick` handlers get every Tick, one at a time and in order; plain functions run in the event loop and must be
+    quick. `persist=False` leaves the database alone."""
+
+    def __init__(
+        self,
+        system_loader: Callable[[], Sequence[LoadedSystem]],
+        on_tick: Sequence[Handler] = (),
+        *,
+        persist: bool = True,
+        interval_s: float = 1.0,
+        clock: Clock = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._loader = system_loader
+        self._interval = interval_s
+        self._clock = clock
+        self._now = now
+        self._watches: dict[str, SystemWatch] = {}
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
+        self.store = Store(lambda: datetime.fromtimestamp(now(), UTC)) if persist else None
+        self._outlets = [Outlet(_name(handler), handler) for handler in on_tick]
+        if self.store is not None:
+            self._outlets.append(Outlet("the store", self._write, retry=True))
+
+    async def run(self, stop: asyncio.Event | None = None) -> None:
+        """Watch until `stop` is set (or the task is cancelled)."""
+        stop = stop or asyncio.Event()
+        senders = [asyncio.create_task(outlet.run()) for outlet in self._outlets]
+        try:
+            while not stop.is_set():
+                await self._reload(start=True)
+                try:
+                    await asyncio.wait_for(stop.wait(), RELOAD_S)
+                except TimeoutError:
+                    continue
+        finally:
+            for slug in list(self._watches):
+                await self._drop(slug)
+            for task in senders:
+                task.cancel()
+            await asyncio.gather(*senders, return_exceptions=True)
+            for outlet in self._outlets:
+                await outlet.drain(2.0)
+            await self.close()
+
+    async def tick_once(self, *, everything: bool = True) -> list[Tick]:
+        """One tick of every system, waited for to the end and delivered before this returns. For tests and tools."""
+        await self._reload(start=False)
+        ticks = []
+        for watch in self._watches.values():
+            began = time.perf_counter()
+            await watch.start_due(everything=everything)
+            await watch.settle(None)
+            tick = self._tick(watch, watch.take(), [], ms=(time.perf_counter() - began) * 1000)
+            for outlet in self._outlets:
+                await outlet.deliver(tick)
+            ticks.append(tick)
+        return ticks
+
+    async def close(self) -> None:
+        """Give back all connections."""
+        for slug in list(self._watches):
+            await self._drop(slug)
+        if self.store is not None:
+            await self.store.close()
+
+    # ---- systems come and go
+    async def _reload(self, *, start: bool) -> None:
+        try:
+            systems = {system.slug: system for system in await asyncio.to_thread(self._load)}
+        except Exception:
+            log.exception("the list of systems cannot be read; going on with %d known", len(self._watches))
+            return
+        for slug, watch in list(self._watches.items()):
+            if systems.get(slug) is not watch.system:
+                await self._drop(slug)
+        for slug, system in systems.items():
+            if slug not in self._watches:
+                await self._add(system, start=start)
+
+    def _load(self) -> Sequence[LoadedSystem]:
+        try:
+            return self._loader()
+        finally:
+            connections.close_all()  # this thread's
+
+    async def _add(self, system: LoadedSystem, *, start: bool) -> None:
+        watch = self._watches[system.slug] = SystemWatch(system, self._clock, self._now)
+        if self.store is not None and system.id is not None:
+            try:
+                watch.seed_templates(await asyncio.to_thread(_templates, system))
+            except Exception:
+                log.warning("earlier log templates of %s are not known", system.slug, exc_info=True)
+        if start:
+            self._tasks[system.slug] = [
+                asyncio.create_task(self._beat(watch), name=f"watch {system.slug}"),
+                asyncio.create_task(self._listen(watch), name=f"events {system.slug}"),
+            ]
+
+    async def _drop(self, slug: str) -> None:
+        tasks = self._tasks.pop(slug, [])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._watches.pop(slug).close()
+
+    # ---- one system
+    async def _beat(self, watch: SystemWatch) -> None:
+        """Start probes at each step of the clock, and tick at each whole interval of it."""
+        step = self._interval / STEPS
+        last = -1
+        while True:
+            await asyncio.sleep(step - self._now() % step)
+            number = round(self._now() / step)
+            whole = number % STEPS == 0
+            if number == last or (last < 0 and not whole):
+                continue
+            last = number
+            try:
+                began = time.perf_counter()
+                await watch.start_due(gently=True)
+                if whole:
+                    await watch.settle(GRACE_S)
+                    spent = (time.perf_counter() - began) * 1000
+                    self._publish(self._tick(watch, watch.take(), [], ms=spent))
+            except Exception:
+                log.exception("a tick of %s failed", watch.system.slug)
+
+    async def _listen(self, watch: SystemWatch) -> None:
+        """Turn runtime events into mini-ticks. Events that arrive meanwhile share the next one."""
+        waiting: dict[str, list[RuntimeEvent]] = {}
+        wake = asyncio.Event()
+        worker = asyncio.create_task(self._mini_ticks(watch, waiting, wake))
+        try:
+            while True:
+                try:
+                    async for event in watch.system.runtime.events():
+                        waiting.setdefault(event.unit, []).append(event)
+                        wake.set()
+                except RuntimeError_ as error:
+                    log.warning("events of %s: %s", watch.system.slug, error)
+                except Exception:
+                    log.exception("events of %s are lost; asking again", watch.system.slug)
+                await asyncio.sleep(0.5)
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+
+    async def _mini_ticks(
+        self, watch: SystemWatch, waiting: dict[str, list[RuntimeEvent]], wake: asyncio.Event
+    ) -> None:
+        while True:
+            await wake.wait()
+            wake.clear()
+            while waiting:
+                unit = next(iter(waiting))
+                events = waiting.pop(unit)
+                try:
+                    self._publish(self._tick(watch, await watch.quick(unit), events, mini=True))
+                except Exception:
+                    log.exception("an event of %s was not looked at", unit)
+
+    def _tick(
+        self,
+        watch: SystemWatch,
+        readings: list[Reading],
+        events: list[RuntimeEvent],
+        *,
+        mini: bool = False,
+        ms: float | None = None,
+    ) -> Tick:
+        at = datetime.fromtimestamp(self._now(), UTC)
+        tick = Tick(watch.system, at, readings, events, mini)
+        if self.store is not None and watch.system.id is not None:
+            names = {r.service for r in readings} if mini else set(watch.system.services)
+            statuses = {name: found for name in names for found in watch.statuses(name).values()}
+            tick.batch = Batch(watch.system.id, at, readings, statuses, ms)
+        return tick
+
+    def _publish(self, tick: Tick) -> None:
+        for outlet in self._outlets:
+            outlet.put(tick)
+
+    async def _write(self, tick: Tick) -> None:
+        if self.store is not None and tick.batch is not None:
+            await self.store.write(tick.batch)
+
+
+def _templates(system: LoadedSystem) -> dict[str, list[str]]:
+    try:
+        return queries.known_templates(system)
+    finally:
+        connections.close_all()
+
+
+def _name(handler: Handler) -> str:
+    return getattr(handler, "__qualname__", type(handler).__name__)
