@@ -111,7 +111,12 @@ def commit(run: Run, outcome: Outcome, started: datetime) -> None:
         if outcome.step:
             seq = Step.objects.filter(run=run).count() + 1
             Step.objects.create(
-                run=run, seq=seq, phase=run.phase, name=outcome.step, output=outcome.output, started_at=started
+                run=run,
+                seq=seq,
+                phase=run.phase,
+                name=outcome.step,
+                output=outcome.output,
+                started_at=started,
             )
     run.phase = outcome.phase
     run.paths_tried = values.get("paths_tried", run.paths_tried)

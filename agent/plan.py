@@ -40,9 +40,7 @@ class Path:
         return f"{self.finding_key}|{words}"
 
 
-def resolve(
-    raw: list[dict[str, Any]], targets: TargetResolver
-) -> tuple[list[dict[str, Any]], list[str]]:
+def resolve(raw: list[dict[str, Any]], targets: TargetResolver) -> tuple[list[dict[str, Any]], list[str]]:
     """Expand groups into the members a step applies to. Returns the steps, and why any was left out."""
     steps: list[dict[str, Any]] = []
     skipped: list[str] = []

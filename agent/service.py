@@ -52,7 +52,9 @@ def _close_calm() -> None:
     calm_since = timezone.now() - timedelta(seconds=CALM_S)
     mine = Symptom.objects.filter(incident=OuterRef("pk"), opens=True)
     handed = Incident.objects.filter(state=State.HANDED_OVER)
-    calm = handed.filter(~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since)))
+    calm = handed.filter(
+        ~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since))
+    )
     for incident in calm[:20]:
         title = "Over: the symptoms are gone"
         if lifecycle.transition(incident.number, State.RESOLVED, actor="agent", title=title):

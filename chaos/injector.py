@@ -14,7 +14,12 @@ from chaos.site import Site
 
 
 def arm(
-    journal: Journal, site: Site, fault_id: str, params: dict[str, Any], duration_s: float | None, entry_id: str
+    journal: Journal,
+    site: Site,
+    fault_id: str,
+    params: dict[str, Any],
+    duration_s: float | None,
+    entry_id: str,
 ) -> Entry:
     """Compute the inverse and write it down. Nothing is broken yet."""
     fault = FAULTS[fault_id]

@@ -33,7 +33,9 @@ class Injection(models.Model):
         permissions = [("inject_fault", "Can inject and revert faults")]
         constraints = [
             models.UniqueConstraint(
-                fields=["system", "fault"], condition=Q(status="running"), name="one_running_injection_per_fault"
+                fields=["system", "fault"],
+                condition=Q(status="running"),
+                name="one_running_injection_per_fault",
             )
         ]
 

@@ -48,11 +48,15 @@ def grade(row: Row, fault: Fault, system: System, injected_at: datetime) -> None
         row.incident_number = best.number
         row.component_ok, row.cause_ok = _component_ok(fault, best), _cause_ok(fault, best)
         row.note = best.diagnosis or "unknown"
-        row.paths = TimelineEvent.objects.filter(incident__in=opened, kind="plan", data__has_key="p_success").count()
+        row.paths = TimelineEvent.objects.filter(
+            incident__in=opened, kind="plan", data__has_key="p_success"
+        ).count()
     run = ActionRequest.objects.filter(system=system, claimed_at__gte=injected_at, status__in=EFFECTIVE)
     row.approvals = run.filter(risk="high", decision__approved=True).count()
     allowed = {*fault.targets, *fault.expected.components, *fault.may_touch}
-    row.collateral = [f"{r.slug}@{r.target}" for r in run if r.target not in allowed and r.slug not in HARMLESS]
+    row.collateral = [
+        f"{r.slug}@{r.target}" for r in run if r.target not in allowed and r.slug not in HARMLESS
+    ]
     if fault.restraint:
         row.collateral = [f"{r.slug}@{r.target}" for r in run]
 

@@ -131,10 +131,14 @@ def _refuse_when_sick(system: System) -> None:
     running = Injection.objects.filter(system=system, status=Injection.Status.RUNNING).first()
     if running:
         title = FAULTS[running.fault].title
-        raise Refused(f"{title} is running; one fault at a time, so revert it first (or ask for both with force)")
+        raise Refused(
+            f"{title} is running; one fault at a time, so revert it first (or ask for both with force)"
+        )
     sick = Incident.objects.filter(system=system, state__in=OPEN_STATES).first()
     if sick:
-        raise Refused(f"the system is already sick: {sick}; let it recover first (or ask for it anyway with force)")
+        raise Refused(
+            f"the system is already sick: {sick}; let it recover first (or ask for it anyway with force)"
+        )
 
 
 def _changed() -> None:

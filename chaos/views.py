@@ -62,7 +62,9 @@ def _running() -> list[Injection]:
 def _history() -> list[Injection]:
     """Ended injections with the first incident that opened while each ran: the agent's result."""
     during = Incident.objects.filter(
-        Q(opened_at__lte=OuterRef("reverted_at")), system=OuterRef("system"), opened_at__gte=OuterRef("started_at")
+        Q(opened_at__lte=OuterRef("reverted_at")),
+        system=OuterRef("system"),
+        opened_at__gte=OuterRef("started_at"),
     ).order_by("number")
     rows = list(
         Injection.objects.exclude(status=Injection.Status.RUNNING)
@@ -85,7 +87,9 @@ def _refusal(system: System | None) -> str:
     if system is None:
         return "No system is under care yet."
     if Injection.objects.filter(system=system, status=Injection.Status.RUNNING).exists():
-        return "A fault is running. One at a time: revert it first, so that what the agent finds has one cause."
+        return (
+            "A fault is running. One at a time: revert it first, so that what the agent finds has one cause."
+        )
     sick = Incident.objects.filter(system=system, state__in=OPEN_STATES).first()
     return f"{system.title} is sick already: {sick}. Let it recover first." if sick else ""
 
@@ -121,7 +125,10 @@ def revert(request: HttpRequest, pk: UUID) -> HttpResponse:
 def halt(request: HttpRequest) -> HttpResponse:
     """Revert everything that runs, whoever started it."""
     count = service.halt_all(request.user.get_username())
-    messages.success(request, f"Halted: {count} fault{'' if count == 1 else 's'} reverted." if count else "No fault is running.")
+    messages.success(
+        request,
+        f"Halted: {count} fault{'' if count == 1 else 's'} reverted." if count else "No fault is running.",
+    )
     wanted = request.POST.get("next", "")
     return redirect(wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else "/chaos/")
 
@@ -141,7 +148,9 @@ def gameday(request: HttpRequest) -> HttpResponse:
     )
     wanted = request.GET.get("day", "")
     shown = next((d for d in days if str(d.pk) == wanted), days[0] if days else None)
-    runs = list(GameDayRun.objects.filter(game_day=shown).order_by("category", "fault", "seed")) if shown else []
+    runs = (
+        list(GameDayRun.objects.filter(game_day=shown).order_by("category", "fault", "seed")) if shown else []
+    )
     groups: dict[str, list[GameDayRun]] = defaultdict(list)
     for run in runs:
         groups[run.category].append(run)

@@ -37,7 +37,9 @@ def step(run: Run) -> Outcome:
         return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
     view = roles.executor().look(requests[cursor])
     if view.status == "waiting":
-        lifecycle.transition(run.incident_id, State.WAITING, actor="agent", title=f"Waiting for a person: {words}")
+        lifecycle.transition(
+            run.incident_id, State.WAITING, actor="agent", title=f"Waiting for a person: {words}"
+        )
         return Outcome(Phase.ACT, wait_s=POLL_S)
     if view.status in ("running", "unknown"):
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)

@@ -49,7 +49,9 @@ def _decide(run: Run, opinion: Opinion) -> Outcome:
     memory, leader = run.memory, opinion.leading
     confident = leader is not None and leader.probability >= ACT_AT
     key = leader.key if leader and confident else ""
-    memory["steady"] = int(memory.get("steady", 0)) + 1 if key and key == memory.get("leader") else int(bool(key))
+    memory["steady"] = (
+        int(memory.get("steady", 0)) + 1 if key and key == memory.get("leader") else int(bool(key))
+    )
     memory["leader"] = key
     sure = confident and leader is not None and leader.probability >= SURE_AT
     if not sure and (question := _next_question(run, opinion)):
@@ -67,7 +69,10 @@ def _decide(run: Run, opinion: Opinion) -> Outcome:
 
 def _with_answers(run: Run, states: list[SignalState]) -> list[SignalState]:
     """The tick's picture with what this run has asked on top of it."""
-    given = [SignalState(a["signal"], a["service"], "", a["value"], None, a["text"], None, "check") for a in _answers(run)]
+    given = [
+        SignalState(a["signal"], a["service"], "", a["value"], None, a["text"], None, "check")
+        for a in _answers(run)
+    ]
     asked = {(a.signal, a.service) for a in given}
     return [*(s for s in states if (s.signal, s.service) not in asked), *given]
 
@@ -88,7 +93,9 @@ def _ask(run: Run, question: Question) -> Outcome:
     answer = roles.diagnoser().ask(run.incident, question)
     run.memory["asked"].append(question.key)
     text = answer.text[:300]
-    _answers(run).append({"signal": answer.signal, "service": answer.service, "value": answer.value, "text": text})
+    _answers(run).append(
+        {"signal": answer.signal, "service": answer.service, "value": answer.value, "text": text}
+    )
     run.memory["stamp"] = None  # the answer is fresh evidence: look again at once
     said = {True: "yes", False: "no", None: "could not be told"}[answer.value]
     title = f"Checked: {question.title or question.signal} on {question.service}? {said}"
@@ -97,7 +104,12 @@ def _ask(run: Run, question: Question) -> Outcome:
         "check",
         title,
         body=answer.text,
-        data={"signal": question.signal, "service": question.service, "answer": said, "gain_bits": question.gain_bits},
+        data={
+            "signal": question.signal,
+            "service": question.service,
+            "answer": said,
+            "gain_bits": question.gain_bits,
+        },
     )
     return Outcome(Phase.DIAGNOSE, f"asked {question.key}", {"answer": said})
 
@@ -110,7 +122,10 @@ def _publish(run: Run, opinion: Opinion) -> None:
         return
     run.memory["shown"] = print_
     values: dict[str, Any] = {
-        "hypotheses": [*shown, {"key": "none", "title": "None of these", "probability": opinion.none_probability}]
+        "hypotheses": [
+            *shown,
+            {"key": "none", "title": "None of these", "probability": opinion.none_probability},
+        ]
     }
     leader = opinion.leading
     if leader and leader.probability > opinion.none_probability:
@@ -130,7 +145,11 @@ def _publish(run: Run, opinion: Opinion) -> None:
         values |= {"component": "", "cause": "", "detail": "", "confidence": None}
     with transaction.atomic():
         Incident.objects.filter(pk=run.incident_id).update(**values)
-        head = f"{leader.title} on {leader.component}, {leader.probability:.0%}" if leader else "no known cause fits"
+        head = (
+            f"{leader.title} on {leader.component}, {leader.probability:.0%}"
+            if leader
+            else "no known cause fits"
+        )
         data = {"hypotheses": values["hypotheses"], "questions": [vars(q) for q in opinion.questions[:3]]}
         timeline.record(run.incident_id, "hypotheses", f"Most likely: {head}", data=data)
     run.incident.refresh_from_db()
@@ -140,10 +159,14 @@ def _passages(run: Run, leader: Finding) -> None:
     """The runbook passages that speak of what is seen, for the page and the postmortem."""
     symptoms = [s["text"] for s in leader.pro[:5]]
     found = retrieval.search(" ".join([leader.title, *symptoms]), limit=3)
-    passages = [{"runbook": p.slug, "heading": p.heading, "text": p.text[:600], "score": p.score} for p in found]
+    passages = [
+        {"runbook": p.slug, "heading": p.heading, "text": p.text[:600], "score": p.score} for p in found
+    ]
     if passages:
         names = ", ".join(dict.fromkeys(p["runbook"] for p in passages))
-        timeline.record(run.incident_id, "runbook", f"Runbooks that fit: {names}", data={"passages": passages})
+        timeline.record(
+            run.incident_id, "runbook", f"Runbooks that fit: {names}", data={"passages": passages}
+        )
 
 
 def _why_unknown(opinion: Opinion) -> str:

@@ -36,8 +36,12 @@ def hand_over(run: Run, why: str) -> Outcome:
     body = "\n".join(
         [why, *(f"- {f['title']} on {f['component']}: {f['probability']:.0%}" for f in findings)]
     )
-    timeline.record(run.incident_id, "handover", f"Handed over to a person: {why}"[:500], body=body, data=data)
-    lifecycle.transition(run.incident_id, State.HANDED_OVER, actor="agent", title="Waiting for a person to take over")
+    timeline.record(
+        run.incident_id, "handover", f"Handed over to a person: {why}"[:500], body=body, data=data
+    )
+    lifecycle.transition(
+        run.incident_id, State.HANDED_OVER, actor="agent", title="Waiting for a person to take over"
+    )
     _remember(run, recovered=False)
     return Outcome(Phase.DONE, "handed over", {"why": why}, ended="handed_over")
 

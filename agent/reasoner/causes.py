@@ -11,11 +11,12 @@ from functools import lru_cache
 from agent.reasoner.board import Board, Node
 from agent.reasoner.graph import SystemGraph
 from agent.reasoner.types import Boosts, Learned, Priors
-from knowledge.spec import WORDS, RunbookSpec, split_key
+from knowledge.spec import NOT_MISSED, WORDS, RunbookSpec, split_key
 
 DECAY = 0.9  # a caller's symptom per further hop
 GROUP_PRIOR = 0.5  # all replicas at once is rarer than one, until more than one shows it
-MATCH_BITS = 2.0  # the text is what this cause writes; another cause would seldom write it
+MATCH_BITS = 3.0  # the text is what this cause writes; another cause would seldom write it
+NOT_MEASURED_BITS = 4.0  # a definition that nothing on this component measures
 EXCLUDED_BITS = 10.0  # a definition is contradicted by a measurement
 WORD_STRENGTH = 20.0  # a word in a runbook is worth this many observations
 MAX_BOOST_BITS = 1.5  # past incidents may tip a balance, never more
@@ -29,7 +30,9 @@ class Cause:
     component: str
     members: tuple[str, ...]
     prior_bits: float
+    group: frozenset[str] = frozenset()  # all replicas of the logical service it belongs to
     explains: dict[int, float] = field(default_factory=dict)  # index of a true node -> weight
+    near: bool = False  # explains something by more than "somewhere in the system"
     bonus_bits: float = 0.0
     against: list[tuple[str, str, str, float]] = field(default_factory=list)  # signal, service, how, bits
     predicts: dict[tuple[str, str], float] = field(default_factory=dict)  # unknown node -> P(true)
@@ -59,10 +62,11 @@ def matches(spec: RunbookSpec, node: Node) -> bool:
 
 # What any real fault may bring about in the component and its callers: explained where seen, never missed.
 CONSEQUENCES = (
-    "log_errors log_exception log_traceback_new log_upstream_error log_burst log_silent part_not_ready "
-    "app_errors app_slow app_slow_tail no_traffic requests_waiting threads_many proc_idle log_db_closed "
-    "log_connection_reset log_circuit_open http_slow pg_connections_low queue_idle"
-).split()
+    "log_errors", "log_exception", "log_traceback_new", "log_upstream_error", "log_burst", "log_silent",
+    "log_db_closed", "log_connection_reset", "log_circuit_open", "part_not_ready", "app_errors", "app_slow",
+    "app_slow_tail", "http_slow", "no_traffic", "requests_waiting", "threads_many", "proc_idle",
+    "pg_connections_low", "queue_idle",
+)  # fmt: skip
 CONSEQUENCES_ANY = ("journey_failed", "journey_slow")
 CONSEQUENCE_WEIGHT = 0.3
 
@@ -105,11 +109,13 @@ def build(
     """Every cause on every component it applies to that explains at least one symptom."""
     found: list[Cause] = []
     for spec in specs:
+        only_afar = all(split_key(k)[1] == "any" for k in spec.symptoms)
         for component, members in components(spec, graph):
-            cause = Cause(spec, component, members, _prior_bits(spec, component, members, priors, boosts))
+            bits = _prior_bits(spec, component, members, priors, boosts)
+            cause = Cause(spec, component, members, bits, frozenset([*members, *graph.peers(members[0])]))
             for key in spec.symptoms:
                 _weigh(cause, key, graph, board, learned)
-            if cause.explains:
+            if cause.near or (cause.explains and only_afar):
                 _consequences(cause, graph, board)
                 _definitions(cause, graph, board)
                 found.append(cause)
@@ -139,7 +145,8 @@ def _prior_bits(
 def _weigh(cause: Cause, key: str, graph: SystemGraph, board: Board, learned: Learned) -> None:
     """Book one symptom: explained where it holds, against the cause where it was looked for and is not."""
     weight = weight_of(cause.spec, key, learned)
-    own = split_key(key)[1] == ""
+    scope = split_key(key)[1]
+    missed = cause.spec.symptoms[key] not in NOT_MISSED
     absent: list[tuple[str, str, str, float]] = []
     seen = False
     for signal, service, hops in targets(graph, board, cause.members, key):
@@ -153,12 +160,16 @@ def _weigh(cause: Cause, key: str, graph: SystemGraph, board: Board, learned: Le
             absent.append((signal, service, "other", math.log2(1 - here)))
         else:
             seen = True
+            cause.near = cause.near or scope != "any"
             number = board.index[signal, service]
             cause.explains[number] = max(here, cause.explains.get(number, 0.0))
             if signal in cause.spec.match:
                 cause.bonus_bits += MATCH_BITS * node.weight
-    if own:
-        cause.against += absent
+    if not missed:
+        return
+    if scope == "":
+        share = 1 / math.sqrt(len(cause.members))
+        cause.against += [(signal, service, how, bits * share) for signal, service, how, bits in absent]
     elif absent and not seen:  # expected somewhere around, and nowhere: said once, not per service
         cause.against.append(min(absent, key=lambda a: a[3]))
 
@@ -186,6 +197,9 @@ def _definitions(cause: Cause, graph: SystemGraph, board: Board) -> None:
     for key in cause.spec.requires:
         found = [board.get(s, n) for s, n, _ in targets(graph, board, cause.members, key)]
         known = [n for n in found if n is not None and n.value is not None]
+        signal = split_key(key)[0]
+        if not any(found) and board.source(signal) != "check":
+            cause.against.append((signal, cause.component, "not measured", -NOT_MEASURED_BITS))
         if known and not any(n.value for n in known):
             cause.against.append((known[0].signal, known[0].service, "required", -EXCLUDED_BITS))
         elif known and not any(n.value and matches(cause.spec, n) for n in known):

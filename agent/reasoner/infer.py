@@ -10,8 +10,9 @@ from itertools import combinations
 from agent.reasoner.board import Board, Node
 from agent.reasoner.causes import Cause
 
-ELSE_WEIGHT = 0.2  # something no runbook knows may show any symptom
-ELSE_PRIOR = 0.02
+ELSE_WEIGHT = 0.1  # something no runbook knows may show any symptom
+ELSE_PRIOR = 0.01
+NOTHING_BITS = -4.0  # a symptom that held long enough to be asked about is seldom a false alarm
 PAIR_POOL = 40  # only the best singles are tried in pairs
 KEEP_BITS = 14.0  # sets further than this below the best carry no weight
 TEMPERATURE = 1.25  # fitted on simulated incidents, see tests/agent/reasoner/test_simulated.py
@@ -50,7 +51,10 @@ def infer(causes: list[Cause], board: Board, temperature: float = TEMPERATURE) -
     bits[ELSE] = {i: node_bits(n, 1 - ELSE_WEIGHT) for i, n in enumerate(board.true)}
     base[ELSE] = math.log2(ELSE_PRIOR / (1 - ELSE_PRIOR))
     single = {i: base[i] + sum(bits[i].values()) for i in base}
-    scores: dict[Set, float] = {(): 0.0, **{(i,): s for i, s in single.items()}}
+    scores: dict[Set, float] = {
+        (): NOTHING_BITS if board.true else 0.0,
+        **{(i,): s for i, s in single.items()},
+    }
     pool = sorted((i for i in single if i >= 0), key=lambda i: -single[i])[:PAIR_POOL]
     for a, b in combinations([*pool, ELSE], 2):
         if not _same_thing(causes, a, b):
@@ -71,11 +75,16 @@ def _shared_bits(
 
 
 def _same_thing(causes: list[Cause], a: int, b: int) -> bool:
-    """A cause on a group is that cause on its replicas: the two are no pair."""
+    """A cause on a group is that cause on its replicas: neither group and replica nor all replicas are a pair."""
     if a < 0 or b < 0:
         return False
     first, second = causes[a], causes[b]
-    return first.spec.id == second.spec.id and bool(set(first.members) & set(second.members))
+    if first.spec.id != second.spec.id:
+        return False
+    members = {*first.members, *second.members}
+    return len(members) < len(first.members) + len(second.members) or (
+        len(members) > 1 and members == first.group
+    )
 
 
 def _normalise(scores: dict[Set, float], temperature: float) -> Posterior:

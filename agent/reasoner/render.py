@@ -147,6 +147,7 @@ _HOW = {
     "absent": "expected, but not seen: {what} on {service}",
     "other": "{what} on {service}, but not the way this cause would show it",
     "rules out": "speaks against it: {what} on {service}",
+    "not measured": "nothing measures {what} on {service}",
     "required": "would have to be there, and is not: {what} on {service}",
 }
 

@@ -41,7 +41,11 @@ class MeasuringValidator:
 
 
 def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:
-    words = f"all symptoms are gone and {len(journeys)} synthetic journeys are green" if journeys else "all symptoms are gone"
+    words = (
+        f"all symptoms are gone and {len(journeys)} synthetic journeys are green"
+        if journeys
+        else "all symptoms are gone"
+    )
     return f"{words}; what remains is not ours to control: {'; '.join(outside)}" if outside else words
 
 
@@ -51,4 +55,8 @@ def _opens(state: SignalState) -> bool:
 
 
 def _words(state: SignalState) -> str:
-    return CATALOG[state.signal].describe(state) if state.signal in CATALOG else f"{state.signal} on {state.service}"
+    return (
+        CATALOG[state.signal].describe(state)
+        if state.signal in CATALOG
+        else f"{state.signal} on {state.service}"
+    )

@@ -35,5 +35,7 @@ def restore(site: Site, undo: Undo) -> None:
 
 def still(site: Site, edits: list[Edit]) -> str:
     """Which of the bad values are still in the files."""
-    bad = [f"{unit}: {key} is {value!r}" for unit, key, value in edits if site.config_value(unit, key) == value]
+    bad = [
+        f"{unit}: {key} is {value!r}" for unit, key, value in edits if site.config_value(unit, key) == value
+    ]
     return "; ".join(bad)

@@ -16,7 +16,9 @@ class ApiDown(Fault):
     title = "API crash"
     category = "api"
     targets = UNITS
-    description = "Both api processes die of a segmentation fault at every start, until the supervisor gives up."
+    description = (
+        "Both api processes die of a segmentation fault at every start, until the supervisor gives up."
+    )
     blast_radius = "the whole shop: every page and order"
     reverts = "starts both processes"
     expected = Expected(("api", *UNITS), ("process_dead",))

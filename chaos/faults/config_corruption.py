@@ -16,7 +16,9 @@ class ConfigCorruption(Fault):
     title = "Configuration corruption"
     category = "config"
     targets = UNITS
-    description = "A half-written configuration file: cut off in the middle of a key. The api can't start on it."
+    description = (
+        "A half-written configuration file: cut off in the middle of a key. The api can't start on it."
+    )
     blast_radius = "the whole shop: every page and order"
     reverts = "puts the file back and starts the processes"
     expected = Expected(("api", *UNITS), ("config_corrupt",))

@@ -35,7 +35,9 @@ class CpuSpike(Fault):
         with site.superuser() as db:
             sql = "UPDATE shop.products SET title = %s, updated_at = now() WHERE id = %s"
             db.execute(sql, [TITLE, undo["product"]])
-        _config.put(site, [(UNIT, f"jobs.{JOB}.caption_pattern", PATTERN), (UNIT, f"jobs.{JOB}.every_s", 300)])
+        _config.put(
+            site, [(UNIT, f"jobs.{JOB}.caption_pattern", PATTERN), (UNIT, f"jobs.{JOB}.every_s", 300)]
+        )
         site.job(JOB, "pause")
         site.job(JOB, "resume")
         site.job(JOB, "run")

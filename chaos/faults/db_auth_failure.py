@@ -30,19 +30,27 @@ class DbAuthFailure(Fault):
             row = db.execute(READ, [ROLE]).fetchone()
             if row is None or not row[0]:
                 raise FaultFailed(f"the role {ROLE!r} has no password to change")
-            new = db.pgconn.encrypt_password(secrets.token_bytes(18).hex().encode(), ROLE.encode(), b"scram-sha-256")
+            new = db.pgconn.encrypt_password(
+                secrets.token_bytes(18).hex().encode(), ROLE.encode(), b"scram-sha-256"
+            )
         return {"old": row[0], "new": new.decode()}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         with site.superuser() as db:
-            db.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(undo["new"])))
+            db.execute(
+                sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(undo["new"]))
+            )
             db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [ROLE])
 
     def revert(self, site: Site, undo: Undo) -> None:
         with site.superuser() as db:
             row = db.execute(READ, [ROLE]).fetchone()
             if row and row[0] == undo["new"]:
-                db.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(undo["old"])))
+                db.execute(
+                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                        sql.Identifier(ROLE), sql.Literal(undo["old"])
+                    )
+                )
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return site.login_fails("api-1", "DATABASE_URL") or site.login_fails("worker", "DATABASE_URL")

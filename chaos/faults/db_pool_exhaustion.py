@@ -17,7 +17,9 @@ class DbPoolExhaustion(Fault):
     title = "Connection pool exhaustion"
     category = "database"
     targets = ("postgres", UNIT)
-    description = "A changed report job holds its database sessions idle until the role's connection limit is reached."
+    description = (
+        "A changed report job holds its database sessions idle until the role's connection limit is reached."
+    )
     blast_radius = "whatever of the shop needs a new database connection"
     reverts = "puts the job's settings back, ends its run and its sessions"
     expected = Expected(("postgres", UNIT), ("connection_leak",))
@@ -34,7 +36,9 @@ class DbPoolExhaustion(Fault):
         _config.restore(site, undo)
         site.job(JOB, "pause")
         with site.superuser() as db:
-            db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [JOB])
+            db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [JOB]
+            )
         site.job(JOB, "resume")
 
     def still_broken(self, site: Site, undo: Undo) -> str:

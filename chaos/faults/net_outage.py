@@ -17,7 +17,9 @@ class NetOutage(Fault):
     title = "Network outage"
     category = "network"
     targets = (UNIT,)
-    description = "The link that carries the api's database traffic goes down: packets vanish, nothing is refused."
+    description = (
+        "The link that carries the api's database traffic goes down: packets vanish, nothing is refused."
+    )
     blast_radius = "everything that reaches the database over this link"
     reverts = "takes the link up again and moves the traffic back to it"
     label = "a real network namespace where the kernel allows one, else a userland path that goes silent"

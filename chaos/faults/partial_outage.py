@@ -37,4 +37,6 @@ class PartialOutage(Fault):
         site.start_if_dead(UNIT)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        return f"{UNIT} does not move" if site.pid(UNIT) == undo["pid"] and site.is_stopped(undo["pid"]) else ""
+        return (
+            f"{UNIT} does not move" if site.pid(UNIT) == undo["pid"] and site.is_stopped(undo["pid"]) else ""
+        )

@@ -149,7 +149,9 @@ def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: floa
     day = GameDay.objects.create(baseline=driver.baseline, by=by)
     System.objects.filter(pk=driver.system.pk).update(agent_on=not driver.baseline)
     reason = "approvals are granted, and counted, for the length of a game day"
-    grant = policy.grant(driver.system, f"game-day-{day.pk}", created_by=by, reason=reason, minutes=GRANT_MINUTES)
+    grant = policy.grant(
+        driver.system, f"game-day-{day.pk}", created_by=by, reason=reason, minutes=GRANT_MINUTES
+    )
     try:
         for seed in range(1, seeds + 1):
             for fault_id in faults:

@@ -29,7 +29,12 @@ FIELDS = (
 
 def as_json(day: GameDay) -> dict[str, Any]:
     runs = [{name: getattr(run, name) for name in FIELDS} for run in day.runs.all()]
-    return {"runs": runs, "quiet": day.quiet, "baseline": day.baseline or None, "started_at": day.started_at.isoformat()}
+    return {
+        "runs": runs,
+        "quiet": day.quiet,
+        "baseline": day.baseline or None,
+        "started_at": day.started_at.isoformat(),
+    }
 
 
 def write_json(day: GameDay, path: Path) -> None:
@@ -39,7 +44,20 @@ def write_json(day: GameDay, path: Path) -> None:
 def as_table(day: GameDay) -> Table:
     title = f"Game day {day.pk}" + (f", baseline: {day.baseline}" if day.baseline else "")
     table = Table(title=title, caption=summary(day))
-    for column in ("fault", "seed", "seen", "s", "component", "cause", "fixed", "s", "paths", "approved", "collateral", "note"):
+    for column in (
+        "fault",
+        "seed",
+        "seen",
+        "s",
+        "component",
+        "cause",
+        "fixed",
+        "s",
+        "paths",
+        "approved",
+        "collateral",
+        "note",
+    ):
         table.add_column(column)
     for r in day.runs.all():
         table.add_row(

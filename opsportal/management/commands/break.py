@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaos.registry import FAULTS
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chaos import service
 from chaos.models import Injection
+from chaos.registry import FAULTS
 from opsportal.picked import only_system
 
 
@@ -38,4 +38,3 @@ class Command(BaseCommand):
             raise CommandError(f"{row.fault} could not be put in: {row.error}")
         self.stdout.write(f"{row.fault} is in; it ends by itself at {row.deadline:%H:%M:%S} UTC")
         self.stdout.write(f"take it back with: ./ops revert {row.fault}")
-

@@ -21,11 +21,19 @@ from systems.models import System
 
 PATIENCE_S = 150.0
 LOOK_S = 0.2
-COLOURS = {"symptom": "red", "approval": "yellow", "action": "cyan", "verify": "green", "hypotheses": "magenta"}
+COLOURS = {
+    "symptom": "red",
+    "approval": "yellow",
+    "action": "cyan",
+    "verify": "green",
+    "hypotheses": "magenta",
+}
 
 
 class Command(BaseCommand):
-    help = "Break something and watch it being repaired. Exits 0 only if the system was measured healthy again."
+    help = (
+        "Break something and watch it being repaired. Exits 0 only if the system was measured healthy again."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--fault", default="db_auth_failure", help="which (default db_auth_failure)")
@@ -43,10 +51,16 @@ class Command(BaseCommand):
         try:
             driver.steady()
         except NotSteady as error:
-            raise CommandError(f"the system is not healthy before the demo: {error}; try ./ops sandbox reset") from None
+            raise CommandError(
+                f"the system is not healthy before the demo: {error}; try ./ops sandbox reset"
+            ) from None
         self.console.print(f"\n[bold red]Breaking it:[/bold red] {fault.title}. {fault.description}\n")
-        self.console.print("Risky steps need a person; for the length of this demo a policy grant approves them.\n")
-        grant = policy.grant(system, "demo", created_by="demo", reason="the demo approves by itself", minutes=10)
+        self.console.print(
+            "Risky steps need a person; for the length of this demo a policy grant approves them.\n"
+        )
+        grant = policy.grant(
+            system, "demo", created_by="demo", reason="the demo approves by itself", minutes=10
+        )
         injected = datetime.now(UTC)
         row = service.press(system.slug, fault.id, by="demo", force=True)
         undo = service.journal().read(str(row.pk)).undo
@@ -66,7 +80,9 @@ class Command(BaseCommand):
         until, seen = time.time() + PATIENCE_S, 0
         incident: Incident | None = None
         while time.time() < until:
-            incident = Incident.objects.filter(system=system, opened_at__gte=injected).order_by("number").first()
+            incident = (
+                Incident.objects.filter(system=system, opened_at__gte=injected).order_by("number").first()
+            )
             if incident is None:
                 time.sleep(LOOK_S)
                 continue
@@ -92,7 +108,9 @@ class Command(BaseCommand):
             self.console.print("\n[bold]Postmortem[/bold]\n")
             self.console.print(postmortem.to_markdown(found), markup=False, highlight=False)
         if since is None:
-            raise CommandError(f"not healthy again: {incident.title} is {incident.get_state_display().lower()}")
+            raise CommandError(
+                f"not healthy again: {incident.title} is {incident.get_state_display().lower()}"
+            )
         seconds = (incident.resolved_at or datetime.now(UTC)) - injected
         self.console.print(
             f"\n[bold green]Healthy again[/bold green], measured by real requests; resolved {seconds.total_seconds():.1f} s after the injection."

@@ -24,8 +24,12 @@ class Command(BaseCommand):
         parser.add_argument("--all", action="store_true", help="every fault (the default)")
         parser.add_argument("--seeds", type=int, default=1, help="runs of each fault (default 1)")
         parser.add_argument("--baseline", choices=["agent", "none", "restart"], default="agent")
-        parser.add_argument("--quiet-minutes", type=float, default=0.0, help="also watch this long with no fault")
-        parser.add_argument("--timeout", type=float, default=150.0, help="seconds a run may take (default 150)")
+        parser.add_argument(
+            "--quiet-minutes", type=float, default=0.0, help="also watch this long with no fault"
+        )
+        parser.add_argument(
+            "--timeout", type=float, default=150.0, help="seconds a run may take (default 150)"
+        )
         parser.add_argument("--json", type=Path, help="also write the table here")
         parser.add_argument("--system", default="")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from chaos.registry import FAULTS
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from chaos import injector, service
+from chaos.registry import FAULTS
 
 
 class Command(BaseCommand):
