@@ -9,7 +9,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from knowledge.document import Document, Problem, read
 
-WORDS: dict[str, float] = {"certain": 0.97, "usual": 0.85, "often": 0.6, "sometimes": 0.3, "rare": 0.08}
+WORDS: dict[str, float] = {
+    "certain": 0.97,
+    "usual": 0.85,
+    "often": 0.6,
+    "sometimes": 0.3,
+    "possible": 0.3,
+    "rare": 0.08,
+}
+NOT_MISSED = frozenset({"possible"})  # explained where it is seen; its absence says nothing
 SCOPES = ("", "callers", "deps", "group", "links", "any")
 SLUG = r"^[a-z][a-z0-9_]{1,79}$"
 _KEY = re.compile(r"^([a-z][a-z0-9_]*)(?:@([a-z]+))?$")

@@ -79,6 +79,8 @@ def _same_thing(causes: list[Cause], a: int, b: int) -> bool:
     if a < 0 or b < 0:
         return False
     first, second = causes[a], causes[b]
+    if first.component == second.component and set(first.spec.requires) & set(second.spec.requires):
+        return True  # two readings of one change
     if first.spec.id != second.spec.id:
         return False
     members = {*first.members, *second.members}
