@@ -6,12 +6,10 @@ The watcher writes the whole picture to Redis at each tick; it is derived, so lo
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +20,8 @@ from incidents.signals import CATALOG
 from incidents.signals.base import SignalState
 from incidents.signals.checks import RUNS
 from incidents.signals.detectors import Memory, Sample
-from systems import services
-from systems.readings import Reading, clean
+from systems import checks, services
+from systems.readings import Reading
 
 __all__ = ["SignalState", "run_check", "snapshot", "taken_at", "wait_fresh", "write"]
 
@@ -32,9 +30,6 @@ log = logging.getLogger(__name__)
 KEY = "ops:evidence:{}"
 TICKS = "ops:ticks:{}"
 KEEP_S = 120  # older than this the picture is worth nothing: unknown
-CHECK_TIMEOUT_S = 8.0
-
-CheckRunner = Callable[..., Any]
 
 
 def write(slug: str, at: datetime, states: Iterable[SignalState]) -> None:
@@ -103,13 +98,7 @@ def run_check(system_slug: str, signal_id: str, service: str) -> SignalState:
     signal = CATALOG[signal_id]
     if signal_id not in RUNS:
         raise ValueError(f"{signal_id} is not a check: the watcher reads it by itself")
-    loaded = services.load(system_slug)
-    found = loaded.service(service)
-    try:
-        readings = _run(_check(RUNS[signal_id]), loaded, found)
-    except Exception as error:  # whatever a probe stumbles over, the answer is: unknown
-        log.info("check %s on %s failed: %s", signal_id, service, error)
-        readings = [Reading(service, signal.metric, None, clean(f"{type(error).__name__}: {error}"))]
+    readings = checks.run(RUNS[signal_id], services.load(system_slug), service)
     verdicts = [
         (signal.detector.judge(Memory(), Sample(at=0.0, value=r.value, text=r.text)), r) for r in readings
     ]
@@ -119,26 +108,6 @@ def run_check(system_slug: str, signal_id: str, service: str) -> SignalState:
     )
     now = datetime.now(UTC)
     return SignalState(signal_id, service, reading.label, value, reading.value, reading.text, now, "check")
-
-
-def _check(name: str) -> CheckRunner:
-    from systems.checks import CHECKS
-
-    runner: CheckRunner = CHECKS[name]
-    return runner
-
-
-def _run(check: CheckRunner, loaded: services.LoadedSystem, found: Any) -> list[Reading]:
-    """A check may be a coroutine or a plain function."""
-    result = check(loaded, found)
-    if inspect.isawaitable(result):
-
-        async def bounded() -> list[Reading]:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                return list(await result)
-
-        return asyncio.run(bounded())
-    return list(result)
 
 
 def _read(slug: str) -> dict[str, Any] | None:
