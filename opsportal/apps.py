@@ -8,4 +8,7 @@ class OpsportalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from opsportal import celery  # noqa: F401  every process that queues a task needs the app
+        from opsportal import celery, wiring  # every process that queues a task needs the Celery app
+
+        celery.app.set_default()
+        wiring.connect()

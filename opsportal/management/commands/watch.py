@@ -1,0 +1,89 @@
+"""`manage.py watch`: observes every system, detects, and sends the wake-ups that got lost."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from asgiref.sync import sync_to_async
+from django.core.management import BaseCommand
+from django.db import close_old_connections
+
+from actions import service as actions
+from agent import service as agent
+from incidents import detection
+from opsportal import heartbeat
+from opsportal.readiness import Readiness
+from systems import services
+from systems.watcher import Tick, Watcher
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 1.0
+GATE_EVERY_S = 5.0
+
+
+class Command(BaseCommand):
+    help = "Watch all registered systems until stopped (one process per set of systems)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(_watch())
+
+
+async def _watch() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    signs = _Signs()
+    watcher = Watcher(services.load_all, on_tick=[detection.on_tick, signs.on_tick])
+    async with asyncio.TaskGroup() as group:
+        helpers = [
+            group.create_task(_repeat(agent.sweep, SWEEP_EVERY_S)),
+            group.create_task(_repeat(actions.sweep, GATE_EVERY_S)),
+            group.create_task(_repeat(signs.beat, heartbeat.EVERY_S)),
+        ]
+        await watcher.run(stop)
+        for task in helpers:
+            task.cancel()
+
+
+class _Signs:
+    """Collects what /healthz says of the systems; beats only while ticks arrive or there is nothing to watch."""
+
+    def __init__(self) -> None:
+        self._readiness = Readiness()
+        self._systems: dict[str, Any] = {}
+
+    async def on_tick(self, tick: Tick) -> None:
+        self._readiness.note(tick.system, tick.readings)
+        self._systems[tick.system.slug] = {
+            **self._readiness.describe(tick.system),
+            "ticked_at": tick.at.timestamp(),
+        }
+
+    def beat(self) -> None:
+        try:
+            heartbeat.beat("watcher", systems=dict(self._systems))
+        except redis.RedisError as error:
+            log.warning("no sign of life: %s", error)
+
+
+async def _repeat(job: Callable[[], object], every_s: float) -> None:
+    """Run job in a thread, again and again; a failing run is logged and does not end the row."""
+
+    def once() -> None:
+        close_old_connections()
+        try:
+            job()
+        except Exception:
+            log.exception("%s failed; trying again", job.__qualname__)
+        finally:
+            close_old_connections()
+
+    run = sync_to_async(once, thread_sensitive=False)
+    while True:
+        await run()
+        await asyncio.sleep(every_s)
