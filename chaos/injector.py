@@ -50,6 +50,15 @@ def inject(journal: Journal, entry_id: str) -> Entry:
         return entry
 
 
+def cancel(journal: Journal, entry_id: str, why: str) -> None:
+    """Strike out what was armed and will never be injected; nothing is touched, another may run the same fault."""
+    with journal.locked(entry_id):
+        entry = journal.read(entry_id)
+        if entry.status == j.ARMED:
+            entry.status, entry.error, entry.reverted_at = j.FAILED, why, time.time()
+            journal.write(entry)
+
+
 def revert(journal: Journal, entry_id: str, by: str) -> Entry:
     """Put it back; any number of times, by anybody."""
     with journal.locked(entry_id):

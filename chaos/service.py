@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,22 +26,32 @@ class Refused(Exception):
     """The fault is not put in; the message says why and what to do."""
 
 
+class UnknownFault(Refused):
+    """There is no fault of that name. `near`: the names that look like it."""
+
+    def __init__(self, name: str) -> None:
+        self.near = difflib.get_close_matches(normal(name), [*FAULTS, *ALIASES], n=3)
+        hint = f"did you mean {', '.join(self.near)}?" if self.near else f"known are {', '.join(FAULTS)}"
+        super().__init__(f"there is no fault named {name[:80]!r}; {hint}")
+
+
 def journal() -> Journal:
     return Journal(Path(settings.OPSPORTAL_DATA) / "chaos-journal")
 
 
 def resolve(name: str) -> tuple[str, float | None]:
-    """A fault id from what people type, with the duration an alias implies. Raises Refused with near names."""
-    known = name.strip().lower().replace("-", "_")
+    """A fault id from what people type, with the duration an alias implies. Raises UnknownFault with near names."""
+    known = normal(name)
     if known in FAULTS:
         return known, None
     if known in ALIASES:
         return ALIASES[known]
-    import difflib
+    raise UnknownFault(name)
 
-    near = difflib.get_close_matches(known, [*FAULTS, *ALIASES], n=3)
-    hint = f"; did you mean {', '.join(near)}?" if near else f"; known are {', '.join(FAULTS)}"
-    raise Refused(f"there is no fault named {name!r}{hint}")
+
+def normal(name: str) -> str:
+    """`DB-Auth-Failure` -> `db_auth_failure`."""
+    return name.strip().lower().replace("-", "_")
 
 
 def press(
@@ -78,7 +89,7 @@ def press(
                 deadline=datetime.fromtimestamp(entry.deadline, UTC),
             )
     except IntegrityError:
-        injector.revert(journal(), entry_id, "never started")
+        injector.cancel(journal(), entry_id, "never started: it is running already")
         raise Refused(f"{FAULTS[fault_id].title} is running already; revert it first") from None
     _changed()
     return row

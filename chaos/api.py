@@ -1,0 +1,195 @@
+"""The REST side of the chaos panel: break, revert, and what there is to break; refused for the same reasons."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema, Status
+
+from chaos import injector, service, tasks
+from chaos.models import Injection
+from chaos.registry import ALIASES, FAULTS
+from systems.models import System
+
+log = logging.getLogger(__name__)
+router = Router(tags=["chaos"])
+PERMISSION = "chaos.inject_fault"
+
+
+class BreakIn(Schema):
+    """`system` is needed only when several are under care; `duration_s` at most the fault's own limit."""
+
+    duration_s: float | None = Field(default=None, gt=0, le=600)
+    force: bool = False
+    params: dict[str, Any] = {}
+    system: str = ""
+
+
+class BreakOut(Schema):
+    id: UUID
+    fault: str
+    system: str
+    deadline: datetime
+
+
+class Problem(Schema):
+    detail: str
+    near: list[str] = []
+
+
+class Running(Schema):
+    id: UUID
+    system: str
+    by: str
+    started_at: datetime
+    deadline: datetime
+
+
+class FaultOut(Schema):
+    id: str
+    aliases: list[str]
+    title: str
+    category: str
+    targets: list[str]
+    description: str
+    blast_radius: str
+    reverts: str
+    label: str
+    max_duration_s: float
+    running: list[Running]
+
+
+class RevertOut(Schema):
+    reverted: list[str]
+
+
+Answer = Status[Any]
+
+
+@router.get("/break", response=list[FaultOut], summary="Every fault, and which of them run now")
+def faults(request: HttpRequest) -> list[dict[str, Any]]:
+    service.sync()
+    running = list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system"))
+    return [
+        {
+            "id": fault.id,
+            "aliases": [alias for alias, (target, _) in ALIASES.items() if target == fault.id],
+            **{name: getattr(fault, name) for name in ("title", "category", "description", "blast_radius")},
+            **{name: getattr(fault, name) for name in ("reverts", "label", "max_duration_s")},
+            "targets": list(fault.targets),
+            "running": [_running(row) for row in running if row.fault == fault.id],
+        }
+        for fault in FAULTS.values()
+    ]
+
+
+@router.post(
+    "/break/{fault}",
+    response={202: BreakOut, 403: Problem, 404: Problem, 409: Problem},
+    summary="Put a fault in; it ends by itself at its deadline",
+)
+def break_it(request: HttpRequest, fault: str, body: BreakIn | None = None) -> Answer:
+    if problem := _refusal(request):
+        return problem
+    wanted = body or BreakIn()
+    try:
+        slug = wanted.system or _only_system()
+        row = service.press(
+            slug,
+            fault,
+            by=_name(request),
+            params=wanted.params,
+            duration_s=wanted.duration_s,
+            force=wanted.force,
+        )
+    except service.UnknownFault as error:
+        return Status(404, {"detail": str(error), "near": error.near})
+    except service.Refused as error:
+        return Status(409, {"detail": str(error)})
+    _start(row)
+    return Status(202, {"id": row.pk, "fault": row.fault, "system": slug, "deadline": row.deadline})
+
+
+@router.post(
+    "/revert", response={200: RevertOut, 403: Problem, 503: Problem}, summary="Take every fault back"
+)
+def revert_all(request: HttpRequest) -> Answer:
+    return _refusal(request) or _revert(request, None)
+
+
+@router.post(
+    "/revert/{fault}",
+    response={200: RevertOut, 403: Problem, 404: Problem, 503: Problem},
+    summary="Take one fault back; nothing happens when it does not run",
+)
+def revert(request: HttpRequest, fault: str) -> Answer:
+    if problem := _refusal(request):
+        return problem
+    try:
+        return _revert(request, service.resolve(fault)[0])
+    except service.UnknownFault as error:
+        return Status(404, {"detail": str(error), "near": error.near})
+
+
+def _revert(request: HttpRequest, fault_id: str | None) -> Answer:
+    journal, done = service.journal(), []
+    try:
+        for entry in journal.live():
+            if fault_id in (None, entry.fault):
+                injector.revert(journal, entry.id, _name(request))
+                done.append(entry.fault)
+    except Exception as error:
+        log.exception("revert")
+        why = f"not everything could be taken back ({type(error).__name__}: {error})"
+        return Status(503, {"detail": f"{why}; the keeper tries again at the deadline"})
+    finally:
+        service.sync()
+    return Status(200, {"reverted": done})
+
+
+def _start(row: Injection) -> None:
+    """Let a worker break it; with no broker to tell one, break it here."""
+    try:
+        tasks.run.delay(str(row.pk))
+    except Exception as error:
+        log.warning("no worker can be told (%s): breaking it in this process", error)
+        service.run(str(row.pk))
+
+
+def _only_system() -> str:
+    slugs = list(System.objects.filter(enabled=True).values_list("slug", flat=True))
+    if len(slugs) != 1:
+        raise service.Refused(
+            f"which system? name it in `system`: {', '.join(slugs) or 'none is registered'}"
+        )
+    return slugs[0]
+
+
+def _refusal(request: HttpRequest) -> Status[dict[str, str]] | None:
+    if _caller(request).has_perm(PERMISSION):
+        return None
+    return Status(403, {"detail": f"this token may not do that: it needs {PERMISSION}"})
+
+
+def _caller(request: HttpRequest) -> Any:
+    """Whoever the API's authentication found: something with `has_perm` and `get_username`."""
+    found = getattr(request, "auth", None)
+    return found if hasattr(found, "has_perm") else request.user
+
+
+def _name(request: HttpRequest) -> str:
+    return str(_caller(request).get_username())
+
+
+def _running(row: Injection) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "system": row.system.slug,
+        "by": row.by,
+        "started_at": row.started_at,
+        "deadline": row.deadline,
+    }
