@@ -75,6 +75,11 @@ class Incident(models.Model):
         return self.state != State.RESOLVED
 
     @property
+    def seconds_open(self) -> float | None:
+        """From the first symptom to the verified recovery; None while open."""
+        return (self.resolved_at - self.started_at).total_seconds() if self.resolved_at else None
+
+    @property
     def diagnosis(self) -> str:
         """`{component}:{cause}[:{detail}]`, empty while unknown."""
         return ":".join(p for p in (self.component, self.cause, self.detail) if p) if self.cause else ""

@@ -8,6 +8,7 @@ OPSPORTAL_SECRET_KEY, OPSPORTAL_HOSTS, OPSPORTAL_ORIGINS, OPSPORTAL_DEBUG, OPSPO
 """
 
 import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,8 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+_plotly = Path(str(find_spec("plotly").origin)).parent / "package_data"  # type: ignore[union-attr]
+STATICFILES_DIRS: list[Any] = [BASE_DIR / "static", ("plotly", _plotly)]
 if static_root := env.str("OPSPORTAL_STATIC_ROOT", default=""):
     STATIC_ROOT = static_root
 WHITENOISE_USE_FINDERS = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -21,6 +22,7 @@ from opsportal.charts import spark_path
 
 register = template.Library()
 
+NUMBER = (int, float, Decimal)
 # word, tone, icon: colour never stands alone
 Look = tuple[str, str, str]
 HEALTH: dict[str, Look] = {
@@ -60,6 +62,7 @@ REQUEST: dict[str, Look] = {
     "succeeded": ("Succeeded", "ok", "ok"),
     "failed": ("Failed", "bad", "bad"),
     "unknown": ("Outcome unknown", "warn", "idle"),
+    "rolling_back": ("Rolling back", "violet", "undo"),
     "rolled_back": ("Rolled back", "violet", "undo"),
 }
 INJECTION: dict[str, Look] = {
@@ -135,9 +138,9 @@ def _time(at: datetime | None, mode: str, text: str) -> SafeString | str:
 
 
 @register.filter
-def ago(at: datetime | None) -> SafeString | str:
+def ago(at: Any) -> SafeString | str:
     """Relative time that keeps itself current, with the exact time and zone on hover."""
-    if at is None:
+    if not isinstance(at, datetime):
         return "–"
     seconds = max(0.0, (timezone.now() - at).total_seconds())
     text = "just now" if seconds < 5 else f"{_coarse(seconds)} ago"
@@ -145,23 +148,23 @@ def ago(at: datetime | None) -> SafeString | str:
 
 
 @register.filter
-def running_for(at: datetime | None) -> SafeString | str:
-    if at is None:
+def running_for(at: Any) -> SafeString | str:
+    if not isinstance(at, datetime):
         return "–"
     return _time(at, SafeString(" data-for"), duration((timezone.now() - at).total_seconds()))
 
 
 @register.filter
-def until(at: datetime | None) -> SafeString | str:
-    if at is None:
+def until(at: Any) -> SafeString | str:
+    if not isinstance(at, datetime):
         return "no limit"
     left = (at - timezone.now()).total_seconds()
     return _time(at, SafeString(" data-until"), duration(left) if left > 0 else "time is up")
 
 
 @register.filter
-def clock(at: datetime | None) -> SafeString | str:
-    if at is None:
+def clock(at: Any) -> SafeString | str:
+    if not isinstance(at, datetime):
         return "–"
     return _time(at, "", at.astimezone(UTC).strftime("%H:%M:%S"))
 
@@ -174,9 +177,9 @@ def _coarse(seconds: float) -> str:
 
 
 @register.filter
-def duration(seconds: float | None) -> str:
+def duration(seconds: Any) -> str:
     """Seconds in plain words: 0.4 s, 12 s, 3 min 4 s, 2 h 5 min."""
-    if seconds is None:
+    if not isinstance(seconds, NUMBER):
         return "–"
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -189,8 +192,9 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
-def ms(value: float | None) -> str:
-    if value is None:
+def ms(value: Any) -> str:
+    """Milliseconds, or seconds when there are many. A missing value (also "" of a template) is a dash."""
+    if not isinstance(value, NUMBER):
         return "–"
     if value >= 1000:
         return f"{value / 1000:.1f} s"
@@ -198,9 +202,9 @@ def ms(value: float | None) -> str:
 
 
 @register.filter
-def pct(value: float | None) -> str:
+def pct(value: Any) -> str:
     """A share 0..1 as a percentage that never rounds up to certainty."""
-    if value is None:
+    if not isinstance(value, NUMBER):
         return "–"
     share = value * 100
     if 99 < share < 100:
@@ -213,8 +217,8 @@ def figure(value: Any) -> str:
     """A number as people write it: at most three significant digits, thousands separated."""
     if isinstance(value, bool) or value is None:
         return "–" if value is None else ("yes" if value else "no")
-    if not isinstance(value, int | float):
-        return str(value)
+    if not isinstance(value, NUMBER):
+        return str(value) or "–"
     if abs(value) >= 100 or float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.3g}"
@@ -237,8 +241,28 @@ def words(value: str) -> str:
 
 
 @register.filter
-def times(value: float | None, factor: float) -> float:
-    return round((value or 0) * factor, 2)
+def signed(value: float | None) -> str:
+    """Evidence against is shown with a minus, however it was stored."""
+    return f"−{abs(float(value or 0)):.1f}"
+
+
+@register.filter
+def difftone(line: str) -> str:
+    """The class of a line of a diff."""
+    if line.startswith(("+++", "---", "@@")):
+        return "hunk"
+    return {"+": "add", "-": "del"}.get(line[:1], "")
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number for CSS."""
+    return str(value)
+
+
+@register.filter
+def times(value: Any, factor: float) -> float:
+    return round(value * factor, 2) if isinstance(value, NUMBER) else 0.0
 
 
 @register.simple_tag

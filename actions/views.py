@@ -1,0 +1,141 @@
+"""The approval queue, decisions, undo, and the audit log. The gate itself is in the executor, not here."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from actions import audit, audit_verify, service
+from actions.base import ActionFailed, ActionRefused, Busy
+from actions.models import ActionRequest, AuditEntry, Status
+
+DECIDED = 40
+PAGE = 60
+TROUBLE = (service.NotAllowed, ActionRefused, ActionFailed, Busy)
+
+
+def _requests() -> QuerySet[ActionRequest]:
+    return ActionRequest.objects.select_related("system", "incident", "decision", "decision__by")
+
+
+@require_GET
+@login_required
+def approvals(request: HttpRequest) -> HttpResponse:
+    """The queue, oldest first, and what was decided below; only those when htmx asks."""
+    context = {
+        "waiting": _requests().filter(status=Status.WAITING).order_by("requested_at"),
+        "decided": _requests().exclude(status=Status.WAITING).order_by("-requested_at")[:DECIDED],
+    }
+    part = "actions/_queue.html" if request.headers.get("HX-Request") else "actions/approvals.html"
+    return render(request, part, context)
+
+
+@require_GET
+@login_required
+def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One request: what was asked, by whom, who decided, what came of it."""
+    found = get_object_or_404(_requests(), pk=pk)
+    trail = AuditEntry.objects.filter(request_id=pk).order_by("seq")
+    return render(request, "actions/detail.html", {"r": found, "trail": trail})
+
+
+@require_POST
+@login_required
+@permission_required("actions.approve_action", raise_exception=True)
+def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Approve or reject; the service checks the permission again and that nobody was faster."""
+    approve = request.POST.get("verdict") == "approve"
+    reason = request.POST.get("reason", "").strip()
+    if request.POST.get("verdict") not in ("approve", "reject"):
+        messages.error(request, "Neither approved nor rejected: the answer was not understood.")
+    elif not approve and not reason:
+        messages.error(request, "Say why you reject it: the agent and your colleagues go by it.")
+    else:
+        try:
+            service.decide(pk, request.user, approve, reason)
+            messages.success(request, "Approved. It runs now." if approve else "Rejected. It will not run.")
+        except TROUBLE as error:
+            messages.error(request, str(error))
+    return redirect(_next(request, "/approvals/"))
+
+
+@require_POST
+@login_required
+@permission_required("actions.run_action", raise_exception=True)
+def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+    try:
+        service.rollback(pk, request.user.get_username())
+        messages.success(request, "Undone: it was put back as it was before.")
+    except TROUBLE as error:
+        messages.error(request, str(error))
+    return redirect(_next(request, f"/approvals/{pk}/"))
+
+
+def _next(request: HttpRequest, default: str) -> str:
+    wanted = request.POST.get("next", "")
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else default
+
+
+def _audit_rows(request: HttpRequest) -> QuerySet[AuditEntry]:
+    """The filters of the address, as the audit service understands them."""
+    get = request.GET
+    incident = get.get("incident", "").lstrip("#")
+    until = _day(get.get("until"))
+    return audit.search(
+        text=get.get("q", ""),
+        actor=get.get("actor", "").strip(),
+        verb=get.get("verb", "").strip(),
+        target=get.get("target", "").strip(),
+        incident=int(incident[:9]) if incident.isdigit() else None,
+        since=_day(get.get("since")),
+        until=until + timedelta(days=1) if until else None,
+    )
+
+
+def _day(text: str | None) -> datetime | None:
+    try:
+        day = parse_date(text or "")
+    except ValueError:
+        return None
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone()) if day else None
+
+
+@require_GET
+@login_required
+def audit_log(request: HttpRequest) -> HttpResponse:
+    page = Paginator(_audit_rows(request), PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "may_export": request.user.has_perm("actions.export_audit")}
+    part = "actions/_audit_rows.html" if request.headers.get("HX-Request") else "actions/audit.html"
+    return render(request, part, context)
+
+
+@require_GET
+@login_required
+@permission_required("actions.export_audit", raise_exception=True)
+def audit_export(request: HttpRequest, form: str) -> HttpResponseBase:
+    """The rows that match the filters, as csv or JSON lines, streamed."""
+    kind = "text/csv" if form == "csv" else "application/x-ndjson"
+    response = StreamingHttpResponse(
+        audit.export(_audit_rows(request), form), content_type=f"{kind}; charset=utf-8"
+    )
+    stamp = timezone.now().strftime("%Y%m%d-%H%M%S")
+    response["Content-Disposition"] = f'attachment; filename="audit-{stamp}.{form}"'
+    return response
+
+
+@require_POST
+@login_required
+def audit_check(request: HttpRequest) -> HttpResponse:
+    """Walk the hash chain and compare it with the signed anchors."""
+    return render(request, "actions/_verified.html", {"report": audit_verify.verify(), "at": timezone.now()})

@@ -1,0 +1,114 @@
+"""Before, during and after: the readings around an incident as series for the plot and as a table of its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import fmean
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from incidents.models import Incident, TimelineEvent
+
+BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=2)
+LONGEST = timedelta(hours=2)
+SLOTS = 240
+MAX_SERVICES = 4
+
+Point = tuple[datetime, float]
+
+
+@dataclass
+class Series:
+    """One metric of one service; values in `unit`."""
+
+    name: str
+    unit: str
+    points: list[Point]
+
+    def between(self, start: datetime, end: datetime) -> float | None:
+        values = [v for at, v in self.points if start <= at < end]
+        return fmean(values) if values else None
+
+
+def window(incident: Incident) -> tuple[datetime, datetime]:
+    """From a little before the first symptom to a little after the recovery, or to now."""
+    now = timezone.now()
+    end = min(now, incident.resolved_at + AFTER) if incident.resolved_at else now
+    return incident.started_at - BEFORE, min(end, incident.started_at + LONGEST)
+
+
+def series(incident: Incident, services: Iterable[str]) -> list[Series]:
+    """Journeys first, then the answering time of the services concerned, in milliseconds."""
+    start, end = window(incident)
+    step = max(1.0, (end - start).total_seconds() / SLOTS)
+    names = list(dict.fromkeys(services))[:MAX_SERVICES]
+    sql = """select metric, service, label,
+                    to_timestamp(floor(extract(epoch from at) / %(step)s) * %(step)s) as slot, avg(value)
+             from systems_reading
+             where system_id = %(system)s and at between %(start)s and %(end)s and value is not null
+               and (metric = 'journey.latency_ms' or (metric in ('http.latency_ms', 'tcp.connect_ms') and service = any(%(names)s)))
+             group by 1, 2, 3, 4 order by 4"""
+    found: dict[tuple[str, str], list[Point]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql, {"step": step, "system": incident.system_id, "start": start, "end": end, "names": names}
+        )
+        for metric, service, label, slot, value in cursor.fetchall():
+            found.setdefault((metric, label if metric.startswith("journey") else service), []).append(
+                (slot, value)
+            )
+    # A service with an HTTP latency needs no second line for its port.
+    keys = [k for k in found if k[0] != "tcp.connect_ms" or ("http.latency_ms", k[1]) not in found]
+    keys.sort(key=lambda k: (not k[0].startswith("journey"), k[1]))
+    words = {
+        "journey.latency_ms": "journey {}",
+        "http.latency_ms": "{} answers",
+        "tcp.connect_ms": "{} connects",
+    }
+    return [Series(words[m].format(n), "ms", found[(m, n)]) for m, n in keys]
+
+
+def marks(incident: Incident, events: Iterable[TimelineEvent]) -> list[dict[str, str]]:
+    """The moments worth a line in the plot: first symptom, each action, recovery."""
+    found = [{"at": incident.started_at.isoformat(), "text": "first symptom", "tone": "bad"}]
+    for event in events:
+        if event.kind == TimelineEvent.Kind.ACTION:
+            found.append({"at": event.at.isoformat(), "text": event.title[:40], "tone": "violet"})
+    if incident.resolved_at:
+        found.append({"at": incident.resolved_at.isoformat(), "text": "resolved", "tone": "ok"})
+    return found
+
+
+def plot(
+    incident: Incident, services: Iterable[str], events: Iterable[TimelineEvent]
+) -> dict[str, Any] | None:
+    """{"unit", "series", "marks", "rows"} for the page; None while nothing was measured."""
+    found = series(incident, services)
+    if not found:
+        return None
+    broken, mended = incident.started_at, incident.resolved_at
+    far = timezone.now() + timedelta(days=1)
+    rows = [
+        {
+            "name": s.name,
+            "unit": s.unit,
+            "before": s.between(broken - BEFORE, broken),
+            "during": s.between(broken, mended or far),
+            "after": s.between(mended, far) if mended else None,
+        }
+        for s in found
+    ]
+    drawn = [
+        {
+            "name": s.name,
+            "unit": s.unit,
+            "x": [at.isoformat() for at, _ in s.points],
+            "y": [round(v, 2) for _, v in s.points],
+        }
+        for s in found
+    ]
+    return {"unit": "ms", "series": drawn, "marks": marks(incident, events), "rows": rows}

@@ -1,0 +1,113 @@
+"""The postmortem page: read, edit with history, markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET
+
+from incidents import postmortem
+from incidents.models import Incident, Postmortem
+
+PARTS = [
+    ("what_broke", "What broke"),
+    ("what_was_done", "What was done"),
+    ("why", "Why"),
+    ("prevention", "How to prevent it"),
+]
+
+
+def _found(number: int) -> tuple[Incident, Postmortem]:
+    incident = get_object_or_404(Incident.objects.select_related("system", "owner", "postmortem"), pk=number)
+    try:
+        return incident, incident.postmortem
+    except Postmortem.DoesNotExist:
+        raise Http404("There is no postmortem yet; it is written when the incident is resolved.") from None
+
+
+def _shown(sections: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "title": title, "sentences": sections.get(key) or []} for key, title in PARTS]
+
+
+@require_GET
+@login_required
+def show(request: HttpRequest, number: int) -> HttpResponse:
+    """The postmortem, or an earlier version of it with `?version=`."""
+    incident, found = _found(number)
+    revisions = list(found.revisions.all())
+    wanted = request.GET.get("version", "")
+    old = next((r for r in revisions if str(r.version) == wanted and r.version != found.version), None)
+    sections = old.sections if old else found.sections
+    context = {
+        "incident": incident,
+        "pm": found,
+        "old": old,
+        "revisions": revisions,
+        "parts": _shown(sections),
+        "figures": sections.get("figures") or [],
+        "items": sections.get("action_items") or [],
+        "timeline": sections.get("timeline") or [],
+        "events": {e.seq: e for e in incident.events.all()},
+        "may_edit": request.user.has_perm("incidents.respond_incident"),
+    }
+    return render(request, "incidents/postmortem.html", context)
+
+
+@require_GET
+@login_required
+def markdown(request: HttpRequest, number: int) -> HttpResponse:
+    incident, found = _found(number)
+    response = HttpResponse(postmortem.markdown(found), content_type="text/markdown; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="postmortem-{incident.number}.md"'
+    return response
+
+
+@login_required
+@permission_required("incidents.respond_incident", raise_exception=True)
+def edit(request: HttpRequest, number: int) -> HttpResponse:
+    """One line per sentence; a sentence keeps the links to its events while its text stays the same."""
+    incident, found = _found(number)
+    if request.method == "POST":
+        sections = {**found.sections}
+        for key, _ in PARTS:
+            sections[key] = _sentences(request.POST.get(key, ""), found.sections.get(key) or [])
+        sections["action_items"] = _items(request)
+        postmortem.edit(found.pk, sections, request.user.get_username())
+        messages.success(request, "Saved. The earlier version stays in the history.")
+        return redirect("postmortem", number=number)
+    context = {"incident": incident, "pm": found, "parts": _shown(found.sections)}
+    context["items"] = [*(found.sections.get("action_items") or []), {}, {}]
+    return render(request, "incidents/postmortem_edit.html", context)
+
+
+def _sentences(text: str, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines to sentences. `text [3, 5]` at the end of a line links to events 3 and 5."""
+    known = {s.get("text", ""): s.get("seq", []) for s in before}
+    found: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        words, numbers = _links(line.strip())
+        if words:
+            found.append({"text": words, "seq": numbers or known.get(words, [])})
+    return found
+
+
+def _links(line: str) -> tuple[str, list[int]]:
+    if line.endswith("]") and "[" in line:
+        words, _, tail = line[:-1].rpartition("[")
+        numbers = [n.strip() for n in tail.split(",")]
+        if all(n.isdigit() for n in numbers):
+            return words.strip(), [int(n) for n in numbers]
+    return line, []
+
+
+def _items(request: HttpRequest) -> list[dict[str, Any]]:
+    texts, owners = request.POST.getlist("item_text"), request.POST.getlist("item_owner")
+    done = set(request.POST.getlist("item_done"))
+    rows = zip(texts, owners, strict=False)
+    return [
+        {"text": t.strip(), "owner": o.strip(), "done": str(n) in done} for n, (t, o) in enumerate(rows) if t.strip()
+    ]

@@ -1,0 +1,246 @@
+"""The incident list, the incident page with its live parts, and notes. Other apps' parts arrive by URL or template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from incidents import logs, plots, timeline
+from incidents.models import OPEN_STATES, Incident, Severity, State, TimelineEvent
+from systems.manifest import ManifestError
+from systems.runtimes.base import RuntimeError_
+from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
+
+PAGE = 40
+STEPS = [State.DETECTING, State.DIAGNOSING, State.WAITING, State.ACTING, State.VERIFYING, State.RESOLVED]
+STEP_WORDS = {
+    "detecting": "Detect",
+    "diagnosing": "Diagnose",
+    "waiting": "Ask you",
+    "acting": "Act",
+    "verifying": "Verify",
+    "resolved": "Resolved",
+}
+
+
+@require_GET
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    """All incidents, filtered; only the rows when htmx asks."""
+    page = Paginator(_filtered(request), PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "states": State.choices,
+        "severities": Severity.choices,
+        "q": request.GET.get("q", ""),
+    }
+    if request.headers.get("HX-Request"):
+        return render(request, "incidents/_rows.html", context)
+    context["open_count"] = Incident.objects.filter(state__in=OPEN_STATES).count()
+    return render(request, "incidents/index.html", context)
+
+
+def _filtered(request: HttpRequest) -> QuerySet[Incident]:
+    found = Incident.objects.select_related("system", "owner", "postmortem")
+    state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
+    if state == "open":
+        found = found.filter(state__in=OPEN_STATES)
+    elif state in State.values:
+        found = found.filter(state=state)
+    if request.GET.get("severity", "") in Severity.values:
+        found = found.filter(severity=request.GET["severity"])
+    if service := request.GET.get("service", "").strip():
+        found = found.filter(Q(component=service) | Q(symptoms__service=service)).distinct()
+    if text.lstrip("#").isdigit():
+        return found.filter(pk=int(text.lstrip("#")[:9]))
+    if text:
+        words = Q(title__icontains=text) | Q(summary__icontains=text) | Q(cause__icontains=text)
+        found = found.filter(words | Q(component__icontains=text) | Q(category__icontains=text))
+    return found
+
+
+@require_GET
+@login_required
+def detail(request: HttpRequest, number: int) -> HttpResponse:
+    incident = _incident(number)
+    events = list(incident.events.order_by("-seq")[:500])
+    return render(request, "incidents/detail.html", _page(incident, events, request))
+
+
+@require_GET
+@login_required
+def events(request: HttpRequest, number: int) -> HttpResponse:
+    """Events newer than `after`, newest first, with the rest of the page out of band."""
+    try:
+        after = max(0, int(request.GET.get("after") or 0))
+    except ValueError:
+        after = 0
+    incident = _incident(number)
+    everything = list(incident.events.order_by("-seq")[:500])
+    context = _page(incident, everything, request)
+    context["events"] = [e for e in everything if e.seq > after]
+    context["live"] = True
+    return render(request, "incidents/_live.html", context)
+
+
+def _incident(number: int) -> Incident:
+    return get_object_or_404(Incident.objects.select_related("system", "owner", "postmortem"), pk=number)
+
+
+def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest) -> dict[str, Any]:
+    requests = list(
+        incident.action_requests.select_related("decision", "decision__by").order_by("requested_at")
+    )
+    return {
+        "incident": incident,
+        "events": events,
+        "steps": _steps(incident, events),
+        "symptoms": list(incident.symptoms.order_by("cleared_at", "first_seen")[:60]),
+        "hypotheses": _hypotheses(incident),
+        "questions": _latest(events, "hypotheses", "questions") or [],
+        "passages": _latest(events, "runbook", "passages") or [],
+        "plan": _plan(events, requests),
+        "waiting": [r for r in requests if r.status == "waiting"],
+        "requests": requests,
+        "similar": _similar(incident),
+        "may_respond": request.user.has_perm("incidents.respond_incident"),
+    }
+
+
+def _steps(incident: Incident, events: list[TimelineEvent]) -> list[dict[str, str]]:
+    """The way of an incident as chips: done, now, or still to come."""
+    seen = {e.data.get("to") for e in events if e.kind == TimelineEvent.Kind.STATE}
+    here = incident.state
+    index = STEPS.index(State(here)) if here in STEPS else -1
+    chips = []
+    for place, step in enumerate(STEPS):
+        done = place < index or (step in seen and step != here)
+        if step == State.WAITING and step != here and step not in seen:
+            continue
+        tone = "now" if step == here and here != State.RESOLVED else "done" if done or step == here else ""
+        chips.append({"word": STEP_WORDS[step], "tone": tone})
+    if here == State.HANDED_OVER:
+        chips.insert(-1, {"word": "Handed over", "tone": "now warn"})
+    return chips
+
+
+def _hypotheses(incident: Incident) -> list[dict[str, Any]]:
+    """Hypotheses as the page wants them, evidence sorted by weight."""
+    found = []
+    for raw in incident.hypotheses:
+        pro = raw.get("pro") or raw.get("for") or []
+        con = raw.get("con") or raw.get("against") or []
+        strongest = {"key": lambda e: -abs(float(e.get("bits") or 0))}
+        found.append(
+            {
+                **raw,
+                "pro": sorted(pro, **strongest),
+                "con": sorted(con, **strongest),
+                "width": raw.get("probability") or 0,
+            }
+        )
+    return found
+
+
+def _latest(events: list[TimelineEvent], kind: str, key: str) -> Any:
+    """`data[key]` of the newest event of this kind that has it (events come newest first)."""
+    return next((e.data[key] for e in events if e.kind == kind and e.data.get(key)), None)
+
+
+def _plan(events: list[TimelineEvent], requests: list[Any]) -> dict[str, Any] | None:
+    """The newest plan, each step with the request that carries it out, if there is one by now."""
+    event = next((e for e in events if e.kind == TimelineEvent.Kind.PLAN and e.data.get("steps")), None)
+    if event is None:
+        return None
+    later = [r for r in requests if r.requested_at >= event.at]
+    steps = []
+    for raw in event.data["steps"]:
+        mine = [
+            r
+            for r in later
+            if _dashes(r.slug) == _dashes(raw.get("action", "")) and r.target == raw.get("target")
+        ]
+        steps.append({**raw, "request": mine[-1] if mine else None})
+    return {**event.data, "event": event, "steps": steps}
+
+
+def _dashes(slug: str) -> str:
+    return slug.replace("_", "-")
+
+
+def _similar(incident: Incident) -> list[Incident]:
+    """Earlier incidents of the same cause, else of the same first symptom."""
+    others = Incident.objects.filter(system=incident.system_id, number__lt=incident.number)
+    same = Q(cause=incident.cause) if incident.cause else Q(fingerprint=incident.fingerprint)
+    return list(others.filter(same).order_by("-number")[:5])
+
+
+@require_GET
+@login_required
+def figures(request: HttpRequest, number: int) -> HttpResponse:
+    """The before/after plot and its table."""
+    incident = _incident(number)
+    moments = incident.events.filter(kind=TimelineEvent.Kind.ACTION)
+    return render(
+        request,
+        "incidents/_figures.html",
+        {"incident": incident, "plot": plots.plot(incident, _concerned(incident), moments)},
+    )
+
+
+def _concerned(incident: Incident) -> list[str]:
+    """The diagnosed component (each member of a group) and the services with symptoms."""
+    loaded = _loaded(incident)
+    names: list[str] = []
+    if incident.component and loaded:
+        names += loaded.groups.get(incident.component, [incident.component])
+    return names + list(incident.symptoms.values_list("service", flat=True).distinct())
+
+
+def _loaded(incident: Incident) -> LoadedSystem | None:
+    try:
+        return load(incident.system.slug)
+    except (ManifestError, UnknownSystem, OSError):
+        return None
+
+
+@require_GET
+@login_required
+def log_tail(request: HttpRequest, number: int) -> HttpResponse:
+    """The end of one service's log; only the lines when htmx asks for a service."""
+    incident = _incident(number)
+    loaded = _loaded(incident)
+    if loaded is None:
+        return render(request, "incidents/_log.html", {"trouble": "The manifest cannot be read."})
+    names = logs.readable(loaded)
+    wanted = request.GET.get("service") or next(
+        (n for n in _concerned(incident) if n in names), names[0] if names else ""
+    )
+    context: dict[str, Any] = {"incident": incident, "names": names, "service": wanted}
+    try:
+        context["lines"] = logs.tail(loaded, wanted)
+    except (UnknownService, OSError, RuntimeError_) as error:
+        context["trouble"] = f"Nothing to read: {error}"
+    part = "incidents/_log_lines.html" if request.GET.get("lines") else "incidents/_log.html"
+    return render(request, part, context)
+
+
+@require_POST
+@login_required
+@permission_required("incidents.respond_incident", raise_exception=True)
+def note(request: HttpRequest, number: int) -> HttpResponse:
+    text = request.POST.get("text", "").strip()
+    incident = _incident(number)
+    if text:
+        first, _, rest = text.partition("\n")
+        timeline.record(incident.pk, "note", first[:500], body=rest, actor=request.user.get_username())
+    else:
+        messages.warning(request, "An empty note is not kept.")
+    return redirect("incident", number=number)

@@ -1,0 +1,21 @@
+"""Routes of the pages that belong to no single app, and of each app's pages."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from opsportal import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.dashboard, name="dashboard"),
+    path("nav/", views.nav_waiting, name="nav"),
+    path("settings/", views.settings_page, name="settings"),
+    path("settings/freeze/", views.freeze, name="freeze"),
+    path("settings/rules/<int:pk>/remove/", views.rule_delete, name="rule-delete"),
+    path("settings/systems/<slug:slug>/", views.system_switch, name="system-switch"),
+    path("incidents/<int:number>/agent", views.agent_switch, name="incident-agent"),
+    path("incidents/", include("incidents.urls")),
+    path("runbooks/", include("knowledge.urls")),
+    path("", include("actions.urls")),
+    path("", include("chaos.urls")),
+]

@@ -1,0 +1,153 @@
+"""Pages of the portal as a whole: dashboard, settings, the header's count, and the switches of the agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from actions import policy
+from actions.models import ActionRequest, Freeze, PolicyGrant, PolicyRule, Status
+from agent import service as agent
+from incidents.lifecycle import IllegalTransition
+from incidents.models import Incident
+from opsportal import dashboard as board
+from opsportal import health
+from opsportal.forms import PolicyRuleForm
+from systems.manifest import ManifestError
+from systems.models import System
+from systems.services import UnknownSystem, load
+
+
+def _system(request: HttpRequest) -> System | None:
+    wanted = request.GET.get("system")
+    found = System.objects.filter(slug=wanted).first() if wanted else None
+    return found or System.objects.filter(enabled=True).first()
+
+
+@require_GET
+@login_required
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The dashboard; only its live part when htmx asks."""
+    context = board.context(_system(request))
+    context["parts"] = board.remember("parts", 2, health.parts)
+    if request.headers.get("HX-Request"):
+        return render(request, "opsportal/_dashboard.html", context)
+    context["systems"] = System.objects.filter(enabled=True)
+    return render(request, "opsportal/dashboard.html", context)
+
+
+@require_GET
+@login_required
+def nav_waiting(request: HttpRequest) -> HttpResponse:
+    """The count of approvals waiting, for the navigation of every page."""
+    waiting = ActionRequest.objects.filter(status=Status.WAITING).count()
+    return render(request, "parts/nav_waiting.html", {"nav": {"waiting": waiting}})
+
+
+@require_POST
+@login_required
+@permission_required("incidents.respond_incident", raise_exception=True)
+def agent_switch(request: HttpRequest, number: int) -> HttpResponse:
+    """Take over (the agent stops and the incident is yours), stop the agent, or give it back."""
+    incident = get_object_or_404(Incident, pk=number)
+    who, verb = request.user.get_username(), request.POST.get("do")
+    try:
+        if verb == "take":
+            Incident.objects.filter(pk=number).update(owner=request.user.pk)
+            agent.take_over(incident.pk, who)
+        elif verb == "stop":
+            agent.take_over(incident.pk, who)
+        elif verb == "give":
+            Incident.objects.filter(pk=number).update(owner=None)
+            agent.give_back(incident.pk, who)
+    except IllegalTransition as error:
+        messages.error(request, str(error))
+    return redirect("incident", number=number)
+
+
+def _system_rows() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for system in System.objects.all():
+        row: dict[str, Any] = {"system": system, "services": [], "trouble": ""}
+        try:
+            row["services"] = list(load(system.slug).services.values())
+        except (ManifestError, UnknownSystem, OSError) as error:
+            row["trouble"] = str(error)
+        rows.append(row)
+    return rows
+
+
+@login_required
+def settings_page(request: HttpRequest) -> HttpResponse:
+    """Systems, policy rules and people. Rules change only by who may change them."""
+    form = PolicyRuleForm(request.POST or None)
+    if request.method == "POST":
+        if not request.user.has_perm("actions.add_policyrule"):
+            return render(request, "403.html", status=403)
+        if form.is_valid():
+            given = form.cleaned_data
+            who = request.user.get_username()
+            rule = policy.set_rule(given["system"], given["action"], given["verdict"], who, given["note"])
+            messages.success(request, f"Rule set: {rule}")
+            return redirect("settings")
+    context = {
+        "rows": _system_rows(),
+        "rules": PolicyRule.objects.select_related("system").order_by("action"),
+        "form": form,
+        "people": User.objects.filter(is_active=True).prefetch_related("groups").order_by("username"),
+        "parts": health.parts(),
+        "freezes": Freeze.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now())).select_related("system"),
+        "grants": PolicyGrant.objects.filter(revoked_at=None, expires_at__gt=Now()).select_related("system"),
+        "systems": System.objects.all(),
+    }
+    return render(request, "opsportal/settings.html", context)
+
+
+@require_POST
+@login_required
+@permission_required("actions.add_policyrule", raise_exception=True)
+def freeze(request: HttpRequest) -> HttpResponse:
+    """Freeze (every action asks) or halt (the agent is refused), for some minutes or until lifted; or lift it."""
+    system = System.objects.filter(slug=request.POST.get("system", "")).first()
+    mode, who = request.POST.get("mode", ""), request.user.get_username()
+    if mode not in Freeze.Mode.values:
+        messages.error(request, "Choose freeze or halt.")
+    elif request.POST.get("do") == "lift":
+        policy.lift_freezes(system, mode, who)
+        messages.success(request, "Lifted.")
+    else:
+        minutes = request.POST.get("minutes", "")
+        span = int(minutes) if minutes.isdigit() and 0 < int(minutes) <= 10080 else None
+        policy.set_freeze(system, mode, who, request.POST.get("note", "").strip()[:300], span)
+        messages.success(request, f"{Freeze.Mode(mode).label}.")
+    return redirect("settings")
+
+
+@require_POST
+@login_required
+@permission_required("actions.delete_policyrule", raise_exception=True)
+def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    rule = get_object_or_404(PolicyRule.objects.select_related("system"), pk=pk)
+    policy.lift_rule(rule.system, rule.action, request.user.get_username())
+    messages.success(request, f"Rule removed: {rule}")
+    return redirect("settings")
+
+
+@require_POST
+@login_required
+@permission_required("systems.change_system", raise_exception=True)
+def system_switch(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let the agent act on this system, or only watch."""
+    system = get_object_or_404(System, slug=slug)
+    system.agent_on = request.POST.get("agent") == "on"
+    system.save(update_fields=["agent_on"])
+    messages.success(request, f"The agent {'repairs' if system.agent_on else 'only watches'} {system.title} now")
+    return redirect("settings")
