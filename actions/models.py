@@ -28,6 +28,7 @@ class Status(models.TextChoices):
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
     UNKNOWN = "unknown", "Outcome unknown"
+    ROLLING_BACK = "rolling_back", "Rolling back"
     ROLLED_BACK = "rolled_back", "Rolled back"
 
 
@@ -48,16 +49,25 @@ class ActionRequest(models.Model):
     status = models.CharField(max_length=20, choices=Status.choices)
     status_why = models.CharField(max_length=500, blank=True)
     reason = models.TextField(blank=True, help_text="why it was asked for, with the evidence")
-    digest = models.CharField(max_length=64, help_text="SHA-256 of action, target, parameters and system")
+    runbook = models.CharField(max_length=120, blank=True, help_text="slug and version it came from")
+    fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of what the target was when it was asked for"
+    )
+    digest = models.CharField(
+        max_length=64, help_text="SHA-256 of system, action, target, parameters, runbook and fingerprint"
+    )
     # {"command", "changes": [str], "blast_radius": [service], "undo", "if_rejected"}
     preview = models.JSONField(default=dict)
-    undo = models.JSONField(null=True, blank=True, help_text="stored before the effect")
+    undo = models.JSONField(null=True, blank=True, help_text="stored before the effect; holds no secret")
     result = models.JSONField(null=True, blank=True)
     fence = models.BigIntegerField(null=True, blank=True)
     requested_by = models.CharField(max_length=120)
     requested_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="renewed by the executor while it lives"
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -69,7 +79,7 @@ class ActionRequest(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["system", "target"],
-                condition=Q(status__in=["running", "unknown"]),
+                condition=Q(status__in=["running", "rolling_back", "unknown"]),
                 name="one_uncompleted_action_per_target",
             )
         ]
@@ -85,6 +95,9 @@ class Decision(models.Model):
     approved = models.BooleanField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
     by_policy = models.CharField(max_length=120, blank=True, help_text="set when no person decided")
+    grant = models.ForeignKey(
+        "actions.PolicyGrant", null=True, blank=True, on_delete=models.PROTECT, related_name="decisions"
+    )
     reason = models.TextField(blank=True)
     digest = models.CharField(max_length=64)
     at = models.DateTimeField(auto_now_add=True)
@@ -99,6 +112,14 @@ class Fence(models.Model):
     system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="+")
     target = models.CharField(max_length=80)
     token = models.BigIntegerField(default=0)
+    held_by = models.ForeignKey(
+        ActionRequest,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="holds",
+        help_text="the uncompleted action that touches this target",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["system", "target"], name="one_fence_per_target")]
@@ -129,6 +150,50 @@ class PolicyRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action}: {self.verdict}"
+
+
+class PolicyGrant(models.Model):
+    """Approvals given in advance, for a while, under a name: made by a person or the game day command, audited, and
+    shown on every decision it makes. The only way a risky action runs without a person at that moment."""
+
+    name = models.CharField(max_length=80)
+    system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="+")
+    action = models.CharField(max_length=80, default="*")
+    created_by = models.CharField(max_length=120)
+    reason = models.CharField(max_length=300)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.action} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
+class Freeze(models.Model):
+    """A window in which nothing runs alone, or (halt) in which nobody but a person's own request runs at all."""
+
+    class Mode(models.TextChoices):
+        ASK = "ask", "Freeze: every action asks"
+        HALT = "halt", "Halt: the agent's actions are refused"
+
+    system = models.ForeignKey(
+        "systems.System", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    mode = models.CharField(max_length=10, choices=Mode.choices)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True, blank=True, help_text="empty: until someone ends it")
+    by = models.CharField(max_length=120)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-starts_at"]
+
+    def __str__(self) -> str:
+        return f"{self.mode} since {self.starts_at:%Y-%m-%d %H:%M}"
 
 
 class AuditEntry(models.Model):

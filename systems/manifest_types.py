@@ -47,7 +47,7 @@ class ReadySpec(Model):
 
 class PostgresSpec(Model):
     dsn: Secret
-    admin_dsn: Secret | None = None
+    admin_dsn: Annotated[str | None, Field(repr=False)] = None
     database: str = ""
     # not `schema`: pydantic models already have a method of that name
     db_schema: str = Field("public", alias="schema")
@@ -110,6 +110,14 @@ class FallbackSpec(Model):
     service: str
 
 
+class BackupSpec(Model):
+    """`proxy` can send the traffic of its `pool` to its pool `use` instead."""
+
+    proxy: str
+    pool: str
+    use: str
+
+
 class SnapshotSpec(Model):
     dir: str
     db_schema: str = Field("public", alias="schema")
@@ -143,6 +151,7 @@ class Service(Model):
     control: ControlSpec | None = None
     credentials: list[CredentialSpec] = []
     fallback: FallbackSpec | None = None
+    backup: BackupSpec | None = None
     snapshot: SnapshotSpec | None = None
     migrations: MigrationsSpec | None = None
 

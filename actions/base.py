@@ -1,0 +1,199 @@
+"""What an action is. One fix = one file in `actions/catalogue/`, one line in `actions/registry.py` and its test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from actions.models import Risk
+from systems.manifest_types import Service
+from systems.runtimes.base import Runtime
+from systems.services import LoadedSystem
+
+ReadBack = Literal["applied", "not_applied", "unknown"]
+
+
+class ActionRefused(Exception):
+    """The action does not apply, or its parameters are not in the inventory. The message is for people."""
+
+
+class ActionFailed(Exception):
+    """The effect did not happen or is known to have failed. The message is for people."""
+
+
+class Busy(Exception):
+    """Another uncompleted action touches the same target."""
+
+
+class Params(BaseModel):
+    """Base of all parameters: an unknown one is an error."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
+
+
+class NoParams(Params):
+    """The action takes none."""
+
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A dry run. `command`: the exact command or call. `changes`: one line each, without secrets."""
+
+    command: str
+    changes: list[str]
+    blast_radius: list[str]
+    undo: str
+    if_rejected: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the action itself says; whether it helped is measured elsewhere."""
+
+    ok: bool
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _always() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class ActionContext:
+    """What an action may use. `guard()` raises when a newer action took the target over: call it before an effect."""
+
+    system: LoadedSystem
+    target: str
+    fence: int | None = None
+    idempotency_key: str = ""
+    undo: dict[str, Any] | None = None
+    guard: Callable[[], None] = _always
+
+    @property
+    def runtime(self) -> Runtime:
+        return self.system.runtime
+
+    @property
+    def service(self) -> Service:
+        """The target, or the first member when it is a group."""
+        return self.system.service(self.members[0])
+
+    @property
+    def members(self) -> list[str]:
+        return self.system.members(self.target)
+
+    def unit(self, name: str) -> str:
+        """The runtime unit of service `name`; ActionRefused when it is not ours to control."""
+        unit = self.system.service(name).unit
+        if unit is None:
+            raise ActionRefused(f"{name} is not ours to control")
+        return unit
+
+
+class Action(ABC, Generic[P]):
+    """One fix. Instances hold no state; everything they need is in the context."""
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    risk: ClassVar[Risk]
+    # kinds of target on which the same action is riskier, e.g. {"postgres": Risk.HIGH}
+    risk_by_kind: ClassVar[dict[str, Risk]] = {}
+    Params: ClassVar[type[Params]] = NoParams
+    groups: ClassVar[bool] = False  # True: a group is one target; False: a group means each of its members
+    finds_own_target: ClassVar[bool] = (
+        False  # True: any named component will do, the parameters say the target
+    )
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def targets(self, system: LoadedSystem) -> list[str]:
+        """Services (and groups, where `groups`) it can run on, the likeliest first."""
+
+    def default_target(self, system: LoadedSystem, params: dict[str, Any]) -> str | None:
+        """The target meant when none is named; None when that would be a guess."""
+        found = self.targets(system)
+        return found[0] if len(found) == 1 else None
+
+    def choices(self, ctx: ActionContext) -> dict[str, list[str]]:
+        """Inventory values of each parameter, for forms and for validation in `check`."""
+        return {}
+
+    def raised_by(self, params: BaseModel) -> Risk | None:
+        """A higher risk that these parameters bring; it can never lower the rating."""
+        return None
+
+    def bind(self, ctx: ActionContext, params: P) -> P:
+        """Turn what was asked for into exact values (e.g. "the lock root" into a pid), before approval."""
+        return params
+
+    def touches(self, ctx: ActionContext, params: P) -> list[str]:
+        """Services that no other action may touch meanwhile."""
+        return ctx.members
+
+    def fingerprint(self, ctx: ActionContext, params: P) -> dict[str, Any]:
+        """What of the target an approval depends on, besides the manifest."""
+        return {}
+
+    @abstractmethod
+    def check(self, ctx: ActionContext, params: P) -> None:
+        """Raise ActionRefused when it cannot or must not run now."""
+
+    @abstractmethod
+    def preview(self, ctx: ActionContext, params: P) -> Preview: ...
+
+    def prepare(self, ctx: ActionContext, params: P) -> dict[str, Any]:
+        """The undo record, committed before the effect. Secrets go to the vault, never in here."""
+        return {}
+
+    @abstractmethod
+    def execute(self, ctx: ActionContext, params: P) -> Result: ...
+
+    def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
+        """Put things back from `undo`. Safe to repeat."""
+        return Result(True, "nothing to put back")
+
+    @abstractmethod
+    def read_back(self, ctx: ActionContext, params: P) -> ReadBack:
+        """Look at the target: did the effect take place? `ctx.undo` holds the state before."""
+
+
+AnyAction = Action[Any]
+
+
+def blast_radius(system: LoadedSystem, names: list[str]) -> list[str]:
+    """The services touched and everything that needs them."""
+    found = list(names)
+    for name in names:
+        found += sorted(system.dependents(name) - set(found))
+    return found
+
+
+def manifest_fingerprint(system: LoadedSystem, names: list[str]) -> dict[str, str]:
+    """A hash per service of what the manifest says about it (secrets count, but only inside the hash)."""
+    return {
+        n: hashlib.sha256(system.service(n).model_dump_json(by_alias=True).encode()).hexdigest()
+        for n in names
+    }
+
+
+def sha256(item: Any) -> str:
+    """SHA-256 of canonical JSON."""
+    return hashlib.sha256(
+        json.dumps(item, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+    ).hexdigest()

@@ -1,0 +1,92 @@
+"""What restore-config and regenerate-env share: put a golden copy in a file's place, keep the old one in the vault."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import yaml
+
+from actions import effects, vault
+from actions.base import ActionContext, ActionFailed, ActionRefused
+
+Pair = tuple[str, str, str]  # service, file, golden
+
+
+def check(ctx: ActionContext, pairs: list[Pair]) -> None:
+    if not pairs:
+        raise ActionRefused(f"{ctx.target} has no golden copy in the manifest")
+    for name, _, golden in pairs:
+        if not ctx.system.path(golden).is_file():
+            raise ActionRefused(f"the golden copy of {name} is missing: {golden}")
+
+
+def prepare(ctx: ActionContext, pairs: list[Pair]) -> dict[str, Any]:
+    old = {file: effects.read_or_none(ctx.system.path(file)) for _, file, _ in pairs}
+    return {
+        "vault": vault.put({"files": old}),
+        "files": sorted(old),
+        "pids": effects.pids(ctx, [p[0] for p in pairs]),
+    }
+
+
+def apply(ctx: ActionContext, pairs: list[Pair]) -> None:
+    for name, file, golden in pairs:
+        content = ctx.system.path(golden).read_bytes()
+        ctx.guard()
+        effects.write_whole(ctx.system.path(file), content)
+        if ctx.system.path(file).read_bytes() != content:
+            raise ActionFailed(f"the config of {name} was changed again while it was written")
+
+
+def put_back(ctx: ActionContext, undo: dict[str, Any]) -> None:
+    try:
+        files = vault.get(str(undo["vault"]))["files"]
+    except FileNotFoundError:
+        raise ActionFailed("the copy of the old files is gone") from None
+    effects.put_files(ctx, files)
+
+
+def same(ctx: ActionContext, pairs: list[Pair]) -> bool:
+    return all(
+        effects.read_or_none(ctx.system.path(file)) == effects.read_or_none(ctx.system.path(golden))
+        for _, file, golden in pairs
+    )
+
+
+def text_changes(name: str, old: bytes | None, new: bytes) -> list[str]:
+    """A diff for people: dotted keys where both are YAML, else changed lines."""
+    if old is None:
+        return [f"{name}: the file is missing and is written anew"]
+    if old == new:
+        return [f"{name}: the file is the golden copy already"]
+    try:
+        before, after = yaml.safe_load(old.decode()), yaml.safe_load(new.decode())
+        if isinstance(before, dict) and isinstance(after, dict):
+            return _dotted(name, flat(before), flat(after)) or [f"{name}: only comments or layout differ"]
+    except (yaml.YAMLError, UnicodeDecodeError):
+        pass
+    lines = difflib.unified_diff(
+        old.decode(errors="replace").splitlines(),
+        new.decode(errors="replace").splitlines(),
+        "now",
+        "golden",
+        n=0,
+        lineterm="",
+    )
+    return [f"{name}: {line}" for line in list(lines)[2:42]]
+
+
+def flat(item: Any, prefix: str = "") -> dict[str, str]:
+    """Nested mappings as dotted keys."""
+    if not isinstance(item, dict):
+        return {prefix: str(item)}
+    found: dict[str, str] = {}
+    for key, value in item.items():
+        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def _dotted(name: str, before: dict[str, str], after: dict[str, str]) -> list[str]:
+    keys = [k for k in {**before, **after} if before.get(k) != after.get(k)]
+    return [f"{name}: {k}: {before.get(k, '(absent)')} -> {after.get(k, '(absent)')}" for k in keys[:40]]

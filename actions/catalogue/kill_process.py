@@ -1,0 +1,109 @@
+"""End one child process of a known service. The child is held by name and start time, and through a pidfd, so that a
+recycled pid is never hit."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import psutil
+from pydantic import Field
+
+from actions import effects
+from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
+from actions.models import Risk
+from systems.runtimes.base import ChildStat
+from systems.services import LoadedSystem
+
+
+class ProcessParams(Params):
+    process: str = Field(min_length=1, max_length=80, description="name of the child process")
+    pid: int | None = Field(None, ge=2, description="filled in")
+    started: float | None = Field(None, description="filled in: epoch seconds")
+
+
+class KillProcess(Action[ProcessParams]):
+    slug = "kill-process"
+    title = "End a child process"
+    risk = Risk.LOW
+    Params = ProcessParams
+    finds_own_target = True
+
+    def targets(self, system: LoadedSystem) -> list[str]:
+        return effects.controllable(system.services) if system.runtime.driver == "process" else []
+
+    def choices(self, ctx: ActionContext) -> dict[str, list[str]]:
+        return {"process": sorted({_name(c) for c in _children(ctx)})}
+
+    def bind(self, ctx: ActionContext, params: ProcessParams) -> ProcessParams:
+        if params.pid is not None and params.started is not None:
+            return params
+        found = [c for c in _children(ctx) if params.process in (_name(c), c.name, str(c.pid))]
+        if not found:
+            raise ActionRefused(f"{ctx.target} has no child process {params.process!r}")
+        child = max(found, key=lambda c: c.cpu_pct)
+        try:
+            return ProcessParams(
+                process=_name(child), pid=child.pid, started=psutil.Process(child.pid).create_time()
+            )
+        except psutil.NoSuchProcess:
+            raise ActionRefused(f"{params.process} has ended by itself") from None
+
+    def check(self, ctx: ActionContext, params: ProcessParams) -> None:
+        if not _alive(params):
+            raise ActionRefused(f"{params.process} (pid {params.pid}) has ended by itself")
+        if params.pid not in {c.pid for c in _children(ctx)}:
+            raise ActionRefused(f"pid {params.pid} is not a child of {ctx.target}")
+
+    def preview(self, ctx: ActionContext, params: ProcessParams) -> Preview:
+        child = next((c for c in _children(ctx) if c.pid == params.pid), None)
+        use = f" ({child.cpu_pct:.0f} % CPU, {child.rss_mb:.0f} MB)" if child else ""
+        return Preview(
+            f"kill -KILL {params.pid}",
+            [f"child {params.process} of {ctx.target}{use} ends"],
+            [ctx.target],
+            "Cannot be undone; its parent may start it again.",
+        )
+
+    def prepare(self, ctx: ActionContext, params: ProcessParams) -> dict[str, Any]:
+        return {"pid": params.pid, "started": params.started}
+
+    def execute(self, ctx: ActionContext, params: ProcessParams) -> Result:
+        assert params.pid is not None
+        self.check(ctx, params)
+        try:
+            descriptor = os.pidfd_open(params.pid)
+        except ProcessLookupError:
+            raise ActionFailed(f"{params.process} has ended by itself") from None
+        try:
+            if not _alive(params):  # looked at after the descriptor was taken: it cannot be another one now
+                raise ActionFailed(f"{params.process} has ended by itself")
+            ctx.guard()
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)
+        gone = effects.wait_until(lambda: not _alive(params), 5)
+        return Result(gone, f"{params.process} (pid {params.pid}) {'ended' if gone else 'is still there'}")
+
+    def read_back(self, ctx: ActionContext, params: ProcessParams) -> ReadBack:
+        return "not_applied" if _alive(params) else "applied"
+
+
+def _children(ctx: ActionContext) -> list[ChildStat]:
+    stats = ctx.runtime.stats(ctx.unit(ctx.target))
+    return list(stats.children) if stats else []
+
+
+def _name(child: ChildStat) -> str:
+    return child.name[:80]
+
+
+def _alive(params: ProcessParams) -> bool:
+    """Is it the same process, and more than a zombie?"""
+    try:
+        process = psutil.Process(params.pid)
+        same = params.started is not None and abs(process.create_time() - params.started) < 0.05
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False

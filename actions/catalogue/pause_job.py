@@ -1,0 +1,13 @@
+"""Stop a job and keep it from being started again."""
+
+from __future__ import annotations
+
+from actions.catalogue._jobs import JobAction
+from actions.models import Risk
+
+
+class PauseJob(JobAction):
+    slug = "pause-job"
+    title = "Pause a job"
+    risk = Risk.LOW
+    verb, inverse, paused_after = "pause", "Resume", True

@@ -1,0 +1,225 @@
+"""Rotate a database role's password: the role, the env file of every consumer, and a rolling restart of them.
+
+The new password is made here, reaches the server as a SCRAM verifier, and stands in no log, row or message. The undo
+record is a reference into the vault.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import psycopg
+from psycopg import sql
+from pydantic import Field
+
+from actions import effects, vault
+from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
+from actions.catalogue.rolling_restart import one_by_one
+from actions.models import Risk
+from systems.envfile import parse_env
+from systems.manifest_types import CredentialSpec
+from systems.services import LoadedSystem
+
+
+class CredentialParams(Params):
+    role: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_.-]{1,63}$", description="a role the manifest lists credentials of"
+    )
+
+
+class RegenerateDbCreds(Action[CredentialParams]):
+    slug = "regenerate-db-creds"
+    title = "Rotate the database credentials"
+    risk = Risk.HIGH
+    Params = CredentialParams
+    aliases = ("rotate-db-credentials", "rotate-db-creds", "regenerate-db-credentials", "rotate-credentials")
+
+    def targets(self, system: LoadedSystem) -> list[str]:
+        return [n for n, s in system.services.items() if s.postgres and s.credentials]
+
+    def choices(self, ctx: ActionContext) -> dict[str, list[str]]:
+        return {"role": [c.role for c in ctx.service.credentials]}
+
+    def bind(self, ctx: ActionContext, params: CredentialParams) -> CredentialParams:
+        roles = [c.role for c in ctx.service.credentials]
+        if params.role is None and len(set(roles)) == 1:
+            return CredentialParams(role=roles[0])
+        if params.role is None:
+            raise ActionRefused(f"role must be one of: {', '.join(roles)}")
+        return params
+
+    def touches(self, ctx: ActionContext, params: CredentialParams) -> list[str]:
+        return [ctx.target, *_consumers(ctx, params)]
+
+    def check(self, ctx: ActionContext, params: CredentialParams) -> None:
+        spec = ctx.service.postgres
+        own = {urlsplit(d).username for d in (spec.dsn, spec.admin_dsn) if d} if spec else set()
+        if params.role in own:
+            raise ActionRefused(f"{params.role} is the portal's own role")
+        for file, key in _files(ctx, params, golden=False):
+            if key not in parse_env(ctx.system.path(file).read_text(), file):
+                raise ActionRefused(f"{file} has no {key}: regenerate the environment first")
+        with effects.admin(ctx.service) as session:
+            if session.execute("select 1 from pg_roles where rolname = %s", [params.role]).fetchone() is None:
+                raise ActionRefused(f"the database has no role {params.role}")
+
+    def preview(self, ctx: ActionContext, params: CredentialParams) -> Preview:
+        names = _consumers(ctx, params)
+        files = [f"{file}: {key}: new password" for file, key in _files(ctx, params)]
+        return Preview(
+            f"ALTER ROLE {params.role} PASSWORD (a new SCRAM verifier); rewrite {len(files)} files; restart "
+            + ", ".join(names)
+            + " one after the other",
+            [f"role {params.role}: new random password", *files, *(f"{n}: a new process" for n in names)],
+            [ctx.target, *names],
+            "The old password and files are kept in the vault and can be put back.",
+            "The role keeps its password; what cannot log in now still cannot.",
+        )
+
+    def prepare(self, ctx: ActionContext, params: CredentialParams) -> dict[str, Any]:
+        old = {file: effects.read_or_none(ctx.system.path(file)) for file, _ in _files(ctx, params)}
+        item = {"files": old, "verifier": _verifier(ctx, params), "new": secrets.token_urlsafe(24)}
+        return {
+            "vault": vault.put(item),
+            "role": params.role,
+            "files": sorted(old),
+            "pids": effects.pids(ctx, _consumers(ctx, params)),
+        }
+
+    def execute(self, ctx: ActionContext, params: CredentialParams) -> Result:
+        kept = vault.get(str((ctx.undo or {})["vault"]))
+        ctx.guard()
+        _set_password(ctx, str(params.role), str(kept["new"]))
+        for file, key in _files(ctx, params):
+            ctx.guard()
+            text = ctx.system.path(file).read_text()
+            effects.write_whole(ctx.system.path(file), with_password(text, key, str(kept["new"])).encode())
+        done = one_by_one(ctx, _consumers(ctx, params))
+        ok = _can_log_in(ctx, params, str(kept["new"]))
+        return Result(ok, "; ".join([f"role {params.role} has a new password", *done]))
+
+    def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
+        try:
+            kept = vault.get(str(undo["vault"]))
+        except FileNotFoundError:
+            raise ActionFailed("the old credentials are gone from the vault") from None
+        params = CredentialParams(role=undo["role"])
+        with effects.admin(ctx.service) as session:
+            _alter(session, str(undo["role"]), kept["verifier"] or _old_password(ctx, params, kept["files"]))
+        effects.put_files(ctx, kept["files"])
+        return Result(
+            True, "; ".join(["the old password is back", *one_by_one(ctx, _consumers(ctx, params))])
+        )
+
+    def read_back(self, ctx: ActionContext, params: CredentialParams) -> ReadBack:
+        new = str(vault.get(str((ctx.undo or {})["vault"]))["new"])
+        written = all(
+            password_of(parse_env(ctx.system.path(file).read_text(), file).get(key, "")) == new
+            for file, key in _files(ctx, params)
+        )
+        names = _consumers(ctx, params)
+        whole = written and _can_log_in(ctx, params, new) and effects.restarted_since(ctx, names)
+        return "applied" if whole else "not_applied"
+
+
+def _spec(ctx: ActionContext, params: CredentialParams) -> list[CredentialSpec]:
+    return [c for c in ctx.service.credentials if c.role == params.role]
+
+
+def _consumers(ctx: ActionContext, params: CredentialParams) -> list[str]:
+    names = [m for c in _spec(ctx, params) for n in c.consumers for m in ctx.system.members(n)]
+    return list(dict.fromkeys(names))
+
+
+def _files(ctx: ActionContext, params: CredentialParams, golden: bool = True) -> list[tuple[str, str]]:
+    """(file, key): the consumers' env files, and their golden copies, which must not bring the old password back."""
+    found: dict[tuple[str, str], None] = {}
+    for spec in _spec(ctx, params):
+        for name in [m for n in spec.consumers for m in ctx.system.members(n)]:
+            env = ctx.system.service(name).env
+            if env is None:
+                raise ActionRefused(f"{name} has no environment file in the manifest")
+            found[(env.file, spec.key)] = None
+            if golden and env.golden:
+                found[(env.golden, spec.key)] = None
+    return list(found)
+
+
+def with_password(text: str, key: str, password: str) -> str:
+    """The env text with `key` holding the new password, alone or as the password of its URL; other lines untouched."""
+    lines = text.splitlines(keepends=True)
+    pattern = re.compile(rf"^(\s*(?:export\s+)?{re.escape(key)}\s*=\s*)([\"']?)(.*?)(\2\s*)$", re.S)
+    for i, line in enumerate(lines):
+        found = pattern.match(line)
+        if found:
+            lines[i] = found[1] + found[2] + _replaced(found[3], password) + found[4]
+    return "".join(lines)
+
+
+def _replaced(value: str, password: str) -> str:
+    parts = urlsplit(value)
+    if not parts.scheme or not parts.netloc:
+        return password
+    user, _, host = parts.netloc.rpartition("@")
+    name = user.partition(":")[0]
+    return parts._replace(netloc=f"{name}:{quote(password, safe='')}@{host}").geturl()
+
+
+def password_of(value: str) -> str:
+    parts = urlsplit(value)
+    return unquote(parts.password or "") if parts.scheme and parts.netloc else value
+
+
+def _verifier(ctx: ActionContext, params: CredentialParams) -> str | None:
+    """The role's stored verifier, when the portal's role may read it."""
+    with effects.admin(ctx.service) as session:
+        try:
+            row = session.execute(
+                "select rolpassword from pg_authid where rolname = %s", [params.role]
+            ).fetchone()
+        except psycopg.errors.InsufficientPrivilege:
+            return None
+    return str(row[0]) if row and row[0] else None
+
+
+def _old_password(ctx: ActionContext, params: CredentialParams, files: dict[str, bytes]) -> str:
+    """The password the old files held."""
+    for file, key in _files(ctx, params, golden=False):
+        if value := parse_env(files[file].decode(), file).get(key):
+            return password_of(value)
+    raise ActionFailed("the old files held no password")
+
+
+def _set_password(ctx: ActionContext, role: str, password: str) -> None:
+    with effects.admin(ctx.service) as session:
+        _alter(session, role, password)
+
+
+def _alter(session: psycopg.Connection[Any], role: str, password: str) -> None:
+    """Send a verifier, never the password itself."""
+    if not password.startswith("SCRAM-SHA-256$"):
+        password = session.pgconn.encrypt_password(
+            password.encode(), role.encode(), b"scram-sha-256"
+        ).decode()
+    session.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(role), sql.Literal(password)))
+
+
+def _can_log_in(ctx: ActionContext, params: CredentialParams, password: str) -> bool:
+    spec = ctx.service.postgres
+    if spec is None:
+        return False
+    try:
+        with psycopg.connect(
+            spec.dsn,
+            user=params.role,
+            password=password,
+            connect_timeout=3,
+            application_name="opsportal-check",
+        ) as session:
+            session.execute("select 1")
+    except psycopg.OperationalError as error:
+        return "too many connections" in str(error)  # the password is checked before the limit
+    return True

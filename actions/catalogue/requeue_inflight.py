@@ -1,0 +1,105 @@
+"""Put messages a dead consumer left in its processing list back into the queue, each exactly once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from actions import effects
+from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
+from actions.models import Risk
+from systems.manifest_types import QueueSpec
+from systems.services import LoadedSystem
+
+SETTLE_S = 3.0  # a living consumer finishes, or at least takes another message, well within this
+# moves one message only if it still is where it was seen
+MOVE = (
+    "if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 1 then "
+    "redis.call('RPUSH', KEYS[2], ARGV[1]) return 1 end return 0"
+)
+
+
+class RequeueInflight(Action[NoParams]):
+    slug = "requeue-inflight"
+    title = "Requeue orphaned messages"
+    risk = Risk.LOW
+    groups = True
+
+    def targets(self, system: LoadedSystem) -> list[str]:
+        stores = [
+            n for n, s in system.services.items() if s.redis and any(q.processing for q in s.redis.queues)
+        ]
+        workers = [q.worker for n in stores for q in _specs(system, n) if q.processing and q.worker]
+        return list(dict.fromkeys([*workers, *stores]))
+
+    def default_target(self, system: LoadedSystem, params: dict[str, Any]) -> str | None:
+        found = self.targets(system)
+        return found[0] if found else None
+
+    def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
+        return [ctx.target]
+
+    def check(self, ctx: ActionContext, params: NoParams) -> None:
+        if not any(_waiting(ctx).values()):
+            raise ActionRefused("no message is in flight")
+
+    def preview(self, ctx: ActionContext, params: NoParams) -> Preview:
+        return Preview(
+            "; ".join(
+                f"move what stays in {q.processing} for {SETTLE_S:g} s back to {q.name}"
+                for _, q in _queues(ctx)
+            ),
+            [f"{key}: {len(items)} messages in flight now" for key, items in _waiting(ctx).items()],
+            [ctx.target],
+            "Not put back: the messages are worked on again, in their old order.",
+        )
+
+    def execute(self, ctx: ActionContext, params: NoParams) -> Result:
+        moved = 0
+        for store, queue in _queues(ctx):
+            with effects.redis_client(ctx.system.service(store)) as client:
+                for item in _orphans(client, str(queue.processing)):
+                    ctx.guard()
+                    moved += int(client.eval(MOVE, 2, queue.processing, queue.name, item))
+        return Result(True, f"{moved} messages are back in the queue", {"moved": moved})
+
+    def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
+        return "not_applied"  # each message moves once however often this runs
+
+
+def _orphans(client: redis.Redis, key: str) -> list[bytes]:
+    """What is in flight and does not move: a consumer that works takes its message out, unless it takes very long."""
+    first: list[bytes] = client.lrange(key, 0, -1)  # type: ignore[assignment]
+
+    def gone() -> bool:
+        now: list[bytes] = client.lrange(key, 0, -1)  # type: ignore[assignment]
+        return not set(first) & set(now)
+
+    if effects.wait_until(gone, SETTLE_S):
+        return []
+    still: list[bytes] = client.lrange(key, 0, -1)  # type: ignore[assignment]
+    return [item for item in first if item in set(still)]
+
+
+def _specs(system: LoadedSystem, store: str) -> list[QueueSpec]:
+    spec = system.service(store).redis
+    return spec.queues if spec else []
+
+
+def _queues(ctx: ActionContext) -> list[tuple[str, QueueSpec]]:
+    """(store, queue) the target stands for: its own queues, or those it works on."""
+    return [
+        (store, queue)
+        for store, service in ctx.system.services.items()
+        for queue in (service.redis.queues if service.redis else [])
+        if queue.processing and (store == ctx.target or queue.worker in ctx.members)
+    ]
+
+
+def _waiting(ctx: ActionContext) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = {}
+    for store, queue in _queues(ctx):
+        with effects.redis_client(ctx.system.service(store)) as client:
+            found[str(queue.processing)] = client.lrange(str(queue.processing), 0, -1)
+    return found

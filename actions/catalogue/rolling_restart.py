@@ -1,0 +1,55 @@
+"""Restart the members of a group one after the other, each only when the one before answers again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions import effects
+from actions.base import Action, ActionContext, ActionFailed, NoParams, Preview, ReadBack, Result
+from actions.models import Risk
+from systems.services import LoadedSystem
+
+
+class RollingRestart(Action[NoParams]):
+    slug = "rolling-restart"
+    title = "Restart a group, one member at a time"
+    risk = Risk.LOW
+    risk_by_kind = {"postgres": Risk.HIGH, "redis": Risk.MEDIUM, "link": Risk.MEDIUM}
+    groups = True
+
+    def targets(self, system: LoadedSystem) -> list[str]:
+        groups = [g for g, names in system.groups.items() if all(system.service(n).unit for n in names)]
+        return groups + effects.controllable(system.services)
+
+    def check(self, ctx: ActionContext, params: NoParams) -> None:
+        for name in ctx.members:
+            ctx.runtime.state(ctx.unit(name))
+
+    def preview(self, ctx: ActionContext, params: NoParams) -> Preview:
+        names = ctx.members
+        return Preview(
+            "; then ".join(f"restart {ctx.unit(n)} and wait until it answers" for n in names),
+            [f"{n}: a new process" for n in names],
+            names,
+            "Nothing to undo: the same programs start again with their present files.",
+        )
+
+    def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:
+        return {"pids": effects.pids(ctx, ctx.members)}
+
+    def execute(self, ctx: ActionContext, params: NoParams) -> Result:
+        return Result(True, "; ".join(one_by_one(ctx, ctx.members)))
+
+    def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
+        return "applied" if effects.restarted_since(ctx, ctx.members) else "not_applied"
+
+
+def one_by_one(ctx: ActionContext, names: list[str]) -> list[str]:
+    """Restart each; ActionFailed stops at the first that does not come back, so the others keep serving."""
+    done: list[str] = []
+    for name in names:
+        try:
+            done.append(effects.restart(ctx, name))
+        except ActionFailed as error:
+            raise ActionFailed("; ".join([*done, f"{error}; the rest was left alone"])) from error
+    return done

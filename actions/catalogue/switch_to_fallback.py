@@ -1,0 +1,17 @@
+"""Send the consumers of an external service to its declared fallback."""
+
+from __future__ import annotations
+
+from actions.catalogue._switch import Switch, with_fallback
+from actions.models import Risk
+from systems.services import LoadedSystem
+
+
+class SwitchToFallback(Switch):
+    slug = "switch-to-fallback"
+    title = "Switch to the fallback provider"
+    risk = Risk.LOW
+    to = "fallback"
+
+    def targets(self, system: LoadedSystem) -> list[str]:
+        return with_fallback(system, external=True)

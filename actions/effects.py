@@ -1,0 +1,204 @@
+"""Small steps that several actions share: restart and wait, whole-file writes, control calls, database sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import redis
+
+from actions.base import ActionContext, ActionFailed, ActionRefused
+from systems.manifest_types import Service
+from systems.runtimes.base import RUNNING, RuntimeFailed
+
+READY_S = 25.0
+STEP_S = 0.1
+HTTP = {"timeout": 5.0, "follow_redirects": False, "trust_env": False}
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Poll until true; False when the time is up."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(STEP_S)
+    return True
+
+
+def answers(service: Service) -> bool:
+    """Does the service answer its deepest declared check now? True when none is declared."""
+    spec = service.ready or service.http
+    if spec is not None:
+        try:
+            return httpx.get(spec.url, timeout=spec.timeout_s, trust_env=False).status_code < 400
+        except httpx.HTTPError:
+            return False
+    if service.postgres is not None:
+        try:
+            with psycopg.connect(service.postgres.dsn, connect_timeout=2, autocommit=True) as session:
+                session.execute("select 1")
+        except psycopg.Error:
+            return False
+        return True
+    if service.redis is not None:
+        try:
+            with redis_client(service) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+    return True
+
+
+def pids(ctx: ActionContext, names: list[str]) -> dict[str, int | None]:
+    """Service -> pid now; None when it does not run or cannot be seen."""
+    found: dict[str, int | None] = {}
+    for name in names:
+        try:
+            found[name] = ctx.runtime.state(ctx.unit(name)).pid
+        except RuntimeFailed:
+            found[name] = None
+    return found
+
+
+def restart(ctx: ActionContext, name: str, grace_s: float | None = None, ready_s: float = READY_S) -> str:
+    """Restart one service, ending in KILL after the grace, and wait until it answers. Returns what happened.
+
+    ActionFailed when it runs on under its old pid, or does not come back."""
+    unit = ctx.unit(name)
+    before = ctx.runtime.state(unit).pid
+    ctx.guard()
+    ctx.runtime.restart(unit, ctx.fence, grace_s)
+    service = ctx.system.service(name)
+
+    def back() -> bool:
+        state = ctx.runtime.state(unit)
+        return state.state == RUNNING and state.pid not in (None, before) and answers(service)
+
+    if not wait_until(back, ready_s):
+        state = ctx.runtime.state(unit)
+        if state.pid is not None and state.pid == before:
+            raise ActionFailed(f"{name} still runs under its old process {before}")
+        if state.state != RUNNING:
+            raise ActionFailed(
+                f"{name} was restarted and did not stay up: {state.state}, exit code {state.exit_code}"
+            )
+        return f"{name} was restarted (pid {before} -> {state.pid}) and does not answer its check yet"
+    return f"{name} was restarted: pid {before} -> {ctx.runtime.state(unit).pid}"
+
+
+def reload(ctx: ActionContext, name: str) -> str:
+    """Make a service read its config again, by its declared way. A service that is down is started."""
+    service = ctx.system.service(name)
+    way = service.config.reload if service.config else "restart"
+    if way == "none" or service.unit is None:
+        return f"{name} reads its config by itself"
+    if way == "HUP":
+        state = ctx.runtime.state(ctx.unit(name))
+        if state.state == RUNNING and state.pid is not None:
+            ctx.guard()
+            ctx.runtime.signal(ctx.unit(name), "HUP", ctx.fence)
+            return f"{name} was told to read its config again (HUP)"
+    return restart(ctx, name)
+
+
+def restarted_since(ctx: ActionContext, names: list[str]) -> bool:
+    """Has every service another process than `ctx.undo["pids"]` says?"""
+    before = (ctx.undo or {}).get("pids", {})
+    now = pids(ctx, names)
+    return all(now[n] is not None and now[n] != before.get(n) for n in names)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file in one step, keeping mode and owner; readers see the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        known = path.stat()
+    except FileNotFoundError:
+        known = path.parent.stat()
+    mode = known.st_mode & 0o777 if path.exists() else 0o640
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), known.st_uid, known.st_gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_or_none(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def put_files(ctx: ActionContext, files: dict[str, bytes | None]) -> None:
+    """Write files of the system (path relative to the manifest -> content; None = it was not there)."""
+    for name, content in files.items():
+        ctx.guard()
+        if content is None:
+            ctx.system.path(name).unlink(missing_ok=True)
+        else:
+            write_whole(ctx.system.path(name), content)
+
+
+def call(method: str, url: str) -> Any:
+    """A control call; the JSON answered. ActionFailed when it is refused; other errors leave the outcome open."""
+    response = httpx.request(method, url, **HTTP)  # type: ignore[arg-type]
+    if response.status_code >= 400:
+        raise ActionFailed(f"{method} {url} answered {response.status_code}: {response.text[:200]}")
+    return response.json() if response.content else None
+
+
+def control(service: Service, path: str) -> str:
+    if service.control is None:
+        raise ActionRefused(f"{service.name} has no control address in the manifest")
+    return service.control.url.rstrip("/") + path
+
+
+def admin(service: Service, timeout_ms: int = 15_000) -> psycopg.Connection[Any]:
+    """An autocommit session with the portal's most powerful role on that database."""
+    if service.postgres is None:
+        raise ActionRefused(f"{service.name} is not a database in the manifest")
+    return psycopg.connect(
+        service.postgres.admin_dsn or service.postgres.dsn,
+        autocommit=True,
+        connect_timeout=3,
+        application_name="opsportal-admin",
+        options=f"-c statement_timeout={timeout_ms} -c lock_timeout=5000",
+    )
+
+
+def redis_client(service: Service) -> redis.Redis:
+    if service.redis is None:
+        raise ActionRefused(f"{service.name} is not a Redis in the manifest")
+    return redis.Redis.from_url(
+        service.redis.url, socket_timeout=5, socket_connect_timeout=2, client_name="opsportal-admin"
+    )
+
+
+def of_kind(ctx_or_services: dict[str, Service], *kinds: str) -> list[str]:
+    return [n for n, s in ctx_or_services.items() if s.kind in kinds]
+
+
+def controllable(services: dict[str, Service]) -> list[str]:
+    return [n for n, s in services.items() if s.unit is not None]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file; empty when it is not there."""
+    content = read_or_none(path)
+    return hashlib.sha256(content).hexdigest() if content is not None else ""

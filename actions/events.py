@@ -1,0 +1,55 @@
+"""Who else hears of a request: the incident's timeline, open pages, and whoever hooked in (the agent's wake-up)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+
+from actions.models import ActionRequest
+from incidents import live, timeline
+
+log = logging.getLogger(__name__)
+
+Hook = Callable[[ActionRequest], None]
+on_proposed: list[Hook] = []
+on_decided: list[Hook] = []
+on_finished: list[Hook] = []
+
+
+def fire(hooks: list[Hook], request: ActionRequest) -> None:
+    """Call the hooks once the transaction is committed. A hook that fails is logged and changes nothing."""
+
+    def run() -> None:
+        for hook in list(hooks):
+            try:
+                hook(request)
+            except Exception:
+                log.exception("hook %r failed for request %s", hook, request.pk)
+
+    transaction.on_commit(run)
+
+
+def tell(
+    request: ActionRequest,
+    kind: str,
+    title: str,
+    *,
+    actor: str,
+    body: str = "",
+    data: dict[str, Any] | None = None,
+) -> None:
+    """A timeline event, when the request belongs to an incident; and a hint to the approvals page."""
+    if request.incident_id is not None:
+        more = {
+            "request": str(request.pk),
+            "action": request.slug,
+            "target": request.target,
+            "params": request.params,
+            "status": request.status,
+            "risk": request.risk,
+        }
+        timeline.record(request.incident_id, kind, title, body=body, data=more | (data or {}), actor=actor)
+    live.publish("approvals", {"kind": request.status, "seq": str(request.pk)})

@@ -1,0 +1,284 @@
+"""Running a request: one compare-and-set claim committed before the effect, the undo stored before the effect, and
+a read-back when the outcome is not known."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from actions import audit, events, fences, gate, lifecycle
+from actions.base import ActionFailed, ActionRefused, Busy, Result
+from actions.lease import LEASE, Lease
+from actions.models import ActionRequest, Status
+from systems.redact import Redactor
+from systems.runtimes.base import StaleFence
+
+log = logging.getLogger(__name__)
+CERTAIN = (ActionFailed, ActionRefused, StaleFence)  # errors that say the effect did not take place
+
+
+def words(error: BaseException) -> str:
+    """An error in one line for people."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:300] if isinstance(error, CERTAIN) else f"{type(error).__name__}: {text}"[:300]
+
+
+def execute(request_id: uuid.UUID | str) -> ActionRequest:
+    """Run an approved request, at most once. Returns it as it then stands: succeeded, failed, unknown; or unchanged
+    when it was not approved, someone else was faster, or its target is busy (`status_why` says so)."""
+    claimed = _claim(request_id)
+    if claimed is not None:
+        request, bound = claimed
+        with Lease(request.pk):
+            _run(request, bound)
+    return ActionRequest.objects.select_related("system").get(pk=request_id)
+
+
+def _claim(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] | None:
+    try:
+        with transaction.atomic(durable=True):
+            return _claim_row(request_id)
+    except (Busy, IntegrityError) as error:
+        why = str(error) if isinstance(error, Busy) else "another action on this target is not over yet"
+        ActionRequest.objects.filter(pk=request_id, status=Status.APPROVED).update(
+            status_why=f"waits: {why}"[:500]
+        )
+        return None
+
+
+def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] | None:
+    request = (
+        ActionRequest.objects.select_for_update(of=("self",)).select_related("system").get(pk=request_id)
+    )
+    if request.status != Status.APPROVED:
+        return None
+    try:
+        bound = gate.bind(gate.load(request.system.slug), request.slug, request.target, request.params)
+        problem = gate.still_allowed(request, bound, request.system)
+    except Exception as error:  # whatever keeps us from checking keeps the action from running
+        problem = words(error)
+    if not problem and not ActionRequest.objects.filter(pk=request.pk, expires_at__gt=Now()).exists():
+        problem = "the approval has expired"
+    if problem:
+        lifecycle.transition(
+            request.pk,
+            Status.APPROVED,
+            Status.CANCELLED,
+            status_why=f"not run: {problem}"[:500],
+            finished_at=Now(),
+        )
+        _note(request, Status.CANCELLED, "action.not_run", problem)
+        return None
+    token = fences.hold(request, bound.touches)
+    moved = lifecycle.transition(
+        request.pk, Status.APPROVED, Status.RUNNING, fence=token, claimed_at=Now(), lease_until=Now() + LEASE
+    )
+    if not moved:
+        return None
+    _arm(bound, request, token)
+    _note(request, Status.RUNNING, "action.started", "", {"fence": token, "touches": bound.touches})
+    return request, bound
+
+
+def _arm(bound: gate.Bound, request: ActionRequest, token: int) -> None:
+    bound.ctx.fence = token
+    bound.ctx.idempotency_key = str(request.pk)
+    bound.ctx.undo = request.undo
+    bound.ctx.guard = fences.guard(request, token)
+
+
+def _run(request: ActionRequest, bound: gate.Bound) -> None:
+    try:
+        undo = bound.action.prepare(bound.ctx, bound.params)
+        if bound.redactor.json(undo) != undo:
+            raise ActionFailed("the undo record would hold a secret")
+    except Exception as error:  # nothing has been touched yet, whatever this was
+        log.info("request %s not started", request.pk, exc_info=True)
+        _finish(
+            request,
+            Status.RUNNING,
+            Status.FAILED,
+            Result(False, f"not started: {words(error)}"),
+            bound.redactor,
+        )
+        return
+    if not ActionRequest.objects.filter(pk=request.pk, status=Status.RUNNING, fence=bound.ctx.fence).update(
+        undo=undo
+    ):
+        return
+    bound.ctx.undo = undo
+    try:
+        bound.ctx.guard()
+        result = bound.action.execute(bound.ctx, bound.params)
+    except CERTAIN as error:
+        result = Result(False, words(error))
+    except Busy as error:
+        log.warning("request %s: %s", request.pk, error)
+        return
+    except Exception as error:  # it may or may not have happened: only the target knows
+        log.exception("request %s: outcome unknown", request.pk)
+        _finish(request, Status.RUNNING, Status.UNKNOWN, Result(False, words(error)), bound.redactor)
+        _read_back(request.pk)
+        return
+    _finish(request, Status.RUNNING, Status.SUCCEEDED if result.ok else Status.FAILED, result, bound.redactor)
+
+
+def _finish(request: ActionRequest, old: Status, new: Status, result: Result, redactor: Redactor) -> bool:
+    """End (or park as unknown) in one transaction with its audit row; False when it was not ours any more."""
+    shown: dict[str, Any] = redactor.json(result.as_json())
+    shown["rolling_back"] = old == Status.ROLLING_BACK or bool((request.result or {}).get("rolling_back"))
+    message = str(shown["message"])
+    with transaction.atomic():
+        fields: dict[str, Any] = {} if new == Status.UNKNOWN else {"finished_at": Now()}
+        moved = lifecycle.transition(
+            request.pk, old, new, result=shown, status_why=message[:500], lease_until=None, **fields
+        )
+        if not moved:
+            return False
+        request.result = shown
+        if new != Status.UNKNOWN:
+            fences.release(request)
+        _note(request, new, f"action.{new}", message, {"result": shown})
+    return True
+
+
+def _note(
+    request: ActionRequest, status: Status, verb: str, why: str, data: dict[str, Any] | None = None
+) -> None:
+    """Audit row, timeline event and hooks of a change, in the caller's transaction."""
+    request.refresh_from_db(fields=["status", "status_why", "result", "finished_at", "claimed_at", "fence"])
+    executor = "opsportal"
+    audit.append(
+        executor,
+        verb,
+        system=request.system.slug,
+        target=request.target,
+        incident=request.incident_id,
+        request_id=request.pk,
+        outcome=status,
+        data={
+            "action": request.slug,
+            "params": request.params,
+            "digest": request.digest,
+            "for": request.requested_by,
+            "why": why,
+            **(data or {}),
+        },
+    )
+    kind = "rollback" if status in (Status.ROLLING_BACK, Status.ROLLED_BACK) else "action"
+    title = f"{request.slug} on {request.target}: {request.get_status_display().lower()}"
+    events.tell(request, kind, title, actor=request.requested_by, body=why)
+    if status in lifecycle.FINAL:
+        events.fire(events.on_finished, request)
+
+
+def rollback(request_id: uuid.UUID | str, actor: str) -> ActionRequest:
+    """Put back what the action changed, from its undo record. ActionRefused when there is nothing to put back;
+    Busy when another action holds the target."""
+    with transaction.atomic(durable=True):
+        request = (
+            ActionRequest.objects.select_for_update(of=("self",)).select_related("system").get(pk=request_id)
+        )
+        if request.status not in (Status.SUCCEEDED, Status.FAILED) or request.undo is None:
+            raise ActionRefused(f"there is nothing to put back: {request.get_status_display().lower()}")
+        bound = gate.bind_again(request)
+        token = fences.hold(request, bound.touches)
+        lifecycle.transition(
+            request.pk,
+            (Status.SUCCEEDED, Status.FAILED),
+            Status.ROLLING_BACK,
+            fence=token,
+            finished_at=None,
+            lease_until=Now() + LEASE,
+        )
+        _arm(bound, request, token)
+        _note(
+            request,
+            Status.ROLLING_BACK,
+            "action.rolling_back",
+            f"asked by {actor}",
+            {"by": actor, "fence": token},
+        )
+    with Lease(request.pk):
+        _put_back(request, bound)
+    return ActionRequest.objects.select_related("system").get(pk=request_id)
+
+
+def _put_back(request: ActionRequest, bound: gate.Bound) -> None:
+    old = Status.ROLLING_BACK
+    try:
+        bound.ctx.guard()
+        result = bound.action.rollback(bound.ctx, request.undo or {})
+    except CERTAIN as error:
+        _finish(
+            request, old, Status.FAILED, Result(False, f"not rolled back: {words(error)}"), bound.redactor
+        )
+    except Busy as error:
+        log.warning("rollback of %s: %s", request.pk, error)
+    except Exception as error:  # it may or may not have happened
+        log.exception("rollback of %s: outcome unknown", request.pk)
+        _finish(request, old, Status.UNKNOWN, Result(False, words(error)), bound.redactor)
+        _read_back(request.pk)
+    else:
+        _finish(request, old, Status.ROLLED_BACK if result.ok else Status.FAILED, result, bound.redactor)
+
+
+def resolve_unknown() -> int:
+    """Find what lost its executor, and settle every unknown outcome that the target can tell. Returns how many."""
+    dead = ActionRequest.objects.filter(
+        status__in=(Status.RUNNING, Status.ROLLING_BACK), lease_until__lt=Now()
+    )
+    for request in dead.select_related("system"):
+        result = Result(False, "the process that ran it ended before it could say how it went")
+        _finish_dead(request, result)
+    unknown = ActionRequest.objects.filter(status=Status.UNKNOWN).values_list("pk", flat=True)
+    return sum(_read_back(pk) for pk in list(unknown))
+
+
+def _finish_dead(request: ActionRequest, result: Result) -> None:
+    with transaction.atomic():
+        locked = ActionRequest.objects.select_for_update(of=("self",), skip_locked=True).select_related(
+            "system"
+        )
+        row = locked.filter(pk=request.pk, lease_until__lt=Now()).first()
+        if row is not None and row.status in (Status.RUNNING, Status.ROLLING_BACK):
+            _finish(row, Status(row.status), Status.UNKNOWN, result, Redactor())
+
+
+def _read_back(request_id: uuid.UUID) -> bool:
+    """Settle one unknown outcome by looking at the target. False while the target cannot tell."""
+    request = ActionRequest.objects.select_related("system").get(pk=request_id)
+    if request.status != Status.UNKNOWN:
+        return False
+    backwards = bool((request.result or {}).get("rolling_back"))
+    if request.undo is None:
+        return _finish(request, Status.UNKNOWN, Status.FAILED, Result(False, "not started"), Redactor())
+    try:
+        bound = gate.bind_again(request)
+        bound.ctx.undo, bound.ctx.fence = request.undo, request.fence
+        seen = bound.action.read_back(bound.ctx, bound.params)
+    except Exception as error:  # cannot look now: stays unknown, tried again by the sweeper
+        log.info("read-back of %s: %s", request_id, words(error))
+        return False
+    if seen == "unknown":
+        return False
+    if seen == "applied":
+        new, message = Status.SUCCEEDED, "read back from the target: it is applied"
+    else:
+        new = Status.ROLLED_BACK if backwards else Status.FAILED
+        message = "read back from the target: it is not applied"
+    return _finish(request, Status.UNKNOWN, new, Result(new != Status.FAILED, message), bound.redactor)
+
+
+def resolve_by_person(request_id: uuid.UUID | str, user: Any, applied: bool, reason: str) -> bool:
+    """A person who looked says how an unknown outcome ended. False when it is settled already."""
+    request = ActionRequest.objects.select_related("system").get(pk=request_id)
+    if problem := gate.may_settle(user):
+        raise ActionRefused(problem)
+    new = Status.SUCCEEDED if applied else Status.FAILED
+    message = f"{user.get_username()} looked: {'applied' if applied else 'not applied'}. {reason}".strip()
+    return _finish(request, Status.UNKNOWN, new, Result(applied, message), Redactor())

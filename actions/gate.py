@@ -1,0 +1,188 @@
+"""What stands between a request and its effect: exact parameters, the digest, and whether the approval still holds."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from actions import policy, registry, risk
+from actions.base import (
+    ActionContext,
+    ActionRefused,
+    AnyAction,
+    Params,
+    blast_radius,
+    manifest_fingerprint,
+    sha256,
+)
+from actions.models import ActionRequest, Decision, Risk
+from systems import services
+from systems.manifest import ManifestError
+from systems.models import System
+from systems.redact import Redactor, for_system
+
+SERVICE_ACCOUNTS = "service accounts"  # name of the group whose members may ask but never approve
+APPROVE = "actions.approve_action"
+
+
+@dataclass(slots=True)
+class Bound:
+    """An action with a checked target and exact parameters."""
+
+    action: AnyAction
+    ctx: ActionContext
+    params: Params
+    redactor: Redactor
+
+    @property
+    def touches(self) -> list[str]:
+        return list(dict.fromkeys(self.action.touches(self.ctx, self.params)))
+
+    def fingerprint(self) -> str:
+        seen = manifest_fingerprint(self.ctx.system, self.touches)
+        return sha256({"manifest": seen, "target": self.action.fingerprint(self.ctx, self.params)})
+
+    def preview(self) -> dict[str, Any]:
+        shown = self.action.preview(self.ctx, self.params).as_json()
+        shown["blast_radius"] = blast_radius(self.ctx.system, shown["blast_radius"] or self.touches)
+        shown["if_rejected"] = (
+            shown["if_rejected"] or "Nothing changes; the fault stays until another fix is chosen."
+        )
+        redacted: dict[str, Any] = self.redactor.json(shown)
+        return redacted
+
+
+def load(slug: str) -> services.LoadedSystem:
+    """The system, or ActionRefused in plain words."""
+    try:
+        return services.load(slug)
+    except (services.UnknownSystem, ManifestError) as error:
+        raise ActionRefused(str(error)) from error
+
+
+def parse(action: AnyAction, params: dict[str, Any]) -> Params:
+    """Validated parameters; ActionRefused names each wrong one."""
+    try:
+        return action.Params.model_validate(params)
+    except ValidationError as error:
+        words = []
+        for item in error.errors(include_input=False, include_url=False):
+            where = ".".join(str(p) for p in item["loc"]) or "params"
+            words.append(f"{where}: {item['msg']}")
+        known = ", ".join(action.Params.model_fields) or "none"
+        raise ActionRefused(f"{action.slug}: {'; '.join(words)} (parameters: {known})") from None
+
+
+def check_target(action: AnyAction, system: services.LoadedSystem, target: str) -> str:
+    """The target as the action names it. ActionRefused lists what there is."""
+    found = action.targets(system)
+    if target in found:
+        return target
+    if target in system.groups and len(system.groups[target]) == 1 and system.groups[target][0] in found:
+        return system.groups[target][0]
+    near = difflib.get_close_matches(target, found, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"it runs on: {', '.join(found) or 'nothing here'}"
+    raise ActionRefused(f"{action.slug} does not run on {target!r}; {hint}")
+
+
+def bind(system: services.LoadedSystem, slug: str, target: str, params: dict[str, Any]) -> Bound:
+    """Find the action, check the target and the parameters against the inventory, and make them exact."""
+    action = registry.get(slug)
+    ctx = ActionContext(system, check_target(action, system, target))
+    wanted = action.bind(ctx, parse(action, params))
+    _check_choices(action, ctx, wanted)
+    return Bound(action, ctx, wanted, for_system(system))
+
+
+def _check_choices(action: AnyAction, ctx: ActionContext, params: Params) -> None:
+    for name, allowed in action.choices(ctx).items():
+        value = getattr(params, name)
+        if value is not None and str(value) not in allowed:
+            raise ActionRefused(
+                f"{action.slug}: {name} must be one of: {', '.join(allowed) or '(there is none now)'}"
+            )
+
+
+def digest(request: ActionRequest) -> str:
+    """What an approval covers."""
+    return sha256(
+        {
+            "system": request.system_id,
+            "action": request.slug,
+            "target": request.target,
+            "params": request.params,
+            "runbook": request.runbook,
+            "fingerprint": request.fingerprint,
+        }
+    )
+
+
+def may_decide(user: Any, request: ActionRequest) -> str:
+    """Empty when this person may decide; else the plain reason why not. Read fresh from the database."""
+    if not user.is_active:
+        return "this account is not active"
+    if not user.has_perm(APPROVE):
+        return "this account may not approve actions"
+    if user.get_username() == request.requested_by:
+        return "nobody decides on their own request"
+    if _is_service(user):
+        return "a service account cannot stand in for a person"
+    return ""
+
+
+def may_settle(user: Any) -> str:
+    """Empty when this person may say how an unknown outcome ended."""
+    if not user.is_active or not user.has_perm(APPROVE):
+        return "this account may not settle unknown outcomes"
+    return "a service account cannot stand in for a person" if _is_service(user) else ""
+
+
+def _is_service(user: Any) -> bool:
+    return bool(user.groups.filter(name=SERVICE_ACCOUNTS).exists())
+
+
+def bind_again(request: ActionRequest) -> Bound:
+    """The action of a stored request, its parameters taken as they are (they were bound when it was made)."""
+    system = load(request.system.slug)
+    action = registry.get(request.slug)
+    ctx = ActionContext(system, request.target, idempotency_key=str(request.pk))
+    return Bound(action, ctx, parse(action, request.params), for_system(system))
+
+
+def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
+    """At the claim: empty when the approval holds now; else why it does not."""
+    if request.digest != digest(request):
+        return "the request was changed after it was made"
+    decision = Decision.objects.filter(request=request).select_related("by", "grant").first()
+    if decision is None or not decision.approved or decision.digest != request.digest:
+        return "there is no approval of exactly this request"
+    if bound.fingerprint() != request.fingerprint:
+        return "the target is no longer what it was when this was approved"
+    rated, _ = risk.assess(bound.action, bound.ctx.system, request.target, bound.params)
+    if risk.ORDER[rated] > risk.ORDER.get(Risk(request.risk), 0):
+        return "its risk is now rated higher"
+    ruling = policy.rule(system, request.slug, rated, request.requested_by)
+    if ruling.verdict == policy.Verdict.REFUSE:
+        return ruling.why
+    if decision.by is not None:
+        return may_decide(type(decision.by)._default_manager.get(pk=decision.by.pk), request)
+    if decision.grant is not None:
+        live = policy.live_grants().filter(pk=decision.grant.pk).exists()
+        return "" if live else f"the grant {decision.grant.name} has ended"
+    return "" if ruling.verdict == policy.Verdict.RUN else f"it would now need a person: {ruling.why}"
+
+
+__all__ = [
+    "Bound",
+    "bind",
+    "bind_again",
+    "check_target",
+    "digest",
+    "load",
+    "may_decide",
+    "parse",
+    "still_allowed",
+]

@@ -1,0 +1,151 @@
+"""Run, ask or refuse: decided by this code and rows an administrator keeps, never by a model.
+
+Low and medium run alone unless a rule, a freeze or the asker says otherwise. High always asks: no rule can loosen
+that. What stands in for a person at a game day is a PolicyGrant: named, dated, revocable, written on each decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from actions import audit
+from actions.models import Freeze, PolicyGrant, PolicyRule, Risk
+from systems.models import System
+
+Verdict = PolicyRule.Verdict
+AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    verdict: str
+    why: str
+
+
+def rule(system: System, slug: str, risk: str, requester: str, ask_why: str = "") -> Ruling:
+    """The policy's answer now. `ask_why`: the asker's own reason to have a person look; it can only tighten."""
+    halted = freezes(system).filter(mode=Freeze.Mode.HALT).first()
+    if halted is not None and requester == AGENT:
+        return Ruling(Verdict.REFUSE, f"the agent is halted by {halted.by}{_note(halted.note)}")
+    found = _rule_for(system, slug)
+    if found is not None and found.verdict == Verdict.REFUSE:
+        return Ruling(Verdict.REFUSE, f"a policy refuses {slug}{_note(found.note)}")
+    if risk not in (Risk.LOW, Risk.MEDIUM):
+        return Ruling(Verdict.ASK, "high risk always asks a person")
+    if found is not None and found.verdict == Verdict.ASK:
+        return Ruling(Verdict.ASK, f"a policy asks before {slug}{_note(found.note)}")
+    frozen = freezes(system).filter(mode=Freeze.Mode.ASK).first()
+    if frozen is not None:
+        return Ruling(Verdict.ASK, f"a freeze is on{_note(frozen.note)}")
+    if ask_why:
+        return Ruling(Verdict.ASK, ask_why[:300])
+    return Ruling(Verdict.RUN, f"{risk} risk runs alone")
+
+
+def _note(note: str) -> str:
+    return f": {note}" if note else ""
+
+
+def _rule_for(system: System, slug: str) -> PolicyRule | None:
+    """The most specific rule: this system before all, this action before `*`."""
+    rules = list(
+        PolicyRule.objects.filter(Q(system=system) | Q(system=None), action__in=[slug, "*"]).order_by("pk")
+    )
+    rules.sort(key=lambda r: (r.system_id is None, r.action == "*"))
+    return rules[0] if rules else None
+
+
+def freezes(system: System) -> QuerySet[Freeze]:
+    """The freezes and halts in force now, by the database's clock."""
+    return Freeze.objects.filter(
+        Q(system=system) | Q(system=None), Q(ends_at=None) | Q(ends_at__gt=Now()), starts_at__lte=Now()
+    )
+
+
+def set_freeze(
+    system: System | None, mode: str, by: str, note: str = "", minutes: int | None = None
+) -> Freeze:
+    """Freeze or halt from now on; `minutes` None = until lifted."""
+    with transaction.atomic():
+        ends = timezone.now() + timedelta(minutes=minutes) if minutes is not None else None
+        freeze = Freeze.objects.create(
+            system=system, mode=mode, starts_at=Now(), ends_at=ends, by=by, note=note
+        )
+        audit.append(by, f"policy.{mode}", system=system.slug if system else "", data={"note": note})
+    return freeze
+
+
+def lift_freezes(system: System | None, mode: str, by: str) -> int:
+    """End the freezes (or halts) set for exactly this scope. Returns how many."""
+    with transaction.atomic():
+        live = Freeze.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()), system=system, mode=mode)
+        count = live.update(ends_at=Now())
+        if count:
+            audit.append(by, f"policy.{mode}.lifted", system=system.slug if system else "")
+    return count
+
+
+def set_rule(system: System | None, action: str, verdict: str, by: str, note: str = "") -> PolicyRule:
+    """Create or change the rule of an action (or `*`); `lift_rule` takes it away."""
+    with transaction.atomic():
+        row, _ = PolicyRule.objects.update_or_create(
+            system=system, action=action, defaults={"verdict": verdict, "note": note}
+        )
+        data = {"action": action, "verdict": verdict, "note": note}
+        audit.append(by, "policy.rule", system=system.slug if system else "", data=data)
+    return row
+
+
+def lift_rule(system: System | None, action: str, by: str) -> int:
+    with transaction.atomic():
+        count, _ = PolicyRule.objects.filter(system=system, action=action).delete()
+        if count:
+            audit.append(
+                by, "policy.rule.lifted", system=system.slug if system else "", data={"action": action}
+            )
+    return count
+
+
+def grant(
+    system: System, name: str, *, created_by: str, reason: str, minutes: float, action: str = "*"
+) -> PolicyGrant:
+    """Approve in advance, for at most a day, what would ask a person. Audited; revoke with `revoke_grant`."""
+    if not 0 < minutes <= 24 * 60:
+        raise ValueError("a grant lasts between a moment and a day")
+    with transaction.atomic():
+        row = PolicyGrant.objects.create(
+            system=system,
+            name=name,
+            action=action,
+            created_by=created_by,
+            reason=reason,
+            expires_at=Now() + timedelta(minutes=minutes),
+        )
+        row.refresh_from_db()
+        data = {"name": name, "action": action, "minutes": minutes, "reason": reason}
+        audit.append(created_by, "policy.grant", system=system.slug, data=data)
+    return row
+
+
+def revoke_grant(row: PolicyGrant, by: str) -> None:
+    with transaction.atomic():
+        if PolicyGrant.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=Now()):
+            audit.append(by, "policy.grant.revoked", system=row.system.slug, data={"name": row.name})
+
+
+def use_grant(system: System, slug: str) -> PolicyGrant | None:
+    """The live grant that covers this action, counted as used; None when a person must decide."""
+    found = live_grants().filter(system=system, action__in=[slug, "*"]).order_by("expires_at").first()
+    if found is None or not live_grants().filter(pk=found.pk).update(used=F("used") + 1):
+        return None
+    return found
+
+
+def live_grants() -> QuerySet[PolicyGrant]:
+    return PolicyGrant.objects.filter(revoked_at=None, expires_at__gt=Now())
