@@ -85,7 +85,8 @@ class RunbookSpec(Model):
     """One cause. `prior` is the chance that an incident on such a component is this.
 
     `requires` and `rules_out` are definitions, not likelihoods: a required signal that is measured false, or
-    a ruling-out one that is measured true, all but excludes the cause; unknown ones do not.
+    a ruling-out one that is measured true, all but excludes the cause; unknown ones do not. Of `shows_one_of`
+    at least one must hold.
     """
 
     id: str = Field(pattern=SLUG)
@@ -98,6 +99,7 @@ class RunbookSpec(Model):
     symptoms: dict[SymptomKey, str] = Field(min_length=1)
     rules_out: list[SymptomKey] = []
     requires: Annotated[list[SymptomKey], BeforeValidator(_as_list)] = []
+    shows_one_of: list[SymptomKey] = []
     checks: list[SymptomKey] = []
     match: dict[str, Pattern] = {}
     detail: str = ""
@@ -133,7 +135,7 @@ class RunbookSpec(Model):
         """Every signal named, with the path of the key that names it."""
         found: list[tuple[tuple[str | int, ...], str]] = []
         found += [(("symptoms", k), split_key(k)[0]) for k in self.symptoms]
-        for name in ("rules_out", "requires", "checks"):
+        for name in ("rules_out", "requires", "shows_one_of", "checks"):
             found += [((name, i), split_key(k)[0]) for i, k in enumerate(getattr(self, name))]
         found += [(("match", k), k) for k in self.match]
         found += [(("vars", k), split_key(v.signal)[0]) for k, v in self.vars.items()]

@@ -194,6 +194,7 @@ def _definitions(cause: Cause, graph: SystemGraph, board: Board) -> None:
         hit = next((n for n in nodes if n is not None and n.value), None)
         if hit is not None:
             cause.against.append((hit.signal, hit.service, "rules out", -EXCLUDED_BITS))
+    _one_of(cause, graph, board)
     for key in cause.spec.requires:
         found = [board.get(s, n) for s, n, _ in targets(graph, board, cause.members, key)]
         known = [n for n in found if n is not None and n.value is not None]
@@ -204,3 +205,17 @@ def _definitions(cause: Cause, graph: SystemGraph, board: Board) -> None:
             cause.against.append((known[0].signal, known[0].service, "required", -EXCLUDED_BITS))
         elif known and not any(n.value and matches(cause.spec, n) for n in known):
             cause.against.append((known[0].signal, known[0].service, "other", -EXCLUDED_BITS))
+
+
+def _one_of(cause: Cause, graph: SystemGraph, board: Board) -> None:
+    """None of the signs the cause always shows at least one of: excluded, or doubtful while some are unread."""
+    keys = cause.spec.shows_one_of
+    places = [place for key in keys for place in targets(graph, board, cause.members, key)]
+    nodes = [board.get(signal, service) for signal, service, _ in places]
+    if not keys or any(n is not None and n.value for n in nodes):
+        return
+    measured = [n for n in nodes if n is not None]
+    unread = any(n.value is None for n in measured) or (not measured)
+    bits = -NOT_MEASURED_BITS if unread else -EXCLUDED_BITS
+    signal = measured[0].signal if measured else split_key(keys[0])[0]
+    cause.against.append((signal, cause.component, "required", bits))

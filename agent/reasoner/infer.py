@@ -15,7 +15,7 @@ ELSE_PRIOR = 0.01
 NOTHING_BITS = -4.0  # a symptom that held long enough to be asked about is seldom a false alarm
 PAIR_POOL = 40  # only the best singles are tried in pairs
 KEEP_BITS = 14.0  # sets further than this below the best carry no weight
-TEMPERATURE = 1.25  # fitted on simulated incidents, see tests/agent/reasoner/test_simulated.py
+TEMPERATURE = 1.0  # fitted on simulated incidents, see tests/agent/reasoner/test_simulated.py
 
 Set = tuple[int, ...]  # indexes of causes; ELSE stands for something unknown
 ELSE = -1

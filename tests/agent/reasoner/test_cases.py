@@ -98,7 +98,14 @@ CASES = {
     ),
     "wrong values in the cache": (
         "cache:poisoned_product_keys",
-        [S("consistency_broken", "cache", text="price: item:7 shows 0.01, the database has 19.99", label="price")],
+        [
+            S(
+                "consistency_broken",
+                "cache",
+                text="price: item:7 shows 0.01, the database has 19.99",
+                label="price",
+            )
+        ],
     ),
     "the consumer is dead": (
         "consumer:process_dead",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from agent.reasoner import Diagnosis, SystemGraph, diagnose
 from incidents.signals import CATALOG
-from knowledge.document import Problem
 from knowledge.spec import RunbookSpec, parse
 
 SEEDS = Path(__file__).parents[3] / "knowledge" / "seed"
@@ -67,18 +66,31 @@ LINKS = {"db": {"wire"}, "cache": {"wire"}, "web-a": {"wire"}, "web-b": {"wire"}
 GRAPH = SystemGraph(KINDS, NEEDS, {"web": ["web-a", "web-b"]}, LINKS)
 
 # What the watcher reads of each kind of service in every tick, so that absence is a measurement.
-_ALL = "unit_down unit_fatal unit_restarting oom_killed exit_nonzero proc_stopped cpu_hot rss_growing rss_near_limit zombies child_cpu_hot log_errors log_traceback_new log_burst log_auth_failed log_too_many_connections log_pool_timeout log_connect_refused log_connect_timeout log_yaml_error log_module_missing log_upstream_error log_relation_missing log_column_missing config_drift config_invalid env_drift env_invalid release_changed"
+_ALL = (
+    "unit_down unit_fatal unit_restarting oom_killed exit_nonzero proc_stopped cpu_hot rss_growing rss_near_limit "
+    "zombies child_cpu_hot log_errors log_traceback_new log_burst log_auth_failed log_too_many_connections "
+    "log_pool_timeout log_connect_refused log_connect_timeout log_yaml_error log_module_missing log_upstream_error "
+    "log_relation_missing log_column_missing config_drift config_invalid env_drift env_invalid release_changed "
+)
 _HTTP = "http_unreachable http_timeout http_errors http_slow not_ready tcp_refused app_slow app_errors breaker_open"
+_PG = (
+    "tcp_refused pg_unreachable pg_connections_saturated pg_idle_hog pg_idle_in_tx pg_blocked pg_lock_root "
+    "pg_deadlocks pg_long_transaction"
+)
+_REDIS = (
+    "tcp_refused redis_unreachable cache_miss_storm redis_evicting queue_growing queue_stuck inflight_orphans "
+    "consistency_broken"
+)
 READ = {
-    "proxy": f"{_ALL} {_HTTP}",
-    "http": f"{_ALL} {_HTTP}",
-    "frontend": f"{_ALL} {_HTTP}",
-    "worker": f"{_ALL} heartbeat_stale",
+    "proxy": _ALL + _HTTP,
+    "http": _ALL + _HTTP,
+    "frontend": _ALL + _HTTP,
+    "worker": _ALL + "heartbeat_stale",
     "jobs": _ALL,
     "loadgen": "unit_down log_errors",
-    "postgres": f"{_ALL} tcp_refused pg_unreachable pg_connections_saturated pg_idle_hog pg_idle_in_tx pg_blocked pg_lock_root pg_deadlocks pg_long_transaction",
-    "redis": f"{_ALL} tcp_refused redis_unreachable cache_miss_storm redis_evicting queue_growing queue_stuck inflight_orphans consistency_broken",
-    "link": f"{_ALL} link_down link_slow link_target_down",
+    "postgres": _ALL + _PG,
+    "redis": _ALL + _REDIS,
+    "link": _ALL + "link_down link_slow link_target_down",
     "external": "external_down",
 }
 
@@ -112,4 +124,4 @@ def both(signal: str, text: str = "", value: bool | None = True) -> tuple[S, S]:
 
 FAILED = S("journey_failed", "edge", text="GET /order: 503", label="order")
 
-__all__ = ["FAILED", "GRAPH", "KINDS", "READ", "SPECS", "Problem", "S", "both", "evidence", "look"]
+__all__ = ["FAILED", "GRAPH", "KINDS", "READ", "SPECS", "S", "both", "evidence", "look"]
