@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ..shop.migrate.__main__ import EXPECTED, migrate
+from ..shop.migrate.__main__ import EXPECTED, files, migrate
 from .layout import Layout
 from .postgres import PostgresFailed, connect, running, super_dsn
 from .secrets import Secrets
-from .seed import seed
+from .seed import GOODS, USERS, products, seed
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 APP_LIMIT = 12
@@ -31,9 +32,21 @@ def build(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
             conn.execute("REVOKE ALL ON DATABASE shop FROM PUBLIC")
             conn.execute("GRANT CONNECT ON DATABASE shop TO prober, ops_admin")
             conn.execute("GRANT CREATE ON DATABASE shop TO ops_admin")
+            fresh = _fingerprint()
+            mark = snapshot_file(layout).with_name("built-from")
+            outdated = not mark.exists() or mark.read_text() != fresh
+            if outdated:
+                conn.execute("DROP SCHEMA IF EXISTS shop CASCADE")
             fill(conn)
-        if not snapshot_file(layout).exists():
+        if outdated:
             dump(layout, secrets, pg_bin)
+            mark.write_text(fresh)
+
+
+def _fingerprint() -> str:
+    """Changes when migrations or seed data of this code differ from those a database was built from."""
+    parts = [path.read_text() for path in files().values()] + [repr(products()), repr(GOODS), repr(USERS)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def roles(conn: Conn, secrets: Secrets) -> None:
@@ -98,7 +111,7 @@ def restore(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
         with connect(super_dsn(layout, secrets)) as conn:
             roles(conn, secrets)
             conn.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'app'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
             )
         text = b"BEGIN;\nSET LOCAL lock_timeout = '10s';\nDROP SCHEMA IF EXISTS shop CASCADE;\n"
         text += snapshot_file(layout).read_bytes() + b"\nCOMMIT;\n"

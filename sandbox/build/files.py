@@ -33,7 +33,7 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
         "api-2": api(layout),
         "backup-api": {**api(layout), "session_cache": {"max_entries": 0, "entry_kb": 0}},
         "worker": {
-            "log": {"level": "INFO"}, "concurrency": 4, "poll_interval_s": 0, "heartbeat_s": 1.0, "packing_s": 0.15,
+            "log": {"level": "INFO"}, "concurrency": 4, "poll_interval_s": 0, "heartbeat_s": 1.0, "packing_s": 0.4,
             "retry_delay_s": 0.05, "thumbs": {"reap_children": True, "child_slots": 32},
         },
         "batch": {"jobs": jobs()},
@@ -55,13 +55,14 @@ def api(layout: Layout) -> dict[str, Any]:
         "log": {"level": "INFO"},
         "limit_max_requests": None,
         "middleware": {"delay_s": 0},
-        "database": {"pool_min": 1, "pool_max": 3, "pool_timeout_s": 2.0, "max_lifetime_s": 10},
+        "database": {"pool_min": 1, "pool_max": 3, "pool_timeout_s": 2.0, "max_lifetime_s": 3},
         "cache": {"ttl_s": 300},
         "session": {"ttl_s": 1800},
-        "session_cache": {"max_entries": 40, "entry_kb": 256},
+        "session_cache": {"max_entries": 25, "entry_kb": 384},
         "auth": {"token_ttl_s": 3600},
         "upstream": {
-            "active": "primary", "timeout_s": 2.0, "insights_timeout_s": 2.0, "breaker_failures": 4, "breaker_reset_s": 5,
+            "active": "primary", "timeout_s": 2.0, "insights_timeout_s": 2.0, "breaker_failures": 4,
+            "breaker_reset_s": 5,
             "primary": {"url": layout.url("api-upstream")}, "fallback": {"url": layout.url("fallback")},
         },
     }  # fmt: skip
@@ -74,7 +75,8 @@ def gateway(layout: Layout) -> dict[str, Any]:
         "routes": [{"prefix": "/api/", "pool": "api"}, {"prefix": "/", "pool": "frontend"}],
         "pools": {
             "api": {
-                "members": [{"name": r, "url": layout.url(f"gateway-{r}")} for r in ("api-1", "api-2")], "health": health,
+                "members": [{"name": r, "url": layout.url(f"gateway-{r}")} for r in ("api-1", "api-2")],
+                "health": health,
             },
             "backup-api": {"members": [{"name": "backup-api", "url": layout.url("backup-api")}], "health": health},
             "frontend": {
@@ -94,7 +96,7 @@ def jobs() -> dict[str, dict[str, Any]]:
             "chunks": 6,
             "sessions_per_chunk": 2,
             "close_sessions": True,
-            "retry_s": 0.4,
+            "retry_s": 0.1,
         },
         "thumb-render": {"every_s": 40, "nice": 5, "limit": 60, "caption_pattern": "^[\\w .,'&-]+$"},
         "inventory-sync": {"every_s": 50, "lock_order": "asc", "rounds": 1, "rows": 50, "row_pause_ms": 0},

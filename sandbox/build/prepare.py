@@ -1,4 +1,4 @@
-"""`prepare`: writes everything a shop needs; run again, it keeps ports, secrets and data. `reset`: as on the first day."""
+"""`prepare` writes everything a shop needs; run again, it keeps ports, secrets and data. `reset`: as on day one."""
 
 from __future__ import annotations
 
@@ -139,8 +139,8 @@ def reset(root: Path) -> list[str]:
         for version in folder.iterdir():
             if version.name != "current" and (folder.name, version.name) not in releases.ALL:
                 shutil.rmtree(version)
-    for folder in ("vol/thumbs", "vol/exports"):
-        for path in (layout.root / folder).iterdir():
+    for name in ("vol/thumbs", "vol/exports"):
+        for path in (layout.root / name).iterdir():
             path.unlink()
     restarted = [*outer.restart_all()] if outer.alive() else []
     if running:

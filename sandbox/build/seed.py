@@ -10,7 +10,8 @@ from ..shop.api.auth import hash_password
 
 GOODS: dict[str, list[tuple[str, float]]] = {
     "kitchen": [
-        ("Stoneware coffee set with milk jug (12 pieces)", 64.5), ("Blue enamel mug", 11.9), ("Walnut chopping board", 34.0),
+        ("Stoneware coffee service with milk jug and sugar bowl (12 pieces)", 64.5),
+        ("Blue enamel mug", 11.9), ("Walnut chopping board", 34.0),
         ("Cast iron pan, 26 cm", 48.0), ("Linen tea towel", 9.5), ("Pepper mill", 27.9), ("Glass storage jar", 7.8),
         ("Copper kettle", 72.0), ("Olive wood spoon", 8.4), ("Salad bowl", 31.0),
     ],
@@ -25,13 +26,17 @@ GOODS: dict[str, list[tuple[str, float]]] = {
         ("Pruning shears", 39.0), ("Folding stool", 45.0),
     ],
     "travel": [
-        ("Canvas weekender", 119.0), ("Wool travel blanket", 79.0), ("Steel bottle, 750 ml", 24.9), ("Passport sleeve", 21.0),
+        ("Canvas weekender", 119.0), ("Wool travel blanket", 79.0), ("Steel bottle, 750 ml", 24.9),
+        ("Passport sleeve", 21.0),
         ("Pack of luggage tags", 9.9), ("Toiletry bag", 32.0), ("Neck pillow", 25.5), ("Rain poncho", 28.0),
         ("Pocket torch", 17.9), ("Picnic rug", 42.0),
     ],
     "books": [
-        ("Bread at home", 27.0), ("A year of small gardens", 32.5), ("Field guide to clouds", 19.0), ("Letters worth keeping", 16.9),
-        ("The patient traveller", 18.5), ("Sixty soups", 24.0), ("Drawing from life", 29.9), ("Old maps of the coast", 38.0),
+        ("Bread at home", 27.0), ("A year of small gardens", 32.5),
+        ("Field guide to clouds", 19.0),
+        ("Letters worth keeping", 16.9),
+        ("The patient traveller", 18.5), ("Sixty soups", 24.0), ("Drawing from life", 29.9),
+        ("Old maps of the coast", 38.0),
         ("Night trains", 15.5), ("The mending book", 22.0),
     ],
 }  # fmt: skip
@@ -64,7 +69,8 @@ def seed(conn: psycopg.Connection[tuple[Any, ...]]) -> None:
     rows = products()
     with conn.transaction(), conn.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO shop.products (id, sku, title, category, description, price, image) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            "INSERT INTO shop.products (id, sku, title, category, description, price, image) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s)",
             rows,
         )
         cursor.executemany(

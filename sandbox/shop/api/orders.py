@@ -103,7 +103,8 @@ def place_order(state: State, cart: list[dict[str, Any]], body: Checkout) -> dic
             _take_stock(conn, line)
         total = Decimal(str(cart_total(lines))) - _discount(conn, body.coupon, lines)
         order = conn.execute(
-            "INSERT INTO shop.orders (email, total, status) VALUES (%s, %s, 'new') RETURNING id, total::float8 AS total",
+            "INSERT INTO shop.orders (email, total, status) VALUES (%s, %s, 'new') "
+            "RETURNING id, total::float8 AS total",
             (body.email, total),
         ).fetchone()
         assert order is not None

@@ -45,6 +45,7 @@ class State:
             timeout=get("database.pool_timeout_s", 2.0),
             max_lifetime=get("database.max_lifetime_s", 10.0),
             reconnect_timeout=3.0,
+            check=ConnectionPool.check_connection,
             open=False,
             name=self.settings.REPLICA,
             kwargs={

@@ -97,7 +97,7 @@ class Frontend:
         timeout = self.config.number("api_timeout_s", 8)
         try:
             answer = await self.client.request(
-                method, self.base + path, headers=headers, body=body, timeout=timeout
+                method, self.base + path, headers=headers, body=body, timeout_s=timeout
             )
         except ClientError as error:
             raise ApiTrouble(504 if error.kind == "timeout" else 502, str(error)) from error

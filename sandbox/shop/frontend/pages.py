@@ -3,46 +3,39 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
-STYLE = """
-:root{--ink:#23302b;--soft:#66736c;--line:#e2e0d6;--paper:#faf8f2;--card:#fff;--leaf:#2e6b4f;--warm:#c9622f}
-*{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 Georgia,'Times New Roman',serif}
-a{color:inherit;text-decoration:none}header{background:var(--leaf);color:#fff}
-.bar{max-width:1080px;margin:0 auto;padding:18px 24px;display:flex;gap:28px;align-items:baseline;flex-wrap:wrap}
-.bar h1{margin:0;font-size:26px;letter-spacing:.2px}.bar nav{display:flex;gap:18px;font-family:system-ui,sans-serif;font-size:14px}
-.bar nav a{opacity:.85}.bar nav a:hover{opacity:1;text-decoration:underline}.bar .cart{margin-left:auto}
-.awning{height:14px;background:repeating-linear-gradient(90deg,var(--warm) 0 28px,#f3ead9 28px 56px)}
-main{max-width:1080px;margin:0 auto;padding:28px 24px 60px}
-.grid{display:grid;gap:20px;grid-template-columns:repeat(auto-fill,minmax(200px,1fr))}
-.card{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden;display:flex;flex-direction:column}
-.card:hover{border-color:var(--leaf)}.card .body{padding:12px 14px 14px;display:flex;flex-direction:column;gap:4px;flex:1}
-.card h3{margin:0;font-size:16px;line-height:1.3}.price{margin-top:auto;font-weight:bold;color:var(--leaf)}
-.soft{color:var(--soft);font:13px system-ui,sans-serif}.one{display:grid;grid-template-columns:minmax(220px,380px) 1fr;gap:36px}
-@media(max-width:640px){.one{grid-template-columns:1fr}}
-button,.button{background:var(--warm);color:#fff;border:0;border-radius:8px;padding:11px 20px;font:600 15px system-ui,sans-serif;
-cursor:pointer}button:hover{filter:brightness(1.08)}button:focus-visible,a:focus-visible{outline:3px solid #f0b37e;outline-offset:2px}
-table{width:100%;border-collapse:collapse;background:#fff;border:1px solid var(--line)}td,th{padding:10px 14px;text-align:left;
-border-bottom:1px solid var(--line)}.note{background:#fff;border-left:4px solid var(--warm);padding:14px 18px;margin:0 0 20px}
-footer{max-width:1080px;margin:0 auto;padding:0 24px 40px}
-"""
+STYLE = Path(__file__).with_name("shop.css").read_text()
 CATEGORIES = ("kitchen", "desk", "garden", "travel", "books")
+
+
+SHAPES = {
+    "kitchen": (
+        '<path d="M30 40h40v22a16 16 0 0 1-16 16H46a16 16 0 0 1-16-16z"/>'
+        '<path d="M70 46h8a8 8 0 0 1 0 16h-8" fill="none" stroke-width="5"/>'
+    ),
+    "desk": '<path d="M28 78h44v-6H28z"/><path d="M48 72V44l14-12 16 14-6 6-10-8-8 6v22z"/>',
+    "garden": (
+        '<path d="M34 58h32l-5 22H39z"/>'
+        '<path d="M50 58c-2-18-16-20-20-26 14-2 20 8 20 14 2-10 10-16 20-16-2 10-12 14-20 28z"/>'
+    ),
+    "travel": (
+        '<rect x="28" y="42" width="44" height="36" rx="5"/><path d="M42 42v-8h16v8" fill="none" stroke-width="5"/>'
+    ),
+    "books": '<path d="M30 32h18v46H30zM52 32h8v46h-8z"/><path d="M66 34l7-2 8 44-7 2z"/>',
+}
 
 
 def picture(item: dict[str, Any], size: int = 180) -> str:
     """A drawn picture: a shape per category on the product's own colour."""
-    shapes = {
-        "kitchen": '<path d="M30 40h40v22a16 16 0 0 1-16 16H46a16 16 0 0 1-16-16z"/><path d="M70 46h8a8 8 0 0 1 0 16h-8" fill="none" stroke-width="5"/>',
-        "desk": '<path d="M28 78h44v-6H28z"/><path d="M48 72V44l14-12 16 14-6 6-10-8-8 6v22z"/>',
-        "garden": '<path d="M34 58h32l-5 22H39z"/><path d="M50 58c-2-18-16-20-20-26 14-2 20 8 20 14 2-10 10-16 20-16-2 10-12 14-20 28z"/>',
-        "travel": '<rect x="28" y="42" width="44" height="36" rx="5"/><path d="M42 42v-8h16v8" fill="none" stroke-width="5"/>',
-        "books": '<path d="M30 32h18v46H30zM52 32h8v46h-8z"/><path d="M66 34l7-2 8 44-7 2z"/>',
-    }
     hue = int(item.get("image") or 0)
-    shape = shapes.get(str(item.get("category")), "")
+    ink = f"hsl({hue} 34% 42%)"
+    style = f"width:100%;max-height:{size}px;background:hsl({hue} 38% 88%)"
+    label = escape(str(item.get("title", "")))
     return (
-        f'<svg viewBox="0 0 110 110" role="img" aria-label="{escape(str(item.get("title", "")))}" style="width:100%;max-height:{size}px;'
-        f'background:hsl({hue} 38% 88%)"><g fill="hsl({hue} 34% 42%)" stroke="hsl({hue} 34% 42%)" stroke-width="0">{shape}</g></svg>'
+        f'<svg viewBox="0 0 110 110" role="img" aria-label="{label}" style="{style}">'
+        f'<g fill="{ink}" stroke="{ink}" stroke-width="0">{SHAPES.get(str(item.get("category")), "")}</g></svg>'
     )
 
 

@@ -109,7 +109,7 @@ class Pool:
         path = str(self.health.get("path", "/livez"))
         try:
             answer = await client.request(
-                "GET", member.url + path, timeout=float(self.health.get("timeout_s", 1.0))
+                "GET", member.url + path, timeout_s=float(self.health.get("timeout_s", 1.0))
             )
         except ClientError as error:
             member.failed(str(error), self.fall)

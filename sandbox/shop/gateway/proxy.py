@@ -19,10 +19,11 @@ log = logging.getLogger("shop")
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "upgrade"}
 IDEMPOTENT = {"GET", "HEAD", "OPTIONS"}
 MAX_HOPS = 16
+RETRY_BUDGET_S = 0.5  # an answer that took longer is not worth asking for twice
 
 
 class Gateway:
-    """Routes come from etc/gateway.yaml: routing.PREFIXES -> pool; `overrides` are set by hand until the next reload."""
+    """Routes come from etc/gateway.yaml (prefix -> pool); `overrides` are set by hand until the next reload."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -93,6 +94,7 @@ class Gateway:
     async def _forward(self, pool: Pool, request: Request, headers: dict[str, str]) -> tuple[Response, str]:
         """Try one member, then another if the request may be repeated."""
         last: Member | None = None
+        began = time.perf_counter()
         answer = json_response({"error": "no healthy upstream", "pool": pool.name}, 503)
         for attempt in (1, 2):
             member = pool.pick(avoid=last)
@@ -113,7 +115,8 @@ class Gateway:
             member.served += 1
             member.misses = 0
             pool.breaker.success()
-            if got.status == 503 and attempt == 1 and request.method in IDEMPOTENT and len(pool.members) > 1:
+            quick = time.perf_counter() - began < RETRY_BUDGET_S
+            if got.status == 503 and attempt == 1 and quick and request.method in IDEMPOTENT and len(pool.members) > 1:
                 answer = _pass_on(got)
                 continue
             return _pass_on(got), member.name
@@ -122,7 +125,7 @@ class Gateway:
     async def _send(self, pool: Pool, member: Member, request: Request, headers: dict[str, str]) -> Response:
         timeout = pool.timeout_s or self.config.number("upstream_timeout_s", 12)
         return await self.client.request(
-            request.method, member.url + request.target, headers=headers, body=request.body, timeout=timeout
+            request.method, member.url + request.target, headers=headers, body=request.body, timeout_s=timeout
         )
 
     def snapshot(self) -> dict[str, Any]:

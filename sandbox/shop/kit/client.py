@@ -39,7 +39,7 @@ class Client:
         *,
         headers: dict[str, str] | None = None,
         body: bytes = b"",
-        timeout: float = 5.0,
+        timeout_s: float = 5.0,
     ) -> Response:
         """One request; raises ClientError."""
         parts = urlsplit(url)
@@ -51,11 +51,11 @@ class Client:
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         payload = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1", "replace") + body
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout_s):
                 return await self._exchange(key, payload)
         except TimeoutError:
             raise ClientError(
-                "timeout", f"no answer from {key[0]}:{key[1]} in {timeout:g} s", sent=True
+                "timeout", f"no answer from {key[0]}:{key[1]} in {timeout_s:g} s", sent=True
             ) from None
 
     async def _exchange(self, key: tuple[str, int], payload: bytes) -> Response:

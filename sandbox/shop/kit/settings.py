@@ -1,4 +1,4 @@
-"""Settings from the environment, checked by pydantic: a missing key ends the process with `DATABASE_URL Field required`."""
+"""Settings from the environment, checked by pydantic: a missing key ends the process: `DATABASE_URL Field required`."""
 
 from __future__ import annotations
 

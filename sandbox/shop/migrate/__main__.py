@@ -50,23 +50,23 @@ def apply(conn: Conn, version: int, direction: str) -> None:
     """Run one migration; the row stays dirty when a step fails."""
     path = files()[version]
     log = logging.getLogger("shop")
-    if version > 1 and direction == "up":
-        conn.execute(
-            "INSERT INTO shop.schema_migrations (version, dirty) VALUES (%s, true) ON CONFLICT (version) DO UPDATE SET dirty = true",
-            (version,),
-        )
-    elif version > 1:
-        conn.execute("UPDATE shop.schema_migrations SET dirty = true WHERE version = %s", (version,))
+    if version > 1:
+        _mark(conn, version, dirty=True)
     for number, step in enumerate(steps(path, direction), 1):
         log.info("migration %s %s step %d", path.stem, direction, number)
         conn.execute(step.encode())
     if direction == "up":
-        conn.execute(
-            "INSERT INTO shop.schema_migrations (version, dirty) VALUES (%s, false) ON CONFLICT (version) DO UPDATE SET dirty = false, applied_at = now()",
-            (version,),
-        )
+        _mark(conn, version, dirty=False)
     elif version > 1:
         conn.execute("DELETE FROM shop.schema_migrations WHERE version = %s", (version,))
+
+
+def _mark(conn: Conn, version: int, *, dirty: bool) -> None:
+    conn.execute(
+        "INSERT INTO shop.schema_migrations (version, dirty) VALUES (%s, %s) "
+        "ON CONFLICT (version) DO UPDATE SET dirty = excluded.dirty, applied_at = now()",
+        (version, dirty),
+    )
 
 
 def migrate(conn: Conn, command: str, target: int | None) -> int:

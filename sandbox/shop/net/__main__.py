@@ -1,4 +1,4 @@
-"""`python -m shop.net`: edges from etc/net.yaml; GET /edges, POST /edges/NAME/failover|reset, /healthz, /metrics.json."""
+"""`python -m shop.net`: edges of etc/net.yaml; GET /edges, POST /edges/NAME/failover|reset, /healthz, /metrics.json."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Net:
 
     def _apply(self) -> None:
         for name, edge in self.edges.items():
-            edge.admin_up = bool(self.config.get(f"edges.{name}.up", True))
+            edge.set_admin(bool(self.config.get(f"edges.{name}.up", True)))
 
     async def _watch(self, edge: Edge) -> None:
         while True:
@@ -65,7 +65,7 @@ class Net:
         if request.method == "POST" and len(parts) == 3 and parts[0] == "edges" and parts[1] in self.edges:
             edge = self.edges[parts[1]]
             if parts[2] == "failover":
-                edge.failover()
+                await edge.failover()
                 return json_response(edge.describe())
             if parts[2] == "reset":
                 await edge.reset(self.run_dir)

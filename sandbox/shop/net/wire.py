@@ -2,8 +2,8 @@
 
 All bytes of an edge's path A travel over the loopback device of this namespace, so taking that device down, shaping it
 or dropping packets on it does to the edge what it would do to a cable. Run as `python -m shop.net.wire FD` with a unix
-socket pair; protocol: it sends `ready` or `error: why`, then the listening socket; each byte received is answered by one
-fresh unconnected socket.
+socket pair; it sends `ready` with the listening socket, or `error: why`; each byte received is answered by one fresh
+unconnected socket.
 """
 
 from __future__ import annotations

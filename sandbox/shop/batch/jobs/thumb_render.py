@@ -26,7 +26,8 @@ def run(params: Params) -> None:
             log.warning("thumb-render: title of %s cannot be printed", sku)
             continue
         caption = html.escape(title)
-        picture = f'<svg xmlns="http://www.w3.org/2000/svg"><rect fill="hsl({hue} 40% 70%)"/><text>{caption}</text></svg>'
+        shape = f'<rect fill="hsl({hue} 40% 70%)"/><text>{caption}</text>'
+        picture = f'<svg xmlns="http://www.w3.org/2000/svg">{shape}</svg>'
         (folder / f"{sku}.svg").write_text(picture)
         drawn += 1
     log.info("thumb-render: %d pictures", drawn)
