@@ -41,7 +41,7 @@ class Report:
 
 
 def _folder() -> Path:
-    folder = Path(settings.DATA_DIR) / "audit"
+    folder = Path(settings.OPSPORTAL_DATA) / "audit"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

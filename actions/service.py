@@ -12,11 +12,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from actions import audit, events, gate, lifecycle, policy, registry, risk, tasks
+from actions import audit, events, gate, lifecycle, policy, registry, risk
 from actions.base import ActionRefused, AnyAction, Busy
 from actions.execution import execute, resolve_by_person, resolve_unknown, rollback, words
 from actions.models import ActionRequest, Decision, Status
 from actions.registry import UnknownAction
+from actions.tasks import wake
 from systems.models import System
 from systems.services import LoadedSystem
 
@@ -37,6 +38,7 @@ __all__ = [
     "risk_of",
     "rollback",
     "sweep",
+    "wake",
 ]
 
 EXPIRY = timedelta(seconds=int(getattr(settings, "OPSPORTAL_APPROVAL_SECONDS", 300)))
@@ -96,7 +98,7 @@ def preview(system: str, slug: str, target: str, params: dict[str, Any]) -> dict
     loaded = gate.load(system)
     bound = _bind(loaded, slug, target, params)
     rated, why = risk.assess(bound.action, loaded, bound.ctx.target, bound.params)
-    return _look(bound) | {"risk": rated.value, "risk_why": why}
+    return _look(bound) | {"target": bound.ctx.target, "risk": rated.value, "risk_why": why}
 
 
 def propose(
@@ -249,7 +251,7 @@ def _move(request: ActionRequest, person: Any, approve: bool, reason: str) -> bo
     )
     events.fire(events.on_decided, request)
     if approve and request.run_id is None:
-        tasks.wake(request.pk)
+        wake(request.pk)
     return True
 
 

@@ -20,7 +20,7 @@ KEEP_DAYS = 14
 
 
 def _folder() -> Path:
-    folder = Path(settings.DATA_DIR) / "vault"
+    folder = Path(settings.OPSPORTAL_DATA) / "vault"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

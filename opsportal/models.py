@@ -24,3 +24,10 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.user}"
+
+    def has_perm(self, permission: str) -> bool:
+        """Has the token this permission, and its user too, now?"""
+        return permission in self.permissions and bool(self.user.has_perm(permission))
+
+    def get_username(self) -> str:
+        return str(self.user.get_username())

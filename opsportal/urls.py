@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
+from opsportal.api import api
 from opsportal.health import healthz
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -12,4 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
     path("", include("opsportal.portal_urls")),
+    path("", api.urls),
 ]

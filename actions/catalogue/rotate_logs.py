@@ -45,7 +45,7 @@ class RotateLogs(Action[NoParams]):
         return {"sizes": {str(f): f.stat().st_size for f in _files(ctx)}}
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:
-        folder = Path(settings.DATA_DIR) / "log-archive" / ctx.system.slug / ctx.target
+        folder = Path(settings.OPSPORTAL_DATA) / "log-archive" / ctx.system.slug / ctx.target
         folder.mkdir(parents=True, exist_ok=True)
         freed, count = 0, 0
         for file in _files(ctx):
