@@ -101,8 +101,9 @@ def parse_manifest(text: str, *, name: str = "manifest.yaml", base_dir: Path = P
 
 
 def _read_yaml(text: str, source: _Source) -> Any:
-    loader = yaml.SafeLoader(text)
+    loader: yaml.SafeLoader | None = None
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return None
@@ -112,14 +113,15 @@ def _read_yaml(text: str, source: _Source) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ManifestError(
-            [
-                f"{source.name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}"
-            ]
+            [f"{source.name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}"]
         ) from None
+    except ManifestError:
+        raise
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ManifestError([f"{source.name}:1: not valid YAML: {str(error).splitlines()[0]}"]) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _note_lines(node: yaml.Node, path: Path_, source: _Source) -> None:

@@ -181,7 +181,7 @@ def _write_params(batch: Batch, rows: list[Reading]) -> dict[str, Any]:
         "services": [r.service[:80] for r in rows],
         "metrics": [r.metric[:80] for r in rows],
         "labels": [_storable(r.label, LABEL_LIMIT) for r in rows],
-        "values": [r.value for r in rows],
+        "values": [None if r.value is None else float(r.value) for r in rows],
         "texts": [_storable(r.text, TEXT_LIMIT) for r in rows],
         "s_service": list(batch.statuses),
         "s_health": [s.health for s in states],

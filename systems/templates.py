@@ -26,7 +26,7 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 MAX_TOKENS = 40
 MAX_GROUP = 60
-LIKE = 0.6
+LIKE = 0.7
 
 
 def mask(message: str) -> str:

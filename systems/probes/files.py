@@ -161,8 +161,8 @@ def file_stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
 
 
 def parse(path: Path) -> dict[str, Any]:
-    """All settings below `path` as flat dotted keys. YAML and JSON files are parsed, others read as `key = value`
-    lines, folders file by file. Unparsable when one is broken or missing."""
+    """All settings below `path` as flat dotted keys. YAML and JSON files are parsed, others read as `key = value` or
+    `key value` lines, folders file by file. Unparsable when one is broken or missing."""
     if path.is_dir():
         flat: dict[str, Any] = {}
         for file in sorted(f for f in path.rglob("*") if f.is_file())[:200]:
@@ -176,11 +176,19 @@ def parse(path: Path) -> dict[str, Any]:
         raise Unparsable(f"{path.name}: not UTF-8 text (byte {error.start})") from None
     if path.suffix in (".yaml", ".yml", ".json"):
         return _parse_yaml(text, path.name)
-    settings = {}
+    return _parse_lines(text)
+
+
+def _parse_lines(text: str) -> dict[str, Any]:
+    """`key = value` or `key value` lines with # comments; a key that stands there again gets a number."""
+    settings: dict[str, Any] = {}
     for line in text.splitlines():
-        key, sign, value = line.partition("#")[0].partition("=")
-        if sign:
-            settings[key.strip()] = value.strip().strip("'\"")
+        found = re.match(r"\s*([^\s=#;\[]+)(?:\s*=\s*|\s+|$)(.*)", line)
+        if found is None:
+            continue
+        key, value = found[1], re.sub(r"\s+#.*", "", found[2]).strip().strip("'\"")
+        number = sum(1 for known in settings if known == key or known.startswith(f"{key}#"))
+        settings[f"{key}#{number + 1}" if number else key] = value
     return settings
 
 

@@ -147,5 +147,5 @@ class _Count:
 
     def add(self, record: Record) -> None:
         self.number += 1
-        self.rank = max(self.rank, record.rank)
-        self.sample = record.text
+        if record.rank >= self.rank:
+            self.rank, self.sample = record.rank, record.text

@@ -170,7 +170,7 @@ def _session_readings(service: str, rows: list[dict[str, Any]], server: dict[str
             )
     readings += _blocking_readings(service, rows)
     readings.append(
-        Reading(service, "pg.longest_xact_s", round(max((r["xact_s"] or 0 for r in rows), default=0), 1))
+        Reading(service, "pg.longest_xact_s", round(max((r["xact_s"] or 0.0 for r in rows), default=0.0), 1))
     )
     readings.append(
         Reading(service, "pg.xmin_age", float(max((r["xmin_age"] or 0 for r in rows), default=0)))

@@ -62,7 +62,8 @@ def unit_readings(service: str, state: UnitState, now: float) -> list[Reading]:
     """The unit.* readings of one state. Epoch seconds in `now`."""
     running = state.state == "RUNNING"
     uptime = max(0.0, now - state.started_at) if running and state.started_at else 0.0
-    code = 0 if running and uptime > SETTLED_S else state.exit_code
+    settled = running and (uptime > SETTLED_S or state.exit_code is None)
+    code = 0 if settled else state.exit_code
     readings = [
         Reading(service, "unit.up", float(running), state.state),
         Reading(service, "unit.fatal", float(state.fatal), exit_text(state.exit_code) if state.fatal else ""),
@@ -72,7 +73,7 @@ def unit_readings(service: str, state: UnitState, now: float) -> list[Reading]:
         Reading(service, "unit.oom_kills", float(state.oom_kills)),
     ]
     if code is not None:
-        readings.append(Reading(service, "unit.exit_code", float(code), exit_text(code)))
+        readings.append(Reading(service, "unit.exit_code", float(code), "" if settled else exit_text(code)))
     return readings
 
 

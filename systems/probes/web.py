@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import json as jsonlib
 import ssl
+import sys
 import time
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +17,10 @@ import httpx
 from systems.probes.base import error_kind
 
 MAX_BODY = 262_144
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore asks for it in every request, and a module that is not there is searched for each time
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 @cache
@@ -44,9 +51,7 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON; ValueError when it is not."""
-        import json
-
-        return json.loads(self.body)
+        return jsonlib.loads(self.body)
 
     def excerpt(self, limit: int = 120) -> str:
         """The start of the body on one line."""

@@ -1,0 +1,202 @@
+"""Log lines of any kind: followed, cleaned, joined and mined, and nothing breaks on hostile ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from systems.logrecords import Assembler, clean_line
+from systems.logtail import LINE_LIMIT, Tail
+from systems.probes.logs import WARM_UP_S, LogsProbe
+from systems.readings import Reading, clean
+from systems.templates import Miner
+
+from .helpers import Clock, make_system, one
+
+
+def test_a_tail_reads_only_what_is_appended(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("old\n")
+    tail = Tail(log)
+    assert tail.poll().lines == []
+    with log.open("a") as file:
+        file.write("one\ntw")
+    assert tail.poll().lines == [b"one"]
+    with log.open("a") as file:
+        file.write("o\n")
+    assert tail.poll().lines == [b"two"]
+
+
+def test_rotation_truncation_and_late_files_lose_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    tail = Tail(log)
+    assert tail.poll().lines == []
+    log.write_text("first\n")
+    assert tail.poll().lines == [b"first"]
+    with log.open("a") as file:
+        file.write("before rotation\n")
+    log.rename(tmp_path / "a.log.1")
+    log.write_text("after rotation\n")
+    assert tail.poll().lines == [b"before rotation", b"after rotation"]
+    log.write_text("cut\n")  # truncated in place: shorter than before
+    assert tail.poll().lines == [b"cut"]
+    log.unlink()
+    assert tail.poll().lines == []
+    log.write_text("back\n")
+    assert tail.poll().lines == [b"back"]
+
+
+def test_a_line_of_100_mb_is_cut_and_the_next_line_is_found(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("")
+    tail = Tail(log)
+    tail.poll()
+    with log.open("wb") as file:
+        for _ in range(100):
+            file.write(b"x" * 1_000_000)
+        file.write(b"\nnext\n")
+    lines: list[bytes] = []
+    total = 0
+    for _ in range(20):
+        chunk = tail.poll()
+        lines += chunk.lines
+        total += chunk.bytes
+    assert lines[-1] == b"next"
+    assert max(map(len, lines)) <= LINE_LIMIT
+    assert total == 100_000_006
+
+
+def test_hostile_bytes_become_plain_text() -> None:
+    raw = b"\x1b[31mERROR\x1b[0m \x00bad \xff\xfe \x1b]0;title\x07caf\xc3\xa9 \xe2\x80\xaeevil\r"
+    text = clean_line(raw)
+    assert "ERROR" in text
+    assert "café" in text
+    assert "evil" in text
+    assert not any(c in text for c in "\x00\x1b\x07\u202e\r")
+
+
+@pytest.mark.parametrize("limit", [10, 500])
+def test_clean_keeps_within_its_limit(limit: int) -> None:
+    assert len(clean("é" * 10_000_00, limit)) == limit
+
+
+TRACE = b"""Traceback (most recent call last):
+  File "/srv/releases/api/1.6.0/api/quote.py", line 12, in quote
+    return pricing.quote(a, b)
+TypeError: quote() takes 1 positional argument but 2 were given
+INFO after"""
+
+
+def test_a_traceback_is_one_record_with_its_end_and_place() -> None:
+    found = list(Assembler().feed(TRACE.split(b"\n")))
+    assert [r.text for r in found] == [
+        "TypeError: quote() takes 1 positional argument but 2 were given | api/quote.py:12 in quote",
+        "INFO after",
+    ]
+    assert [r.rank for r in found] == [2, 0]
+
+
+def test_a_traceback_cut_in_two_by_polls_is_still_one() -> None:
+    lines = TRACE.split(b"\n")
+    assembler = Assembler()
+    assert list(assembler.feed(lines[:2])) == []
+    assert len(list(assembler.feed(lines[2:4]))) == 1
+
+
+def test_a_traceback_that_never_ends_comes_out() -> None:
+    assembler = Assembler()
+    assert list(assembler.feed(TRACE.split(b"\n")[:2])) == []
+    assert len(list(assembler.feed([]))) == 1
+
+
+def test_json_lines_keep_message_and_the_end_of_the_exception() -> None:
+    line = json.dumps({"level": "error", "msg": "request failed", "exc": TRACE.decode().rsplit("\n", 1)[0]})
+    (record,) = Assembler().feed([line.encode()])
+    assert record.rank == 2
+    assert record.text.startswith("ERROR request failed | TypeError: quote() takes 1")
+    assert record.text.endswith("api/quote.py:12 in quote")
+
+
+@pytest.mark.parametrize("line", [b"{", b"{}", b"[1]", b'{"msg": {"a": [1]}}', b"{" * 5000, b'{"msg": null}', b"\x00"])
+def test_what_looks_like_json_but_is_not_is_no_problem(line: bytes) -> None:
+    for record in Assembler().feed([line]):
+        assert len(record.text) <= 500
+
+
+def test_lines_that_differ_in_what_varies_share_a_template() -> None:
+    miner = Miner()
+    first, new = miner.add("connection 17 to 10.0.0.1:5432 closed after 12.5 ms")
+    again, second = miner.add("connection 99 to 10.0.0.2:5432 closed after 3 ms")
+    assert first == again == "connection <n> to <addr> closed after <n> ms"
+    assert (new, second) == (True, False)
+    assert miner.add("disk is full")[1] is True
+
+
+def test_words_that_vary_in_long_lines_become_wildcards() -> None:
+    miner = Miner()
+    miner.add("user alice logged in from the shop page today")
+    template, new = miner.add("user bob logged in from the shop page today")
+    assert template == "user <*> logged in from the shop page today"
+    assert new is False
+
+
+def test_the_miner_stays_small_under_endless_new_words() -> None:
+    miner = Miner()
+    labels = {miner.add(f"thing {'abcdefghij'[i % 10] * (i % 97 + 1)} happened")[0] for i in range(5000)}
+    assert len(labels) < 200
+
+
+class Logs:
+    """A log file and the probe on it."""
+
+    def __init__(self, base: Path) -> None:
+        self.file = base / "a.log"
+        self.file.write_text("")
+        self.system = make_system(base, {"a": {"kind": "http", "logs": [{"file": "a.log"}]}})
+        self.clock = Clock()
+        self.probe = LogsProbe(self.clock)
+
+    async def after(self, text: bytes, seconds: float = 1.0) -> list[Reading]:
+        with self.file.open("ab") as file:
+            file.write(text)
+        self.clock.at += seconds
+        return await self.probe.observe(self.system, self.system.service("a"))
+
+
+async def test_the_probe_counts_lines_errors_and_templates(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    await logs.after(b"")
+    found = await logs.after(b"ERROR pool timeout after 2.00 sec\nERROR pool timeout after 3.00 sec\nINFO fine\n", 2.0)
+    assert one(found, "log.error_rate").value == 1.0
+    assert one(found, "log.lines_rate").value == 1.5
+    template = one(found, "log.template", "ERROR pool timeout after <n> sec")
+    assert (template.value, template.text) == (2.0, "ERROR pool timeout after 3.00 sec")
+
+
+async def test_only_after_warming_up_is_a_kind_of_line_new_and_only_once(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    await logs.after(b"")
+    early = await logs.after(b"INFO started\n")
+    assert not [r for r in early if r.metric == "log.new_template"]
+    fresh = await logs.after(b"FATAL: out of paper\n", WARM_UP_S)
+    assert one(fresh, "log.new_template").text == "FATAL: out of paper"
+    again = await logs.after(b"FATAL: out of paper\nINFO started\n")
+    assert not [r for r in again if r.metric == "log.new_template"]
+
+
+async def test_templates_known_from_before_are_not_new(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    logs.probe.seed("a", ["order <n> shipped"])
+    await logs.after(b"")
+    found = await logs.after(b"order 7 shipped\nboiler burst\n")
+    assert [r.text for r in found if r.metric == "log.new_template"] == ["boiler burst"]
+
+
+async def test_without_files_the_runtime_s_output_is_read(tmp_path: Path) -> None:
+    system = make_system(tmp_path, {"a": {"kind": "http", "unit": "a"}})
+    probe = LogsProbe(Clock())
+    system.runtime.set_logs("a", ["one", "two"])  # type: ignore[attr-defined]
+    await probe.observe(system, system.service("a"))
+    system.runtime.set_logs("a", ["two", "ERROR three"])  # type: ignore[attr-defined]
+    found = await probe.observe(system, system.service("a"))
+    assert [r.text for r in found if r.metric == "log.template"] == ["ERROR three"]
