@@ -7,6 +7,7 @@ OPSPORTAL_DB_POOL    most connections of this process; 0 (default) is no pool
 OPSPORTAL_SECRET_KEY, OPSPORTAL_HOSTS, OPSPORTAL_ORIGINS, OPSPORTAL_DEBUG, OPSPORTAL_LOG_LEVEL
 """
 
+import logging
 import secrets
 from importlib.util import find_spec
 from pathlib import Path
@@ -142,13 +143,23 @@ if static_root := env.str("OPSPORTAL_STATIC_ROOT", default=""):
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
+
+def _worth_logging(record: logging.LogRecord) -> bool:
+    """A 503 of /healthz is an answer, not an error."""
+    path = getattr(getattr(record, "request", None), "path", "")
+    return not (path == "/healthz" and getattr(record, "status_code", 0) == 503)
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {
+        "worth": {"()": "django.utils.log.CallbackFilter", "callback": _worth_logging},
+    },
     "formatters": {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["worth"]}},
     "root": {"handlers": ["stderr"], "level": env.str("OPSPORTAL_LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},

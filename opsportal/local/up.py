@@ -157,6 +157,8 @@ class Launcher:
             self.say(f"{event['stage']} ({event['seconds']} s)")
         if "login" in event:
             self.password = event["login"]["password"]
+            if self.password:  # said at once: it would be lost if the rest of the start failed
+                self.say(f"made the account admin, password {self.password}")
 
     def _start_portal(self) -> None:
         python = sys.executable

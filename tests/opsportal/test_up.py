@@ -1,5 +1,6 @@
 """A whole copy of the portal, as a newcomer starts it."""
 
+import json
 import os
 import re
 import signal
@@ -95,9 +96,8 @@ def test_a_killed_part_comes_back(start_up: Start, data_dir: Path):
     process = start_up("--port", port, "--data", data_dir, OPSPORTAL_ADMIN_PASSWORD="a-given-one-42")
     assert "shown only this once" not in until_ready(process)
     assert sign_in(f"http://127.0.0.1:{port}/", "a-given-one-42") == 302
-    words = {"web": "uvicorn", "worker": "celery", "watch": "watch"}
-    children = psutil.Process(process.pid).children()
-    victims = {name: next(c for c in children if word in c.cmdline()) for name, word in words.items()}
+    known = json.loads((data_dir / "run" / "up.json").read_text())["children"]
+    victims = {name: psutil.Process(known[name]["pid"]) for name in ("web", "worker", "watch")}
     for victim in victims.values():
         victim.kill()
     assert process.stdout
