@@ -23,6 +23,7 @@ from incidents.signals import CATALOG
 log = logging.getLogger(__name__)
 
 FOLLOWS_WITHIN = timedelta(minutes=2)
+CONTEXT_WITHIN = timedelta(seconds=60)  # a change this long before may belong to the trouble
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
 # Called with the number of each newly opened incident, after the commit; a failing one does not stop the others.
@@ -58,6 +59,8 @@ def open_or_join(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) 
     """Attach new symptoms to the open incident of `fingerprint`, opening it when there is none.
 
     None when none is open and none of the symptoms may open one by itself."""
+    recent = timezone.now() - CONTEXT_WITHIN
+    symptoms = [s for s in symptoms if s.opens or s.first_seen >= recent]  # what was so all along is no news
     if not symptoms:
         return None
     with transaction.atomic():
@@ -83,7 +86,7 @@ def _open_one(system_id: int, fingerprint: str) -> Incident | None:
 
 def _insert(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> tuple[Incident, bool]:
     """INSERT ... ON CONFLICT DO NOTHING on the partial unique index: of many at once, one opens and the rest join."""
-    first = min(s.first_seen for s in symptoms)
+    first = min(s.first_seen for s in symptoms if s.opens)
     lead = leading(symptoms)
     Incident.objects.bulk_create(
         [
