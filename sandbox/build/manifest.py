@@ -111,6 +111,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
             "depends_on": ["net", "postgres", "redis", "upstream"],
             "release": {"link": "releases/api/current", "previous": API_VERSION},
             "control": {"url": layout.url(name)},
+            "backup": {"proxy": "gateway", "pool": "api", "use": "backup-api"},
         }
     return spec
 
