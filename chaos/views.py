@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +30,12 @@ def panel(request: HttpRequest) -> HttpResponse:
     """Every fault by category, what runs now, and what came of earlier ones; only the live part when htmx asks."""
     service.sync()
     system = _system(request)
-    context = {"system": system, "running": _running(), "history": _history(), "refusal": _refusal(system)}
+    context: dict[str, Any] = {
+        "system": system,
+        "running": _running(),
+        "history": _history(),
+        "refusal": _refusal(system),
+    }
     context["may"] = request.user.has_perm("chaos.inject_fault")
     if request.headers.get("HX-Request"):
         return render(request, "chaos/_live.html", context)
@@ -46,7 +52,7 @@ def _system(request: HttpRequest) -> System | None:
     return found or System.objects.filter(enabled=True).first()
 
 
-def _titled(rows: list[Injection]) -> list[Injection]:
+def _titled(rows: Sequence[Injection]) -> Sequence[Injection]:
     """Each row with its fault's title, also of a fault that is no longer in the catalogue."""
     for row in rows:
         fault = FAULTS.get(row.fault)
@@ -55,11 +61,11 @@ def _titled(rows: list[Injection]) -> list[Injection]:
     return rows
 
 
-def _running() -> list[Injection]:
+def _running() -> Sequence[Injection]:
     return _titled(list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system")))
 
 
-def _history() -> list[Injection]:
+def _history() -> Sequence[Injection]:
     """Ended injections with the first incident that opened while each ran: the agent's result."""
     during = Incident.objects.filter(
         Q(opened_at__lte=OuterRef("reverted_at")),

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from incidents import figures
 from incidents.models import Incident, TimelineEvent
 
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=2)
@@ -50,7 +51,8 @@ def series(incident: Incident, services: Iterable[str]) -> list[Series]:
                     to_timestamp(floor(extract(epoch from at) / %(step)s) * %(step)s) as slot, avg(value)
              from systems_reading
              where system_id = %(system)s and at between %(start)s and %(end)s and value is not null
-               and (metric = 'journey.latency_ms' or (metric in ('http.latency_ms', 'tcp.connect_ms') and service = any(%(names)s)))
+               and (metric = 'journey.latency_ms'
+                    or (metric in ('http.latency_ms', 'tcp.connect_ms') and service = any(%(names)s)))
              group by 1, 2, 3, 4 order by 4"""
     found: dict[tuple[str, str], list[Point]] = {}
     with connection.cursor() as cursor:
@@ -75,11 +77,13 @@ def series(incident: Incident, services: Iterable[str]) -> list[Series]:
 def marks(incident: Incident, events: Iterable[TimelineEvent]) -> list[dict[str, str]]:
     """The moments worth a line in the plot: first symptom, each action, recovery."""
     found = [{"at": incident.started_at.isoformat(), "text": "first symptom", "tone": "bad"}]
-    for event in events:
-        if event.kind == TimelineEvent.Kind.ACTION:
-            found.append({"at": event.at.isoformat(), "text": event.title[:40], "tone": "violet"})
-    if incident.resolved_at:
-        found.append({"at": incident.resolved_at.isoformat(), "text": "resolved", "tone": "ok"})
+    found += [
+        {"at": e.at.isoformat(), "text": e.title[:40], "tone": "violet"}
+        for e in events
+        if e.kind == TimelineEvent.Kind.ACTION
+    ]
+    if green := figures.windows(incident).green:
+        found.append({"at": green.isoformat(), "text": "recovered", "tone": "ok"})
     return found
 
 
@@ -90,7 +94,8 @@ def plot(
     found = series(incident, services)
     if not found:
         return None
-    broken, mended = incident.started_at, incident.resolved_at
+    spans = figures.windows(incident)
+    broken, mended = spans.ill_from, spans.green
     far = timezone.now() + timedelta(days=1)
     rows = [
         {

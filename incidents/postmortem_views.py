@@ -76,9 +76,17 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
         for key, _ in PARTS:
             sections[key] = _sentences(request.POST.get(key, ""), found.sections.get(key) or [])
         sections["action_items"] = _items(request)
-        postmortem.edit(found.pk, sections, request.user.get_username())
-        messages.success(request, "Saved. The earlier version stays in the history.")
-        return redirect("postmortem", number=number)
+        started = request.POST.get("version", "")
+        version = int(started) if started.isdigit() else None
+        try:
+            postmortem.edit(found.pk, sections, request.user.get_username(), version=version)
+            messages.success(request, "Saved. The earlier version stays in the history.")
+            return redirect("postmortem", number=number)
+        except postmortem.Conflict as error:
+            messages.error(
+                request, f"Not saved: {error}. Your text is still below; saving again replaces theirs."
+            )
+            found.sections = sections
     context = {"incident": incident, "pm": found, "parts": _shown(found.sections)}
     context["items"] = [*(found.sections.get("action_items") or []), {}, {}]
     return render(request, "incidents/postmortem_edit.html", context)
@@ -109,5 +117,7 @@ def _items(request: HttpRequest) -> list[dict[str, Any]]:
     done = set(request.POST.getlist("item_done"))
     rows = zip(texts, owners, strict=False)
     return [
-        {"text": t.strip(), "owner": o.strip(), "done": str(n) in done} for n, (t, o) in enumerate(rows) if t.strip()
+        {"text": t.strip(), "owner": o.strip(), "done": str(n) in done}
+        for n, (t, o) in enumerate(rows)
+        if t.strip()
     ]

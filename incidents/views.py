@@ -35,7 +35,7 @@ STEP_WORDS = {
 def index(request: HttpRequest) -> HttpResponse:
     """All incidents, filtered; only the rows when htmx asks."""
     page = Paginator(_filtered(request), PAGE).get_page(request.GET.get("page"))
-    context = {
+    context: dict[str, Any] = {
         "page": page,
         "states": State.choices,
         "severities": Severity.choices,
@@ -137,16 +137,16 @@ def _hypotheses(incident: Incident) -> list[dict[str, Any]]:
     for raw in incident.hypotheses:
         pro = raw.get("pro") or raw.get("for") or []
         con = raw.get("con") or raw.get("against") or []
-        strongest = {"key": lambda e: -abs(float(e.get("bits") or 0))}
+        width = raw.get("probability") or 0
         found.append(
-            {
-                **raw,
-                "pro": sorted(pro, **strongest),
-                "con": sorted(con, **strongest),
-                "width": raw.get("probability") or 0,
-            }
+            {**raw, "pro": sorted(pro, key=_weight), "con": sorted(con, key=_weight), "width": width}
         )
     return found
+
+
+def _weight(item: dict[str, Any]) -> float:
+    """Sorts the strongest evidence first."""
+    return -abs(float(item.get("bits") or 0))
 
 
 def _latest(events: list[TimelineEvent], kind: str, key: str) -> Any:

@@ -11,8 +11,8 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import F, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.html import escape, format_html_join, mark_safe
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_POST
 
 from knowledge import retrieval, service
@@ -58,13 +58,15 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _rates() -> dict[str, dict[str, int]]:
     """Cause -> how often its fixes worked."""
-    rows = OutcomeStat.objects.values("cause").annotate(worked=Sum("successes"), tries=Sum(F("successes") + F("failures")))
+    rows = OutcomeStat.objects.values("cause").annotate(
+        worked=Sum("successes"), tries=Sum(F("successes") + F("failures"))
+    )
     return {r["cause"]: {"worked": r["worked"], "tries": r["tries"]} for r in rows}
 
 
 def _shown(hit: retrieval.Hit, query: str) -> dict[str, Any]:
     """A hit with the reasons it matched and its passage, the words of the query marked."""
-    words = [w for w in re.findall(r"[A-Za-z0-9_]{3,}", query)]
+    words: list[str] = re.findall(r"[A-Za-z0-9_]{3,}", query)
     lower = f"{hit.title} {hit.heading} {hit.text}".lower()
     found = list(dict.fromkeys(w for w in words if w.lower() in lower))
     return {"hit": hit, "words": found, "excerpt": _marked(_around(hit.text, found), found)}
@@ -195,5 +197,10 @@ def restore(request: HttpRequest, slug: str, version: int) -> HttpResponse:
 def enable(request: HttpRequest, slug: str) -> HttpResponse:
     book = _book(slug)
     service.set_enabled(slug, not book.enabled)
-    messages.success(request, "It takes part in diagnosis again." if not book.enabled else "It is set aside: diagnosis and search leave it out.")
+    messages.success(
+        request,
+        "It takes part in diagnosis again."
+        if not book.enabled
+        else "It is set aside: diagnosis and search leave it out.",
+    )
     return redirect("runbook", slug=slug)

@@ -9,23 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from actions.models import ActionRequest, Status
-from agent.models import Run
 from chaos.models import Injection
 from incidents.models import OPEN_STATES, Incident
+from opsportal import measured
 from opsportal.charts import spark_path
+from opsportal.measured import AXIS_S, AXIS_SLOTS
 from opsportal.servicemap import NODE_W, Layout, layout
 from systems.manifest import ManifestError
 from systems.models import ServiceStatus, System
 from systems.services import LoadedSystem, UnknownSystem, load
 
-SPARK_S, SPARK_SLOTS = 300, 60
-AXIS_S, AXIS_SLOTS = 3600, 240
-SPARK_METRICS = ("http.latency_ms", "tcp.connect_ms", "proc.cpu_pct")
 STALE_S = 15.0
 RANK = {"down": 0, "degraded": 1, "unknown": 2, "ok": 3}
 TONE = {"ok": "ok", "degraded": "warn", "down": "bad", "unknown": "idle"}
@@ -97,7 +94,7 @@ def context(system: System | None) -> dict[str, Any]:
         "incidents": incidents,
         "strip": _strip(system, incidents, services),
         "axis": _axis(system),
-        "record": remember(f"record-{system.pk}", 5, lambda: record(system)),
+        "record": remember(f"record-{system.pk}", 5, lambda: measured.record(system)),
     }
 
 
@@ -111,41 +108,21 @@ def _loaded(slug: str) -> tuple[LoadedSystem | None, str]:
 def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incident]) -> dict[str, Service]:
     statuses = {s.service: s for s in ServiceStatus.objects.filter(system=system)}
     names = list(loaded.services) if loaded else list(statuses)
-    services = {
-        n: Service(n, loaded.services[n].kind if loaded else "", statuses.get(n)) for n in names
-    }
+    services = {n: Service(n, loaded.services[n].kind if loaded else "", statuses.get(n)) for n in names}
     for incident in incidents:
-        members = loaded.groups.get(incident.component, [incident.component]) if loaded else [incident.component]
+        members = (
+            loaded.groups.get(incident.component, [incident.component]) if loaded else [incident.component]
+        )
         for name in members:
             if incident.system_id == system.pk and name in services:
                 services[name].incident = incident.number
-    for name, (metric, points) in remember(f"sparks-{system.pk}", 2, lambda: _sparks(system.pk)).items():
+    for name, (metric, points) in remember(
+        f"sparks-{system.pk}", 2, lambda: measured.sparks(system.pk)
+    ).items():
         if name in services:
             services[name].metric, services[name].points = metric, points
             services[name].line, services[name].area = spark_path(points, NODE_W - 24, 16)
     return services
-
-
-def _sparks(system_id: int) -> dict[str, tuple[str, list[float | None]]]:
-    """Per service the first of SPARK_METRICS it has, as SPARK_SLOTS means over the last SPARK_S seconds."""
-    slot_s = SPARK_S / SPARK_SLOTS
-    sql = """select service, metric, floor(extract(epoch from now() - at) / %s)::int as slot, avg(value)
-             from systems_reading
-             where system_id = %s and at > now() - make_interval(secs => %s) and metric = any(%s) and value is not null
-             group by 1, 2, 3"""
-    found: dict[tuple[str, str], list[float | None]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [slot_s, system_id, SPARK_S, list(SPARK_METRICS)])
-        for service, metric, slot, value in cursor.fetchall():
-            points = found.setdefault((service, metric), [None] * SPARK_SLOTS)
-            if 0 <= slot < SPARK_SLOTS:
-                points[SPARK_SLOTS - 1 - slot] = value
-    sparks: dict[str, tuple[str, list[float | None]]] = {}
-    for metric in SPARK_METRICS:
-        for (service, name), points in found.items():
-            if name == metric and service not in sparks:
-                sparks[service] = (metric, points)
-    return sparks
 
 
 def _place(services: dict[str, Service], loaded: LoadedSystem | None) -> Layout | None:
@@ -195,11 +172,13 @@ def _axis(system: System) -> dict[str, Any]:
     """The last hour: journeys as a line, incidents and faults as marks, all in percent of the axis."""
     now = timezone.now()
     since = now - timedelta(seconds=AXIS_S)
-    recent = Incident.objects.filter(system=system).filter(Q(resolved_at__isnull=True) | Q(resolved_at__gte=since))
+    recent = Incident.objects.filter(system=system).filter(
+        Q(resolved_at__isnull=True) | Q(resolved_at__gte=since)
+    )
     faults = Injection.objects.filter(system=system).filter(
         Q(status=Injection.Status.RUNNING) | Q(reverted_at__gte=since)
     )
-    journeys = remember(f"axis-{system.pk}", 5, lambda: _journeys(system.pk))
+    journeys = remember(f"axis-{system.pk}", 5, lambda: measured.journeys(system.pk))
     known = [p for p in journeys["latency"] if p is not None]
     line, area = spark_path(journeys["latency"], AXIS_SLOTS, 60)
     return {
@@ -212,7 +191,9 @@ def _axis(system: System) -> dict[str, Any]:
         "incidents": [
             _mark(i, i.started_at, i.resolved_at, since, now) for i in recent.order_by("number")[:40]
         ],
-        "faults": [_mark(f, f.started_at, f.reverted_at, since, now) for f in faults.order_by("started_at")[:40]],
+        "faults": [
+            _mark(f, f.started_at, f.reverted_at, since, now) for f in faults.order_by("started_at")[:40]
+        ],
         "ticks": [since + timedelta(seconds=AXIS_S * n / 6) for n in range(7)],
     }
 
@@ -221,65 +202,9 @@ def _mark(item: Any, start: datetime, end: datetime | None, since: datetime, now
     left = max(0.0, (start - since).total_seconds() / AXIS_S * 100)
     right = min(100.0, ((end or now) - since).total_seconds() / AXIS_S * 100)
     left = min(left, 99.2)
-    return {"item": item, "left": round(left, 2), "width": round(max(0.8, right - left), 2), "open": end is None}
-
-
-def _journeys(system_id: int) -> dict[str, Any]:
-    sql = """select floor(extract(epoch from now() - at) / %s)::int as slot,
-                    avg(value) filter (where metric = 'journey.latency_ms'),
-                    min(value) filter (where metric = 'journey.ok'),
-                    sum(value) filter (where metric = 'journey.ok'),
-                    count(value) filter (where metric = 'journey.ok')
-             from systems_reading
-             where system_id = %s and at > now() - make_interval(secs => %s)
-               and metric in ('journey.latency_ms', 'journey.ok') and value is not null
-             group by 1"""
-    latency: list[float | None] = [None] * AXIS_SLOTS
-    good: list[float | None] = [None] * AXIS_SLOTS
-    passed = asked = 0.0
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [AXIS_S / AXIS_SLOTS, system_id, AXIS_S])
-        for slot, ms, least, total, count in cursor.fetchall():
-            if 0 <= slot < AXIS_SLOTS:
-                latency[AXIS_SLOTS - 1 - slot], good[AXIS_SLOTS - 1 - slot] = ms, least
-                passed, asked = passed + float(total or 0), asked + count
-    return {"latency": latency, "ok": good, "share": passed / asked if asked else None}
-
-
-def record(system: System) -> dict[str, Any]:
-    """Seven days: times to detect and to repair (median, p90), and what became of the agent's runs.
-
-    Detection counts from the injection where a fault of ours was running, else from the first symptom."""
-    since = timezone.now() - timedelta(days=7)
-    sql = """with t as (
-               select extract(epoch from i.opened_at - coalesce(f.started_at, i.started_at)) as detect,
-                      extract(epoch from i.resolved_at - coalesce(f.started_at, i.started_at)) as repair
-               from incidents_incident i left join lateral (
-                 select started_at from chaos_injection c
-                 where c.system_id = i.system_id and c.started_at <= i.opened_at
-                   and c.started_at > i.opened_at - interval '10 minutes'
-                   and coalesce(c.reverted_at, now()) >= i.started_at
-                 order by started_at desc limit 1) f on true
-               where i.system_id = %s and i.opened_at >= %s)
-             select count(*), count(repair),
-               percentile_cont(0.5) within group (order by detect), percentile_cont(0.9) within group (order by detect),
-               percentile_cont(0.5) within group (order by repair), percentile_cont(0.9) within group (order by repair)
-             from t"""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [system.pk, since])
-        total, repaired, d50, d90, r50, r90 = cursor.fetchone()
-    runs = Run.objects.filter(incident__system=system, started_at__gte=since).aggregate(
-        recovered=Count("pk", filter=Q(outcome="recovered")),
-        handed=Count("pk", filter=Q(outcome__in=["handed_over", "no_action"])),
-        stopped=Count("pk", filter=Q(outcome="stopped")),
-        total=Count("pk"),
-    )
-    runs["live"] = runs["total"] - runs["recovered"] - runs["handed"] - runs["stopped"]
-    acted = ActionRequest.objects.filter(system=system, requested_at__gte=since).aggregate(
-        run=Count("pk", filter=Q(claimed_at__isnull=False)),
-        asked=Count("pk", filter=Q(decision__by__isnull=False) | Q(status__in=[Status.WAITING, Status.EXPIRED])),
-        rejected=Count("pk", filter=Q(status=Status.REJECTED)),
-    )
     return {
-        "total": total, "repaired": repaired, "d50": d50, "d90": d90, "r50": r50, "r90": r90, "runs": runs, "acts": acted,
+        "item": item,
+        "left": round(left, 2),
+        "width": round(max(0.8, right - left), 2),
+        "open": end is None,
     }

@@ -55,7 +55,12 @@ def layout(depends_on: Mapping[str, Sequence[str]]) -> Layout:
         for row, name in enumerate(column):
             nodes[name] = Node(name, PAD + index * (NODE_W + GAP_X), top + row * (NODE_H + gap))
     width = 2 * PAD + max(1, len(columns)) * (NODE_W + GAP_X) - GAP_X
-    edges = [Edge(a, b, _curve(nodes[a], nodes[b])) for a, targets in depends_on.items() for b in targets if b in nodes]
+    edges = [
+        Edge(a, b, _curve(nodes[a], nodes[b]))
+        for a, targets in depends_on.items()
+        for b in targets
+        if b in nodes
+    ]
     return Layout(width, height, nodes, edges)
 
 
@@ -126,6 +131,8 @@ def _mean(values: list[float], default: float) -> float:
 def _curve(a: Node, b: Node) -> str:
     if b.x > a.x:
         bend = max(40.0, (b.x - a.right) * 0.5)
-        return f"M{a.right:.0f} {a.middle:.0f}C{a.right + bend:.0f} {a.middle:.0f} {b.x - bend:.0f} {b.middle:.0f} {b.x:.0f} {b.middle:.0f}"
-    side = max(a.right, b.right) + 36
-    return f"M{a.right:.0f} {a.middle:.0f}C{side:.0f} {a.middle:.0f} {side:.0f} {b.middle:.0f} {b.right:.0f} {b.middle:.0f}"
+        points = (a.right, a.middle, a.right + bend, a.middle, b.x - bend, b.middle, b.x, b.middle)
+    else:
+        side = max(a.right, b.right) + 36
+        points = (a.right, a.middle, side, a.middle, side, b.middle, b.right, b.middle)
+    return "M{:.0f} {:.0f}C{:.0f} {:.0f} {:.0f} {:.0f} {:.0f} {:.0f}".format(*points)

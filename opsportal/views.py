@@ -7,13 +7,14 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from actions import policy
+from actions import audit, policy
 from actions.models import ActionRequest, Freeze, PolicyGrant, PolicyRule, Status
 from agent import service as agent
 from incidents.lifecycle import IllegalTransition
@@ -148,6 +149,11 @@ def system_switch(request: HttpRequest, slug: str) -> HttpResponse:
     """Let the agent act on this system, or only watch."""
     system = get_object_or_404(System, slug=slug)
     system.agent_on = request.POST.get("agent") == "on"
-    system.save(update_fields=["agent_on"])
-    messages.success(request, f"The agent {'repairs' if system.agent_on else 'only watches'} {system.title} now")
+    with transaction.atomic():
+        system.save(update_fields=["agent_on"])
+        verb = "agent.on" if system.agent_on else "agent.off"
+        audit.append(request.user.get_username(), verb, system=system.slug)
+    messages.success(
+        request, f"The agent {'repairs' if system.agent_on else 'only watches'} {system.title} now"
+    )
     return redirect("settings")

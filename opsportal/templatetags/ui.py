@@ -215,10 +215,13 @@ def pct(value: Any) -> str:
 @register.filter
 def figure(value: Any) -> str:
     """A number as people write it: at most three significant digits, thousands separated."""
-    if isinstance(value, bool) or value is None:
-        return "–" if value is None else ("yes" if value else "no")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "–"
     if not isinstance(value, NUMBER):
         return str(value) or "–"
+    value = float(value)
     if abs(value) >= 100 or float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.3g}"
@@ -262,7 +265,7 @@ def unlocalized(value: float) -> str:
 
 @register.filter
 def times(value: Any, factor: float) -> float:
-    return round(value * factor, 2) if isinstance(value, NUMBER) else 0.0
+    return round(float(value) * factor, 2) if isinstance(value, NUMBER) else 0.0
 
 
 @register.simple_tag

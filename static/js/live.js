@@ -30,8 +30,9 @@
       if (message.seq) seen[message.topic] = Math.max(seen[message.topic] || 0, message.seq);
       fire(message.topic);
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (closing) return;
+      if (event.code === 4401) { location.reload(); return; }  // logged out elsewhere
       if (tries++ > 0) show("down");
       setTimeout(connect, Math.min(15000, 500 * 2 ** Math.min(tries, 5)) * (0.75 + Math.random() / 2));
     };
