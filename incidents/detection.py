@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import redis
 from asgiref.sync import sync_to_async
-from django.db import transaction
+from django.db import connections, transaction
 
 from incidents import evidence, live, service
 from incidents.models import OPEN_STATES, State, Symptom
@@ -33,7 +33,7 @@ BASELINE_KEEP_S = 6 * 3600
 
 
 class TickLike(Protocol):
-    """What the watcher delivers. `events` without a full round of readings is a mini-tick."""
+    """What the watcher delivers. `mini`: the readings of one unit only, right after an event of it."""
 
     @property
     def system(self) -> Any: ...
@@ -42,7 +42,7 @@ class TickLike(Protocol):
     @property
     def readings(self) -> list[Reading]: ...
     @property
-    def events(self) -> list[Any]: ...
+    def mini(self) -> bool: ...
 
 
 class Detector:
@@ -225,13 +225,21 @@ async def on_tick(tick: TickLike) -> None:
         await sync_to_async(_consume, thread_sensitive=False)(tick)
 
 
+def forget(slug: str) -> None:
+    """Drop what is remembered of a system; its next tick starts from the database."""
+    _detectors.pop(slug, None)
+
+
 def _consume(tick: TickLike) -> None:
     slug = tick.system.slug
-    detector = _detectors.get(slug)
-    if detector is None or detector.system_id != tick.system.id:
-        detector = _detectors[slug] = Detector(tick.system)
-    detector.use(tick.system)
-    detector.consume(tick.at, tick.readings, full=not tick.events)
+    try:
+        detector = _detectors.get(slug)
+        if detector is None or detector.system_id != tick.system.id:
+            detector = _detectors[slug] = Detector(tick.system)
+        detector.use(tick.system)
+        detector.consume(tick.at, tick.readings, full=not tick.mini)
+    finally:
+        connections.close_all()  # this thread's; with a pool it only gives the connection back
 
 
 def _name(key: Key) -> tuple[str, str, str]:

@@ -95,7 +95,7 @@ def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[dict[str, A
 
 
 def _is_wanted(row: tuple[Any, ...], wanted: dict[tuple[str, str], tuple[str, str]]) -> bool:
-    return wanted.get((row[1], row[0]), ("", ""))[0] == row[2]
+    return bool(wanted.get((row[1], row[0]), ("", ""))[0] == row[2])
 
 
 UNITS = {"_ms": "ms", "_pct": "%", "_mb": "MB", "_s": "s", "_rate": "/s"}

@@ -157,7 +157,7 @@ def _why(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
     last = thought[-1]
     sure = f" ({incident.confidence:.0%} sure)" if incident.confidence is not None else ""
     sentences = [_say(f"The cause was found to be {incident.diagnosis}{sure}.", [last.seq])]
-    leader = next((h for h in incident.hypotheses if h.get("cause") == incident.cause), {})
+    leader: dict[str, Any] = next((h for h in incident.hypotheses if h.get("cause") == incident.cause), {})
     texts = [str(f.get("text", "")) for f in (leader.get("pro") or leader.get("for") or [])][:4]
     if any(texts):
         sentences.append(_say(f"What spoke for it: {'; '.join(t for t in texts if t)}.", [last.seq]))

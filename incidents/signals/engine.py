@@ -61,6 +61,7 @@ class Engine:
         self.system = system
         self.catalog = CATALOG if catalog is None else catalog
         self.keys: dict[tuple[str, str, str], Key] = {}
+        self._index: dict[tuple[str, str], dict[str, Key]] = defaultdict(dict)
         self.units: dict[str, Unit] = defaultdict(Unit)
         self.started: float | None = None
         self.settled_at: float | None = None
@@ -123,7 +124,13 @@ class Engine:
             if len(self.keys) >= MAX_KEYS:
                 self._drop_oldest()
             found = self.keys[name] = Key(signal, service, label, now, read_at=now)
+            self._index[signal.id, service][label] = found
         return found
+
+    def drop(self, key: Key) -> None:
+        """Forget a key altogether."""
+        self.keys.pop((key.signal.id, key.service, key.label), None)
+        self._index[key.signal.id, key.service].pop(key.label, None)
 
     def _judge(self, signal: Signal, key: Key, value: float | None, text: str, now: float) -> Key:
         """One observation of one key."""
@@ -168,7 +175,7 @@ class Engine:
         return touched
 
     def by_signal(self, signal: str, service: str) -> list[Key]:
-        return [k for (s, name, _), k in self.keys.items() if s == signal and name == service]
+        return list(self._index[signal, service].values())
 
     # -- what is not judged ------------------------------------------------------------------------------------
 
@@ -240,15 +247,14 @@ class Engine:
         stale = [k for k in self.keys.values() if now - k.read_at > STALE_S]
         for key in stale:
             key.forget(now)
-        gone = [n for n, k in self.keys.items() if not k.active and now - k.read_at > 600]
-        for name in gone:
-            del self.keys[name]
+        for key in [k for k in stale if not k.active and now - k.read_at > 600]:
+            self.drop(key)
         return stale
 
     def _drop_oldest(self) -> None:
-        idle = sorted((k.read_at, name) for name, k in self.keys.items() if not k.active)
-        for _, name in idle[: MAX_KEYS // 4]:
-            del self.keys[name]
+        idle = sorted((k for k in self.keys.values() if not k.active), key=lambda k: k.read_at)
+        for key in idle[: MAX_KEYS // 4]:
+            self.drop(key)
 
     def _changes(self, touched: Iterable[Key], now: float) -> list[Change]:
         changes = []

@@ -125,4 +125,4 @@ class Scanner:
         for key in engine.by_signal(signal, service):
             if now - key.created > 600 and not key.active:
                 known.add(key.label)
-                engine.keys.pop((signal, service, key.label), None)
+                engine.drop(key)

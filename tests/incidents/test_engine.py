@@ -1,0 +1,294 @@
+"""Hold, hysteresis, unknown against false, and everything that must not raise an alarm."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from incidents.signals import CATALOG
+from incidents.signals.base import Hold, Signal
+from incidents.signals.detectors import Above
+from incidents.signals.engine import GIVE_UP_S, SETTLE_S, Engine
+from systems.readings import Reading
+from tests.incidents.conftest import Ticker, load_bakery
+
+DOWN = Reading("oven-1", "http.ok", 0, "refused")
+SLOW = Reading("oven-1", "http.ok", 0, "timeout")
+
+
+def test_refused_opens_at_the_second_look_and_clears_with_hysteresis(tick: Ticker) -> None:
+    assert tick(DOWN) == []
+    assert tick(DOWN) == ["+http_unreachable@oven-1"]
+    assert tick(DOWN, times=5) == []
+    assert tick() == []
+    assert tick(DOWN) == []  # not over yet: still the same symptom
+    assert tick() == []
+    assert tick() == ["-http_unreachable@oven-1"]
+
+
+def test_a_timeout_now_and_then_is_no_symptom(tick: Ticker) -> None:
+    for _ in range(20):
+        assert tick(SLOW, times=2) == []
+        assert tick(times=2) == []
+    assert tick(SLOW, times=3) == ["+http_timeout@oven-1"]
+
+
+def test_unreadable_is_unknown_and_not_false(tick: Ticker) -> None:
+    assert tick.value("http_unreachable", "oven-1") is False
+    blind = Reading("oven-1", "http.ok", None, "no answer")
+    tick(blind)
+    assert tick.value("http_unreachable", "oven-1") is False
+    tick(blind)
+    assert tick.value("http_unreachable", "oven-1") is None
+
+
+def test_never_read_is_unknown(tick: Ticker) -> None:
+    tick(base=False, times=25)
+    assert tick.value("http_unreachable", "oven-1") is None
+    assert tick.value("log_auth_failed", "oven-1") is None
+
+
+def test_a_true_signal_that_cannot_be_read_keeps_its_symptom_for_a_while(tick: Ticker) -> None:
+    tick(DOWN, times=3)
+    blind = Reading("oven-1", "http.ok", None, "?")
+    assert tick(blind, times=30) == []
+    assert tick.value("http_unreachable", "oven-1") is None
+    assert tick(blind, times=int(GIVE_UP_S)) == ["-http_unreachable@oven-1"]
+
+
+def log_line(text: str, count: int = 1, service: str = "oven-1") -> Reading:
+    return Reading(service, "log.template", count, text, "template " + text[:40])
+
+
+def test_log_signal_false_only_after_the_log_was_read(engine: Engine) -> None:
+    tick = Ticker(engine)
+    tick(Reading("oven-1", "log.lines_rate", None, "gone"), times=12)
+    assert tick.value("log_auth_failed", "oven-1") is None
+    tick(times=1)
+    tick(times=4)
+    assert tick.value("log_auth_failed", "oven-1") is False
+
+
+def test_log_signal_counts_within_its_window_and_clears_after_it(tick: Ticker) -> None:
+    line = log_line('FATAL:  password authentication failed for user "app"')
+    assert tick(line) == []
+    assert "+log_auth_failed@oven-1" in tick(line)
+    assert "-log_auth_failed@oven-1" in tick(times=12)
+    assert tick.value("log_auth_failed", "oven-1") is False
+    assert tick.value("log_auth_failed", "oven-2") is False
+
+
+LINES = {
+    "log_too_many_connections": 'FATAL: too many connections for role "app"',
+    "log_pool_timeout": "PoolTimeout: couldn't get a connection after 2.00 sec",
+    "log_connect_refused": "Error 111 connecting to 127.0.0.1:16399. Connection refused.",
+    "log_connect_timeout": "connection timeout expired",
+    "log_yaml_error": "yaml.scanner.ScannerError: found character '\\t' that cannot start any token",
+    "log_module_missing": "ModuleNotFoundError: No module named 'shop.handlers_v2'",
+    "log_env_missing": "DATABASE_URL\n  Field required",
+    "log_version_conflict": "VersionConflict: a 1.1 has requirement b<2, but you have b 2.0",
+    "log_relation_missing": 'relation "shop.coupons" does not exist',
+    "log_column_missing": 'column "total" does not exist',
+    "log_deadlock": "ERROR:  deadlock detected",
+    "log_dns_failed": "NXDOMAIN: db.internal",
+    "log_no_space": "OSError: [Errno 28] No space left on device",
+    "log_token_invalid": "InvalidSignatureError: Signature verification failed",
+    "log_max_requests": "Maximum request limit of 40 exceeded. Terminating process.",
+    "log_pg_startup_failed": 'FATAL: could not access file "x": No such file or directory',
+    "log_loop": "508 Loop Detected",
+    "log_certificate": "certificate verify failed: certificate has expired",
+}
+
+
+@pytest.mark.parametrize(("signal", "line"), LINES.items())
+def test_log_patterns(tick: Ticker, signal: str, line: str) -> None:
+    assert f"+{signal}@oven-1" in tick(log_line(line), times=3)
+
+
+def test_a_new_kind_of_error_is_named_and_an_old_one_is_not_new(engine: Engine) -> None:
+    tick = Ticker(engine)
+    old = log_line("KeyError: 'flavour'")
+    tick(old, times=80)
+    assert not [c for c in tick(old, times=5) if "log_traceback_new" in c]
+    assert "+log_traceback_new@oven-1#DoughError" in tick(log_line("crumbs.DoughError: too wet"), times=2)
+
+
+def test_crash_is_seen_at_once_and_a_requested_stop_is_no_crash(tick: Ticker) -> None:
+    crash = [
+        Reading("oven-1", "unit.up", 0, "BACKOFF"),
+        Reading("oven-1", "unit.restarts", 1),
+        Reading("oven-1", "unit.uptime_s", 0),
+        Reading("oven-1", "unit.exit_code", -11, "signal 11 (SIGSEGV)"),
+    ]
+    assert set(tick(*crash)) == {"+exit_nonzero@oven-1", "+unit_restarting@oven-1"}
+    stop = [
+        Reading("oven-2", "unit.up", 0, "STOPPED"),
+        Reading("oven-2", "unit.uptime_s", 0),
+        Reading("oven-2", "unit.exit_code", -9, "signal 9 (SIGKILL)"),
+    ]
+    assert [c for c in tick(*crash, *stop, times=3) if "oven-2" in c] == []
+
+
+def restarted(name: str, uptime: float) -> list[Reading]:
+    return [Reading(name, "unit.up", 1, "RUNNING"), Reading(name, "unit.uptime_s", uptime)]
+
+
+def test_what_follows_a_requested_restart_is_not_judged_but_what_lasts_is(tick: Ticker) -> None:
+    refused = Reading("flour", "http.ok", 0, "refused")
+    tick(Reading("flour", "unit.up", 0, "STOPPING"), Reading("flour", "unit.uptime_s", 0), refused)
+    for second in range(int(SETTLE_S) - 2):
+        noise = [log_line("Connection refused", 9), log_line("too many connections", 3)]
+        assert tick(*restarted("flour", second), refused, DOWN, *noise) == []
+    found = tick(*restarted("flour", 6), refused, DOWN, times=6)
+    assert {"+http_unreachable@flour", "+http_unreachable@oven-1"} <= set(found)
+
+
+def test_a_crash_gets_no_such_grace(tick: Ticker) -> None:
+    crash = [
+        Reading("flour", "unit.restarts", 1),
+        Reading("flour", "unit.uptime_s", 0.2),
+        Reading("flour", "http.ok", 0, "refused"),
+    ]
+    assert "+http_unreachable@flour" in tick(*crash, times=2)
+
+
+def test_nothing_is_said_while_everything_starts(engine: Engine) -> None:
+    tick = Ticker(engine)
+    starting = [
+        r
+        for name in ("door", "oven-1")
+        for r in (
+            Reading(name, "unit.up", 0, "STARTING"),
+            Reading(name, "unit.uptime_s", 0),
+            Reading(name, "http.ok", 0, "refused"),
+        )
+    ]
+    assert tick(*starting, times=20) == []
+    assert tick(times=20) == []
+    assert engine.settled_at is not None
+
+
+def test_a_system_that_never_gets_well_is_reported_after_the_grace(engine: Engine) -> None:
+    tick = Ticker(engine)
+    assert "+http_unreachable@oven-1" in tick(DOWN, Reading("oven-1", "unit.up", 0, "STARTING"), times=60)
+
+
+def test_timeouts_after_the_watcher_was_held_up_mean_nothing(tick: Ticker) -> None:
+    journey = Reading("door", "journey.ok", 0, "step 1: timeout", "bake")
+    for _ in range(6):
+        assert tick(journey, step=9.0) == []
+        assert tick(Reading("door", "journey.ok", 1, "", "bake"), times=3) == []
+
+
+def test_two_journeys_at_once_need_no_second_failure(tick: Ticker) -> None:
+    bad = [Reading("door", "journey.ok", 0, "step 1: status 503", name) for name in ("bake", "sell")]
+    assert tick(bad[0]) == []
+    assert set(tick(bad[1])) == {"+journey_failed@door#bake", "+journey_failed@door#sell"}
+
+
+def test_two_journeys_that_are_only_slow_do(tick: Ticker) -> None:
+    bad = [Reading("door", "journey.ok", 0, "step 1: timed out", name) for name in ("bake", "sell")]
+    assert tick(*bad) == []
+    good = [Reading("door", "journey.ok", 1, "", name) for name in ("bake", "sell")]
+    assert tick(*good) == []
+
+
+def test_absent_labels_are_false_when_their_source_was_read(tick: Ticker) -> None:
+    tick(Reading("clock", "proc.cpu_pct", 3))
+    assert tick.value("child_cpu_hot", "clock") is False
+    hot = [Reading("clock", "proc.cpu_pct", 3), Reading("clock", "child.cpu_pct", 99, "pid=7", "render")]
+    assert "+child_cpu_hot@clock#render" in tick(*hot, times=5)
+    assert "-child_cpu_hot@clock#render" in tick(Reading("clock", "proc.cpu_pct", 3), times=3)
+
+
+def test_an_external_service_is_told_by_one_signal(tick: Ticker) -> None:
+    found = tick(Reading("partner", "http.ok", 0, "refused"), times=2)
+    assert found == ["+external_down@partner"]
+
+
+def test_memory_leak_is_growth_and_a_warm_up_is_not(tick: Ticker) -> None:
+    for second in range(40):
+        rss = Reading("oven-1", "proc.rss_mb", 60 + 25 * min(1, second / 6))
+        assert "+rss_growing@oven-1" not in tick(rss)
+    found: list[str] = []
+    for second in range(40):
+        found += tick(Reading("oven-2", "proc.rss_mb", 60 + 0.9 * second))
+    assert "+rss_growing@oven-2" in found
+
+
+SPECIAL = Signal("x", "x", "m", Above(10, 5), "api", hold=Hold(2), clear=Hold(2))
+
+
+@given(st.lists(st.floats(0, 20, allow_nan=False), max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_symptoms_open_and_clear_in_turn(values: list[float]) -> None:
+    """Whatever the readings, a symptom is never opened or cleared twice in a row, nor without two verdicts."""
+    tick = Ticker(Engine(load_bakery(), {"x": SPECIAL}))
+    tick(times=6)
+    turns = [c[0] for v in values for c in tick(Reading("oven-1", "m", v))]
+    assert turns == [("+", "-")[i % 2] for i in range(len(turns))]
+    crossings = sum((a > 10) != (b > 10) for a, b in pairwise(values))
+    assert len(turns) <= crossings + 1
+
+
+@given(
+    base=st.floats(1, 120),
+    spread=st.floats(0, 0.9),
+    spikes=st.lists(st.integers(0, 599), max_size=25),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=25, deadline=None)
+def test_noise_raises_no_alarm(base: float, spread: float, spikes: list[int], seed: int) -> None:
+    """Ten minutes of noisy latencies, CPU, hit ratios and log rates, with spikes of one tick: nothing opens."""
+    rng = random.Random(seed)
+    tick = Ticker(Engine(load_bakery()))
+    lonely = {s for s in spikes if s - 1 not in spikes}
+    for second in range(600):
+        factor = 1 + spread * rng.uniform(-1, 1)
+        spike = 30.0 if second in lonely else 1.0
+        found = tick(
+            Reading("oven-1", "http.latency_ms", base * factor * spike),
+            Reading("oven-1", "proc.cpu_pct", min(100, base * factor * spike)),
+            Reading("door", "journey.latency_ms", 4 * base * factor * spike, "", "bake"),
+            Reading("door", "journey.ok", float(second not in lonely), "timed out", "bake"),
+            Reading("flour", "redis.hit_ratio", 1 - 0.3 * rng.random()),
+            Reading("clock", "log.error_rate", 0.3 * rng.random() + (20 if second in lonely else 0)),
+            Reading("clock", "queue.depth", int(12 * rng.random()), "", "q"),
+            Reading("clock", "proc.rss_mb", 60 + 4 * rng.random()),
+            Reading("oven-1", "link.rtt_ms", factor * spike, "", "a-b"),
+        )
+        assert [c for c in found if CATALOG[c[1:].split("@")[0]].opens] == []
+
+
+@given(factor=st.floats(8, 40))
+@settings(max_examples=20, deadline=None)
+def test_a_lasting_change_is_found_and_is_not_learned_as_normal(factor: float) -> None:
+    tick = Ticker(Engine(load_bakery()))
+    tick(Reading("oven-1", "http.latency_ms", 60), times=40)
+    slow = Reading("oven-1", "http.latency_ms", 60 * factor)
+    found = tick(slow, times=6)
+    assert found == ["+http_slow@oven-1"]
+    assert tick(slow, times=300) == []  # five minutes later it is still not normal
+
+
+def test_every_signal_says_itself_in_plain_words() -> None:
+    for signal in CATALOG.values():
+        state = Ticker(Engine(load_bakery())).engine.key(signal, "oven-1", "thing", 0).state()
+        words = signal.describe(state)
+        assert "{" not in words
+        assert "oven-1" in words or "thing" in words
+
+
+def test_baselines_survive_a_restart(tick: Ticker) -> None:
+    tick(Reading("oven-1", "http.latency_ms", 60), times=30)
+    rows = tick.engine.export_baselines()
+    fresh = Engine(load_bakery())
+    fresh.import_baselines(rows, tick.at)
+    again = Ticker(fresh)
+    again.at = tick.at
+    again(times=6)
+    assert again(Reading("oven-1", "http.latency_ms", 900), times=5) == ["+http_slow@oven-1"]

@@ -1,0 +1,140 @@
+"""Postmortems: every sentence rests on events that exist, figures come from readings, edits keep history."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from incidents import lifecycle, postmortem, timeline
+from incidents.models import Incident, Postmortem, State, Symptom
+from systems import partitions
+
+
+@pytest.fixture
+def story(incident: Incident) -> Incident:
+    """A whole incident: 40 s of a failing journey, a diagnosis, an action, a recovery."""
+    began = timezone.now() - timedelta(seconds=60)
+    green = began + timedelta(seconds=40)
+    Incident.objects.filter(pk=incident.pk).update(
+        started_at=began,
+        component="oven-1",
+        cause="timer",
+        detail="20",
+        confidence=0.93,
+        summary="The timer of oven-1 is wrong",
+        hypotheses=[{"cause": "timer", "pro": [{"text": "its configuration changed"}], "con": []}],
+    )
+    for signal, service, label, severity in [
+        ("journey_failed", "door", "bake", "high"),
+        ("http_slow", "oven-1", "", "medium"),
+    ]:
+        Symptom.objects.create(
+            system=incident.system,
+            incident=incident,
+            signal=signal,
+            service=service,
+            label=label,
+            title=f"{service} {signal}",
+            severity=severity,
+            first_seen=began,
+            last_seen=green,
+            cleared_at=green,
+        )
+    record = timeline.record
+    record(incident.pk, "symptom", "customers cannot bake", data={"signal": "journey_failed", "opens": True})
+    lifecycle.transition(incident.pk, State.DIAGNOSING)
+    record(incident.pk, "hypotheses", "Most likely: wrong timer on oven-1, 93%")
+    record(incident.pk, "plan", "Restore the timer")
+    lifecycle.transition(incident.pk, State.ACTING)
+    record(incident.pk, "action", "restore-config oven-1")
+    lifecycle.transition(incident.pk, State.VERIFYING)
+    record(incident.pk, "verify", "Recovered", actor="validator", data={"green_since": green.isoformat()})
+    lifecycle.transition(incident.pk, State.RESOLVED, data={"prevent": "Review timers before release"})
+    with connection.cursor() as cursor:
+        for statement in partitions.create_statements(timezone.now()):
+            cursor.execute(statement)
+        for second in range(-80, 60):
+            ill = 0 <= second < 40
+            at = began + timedelta(seconds=second)
+            rows = [
+                ("door", "journey.ok", "bake", 0.0 if ill else 1.0),
+                ("oven-1", "http.latency_ms", "", 900.0 if ill else 10.0),
+            ]
+            for service, metric, label, value in rows:
+                cursor.execute(
+                    "insert into systems_reading (system_id, at, service, metric, label, value, text)"
+                    " values (%s, %s, %s, %s, %s, %s, '')",
+                    [incident.system_id, at, service, metric, label, value],
+                )
+    incident.refresh_from_db()
+    return incident
+
+
+@pytest.mark.django_db
+def test_every_sentence_names_existing_events(story: Incident) -> None:
+    found = postmortem.generate(story.number)
+    known = set(story.events.values_list("seq", flat=True))
+    sentences = [s for part in postmortem.PARTS for s in found.sections[part]]
+    assert len(sentences) >= 7
+    for sentence in sentences:
+        assert sentence["seq"], sentence
+        assert set(sentence["seq"]) <= known
+    assert found.sections["action_items"] == [
+        {"text": "Review timers before release", "owner": "", "done": False}
+    ]
+    assert len(found.sections["timeline"]) == 5
+    texts = " ".join(s["text"] for s in sentences)
+    assert "over after 40 s" in texts
+    assert "Customers could not: bake." in texts
+    assert story.events.latest("seq").kind == "postmortem"
+
+
+@pytest.mark.django_db
+def test_figures_are_measured(story: Incident) -> None:
+    figures = {f["name"]: f for f in postmortem.generate(story.number).sections["figures"]}
+    works = figures["journey bake works"]
+    assert (works["before"], works["during"], works["after"], works["unit"]) == (100.0, 0.0, 100.0, "%")
+    slow = figures["oven-1 http.latency_ms"]
+    assert (slow["before"], slow["during"], slow["after"]) == (10.0, 900.0, 10.0)
+
+
+@pytest.mark.django_db
+def test_editing_keeps_every_version_and_notices_a_conflict(story: Incident) -> None:
+    first = postmortem.generate(story.number)
+    changed = {**first.sections, "why": [{"text": "Somebody mistyped", "seq": [2]}]}
+    second = postmortem.edit(first.pk, changed, "vera", version=1)
+    assert second.version == 2
+    with pytest.raises(postmortem.Conflict, match="version 2 was saved meanwhile"):
+        postmortem.edit(second, changed, "otto", version=1)
+    assert [(r.version, r.author) for r in second.revisions.order_by("version")] == [
+        (1, "agent"),
+        (2, "vera"),
+    ]
+    again = postmortem.generate(story.number)
+    assert again.version == 3
+    assert Postmortem.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_markdown_is_complete_and_carries_no_markup_from_outside(story: Incident) -> None:
+    found = postmortem.generate(story.number)
+    evil = "![x](http://evil/?q) <script>alert(1)</script> | **bold**"
+    found = postmortem.edit(found, {**found.sections, "why": [{"text": evil, "seq": [1]}]}, "vera")
+    text = postmortem.markdown(found)
+    for title in postmortem.PARTS.values():
+        assert f"## {title}" in text
+    assert "| journey bake works | 100 | 0 | 100 | % |" in text
+    assert "- [ ] Review timers before release" in text
+    assert "<script>" not in text
+    assert "![x]" not in text
+
+
+@pytest.mark.django_db
+def test_an_incident_about_which_nothing_is_known(incident: Incident) -> None:
+    lifecycle.transition(incident.pk, State.RESOLVED)
+    found = postmortem.generate(incident.pk)
+    assert found.sections["why"][0]["text"] == "The cause is not known."
+    assert found.sections["what_was_done"][-1]["text"] == "Nothing was changed."

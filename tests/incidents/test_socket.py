@@ -1,0 +1,170 @@
+"""The socket: who may listen, what they miss, and that nothing is lost for good."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import User
+from django.test import Client
+
+from incidents import hub, live, timeline
+from incidents.consumers import LOGGED_OUT, LiveConsumer
+from incidents.hub import QUEUE_LIMIT, Subscriber
+from incidents.models import Incident
+from opsportal.asgi import application
+from tests.incidents.conftest import commits
+from tests.incidents.socket_client import Socket
+
+GOOD_ORIGIN = b"http://127.0.0.1"
+
+
+@pytest.fixture
+def cookie(transactional_db: None) -> tuple[bytes, User]:
+    user = User.objects.create_user("vera", password="x")
+    client = Client()
+    client.force_login(user)
+    return client.cookies.output(header="", sep=";").strip().split(";")[0].encode(), user
+
+
+def dial(cookie: bytes | None, query: str = "", origin: bytes = GOOD_ORIGIN) -> Socket:
+    headers = [(b"origin", origin), (b"host", b"127.0.0.1")]
+    headers += [(b"cookie", cookie)] if cookie else []
+    return Socket(application, f"/ws/live/?{query}", headers)
+
+
+@pytest.fixture
+async def closing() -> AsyncIterator[list[Socket]]:
+    opened: list[Socket] = []
+    yield opened
+    for communicator in opened:
+        await communicator.hang_up()
+
+
+@commits
+async def test_anonymous_and_foreign_origins_are_refused(cookie: tuple[bytes, User]) -> None:
+    leaks = 0
+    for attempt in (
+        dial(None, "topics=dashboard"),
+        dial(b"opsportal_session=forged", "topics=dashboard"),
+        dial(cookie[0], "topics=dashboard", origin=b"https://evil.example"),
+        dial(cookie[0], "topics=dashboard", origin=b"null"),
+    ):
+        leaks += await attempt.connect()
+    assert leaks == 0
+
+
+@commits
+async def test_messages_reach_those_who_joined_and_nobody_else(
+    cookie: tuple[bytes, User], incident: Incident, closing: list[Socket]
+) -> None:
+    here, elsewhere = (
+        dial(cookie[0], f"topics=incident:{incident.pk}"),
+        dial(cookie[0], "topics=approvals,bogus"),
+    )
+    for communicator in (here, elsewhere):
+        closing.append(communicator)
+        assert await communicator.connect()
+    assert (await here.hear_kind("joined"))["seq"] == 0
+    await asyncio.wait_for(hub.hub().listening.wait(), 10)
+    await sync_to_async(timeline.record)(incident.pk, "note", "secret words")
+    message = await here.hear_kind("note")
+    assert message == {"topic": f"incident:{incident.pk}", "seq": 1, "kind": "note"}
+    assert await elsewhere.receive_nothing(timeout=0.2)
+
+
+@commits
+async def test_what_was_missed_is_replayed_without_gaps(
+    cookie: tuple[bytes, User], incident: Incident, closing: list[Socket]
+) -> None:
+    for number in range(7):
+        await sync_to_async(timeline.record)(incident.pk, "note", str(number))
+    communicator = dial(cookie[0], f"topics=incident:{incident.pk}&after=3")
+    closing.append(communicator)
+    assert await communicator.connect()
+    assert [(await communicator.hear_kind("note"))["seq"] for _ in range(4)] == [4, 5, 6, 7]
+    await communicator.say(json.dumps({"join": f"incident:{incident.pk}", "after": 5}))
+    assert [(await communicator.hear_kind("note"))["seq"] for _ in range(2)] == [6, 7]
+    for nonsense in ("{", "[]", '{"join": 5}', '{"join": "incident:0"}', '{"join": "incident:1; drop"}'):
+        await communicator.say(nonsense)
+    await communicator.say(json.dumps({"join": f"incident:{incident.pk}", "after": 6}))
+    assert (await communicator.hear_kind("note"))["seq"] == 7
+
+
+@commits
+@pytest.mark.parametrize("how", ["logged out", "deactivated", "password changed"])
+async def test_losing_the_right_ends_the_socket(
+    cookie: tuple[bytes, User], how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiveConsumer, "recheck_s", 0.1)
+    communicator = dial(cookie[0], "topics=dashboard")
+    assert await communicator.connect()
+    user = cookie[1]
+
+    def lose() -> None:
+        if how == "logged out":
+            client = Client()
+            client.cookies.load(cookie[0].decode())
+            client.logout()
+        elif how == "deactivated":
+            User.objects.filter(pk=user.pk).update(is_active=False)
+        else:
+            user.set_password("other")
+            user.save()
+
+    await sync_to_async(lose)()
+    assert await communicator.closed_with() == LOGGED_OUT
+
+
+@commits
+async def test_a_lost_redis_connection_means_look_again(
+    cookie: tuple[bytes, User], incident: Incident, closing: list[Socket]
+) -> None:
+    communicator = dial(cookie[0], f"topics=incident:{incident.pk}")
+    closing.append(communicator)
+    assert await communicator.connect()
+    await asyncio.wait_for(hub.hub().listening.wait(), 10)
+    await sync_to_async(live.client().execute_command)("CLIENT", "KILL", "TYPE", "pubsub")
+    assert (await communicator.hear_kind("resync"))["topic"] == f"incident:{incident.pk}"
+    await sync_to_async(timeline.record)(incident.pk, "note", "after the cut")
+    assert (await communicator.hear_kind("note"))["seq"] == 1
+
+
+@commits
+async def test_redis_away_stops_no_work(
+    incident: Incident, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    live.client.cache_clear()
+    try:
+        event = await sync_to_async(timeline.record)(incident.pk, "note", "still written")
+    finally:
+        live.client.cache_clear()
+    assert event.seq == 1
+
+
+def test_a_slow_socket_is_told_to_look_again_instead_of_growing() -> None:
+    subscriber = Subscriber()
+    subscriber.topics = {"dashboard"}
+    for number in range(QUEUE_LIMIT * 3):
+        subscriber.put({"topic": "dashboard", "seq": number, "kind": "tick"})
+    assert subscriber.queue.qsize() <= QUEUE_LIMIT
+    kinds = [subscriber.queue.get_nowait()["kind"] for _ in range(subscriber.queue.qsize())]
+    assert "resync" in kinds
+
+
+@commits
+async def test_one_subscription_for_all_sockets_of_a_process(
+    cookie: tuple[bytes, User], closing: list[Socket]
+) -> None:
+    for _ in range(12):
+        communicator = dial(cookie[0], "topics=dashboard")
+        closing.append(communicator)
+        assert await communicator.connect()
+    await asyncio.wait_for(hub.hub().listening.wait(), 10)
+    count = await sync_to_async(live.client().execute_command)("PUBSUB", "NUMSUB", live.CHANNEL)
+    assert count[1] == 1

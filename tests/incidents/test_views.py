@@ -1,0 +1,147 @@
+"""The incident pages: list, live timeline, notes, log tail, figures, postmortem."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from incidents import postmortem, timeline
+from incidents.models import Incident, State
+from tests.pages import make_incident, make_request, make_system, person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("mira"))
+    return client
+
+
+@pytest.fixture
+def incident(tmp_path: Path) -> Incident:
+    return make_incident(make_system(tmp_path))
+
+
+def test_list_filters_by_state_words_and_number(boss: Client, incident: Incident) -> None:
+    other = make_incident(
+        incident.system, fingerprint="b", summary="the queue grows", state=State.RESOLVED, resolved_at=timezone.now()
+    )
+
+    def numbers(query: str) -> list[int]:
+        page = boss.get(f"/incidents/?{query}", headers={"HX-Request": "true"}).content.decode()
+        return sorted(int(n) for n in re.findall(r'id="row-(\d+)"', page))
+
+    assert numbers("") == [incident.number, other.number]
+    assert numbers("state=open") == [incident.number]
+    assert numbers("state=resolved") == [other.number]
+    assert numbers("q=queue") == [other.number]
+    assert numbers(f"q=%23{incident.number}") == [incident.number]
+    assert numbers("service=api-1") == [incident.number, other.number]
+    assert numbers("q=nothing-like-it") == []
+
+
+def test_page_tells_what_is_wrong_why_and_what_is_planned(boss: Client, incident: Incident) -> None:
+    make_request(incident.system, incident)
+    with CaptureQueriesContext(connection) as seen:
+        page = boss.get(f"/incidents/{incident.number}/").content.decode()
+    for words in (
+        "api-1 cannot reach its database",
+        "The process is gone",
+        "api-1 refuses connections",
+        "+3.2 bits",
+        "−0.5 bits",
+        "restart api-1",
+        "80 % likely to work",
+        "Take over",
+        "Approve regenerate db creds on postgres",
+    ):
+        assert words in page, words
+    assert len(seen) <= 18, [q["sql"][:100] for q in seen]
+
+
+def test_events_after_a_number_newest_first(boss: Client, incident: Incident) -> None:
+    first = incident.last_seq
+    for number in range(3):
+        timeline.record(incident.pk, "note", f"note {number}")
+    page = boss.get(f"/incidents/{incident.number}/events?after={first}").content.decode()
+    assert [int(n) for n in re.findall(r'data-seq="(\d+)"', page)] == [first + 3, first + 2, first + 1]
+    assert 'id="head" hx-swap-oob' in page
+    again = boss.get(f"/incidents/{incident.number}/events?after={first + 3}").content.decode()
+    assert "data-seq" not in again
+    assert boss.get(f"/incidents/{incident.number}/events?after=x").status_code == 200
+
+
+def test_text_from_outside_is_text(boss: Client, incident: Incident) -> None:
+    evil = "<script>alert(1)</script>"
+    timeline.record(incident.pk, "symptom", evil, body=evil, data={"text": evil})
+    page = boss.get(f"/incidents/{incident.number}/").content.decode()
+    assert evil not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_notes_need_the_permission(boss: Client, incident: Incident) -> None:
+    url = f"/incidents/{incident.number}/note"
+    boss.post(url, {"text": "I look at the disk\nand more"})
+    event = incident.events.get(kind="note")
+    assert (event.title, event.body, event.actor) == ("I look at the disk", "and more", "mira")
+    other = Client()
+    other.force_login(person("tom"))
+    assert other.post(url, {"text": "x"}).status_code == 403
+
+
+def test_log_tail_marks_errors_and_survives_a_missing_file(boss: Client, incident: Incident) -> None:
+    url = f"/incidents/{incident.number}/log?service=api-1&lines=1"
+    page = boss.get(url).content.decode()
+    assert re.search(r'class="l e">[^<]*no database', page)
+    (Path(incident.system.manifest_path).parent / "api-1.log").unlink()
+    assert "Nothing to read" in boss.get(url).content.decode()
+    assert "Nothing to read" in boss.get(url.replace("api-1", "nobody")).content.decode()
+
+
+def test_figures_need_readings(boss: Client, incident: Incident) -> None:
+    url = f"/incidents/{incident.number}/figures"
+    assert boss.get(url).content.strip() == b""
+    with connection.cursor() as cursor:
+        for age in range(-20, 60):
+            cursor.execute(
+                "insert into systems_reading(system_id, at, service, metric, label, value, text)"
+                " values (%s, %s, 'gateway', 'journey.latency_ms', 'buy', %s, '')",
+                [incident.system_id, timezone.now() - timedelta(seconds=max(age, 0), milliseconds=abs(age)), 50 + age],
+            )
+    page = boss.get(url).content.decode()
+    assert "journey buy" in page
+    assert "first symptom" in page
+
+
+def test_postmortem_is_read_edited_and_exported(boss: Client, incident: Incident) -> None:
+    url = f"/incidents/{incident.number}/postmortem/"
+    assert boss.get(url).status_code == 404
+    Incident.objects.update(state=State.RESOLVED, resolved_at=timezone.now())
+    written = postmortem.generate(incident.pk)
+    page = boss.get(url).content.decode()
+    assert f'href="/incidents/{incident.number}/#e-' in page
+    data = {
+        "version": written.version,
+        "what_broke": "The api was gone. [1]",
+        "why": "Nobody knows",
+        "item_text": ["Add an alert"],
+        "item_owner": ["mira"],
+    }
+    boss.post(url + "edit/", data)
+    written.refresh_from_db()
+    assert written.sections["what_broke"] == [{"text": "The api was gone.", "seq": [1]}]
+    assert written.sections["action_items"] == [{"text": "Add an alert", "owner": "mira", "done": False}]
+    answer = boss.post(url + "edit/", data | {"why": "stale"})
+    assert "Not saved" in answer.content.decode()
+    text = boss.get(f"/incidents/{incident.number}/postmortem.md").content.decode()
+    assert "The api was gone." in text
+    assert "you see version 1" in boss.get(url + "?version=1").content.decode()
