@@ -33,7 +33,11 @@ def incident(tmp_path: Path) -> Incident:
 
 def test_list_filters_by_state_words_and_number(boss: Client, incident: Incident) -> None:
     other = make_incident(
-        incident.system, fingerprint="b", summary="the queue grows", state=State.RESOLVED, resolved_at=timezone.now()
+        incident.system,
+        fingerprint="b",
+        summary="the queue grows",
+        state=State.RESOLVED,
+        resolved_at=timezone.now(),
     )
 
     def numbers(query: str) -> list[int]:
@@ -115,7 +119,11 @@ def test_figures_need_readings(boss: Client, incident: Incident) -> None:
             cursor.execute(
                 "insert into systems_reading(system_id, at, service, metric, label, value, text)"
                 " values (%s, %s, 'gateway', 'journey.latency_ms', 'buy', %s, '')",
-                [incident.system_id, timezone.now() - timedelta(seconds=max(age, 0), milliseconds=abs(age)), 50 + age],
+                [
+                    incident.system_id,
+                    timezone.now() - timedelta(seconds=max(age, 0), milliseconds=abs(age)),
+                    50 + age,
+                ],
             )
     page = boss.get(url).content.decode()
     assert "journey buy" in page

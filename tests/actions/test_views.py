@@ -1,0 +1,106 @@
+"""Approvals and the audit log, as people use them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from actions import audit
+from actions.models import ActionRequest, AuditEntry, Decision, Status
+from tests.pages import make_incident, make_request, make_system, person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> ActionRequest:
+    system = make_system(tmp_path)
+    return make_request(system, make_incident(system))
+
+
+def _as(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_card_shows_all_a_person_must_know(request_: ActionRequest) -> None:
+    page = _as(person("ann", "approve_action")).get("/approvals/").content.decode()
+    for words in (
+        "ALTER ROLE shop PASSWORD",
+        "four services share this credential",
+        "the login is refused",
+        "the old verifier is put back",
+        "it stays down",
+        "api-1",
+        'class="add"',
+    ):
+        assert words in page, words
+    assert "Approve" in page
+
+
+def test_approve_and_reject(request_: ActionRequest) -> None:
+    ann = _as(person("ann", "approve_action"))
+    url = f"/approvals/{request_.pk}/decide/"
+    ann.post(url, {"verdict": "reject", "reason": ""})
+    request_.refresh_from_db()
+    assert request_.status == Status.WAITING, "a rejection needs a reason"
+    ann.post(url, {"verdict": "maybe", "reason": "x"})
+    assert not Decision.objects.exists()
+    ann.post(url, {"verdict": "reject", "reason": "not at noon"})
+    request_.refresh_from_db()
+    assert request_.status == Status.REJECTED
+    assert Decision.objects.get().reason == "not at noon"
+    page = ann.post(url, {"verdict": "approve"}, follow=True).content.decode()
+    assert "already" in page
+    request_.refresh_from_db()
+    assert request_.status == Status.REJECTED
+
+
+def test_only_who_may_decides(request_: ActionRequest) -> None:
+    tom = _as(person("tom"))
+    assert "Approve regenerate" not in tom.get("/approvals/").content.decode()
+    assert tom.post(f"/approvals/{request_.pk}/decide/", {"verdict": "approve"}).status_code == 403
+    agent = _as(person("agent", "approve_action"))
+    page = agent.post(
+        f"/approvals/{request_.pk}/decide/", {"verdict": "approve"}, follow=True
+    ).content.decode()
+    assert "nobody decides on their own request" in page
+    request_.refresh_from_db()
+    assert request_.status == Status.WAITING
+
+
+def test_next_never_leads_elsewhere(request_: ActionRequest) -> None:
+    ann = _as(person("ann", "approve_action"))
+    answer = ann.post(
+        f"/approvals/{request_.pk}/decide/", {"verdict": "approve", "next": "https://evil.example/"}
+    )
+    assert answer["Location"] == "/approvals/"
+
+
+def test_header_counts_what_waits(request_: ActionRequest) -> None:
+    page = _as(person("tom")).get("/nav/").content.decode()
+    assert ">1<" in page
+    ActionRequest.objects.update(status=Status.EXPIRED)
+    assert _as(person("tim")).get("/nav/").content.strip() == b""
+
+
+def test_audit_filters_export_and_verify() -> None:
+    for actor, verb in (("agent", "action.started"), ("mira", "policy.rule"), ("agent", "action.finished")):
+        audit.append(actor, verb, system="kiosk", target="api-1", incident=7)
+    viewer = _as(person("ann", "export_audit"))
+    page = viewer.get("/audit/?verb=action.", headers={"HX-Request": "true"}).content.decode()
+    assert "action.started" in page
+    assert "policy.rule" not in page
+    assert "No row fits" in viewer.get("/audit/?actor=nobody").content.decode()
+    assert viewer.get("/audit/?since=2026-99-99&incident=x").status_code == 200
+    lines = b"".join(viewer.get("/audit/export.jsonl?actor=mira").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert [json.loads(line)["verb"] for line in lines] == ["policy.rule"]
+    assert viewer.get("/audit/export.csv")["Content-Type"].startswith("text/csv")
+    assert _as(person("tom")).get("/audit/export.csv").status_code == 403
+    assert "The log is whole" in viewer.post("/audit/verify/").content.decode()
+    AuditEntry.objects.all()

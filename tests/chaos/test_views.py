@@ -1,0 +1,104 @@
+"""The chaos panel and the game day table. What a press really breaks is tested with the faults themselves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from chaos.models import GameDay, GameDayRun, Injection
+from chaos.registry import FAULTS
+from systems.models import System
+from tests.pages import make_incident, make_system, person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("mira"))
+    return client
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    return make_system(tmp_path)
+
+
+def _past(system: System, **changes: object) -> Injection:
+    now = timezone.now()
+    values = {"status": "reverted", "reverted_at": now, "reverted_by": "mira", "by": "mira", "deadline": now}
+    row = Injection.objects.create(system=system, fault="api_down", **(values | changes))
+    Injection.objects.filter(pk=row.pk).update(started_at=now - timedelta(minutes=1))
+    return row
+
+
+def test_a_button_per_fault_with_a_confirm_that_names_the_target(boss: Client, system: System) -> None:
+    page = boss.get("/chaos/").content.decode()
+    for fault in FAULTS.values():
+        assert f'id="press-{fault.id}"' in page
+        assert f"Break {', '.join(fault.targets)} in Kiosk?" in page
+    assert "ready for a fault" in page
+
+
+def test_no_buttons_without_the_permission(client: Client, system: System) -> None:
+    client.force_login(person("tom"))
+    page = client.get("/chaos/").content.decode()
+    assert "Break it" not in page
+    assert "Halt chaos" not in page
+    for path in ("/chaos/inject/", "/chaos/halt/"):
+        assert client.post(path, {"fault": "api_down", "system": "kiosk"}).status_code == 403
+
+
+def test_refuses_when_already_sick(boss: Client, system: System) -> None:
+    make_incident(system)
+    page = boss.post("/chaos/inject/", {"fault": "api_down", "system": "kiosk"}, follow=True).content.decode()
+    assert "Refused: the system is already sick" in page
+    assert "Let it recover first" in page
+    assert not Injection.objects.exists()
+
+
+def test_unknown_fault_is_refused_with_near_names(boss: Client, system: System) -> None:
+    page = boss.post("/chaos/inject/", {"fault": "api_dwn", "system": "kiosk"}, follow=True).content.decode()
+    assert "did you mean api_down" in page
+
+
+def test_history_shows_what_the_agent_made_of_it(boss: Client, system: System) -> None:
+    _past(system)
+    incident = make_incident(system)
+    type(incident).objects.update(opened_at=timezone.now() - timedelta(seconds=58))
+    page = boss.get("/chaos/", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in page
+    assert f"#{incident.number}" in page
+    assert "2.0 s" in page
+
+
+def test_halt_says_when_nothing_runs(boss: Client, system: System) -> None:
+    page = boss.post("/chaos/halt/", {"next": "/audit/"}, follow=True)
+    assert page.redirect_chain[0][0] == "/audit/"
+    assert "No fault is running" in page.content.decode()
+
+
+def test_game_day_table(boss: Client) -> None:
+    assert "No game day yet" in boss.get("/gameday/").content.decode()
+    day = GameDay.objects.create(by="mira", quiet={"minutes": 10, "incidents": 0, "actions": 0})
+    for seed, fixed in ((1, True), (2, False)):
+        GameDayRun.objects.create(
+            game_day=day,
+            fault="api_down",
+            category="api",
+            seed=seed,
+            detected=True,
+            detect_s=1.2,
+            fixed=fixed,
+            component_ok=True,
+            incident_number=41,
+        )
+    page = boss.get("/gameday/").content.decode()
+    assert 'href="/incidents/41/"' in page
+    assert "Component only" in page
+    assert "1 of 2 fixed" in page

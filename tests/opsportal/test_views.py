@@ -1,0 +1,158 @@
+"""Dashboard, settings, and what every page must do: ask for a login, stay small in queries."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.staticfiles import finders
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver
+
+from actions.models import AuditEntry, Freeze, PolicyRule
+from opsportal import dashboard, portal_urls
+from systems.models import System
+from tests.pages import make_incident, make_request, make_system, person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    dashboard.forget()
+    cache.clear()
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("mira"))
+    return client
+
+
+def _routes(patterns: list[Any], prefix: str = "/") -> list[str]:
+    """Every route with its parameters filled in."""
+    found: list[str] = []
+    for item in patterns:
+        route = prefix + str(item.pattern).removeprefix("^").removesuffix("$").replace("\\", "")
+        if isinstance(item, URLResolver):
+            found += _routes(item.url_patterns, route)
+        elif isinstance(item, URLPattern):
+            route = route.replace("(?P<form>csv|jsonl)", "csv")
+            route = re.sub(r"<uuid:\w+>", "00000000-0000-0000-0000-000000000000", route)
+            found.append(re.sub(r"<slug:\w+>", "some", re.sub(r"<int:\w+>", "1", route)))
+    return found
+
+
+@pytest.mark.parametrize("path", _routes(portal_urls.urlpatterns))
+def test_every_page_and_button_asks_for_a_login(client: Client, path: str) -> None:
+    for answer in (client.get(path), client.post(path)):
+        assert answer.status_code in (302, 405), path
+        if answer.status_code == 302:
+            assert answer["Location"].startswith("/login/")
+
+
+def test_empty_portal_says_what_to_do_next(boss: Client) -> None:
+    answer = boss.get("/")
+    assert "No system is under care yet" in answer.content.decode()
+
+
+def test_dashboard_shows_map_incidents_and_what_waits(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    incident = make_incident(system)
+    make_request(system, incident)
+    page = boss.get("/").content.decode()
+    assert "1 action waiting for your approval" in page
+    assert f'href="/incidents/{incident.number}/"' in page
+    nodes = re.findall(r'id="node-([\w-]+)"', page)
+    assert sorted(nodes) == ["api-1", "api-2", "gateway", "postgres"]
+    assert "Down" in page
+    assert "plotly" not in page
+
+
+def test_all_well_only_when_it_is(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    assert "All is well" not in boss.get("/").content.decode()
+    system.statuses.update(health="ok")
+    assert "All is well" in boss.get("/").content.decode()
+    System.objects.update(last_tick_at=None)
+    assert "The watcher is silent" in boss.get("/").content.decode()
+
+
+def test_broken_manifest_is_said_on_the_page(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    Path(system.manifest_path).write_text("system: kiosk\nservices: {api: {kin: http}}\n")
+    assert "manifest.yaml:2" in boss.get("/").content.decode()
+    assert "manifest.yaml:2" in boss.get("/settings/").content.decode()
+
+
+def test_live_part_comes_alone_and_cheap(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    for number in range(5):
+        make_incident(system, fingerprint=f"f{number}")
+    boss.get("/", headers={"HX-Request": "true"})
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        page = boss.get("/", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in page
+    assert len(seen) <= 14, [q["sql"][:120] for q in seen]
+
+
+def test_rules_are_kept_by_those_who_may_and_audited(client: Client, boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    data = {"action": "Restart_DB", "system": system.pk, "verdict": "refuse", "note": "not today"}
+    assert boss.post("/settings/", data).status_code == 302
+    rule = PolicyRule.objects.get()
+    assert (rule.action, rule.system, rule.verdict) == ("restart-db", system, "refuse")
+    assert AuditEntry.objects.filter(verb="policy.rule", actor="mira").exists()
+    boss.post(f"/settings/rules/{rule.pk}/remove/")
+    assert not PolicyRule.objects.exists()
+    other = Client()
+    other.force_login(person("tom"))
+    assert other.post("/settings/", data).status_code == 403
+    assert not PolicyRule.objects.exists()
+
+
+def test_freeze_and_lift(boss: Client, tmp_path: Path) -> None:
+    make_system(tmp_path)
+    boss.post("/settings/freeze/", {"mode": "halt", "system": "kiosk", "minutes": "30", "note": "release"})
+    freeze = Freeze.objects.get()
+    assert freeze.ends_at is not None
+    assert "release" in boss.get("/settings/").content.decode()
+    boss.post("/settings/freeze/", {"mode": "halt", "system": "kiosk", "do": "lift"})
+    assert "release" not in boss.get("/settings/").content.decode()
+
+
+def test_agent_can_be_told_to_only_watch(boss: Client, tmp_path: Path) -> None:
+    make_system(tmp_path)
+    boss.post("/settings/systems/kiosk/", {"agent": "off"})
+    assert not System.objects.get().agent_on
+    assert AuditEntry.objects.filter(verb="agent.off").exists()
+
+
+def test_taking_over_stops_the_agent(boss: Client, tmp_path: Path) -> None:
+    incident = make_incident(make_system(tmp_path))
+    boss.post(f"/incidents/{incident.number}/agent", {"do": "take"})
+    incident.refresh_from_db()
+    assert incident.agent_stopped
+    assert incident.owner is not None and incident.owner.get_username() == "mira"
+    other = Client()
+    other.force_login(person("tom"))
+    assert other.post(f"/incidents/{incident.number}/agent", {"do": "give"}).status_code == 403
+
+
+def test_pages_load_nothing_from_elsewhere(boss: Client, tmp_path: Path) -> None:
+    make_system(tmp_path)
+    page = boss.get("/").content.decode()
+    loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="([^"]+)"', page)
+    assert loaded
+    assert all(url.startswith("/static/") for url in loaded)
+    scripts = [str(finders.find(u.removeprefix("/static/").split("?")[0])) for u in loaded if ".js" in u]
+    assert sum(Path(s).stat().st_size for s in scripts) < 80_000
+    assert finders.find("plotly/plotly.min.js")

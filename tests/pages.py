@@ -1,0 +1,142 @@
+"""A small world for page tests: a system with a manifest, its statuses, incidents, a waiting request."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.utils import timezone
+
+from actions.models import ActionRequest, Decision, Status
+from incidents import timeline
+from incidents.models import Incident, State, Symptom
+from systems.models import ServiceStatus, System
+
+MANIFEST = """
+system: kiosk
+title: Kiosk
+runtime: {driver: fake}
+services:
+  gateway: {kind: proxy, depends_on: [api-1, api-2]}
+  api-1: {kind: http, group: api, depends_on: [postgres], logs: [{file: api-1.log}]}
+  api-2: {kind: http, group: api, depends_on: [postgres]}
+  postgres: {kind: postgres}
+"""
+
+
+def make_system(folder: Path, slug: str = "kiosk") -> System:
+    """A registered system with a status per service; api-1 is down."""
+    manifest = folder / "manifest.yaml"
+    manifest.write_text(MANIFEST)
+    (folder / "api-1.log").write_text(
+        '{"level": "info", "msg": "started"}\n{"level": "error", "msg": "no database"}\n'
+    )
+    now = timezone.now()
+    system = System.objects.create(
+        slug=slug, title="Kiosk", manifest_path=str(manifest), last_tick_at=now, last_tick_ms=12.0
+    )
+    for name, health in (("gateway", "ok"), ("api-1", "down"), ("api-2", "ok"), ("postgres", "ok")):
+        ServiceStatus.objects.create(
+            system=system, service=name, health=health, latency_ms=7.5, error_rate=0.0, updated_at=now
+        )
+    return system
+
+
+def make_incident(system: System, **changes: Any) -> Incident:
+    """An open incident with a diagnosis, a symptom and three events."""
+    values: dict[str, Any] = {
+        "fingerprint": "api",
+        "title": "api-1 is down",
+        "summary": "api-1 cannot reach its database",
+        "state": State.DIAGNOSING,
+        "started_at": timezone.now() - timedelta(seconds=30),
+        "component": "api",
+        "cause": "process_dead",
+        "confidence": 0.9,
+        "hypotheses": [
+            {
+                "key": "api:process_dead",
+                "component": "api",
+                "cause": "process_dead",
+                "title": "The process is gone",
+                "probability": 0.9,
+                "pro": [{"text": "api-1 refuses connections", "bits": 3.2}],
+                "con": [{"text": "postgres answers", "bits": -0.5}],
+            },
+            {"key": "none", "title": "None of these", "probability": 0.1},
+        ],
+    }
+    incident = Incident.objects.create(system=system, **(values | changes))
+    Symptom.objects.create(
+        system=system,
+        incident=incident,
+        signal="http_unreachable",
+        service="api-1",
+        label=str(incident.number),
+        title="api-1 refuses connections",
+        first_seen=incident.started_at,
+        last_seen=incident.started_at,
+    )
+    timeline.record(
+        incident.pk, "symptom", "api-1 refuses connections", actor="watcher", data={"text": "refused"}
+    )
+    timeline.record(incident.pk, "hypotheses", "Most likely: the process is gone")
+    steps = [
+        {
+            "action": "restart-service",
+            "target": "api-1",
+            "params": {},
+            "risk": "low",
+            "preview": {"command": "restart api-1"},
+        }
+    ]
+    timeline.record(
+        incident.pk, "plan", "Plan: restart-service on api-1", data={"steps": steps, "p_success": 0.8}
+    )
+    incident.refresh_from_db()
+    return incident
+
+
+def make_request(system: System, incident: Incident | None = None, **changes: Any) -> ActionRequest:
+    """A request that waits for a person, with everything its card shows."""
+    values: dict[str, Any] = {
+        "slug": "regenerate-db-creds",
+        "target": "postgres",
+        "params": {"role": "shop"},
+        "risk": "high",
+        "risk_why": "four services share this credential",
+        "status": Status.WAITING,
+        "reason": "the login is refused",
+        "requested_by": "agent",
+        "expires_at": timezone.now() + timedelta(minutes=5),
+        "preview": {
+            "command": "ALTER ROLE shop PASSWORD '•••'",
+            "changes": ["-DATABASE_URL=old", "+DATABASE_URL=new"],
+            "blast_radius": ["postgres", "api-1"],
+            "undo": "the old verifier is put back",
+            "if_rejected": "it stays down",
+        },
+    }
+    from actions import gate
+
+    request = ActionRequest(system=system, incident=incident, **(values | changes))
+    request.digest = gate.digest(request)
+    request.save()
+    return request
+
+
+def decided(request: ActionRequest, approved: bool, user: User | None = None) -> None:
+    Decision.objects.create(
+        request=request, approved=approved, by=user, digest=request.digest, reason="as agreed"
+    )
+
+
+def person(name: str, *codes: str) -> User:
+    """Somebody with just these permissions (codenames)."""
+    user = User.objects.create_user(name, password="a-long-one")
+    found = Permission.objects.filter(codename__in=codes)
+    assert found.count() == len(codes), f"unknown permission among {codes}"
+    user.user_permissions.set(found)
+    return user
