@@ -54,9 +54,12 @@ def advance(run_id: int) -> None:
 
 
 def stop_for_person(run: Run) -> Outcome | None:
-    """A person who takes over ends the run at the next step boundary."""
+    """A person who takes over ends the run at the next step boundary.
+
+    An incident that is closed already stops it too, unless only its explanation is left: a worker may have been killed
+    between closing and writing."""
     incident = Incident.objects.only("agent_stopped", "state").get(pk=run.incident_id)
-    if incident.agent_stopped or not incident.is_open:
+    if incident.agent_stopped or (not incident.is_open and run.phase != Phase.EXPLAIN):
         return Outcome(Phase.DONE, "stopped", {"state": incident.state}, ended="stopped")
     return None
 

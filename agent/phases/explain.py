@@ -9,7 +9,7 @@ from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.roles.base import Finding
 from incidents import lifecycle, postmortem, timeline
-from incidents.models import Incident, Severity, State, Symptom
+from incidents.models import Incident, Postmortem, Severity, State, Symptom
 from knowledge import lessons
 
 
@@ -19,7 +19,8 @@ def step(run: Run) -> Outcome:
     title = "Resolved" if run.memory.get("acted") else "Resolved: it recovered without the agent"
     data = {"prevent": finding.get("prevent", ""), "acted": run.memory.get("acted", [])}
     lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, data=data)
-    postmortem.generate(run.incident_id)
+    if not Postmortem.objects.filter(incident=run.incident_id).exists():
+        postmortem.generate(run.incident_id)
     _remember(run, recovered=True)
     return Outcome(Phase.DONE, "explained", data, ended="recovered")
 

@@ -1,0 +1,262 @@
+"""The loop on a scripted system: which way it goes in each situation, and what it never does."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+
+from actions import service as actions
+from actions.models import ActionRequest, AuditEntry, Status
+from agent import loop
+from agent import service as agent
+from agent.models import Phase, Run
+from agent.phases import diagnose, plan
+from agent.roles.base import Question
+from incidents.models import Incident, Postmortem, State, TimelineEvent
+from knowledge.models import Lesson, OutcomeStat
+from tests.agent.world import FileAction, World, finding, path
+
+
+def titles(incident: Incident, kind: str) -> list[str]:
+    return list(TimelineEvent.objects.filter(incident=incident, kind=kind).values_list("title", flat=True))
+
+
+def test_found_repaired_verified_and_explained(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    world.cured = lambda effects: "mend@web" in effects
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state) == ("recovered", State.RESOLVED)
+    assert world.effects() == ["mend@web"]
+    assert incident.diagnosis == "web:stuck"
+    steps = world.steps(run)
+    assert steps[0] == "took the incident"
+    assert steps[-5:] == [
+        "planned mend on web",
+        "asked for mend on web",
+        "did mend on web",
+        "recovered",
+        "explained",
+    ]
+    assert world.seqs(run) == list(range(1, len(steps) + 1))
+    assert Postmortem.objects.filter(incident=incident).exists()
+    assert Lesson.objects.get(incident_number=incident.number).recovered
+    assert OutcomeStat.objects.get(cause="stuck", action="mend").successes == 1
+    assert AuditEntry.objects.filter(incident=incident.number, verb="action.started").count() == 1
+    numbers = list(
+        TimelineEvent.objects.filter(incident=incident).order_by("seq").values_list("seq", flat=True)
+    )
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_path_of_two_steps_runs_both_in_order(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend db", "patch web"))]
+    world.cured = lambda effects: "patch@web" in effects
+    run = world.drive(world.start(world.open()))
+    assert (run.outcome, world.effects()) == ("recovered", ["mend@db", "patch@web"])
+
+
+def test_a_leader_must_be_steady_over_two_pictures(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    run = world.start(world.open())
+    world.tick()
+    for _ in range(4):  # the same picture again and again is one look
+        world.time_passes(run)
+        loop.advance(run.pk)
+    assert world.diagnosed == 1
+    run.refresh_from_db()
+    assert run.phase == Phase.DIAGNOSE
+    world.tick()
+    world.time_passes(run)
+    loop.advance(run.pk)
+    assert "diagnosed web:stuck" in world.steps(run)
+
+
+def test_asks_the_telling_check_before_it_acts_and_never_twice(world: World):
+    world.findings = [finding("stuck", 0.7, path("mend web")), finding("slow", 0.2, path("patch web"))]
+    world.questions = [Question("direct_ok", "web", 0.8), Question("pg_login_failed", "db", 0.001)]
+    world.answers = {"direct_ok@web": False}
+    world.cured = lambda effects: "mend@web" in effects
+    incident = world.open()
+    world.drive(world.start(incident))
+    assert world.asked == ["direct_ok@web"]
+    assert titles(incident, "check") == ["Checked: direct_ok on web? no"]
+
+
+def test_risky_waits_for_a_person_then_acts(world: World, person: User, wired: None):
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    world.cured = lambda effects: "rebuild@db" in effects
+    incident = world.open()
+    run = world.start(incident)
+    world.drive(run, until=lambda: Incident.objects.filter(pk=incident.pk, state=State.WAITING).exists())
+    for _ in range(3):  # waiting is not acting, however often it is woken
+        world.tick()
+        world.time_passes(run)
+        loop.advance(run.pk)
+    assert world.effects() == []
+    request = ActionRequest.objects.get(run_id=run.pk)
+    assert request.status == Status.WAITING
+    assert "it does not answer" in request.reason
+    world.wakes.clear()
+    actions.decide(request.pk, person, True)
+    assert world.wakes == [run.pk]
+    world.drive(run)
+    run.refresh_from_db()
+    assert (run.outcome, world.effects()) == ("recovered", ["rebuild@db"])
+    assert ActionRequest.objects.filter(run_id=run.pk).count() == 1
+
+
+def test_rejected_takes_the_other_path(world: World, person: User):
+    world.findings = [finding("broken", 0.95, path("rebuild db"), path("rebuild web"))]
+    world.cured = lambda effects: "rebuild@web" in effects
+    incident = world.open()
+    run = world.start(incident)
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    world.drive(run, until=waiting.exists)
+    actions.decide(waiting.get().pk, person, False, "not during the sale")
+    world.drive(run, until=waiting.exists)
+    assert waiting.get().target == "web"
+    actions.decide(waiting.get().pk, person, True)
+    run = world.drive(run)
+    assert (run.outcome, world.effects()) == ("recovered", ["rebuild@web"])
+    assert any(
+        "not during the sale" in e.body for e in TimelineEvent.objects.filter(incident=incident, kind="plan")
+    )
+
+
+def test_rejected_with_no_other_path_hands_over_and_never_acts(world: World, person: User):
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    incident = world.open()
+    run = world.start(incident)
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    world.drive(run, until=waiting.exists)
+    actions.decide(waiting.get().pk, person, False)
+    run = world.drive(run)
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state, world.effects()) == ("handed_over", State.HANDED_OVER, [])
+    event = TimelineEvent.objects.get(incident=incident, kind="handover")
+    assert event.data["findings"][0]["cause"] == "broken"
+    assert event.data["tried"] == ["web:broken|rebuild@db"]
+
+
+def test_what_did_not_help_is_rolled_back_and_the_next_path_taken(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend web"), path("patch web"))]
+    world.cured = lambda effects: "patch@web" in effects
+    run = world.drive(world.start(world.open()))
+    assert world.effects() == ["mend@web", "undo mend@web", "patch@web"]
+    assert (run.outcome, run.paths_tried) == ("recovered", 2)
+    assert OutcomeStat.objects.get(cause="stuck", action="mend").failures == 1
+
+
+def test_what_helped_in_part_is_kept(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend web"), path("patch web"))]
+    world.cured = lambda effects: "patch@web" in effects
+    world.helped = lambda effects: 1
+    world.drive(world.start(world.open()))
+    assert world.effects() == ["mend@web", "patch@web"]
+
+
+def test_a_failed_action_closes_the_path(world: World):
+    FileAction.sick = {"mend@web"}
+    world.findings = [finding("stuck", 0.95, path("mend web"), path("patch web"))]
+    world.cured = lambda effects: "patch@web" in effects
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    assert (run.outcome, world.effects()) == ("recovered", ["patch@web"])
+    assert "This path is closed: mend on web was failed" in titles(incident, "plan")
+
+
+def test_hands_over_after_the_last_path_with_all_that_was_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(plan, "MAX_PATHS", 2)
+    both = [path("mend web"), path("patch web"), path("mend db"), path("patch db")]
+    world.findings = [finding("stuck", 0.95, *both)]
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    incident.refresh_from_db()
+    assert (run.outcome, run.paths_tried, incident.state) == ("handed_over", 2, State.HANDED_OVER)
+    done = [e for e in world.effects() if not e.startswith("undo")]
+    assert done == ["mend@web", "patch@web"]
+    data = TimelineEvent.objects.get(incident=incident, kind="handover").data
+    assert len(data["tried"]) == 2
+    assert data["findings"][0]["key"] == "web:stuck"
+
+
+def test_unknown_is_handed_over_with_the_guesses(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(diagnose, "PATIENCE", 3)
+    world.findings = [finding("stuck", 0.3, path("mend web")), finding("slow", 0.2, path("patch web"))]
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    assert (run.outcome, world.effects(), ActionRequest.objects.count()) == ("handed_over", [], 0)
+    event = TimelineEvent.objects.get(incident=incident, kind="handover")
+    assert "30%" in event.data["why"]
+    assert [f["cause"] for f in event.data["findings"]] == ["stuck", "slow"]
+
+
+def test_nothing_known_at_all_is_handed_over(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(diagnose, "PATIENCE", 2)
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    assert run.outcome == "handed_over"
+    assert "no known cause" in TimelineEvent.objects.get(incident=incident, kind="handover").data["why"]
+
+
+def test_restraint_a_finding_without_a_fix_does_nothing(world: World):
+    world.findings = [finding("log_noise", 0.97)]
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    incident.refresh_from_db()
+    assert (run.outcome, world.effects(), ActionRequest.objects.count()) == ("no_action", [], 0)
+    assert titles(incident, "plan") == ["Nothing to repair: Log_noise"]
+    assert incident.severity == "low"
+
+
+def test_what_heals_itself_is_left_alone(world: World):
+    world.findings = [finding("stuck", 0.4, path("mend web"))]
+    incident = world.open()
+    run = world.start(incident)
+    world.drive(run, until=lambda: world.diagnosed >= 1)
+    world.clear()
+    run = world.drive(run)
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, [])
+    assert titles(incident, "state")[-1] == "Resolved: it recovered without the agent"
+
+
+def test_a_person_takes_over_at_the_next_step(world: World):
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    incident = world.open()
+    run = world.start(incident)
+    world.drive(run, until=lambda: ActionRequest.objects.filter(status=Status.WAITING).exists())
+    agent.take_over(incident.number, "paula")
+    run = world.drive(run)
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state, world.effects()) == ("stopped", State.HANDED_OVER, [])
+    assert agent.sweep() == []
+    agent.give_back(incident.number, "paula")
+    assert Run.objects.filter(incident=incident).exclude(phase=Phase.DONE).count() == 1
+
+
+def test_only_log_text_for_evidence_asks_a_person(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    world.findings[0].pro = [{"text": "the log says so", "bits": 6.0, "source": "log"}]
+    world.drive(
+        world.start(world.open()), until=lambda: ActionRequest.objects.filter(status=Status.WAITING).exists()
+    )
+    assert world.effects() == []
+    assert "forge" in ActionRequest.objects.get().status_why
+
+
+def test_an_error_of_its_own_is_tried_again_then_handed_over(world: World, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("no good")
+
+    monkeypatch.setattr(world, "diagnose", broken)
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state) == ("handed_over", State.HANDED_OVER)
+    assert run.memory["errors"] == loop.MAX_ERRORS
+    assert "ZeroDivisionError" in TimelineEvent.objects.get(incident=incident, kind="note").body
