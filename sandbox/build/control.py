@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
-from .layout import answers
+from .layout import answers, answers_tcp
 
 
 class Control:
@@ -38,6 +39,16 @@ class Control:
         for name in names:
             self.call("restart", service=name, grace_s=2)
         return names
+
+    def restart_and_wait(self, name: str, port: int, timeout_s: float = 20.0) -> list[str]:
+        """Restart one service and wait until its port answers; RuntimeError when it does not."""
+        self.restart_only([name])
+        until = time.monotonic() + timeout_s
+        while not answers_tcp(port):
+            if time.monotonic() > until:
+                raise RuntimeError(f"{name} did not come back after its restart")
+            time.sleep(0.05)
+        return [name]
 
     def restart_all(self, skip: list[str] | None = None) -> list[str]:
         return self.restart_only([name for name in self.services() if name not in (skip or [])])

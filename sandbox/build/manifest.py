@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
@@ -151,7 +152,7 @@ def _postgres(layout: Layout) -> dict[str, Any]:
         "config": {"file": conf, "golden": "golden/etc/postgres/tuning.conf", "reload": "restart"},
         "credentials": [{"role": "app", "key": "DATABASE_URL", "consumers": CONSUMERS}],
         "snapshot": {"dir": "snapshots", "schema": "shop"},
-        "migrations": {"argv": ["{python}", "-m", "shop.migrate"], "service": "api-1"},
+        "migrations": {"argv": [sys.executable, "-m", "shop.migrate"], "service": "api-1"},
     }
 
 

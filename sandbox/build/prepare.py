@@ -144,7 +144,7 @@ def reset(root: Path) -> list[str]:
             path.unlink()
     restarted = [*outer.restart_all()] if outer.alive() else []
     if running:
-        restarted += inner.restart_only(["postgres"])
+        restarted += inner.restart_and_wait("postgres", layout.port("postgres"))
     database.restore(layout, site.secrets, site.pg_bin)
     (layout.root / "vol/redis/dump.rdb").unlink(missing_ok=True)
     if running:
@@ -157,7 +157,7 @@ def _empty_redis(site: Site, inner: Control) -> list[str]:
     """Restart it and leave no key behind, whatever it saved on its way down."""
     import redis
 
-    restarted = inner.restart_only(["redis"])
+    restarted = inner.restart_and_wait("redis", site.layout.port("redis"))
     url = str(site_facts(site)["redis_url"])
     with redis.Redis.from_url(url, socket_timeout=5) as client:
         client.flushall()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import select
+import time
 from typing import Any
 
 import psycopg
@@ -18,7 +20,22 @@ from .settings import Settings
 from .upstream import Upstream
 
 log = logging.getLogger("shop")
+CHECK_S = 1.0
 Pool = ConnectionPool[psycopg.Connection[DictRow]]
+
+
+def still_there(conn: psycopg.Connection[DictRow]) -> None:
+    """An empty query that must be answered within a second, else OperationalError: a cut line never says so itself."""
+    pg = conn.pgconn
+    pg.send_query(b"")
+    until = time.monotonic() + CHECK_S
+    while True:
+        while pg.is_busy():
+            if not select.select([pg.socket], [], [], max(0.0, until - time.monotonic()))[0]:
+                raise psycopg.OperationalError(f"connection timeout: no answer from the database in {CHECK_S:g} s")
+            pg.consume_input()
+        if pg.get_result() is None:
+            return
 
 
 class State:
@@ -45,7 +62,7 @@ class State:
             timeout=get("database.pool_timeout_s", 2.0),
             max_lifetime=get("database.max_lifetime_s", 10.0),
             reconnect_timeout=3.0,
-            check=ConnectionPool.check_connection,
+            check=still_there,
             open=False,
             name=self.settings.REPLICA,
             kwargs={
