@@ -85,16 +85,28 @@ class Postgres:
             data_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain_os_error(error, str(data_dir)) from error
-        root = data_dir
-        if self.user and not _reachable(data_dir):
-            root = _shadow(data_dir, "data")
-            root.mkdir(mode=0o755, exist_ok=True)
+        root = self._root(data_dir)
         self.cluster = root / "pg"
         run = root / "run" / "pg"
         self.socket_dir = run if len(str(run / ".s.PGSQL.65535")) <= _SOCKET_LIMIT else _shadow(run, "s")
         self.password_file = data_dir / "pg-password"
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
+
+    def _root(self, data_dir: Path) -> Path:
+        """Where the cluster lives: data_dir, or a stand-in where `nobody` cannot walk to it. Chosen only once."""
+        choice = data_dir / "pg-location"
+        try:
+            if choice.exists():
+                return Path(choice.read_text())
+            root = data_dir
+            if self.user and not _reachable(data_dir):
+                root = _shadow(data_dir, "data")
+                root.mkdir(mode=0o755, exist_ok=True)
+            choice.write_text(str(root))
+        except OSError as error:
+            raise explain_os_error(error, str(data_dir)) from error
+        return root
 
     def _own(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,12 +21,11 @@ def clean_env(**extra: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
+def data_dir() -> Iterator[Path]:
     """A folder that the account `nobody` may walk to, as Postgres must when the tests run as root."""
-    for folder in [tmp_path, *tmp_path.parents]:
-        if folder.owner() == tmp_path.owner() and folder != Path("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path / "data"
+    with tempfile.TemporaryDirectory(prefix="opsportal-up-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "data"
 
 
 Start = Callable[..., subprocess.Popen[str]]

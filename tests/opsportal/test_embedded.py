@@ -1,5 +1,7 @@
 """The built-in Postgres and Redis are real servers that keep to themselves."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +38,25 @@ def test_postgres_keeps_its_data_and_has_pgvector(data_dir: Path):
             psycopg.connect(f"postgresql://opsportal@127.0.0.1:{second.port}/postgres")
     finally:
         second.stop()
+
+
+def test_a_folder_that_becomes_private_does_not_hide_the_data(data_dir: Path):
+    """Where the cluster lives is decided once: another answer later would look like an empty portal."""
+    before = Postgres(data_dir).cluster
+    data_dir.parent.chmod(0o700)
+    assert Postgres(data_dir).cluster == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
+def test_a_private_folder_gets_a_reachable_stand_in(data_dir: Path):
+    data_dir.parent.chmod(0o700)
+    server = Postgres(data_dir, fast=True)
+    try:
+        server.start()
+        assert not server.cluster.is_relative_to(data_dir)
+    finally:
+        server.stop()
+        shutil.rmtree(server.cluster.parent, ignore_errors=True)
 
 
 def test_postgres_that_cannot_start_says_why_in_one_line(data_dir: Path):
