@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef
 from django.utils import timezone
 
 from agent import journal
@@ -12,6 +12,7 @@ from agent.models import Phase, Run
 from incidents import lifecycle, postmortem, timeline
 from incidents.models import Incident, State, Symptom
 
+MAX_RUNS = 4  # per incident; then it stays with a person
 CALM_S = 10.0  # a handed-over incident closes when its symptoms have been gone this long
 
 
@@ -31,6 +32,7 @@ def on_decided(incident_id: int | None) -> None:
 def sweep() -> list[int]:
     """Each tick: wake what is due, give runless incidents a run, close what has calmed down. Returns woken run ids."""
     _adopt_orphans()
+    _look_again()
     _close_calm()
     due = journal.due()
     for run_id in due:
@@ -45,6 +47,24 @@ def _adopt_orphans() -> None:
     lost = unclaimed.filter(~Exists(live))
     for incident in lost.only("pk")[:20]:
         journal.start(incident.pk)
+
+
+def _look_again() -> None:
+    """A handed-over incident that nobody has taken and that shows something new gets another run, a bounded number."""
+    handed = Incident.objects.filter(
+        state=State.HANDED_OVER, owner=None, agent_stopped=False, system__agent_on=True
+    )
+    for incident in handed.annotate(tries=Count("runs"), last=Max("runs__ended_at")).filter(
+        tries__lt=MAX_RUNS
+    )[:20]:
+        new = Symptom.objects.filter(
+            incident=incident, opens=True, cleared_at=None, first_seen__gt=incident.last
+        )
+        words = [s.title for s in new[:1]]
+        if words and lifecycle.transition(
+            incident.number, State.DIAGNOSING, title=f"Looking again: {words[0]}"[:300]
+        ):
+            journal.start(incident.number)
 
 
 def _close_calm() -> None:

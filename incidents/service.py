@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 FOLLOWS_WITHIN = timedelta(minutes=2)
 CONTEXT_WITHIN = timedelta(seconds=60)  # a change this long before may belong to the trouble
+# Context worth a line of the timeline: somebody or something changed the system.
+CHANGES = frozenset({"config_drift", "env_drift", "release_changed"})
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
 # Called with the number of each newly opened incident, after the commit; a failing one does not stop the others.
@@ -151,7 +153,8 @@ def note_cleared(symptoms: Sequence[Symptom]) -> None:
 
 
 def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Symptom]) -> None:
-    """One event per symptom, in one insert. The caller holds the transaction."""
+    """One event per telling symptom, in one insert. The caller holds the transaction."""
+    symptoms = [s for s in symptoms if s.opens or s.signal in CHANGES]
     if not symptoms:
         return
     first = timeline.take_numbers(number, len(symptoms))

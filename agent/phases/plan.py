@@ -11,16 +11,22 @@ from agent.models import Phase, Run
 from agent.phases import explain
 from agent.roles.base import Finding
 from incidents import timeline
+from incidents.models import Severity
 from knowledge import lessons
 
 MAX_PATHS = 5
+PATIENCE = 14  # looks, as in diagnose
+LOOKS_BEFORE_REST = 6  # before deciding that nothing need be done
+TICK_S = 0.9
 
 
 def step(run: Run) -> Outcome:
     findings = [_finding(f) for f in run.memory.get("findings", [])]
     if run.paths_tried >= MAX_PATHS:
         return explain.hand_over(run, f"{run.paths_tried} paths were tried and the symptoms are still there")
-    if findings and not findings[0].paths:
+    if findings and not findings[0].paths and findings[0].severity == Severity.LOW:
+        if int(run.memory.get("looks", 0)) < LOOKS_BEFORE_REST:
+            return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.no_action(run, findings[0])
     slug = run.incident.system.slug
     found = plan.paths(
@@ -31,6 +37,9 @@ def step(run: Run) -> Outcome:
         cure_rate=lessons.cure_rate,
     )
     if not found:
+        if int(run.memory.get("looks", 0)) < PATIENCE:  # the picture is still filling up
+            run.memory["steady"] = 0
+            return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.hand_over(run, "no further fix is known for what was found")
     chosen = found[0]
     dry = [_dry_run(slug, s) for s in chosen.steps]
