@@ -113,7 +113,9 @@ def _read_yaml(text: str, source: _Source) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ManifestError(
-            [f"{source.name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}"]
+            [
+                f"{source.name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}"
+            ]
         ) from None
     except ManifestError:
         raise

@@ -19,7 +19,7 @@ from django.db import connections
 from systems import queries
 from systems.probes.base import Clock
 from systems.readings import Reading
-from systems.runtimes.base import RuntimeError_, RuntimeEvent
+from systems.runtimes.base import RuntimeEvent
 from systems.services import LoadedSystem
 from systems.store import Batch, Store
 from systems.watch import SystemWatch
@@ -244,10 +244,8 @@ class Watcher:
                     async for event in watch.system.runtime.events():
                         waiting.setdefault(event.unit, []).append(event)
                         wake.set()
-                except RuntimeError_ as error:
-                    log.warning("events of %s: %s", watch.system.slug, error)
-                except Exception:
-                    log.exception("events of %s are lost; asking again", watch.system.slug)
+                except Exception as error:
+                    log.warning("events of %s are lost (%s); asking again", watch.system.slug, error)
                 await asyncio.sleep(0.5)
         finally:
             worker.cancel()

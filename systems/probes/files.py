@@ -21,7 +21,6 @@ MAX_FILE = 1_000_000
 _SECRET_KEY = re.compile(r"pass|secret|token|credential|private|dsn|api_?key|(^|[._-])key$|auth", re.I)
 _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^@\s]+@|-----BEGIN|SCRAM-SHA|^eyJ[\w-]{8,}")
 _MISSING = object()
-_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Unparsable(ValueError):
@@ -194,7 +193,7 @@ def _parse_lines(text: str) -> dict[str, Any]:
 
 def _parse_yaml(text: str, name: str) -> dict[str, Any]:
     try:
-        data = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
+        data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Unparsable(f"{name}:{mark.line + 1 if mark else 1}: {error.problem or error.context}") from None

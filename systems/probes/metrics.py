@@ -21,6 +21,7 @@ class MetricsProbe(Probe):
     name = "metrics"
     interval_s = 1.0
     timeout_s = 1.5
+    main = ("app.read",)
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         super().__init__(clock)
@@ -34,7 +35,7 @@ class MetricsProbe(Probe):
         answer = await web.fetch(self.http, service.metrics, 1.2)
         if answer.error or answer.status != 200:
             raise ProbeFailed(answer.reason())
-        readings = []
+        readings = [Reading(service.name, "app.read", 1.0)]
         for name, value in list(_flat(answer.json(), ""))[:MAX_METRICS]:
             metric = "app." + re.sub(r"[^A-Za-z0-9_.]+", "_", name)[:70]
             if isinstance(value, str):

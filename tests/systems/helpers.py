@@ -32,7 +32,9 @@ async def http_server(answer: Callable[[str, str, bytes], Answer]) -> AsyncItera
                 body = await reader.readexactly(int(length[0].split(":")[1])) if length else b""
                 status, data = answer(method, path, body)
                 payload = data.encode() if isinstance(data, str) else json.dumps(data).encode()
-                writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: {len(payload)}\r\n\r\n".encode() + payload)
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\ncontent-length: {len(payload)}\r\n\r\n".encode() + payload
+                )
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -55,8 +57,11 @@ async def silent_server() -> AsyncIterator[str]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        release.set()
+        try:
+            yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            release.set()
+            await asyncio.sleep(0)
 
 
 def closed_port() -> str:

@@ -117,7 +117,9 @@ def test_json_lines_keep_message_and_the_end_of_the_exception() -> None:
     assert record.text.endswith("api/quote.py:12 in quote")
 
 
-@pytest.mark.parametrize("line", [b"{", b"{}", b"[1]", b'{"msg": {"a": [1]}}', b"{" * 5000, b'{"msg": null}', b"\x00"])
+@pytest.mark.parametrize(
+    "line", [b"{", b"{}", b"[1]", b'{"msg": {"a": [1]}}', b"{" * 5000, b'{"msg": null}', b"\x00"]
+)
 def test_what_looks_like_json_but_is_not_is_no_problem(line: bytes) -> None:
     for record in Assembler().feed([line]):
         assert len(record.text) <= 500
@@ -166,7 +168,9 @@ class Logs:
 async def test_the_probe_counts_lines_errors_and_templates(tmp_path: Path) -> None:
     logs = Logs(tmp_path)
     await logs.after(b"")
-    found = await logs.after(b"ERROR pool timeout after 2.00 sec\nERROR pool timeout after 3.00 sec\nINFO fine\n", 2.0)
+    found = await logs.after(
+        b"ERROR pool timeout after 2.00 sec\nERROR pool timeout after 3.00 sec\nINFO fine\n", 2.0
+    )
     assert one(found, "log.error_rate").value == 1.0
     assert one(found, "log.lines_rate").value == 1.5
     template = one(found, "log.template", "ERROR pool timeout after <n> sec")

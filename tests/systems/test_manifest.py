@@ -56,15 +56,35 @@ def test_a_good_manifest_loads_with_secrets_filled_in_and_hidden(base: Path) -> 
         ("group: g", "gruop: g", "manifest.yaml:12: services.api.gruop: unknown key; did you mean 'group'?"),
         ("kind: http", "kind: [1]", "manifest.yaml:11: services.api.kind: input should be a valid string"),
         ("    kind: proxy\n", "", "manifest.yaml:6: services.web.kind: is missing"),
-        ("[db]", "[dbb]", "manifest.yaml:13: services.api.depends_on.0: there is no service 'dbb'; did you mean 'db'?"),
-        ("consumers: api", "consumers: apy", "manifest.yaml:18: services.db.credentials.0.consumers.0: there is no"),
-        ("${PROBER_DSN}", "${PROBER_DNS}", "manifest.yaml:17: services.db.postgres.dsn: ${PROBER_DNS} is neither"),
+        (
+            "[db]",
+            "[dbb]",
+            "manifest.yaml:13: services.api.depends_on.0: there is no service 'dbb'; did you mean 'db'?",
+        ),
+        (
+            "consumers: api",
+            "consumers: apy",
+            "manifest.yaml:18: services.db.credentials.0.consumers.0: there is no",
+        ),
+        (
+            "${PROBER_DSN}",
+            "${PROBER_DNS}",
+            "manifest.yaml:17: services.db.postgres.dsn: ${PROBER_DNS} is neither",
+        ),
         ("secrets.env", "secret.env", "manifest.yaml:4: secrets: secret.env: No such file"),
         ("title: Corner shop", "system: again", "manifest.yaml:2: system: this key stands here twice"),
         ("title: Corner shop", "title: [x", "manifest.yaml:3: not valid YAML"),
         ("title: Corner shop", "\ttitle: x", "manifest.yaml:2: not valid YAML: found character '\\t'"),
-        ("http://127.0.0.1:8/healthz", "127.0.0.1:8", "manifest.yaml:9: services.web.http.url: does not look right"),
-        ("runtime:", "journeys: [{name: j, steps: [{expect: 200}]}]\nruntime:", "a step has exactly one of get and post"),
+        (
+            "http://127.0.0.1:8/healthz",
+            "127.0.0.1:8",
+            "manifest.yaml:9: services.web.http.url: does not look right",
+        ),
+        (
+            "runtime:",
+            "journeys: [{name: j, steps: [{expect: 200}]}]\nruntime:",
+            "a step has exactly one of get and post",
+        ),
     ],
 )
 def test_mistakes_are_named_with_their_line(base: Path, old: str, new: str, expected: str) -> None:
