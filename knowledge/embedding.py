@@ -93,6 +93,11 @@ def _session() -> Any:
 
 def embed(text: str) -> list[float]:
     """A vector of length 1 with 384 numbers. EmbeddingUnavailable when the model can't be loaded."""
+    return list(_embed(text))
+
+
+@lru_cache(maxsize=1024)
+def _embed(text: str) -> tuple[float, ...]:
     import numpy as np
 
     with _lock:
@@ -104,4 +109,4 @@ def embed(text: str) -> list[float]:
     output = session.run(None, {k: v for k, v in given.items() if k in names})[0]
     vector = output[0].mean(axis=0) if output.ndim == 3 else output[0]
     norm = float(np.linalg.norm(vector)) or 1.0
-    return [float(x) / norm for x in vector]
+    return tuple(float(x) / norm for x in vector)

@@ -1,6 +1,6 @@
 """Which passages speak of this? Vectors and OR-ed full text, fused by weighed ranks; says so when nothing fits.
 
-Vectors are better at people's phrasing, words at error codes and names; so the fusion weighs vectors 4 to 1, and a
+Vectors are better at people's phrasing, words at error codes and names; so the fusion weighs vectors 3 to 2, and a
 rare exact term of the query (an error code, an identifier) that stands in a passage always brings it up.
 """
 
@@ -16,9 +16,9 @@ from knowledge.embedding import EmbeddingUnavailable, embed
 from knowledge.models import Chunk
 
 K = 10
-VECTOR_WEIGHT, TEXT_WEIGHT, EXACT_WEIGHT = 4.0, 1.0, 3.0
+VECTOR_WEIGHT, TEXT_WEIGHT, EXACT_WEIGHT = 3.0, 2.0, 3.0
 POOL = 40
-MIN_COSINE = 0.33  # below this no passage is about the query, unless a rare word of it is found
+MIN_COSINE = 0.25  # below this no passage is about the query, unless a rare word of it is found
 MIN_RANK = 0.05
 MAX_QUERY = 2000
 _TERM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*[A-Za-z0-9]")
@@ -124,14 +124,19 @@ def _by_text(query: str, found: dict[int, _Found]) -> None:
 
 
 def terms(query: str) -> list[str]:
-    """Words that are names or codes rather than language: with a digit, an underscore, or capitals inside."""
+    """Words that are names or codes rather than language: with digits, an underscore, or capitals inside."""
     words = dict.fromkeys(_TERM.findall(query))
     return [w for w in words if len(w) >= 4 and _is_code(w)][:12]
 
 
 def _is_code(word: str) -> bool:
     mixed = any(c.isupper() for c in word[1:]) and not word.isdigit()
-    return "_" in word or mixed or (any(c.isdigit() for c in word) and any(c.isalpha() for c in word))
+    return (
+        "_" in word
+        or mixed
+        or word.isdigit()
+        or (any(c.isdigit() for c in word) and any(c.isalpha() for c in word))
+    )
 
 
 def _by_term(query: str, found: dict[int, _Found]) -> None:

@@ -65,8 +65,8 @@ def sample(rng: random.Random, pick: Callable[[], tuple[RunbookSpec, str, tuple[
         chosen = [pick() for _ in chosen]
     readable = {(s, n) for n, kind in KINDS.items() for s in READ[kind].split()}
     readable |= {(s, n) for n in KINDS for s in CONSEQUENCES if KINDS[n] in ("proxy", "http", "frontend")}
-    board = arrange([*(S(s, n, False) for s, n in readable), *_FRONT], {})
-    values: dict[tuple[str, str], bool] = {key: rng.random() < NOISE for key in readable}
+    board = arrange([*(S(s, n, False) for s, n in sorted(readable)), *_FRONT], {})
+    values: dict[tuple[str, str], bool] = {key: rng.random() < NOISE for key in sorted(readable)}
     values |= {(s, "edge"): rng.random() < 0.01 for s in JOURNEYS}
     texts: dict[tuple[str, str], str] = {}
     for spec, _, members in chosen:
