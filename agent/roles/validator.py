@@ -20,6 +20,8 @@ class MeasuringValidator:
     def judge(
         self, incident: Incident, states: list[SignalState], before: set[str], acted_at: datetime | None
     ) -> Verdict:
+        if not states:
+            return Verdict("holding", "nothing has been measured for a while", sorted(before))
         system = services.load(incident.system.slug)
         theirs = {n for n, s in system.manifest.services.items() if s.unit is None}
         active = {symptom_key(s.signal, s.service, s.label): s for s in states if s.value and _opens(s)}
