@@ -54,7 +54,8 @@ class Signal:
     """One entry of the catalogue.
 
     `title` may use {service} {label} {value} {text}. `metric` is a reading's name, or a prefix ending in `*`.
-    `opens`: may open an incident by itself; the others are context. `negative_from`: when this metric was read and no
+    `opens`: may open an incident by itself; the others are context. `noted`: its symptom is kept and shown;
+    else it only speaks to the diagnosis. `negative_from`: when this metric was read and no
     reading of `metric` came, the signal is false rather than unknown. `soft`: readings whose text matches count only
     `soft_weight`, because a busy machine produces them too. `settle`: not judged while the service itself, or something
     it needs, has just been restarted on request. `telling`: which symptom gives an incident its title. `quorum`: when
@@ -74,6 +75,7 @@ class Signal:
     cost: float = 0.0
     trust: float = 0.9
     opens: bool = True
+    noted: bool = True
     negative_from: str = ""
     soft: str = ""
     soft_weight: float = 0.6

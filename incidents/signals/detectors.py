@@ -90,13 +90,14 @@ class Off:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """True when an ok-reading is 0 and its text matches `pattern` (and not `but`)."""
+    """True when an ok-reading is 0 and its text matches `pattern` (and not `but`); unknown when it is `unsure`."""
 
     pattern: str = ""
     but: str = ""
+    unsure: str = ""
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
-        if sample.value is None:
+        if sample.value is None or (self.unsure and re.search(self.unsure, sample.text, re.I)):
             return None
         if sample.value >= 1 or (self.but and re.search(self.but, sample.text, re.I)):
             return False

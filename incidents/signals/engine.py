@@ -259,6 +259,8 @@ class Engine:
     def _changes(self, touched: Iterable[Key], now: float) -> list[Change]:
         changes = []
         for key in {id(k): k for k in touched}.values():
+            if not key.signal.noted:
+                continue
             if key.value is True and not key.active:
                 key.active = True
                 changes.append(Change(key, opened=True))

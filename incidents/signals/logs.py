@@ -75,6 +75,7 @@ RATES = [
         "api",
         source="log",
         opens=False,
+        noted=False,
         hold=Hold(6),
         settle=True,
         telling=15,

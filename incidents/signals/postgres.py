@@ -121,6 +121,7 @@ SIGNALS = [
         Below(1),
         "database",
         opens=False,
+        noted=False,
         hold=Hold(2),
         telling=10,
         leak=0.1,

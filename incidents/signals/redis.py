@@ -115,6 +115,7 @@ SIGNALS = [
         Baseline(5, 0.05, learn=10, sigmas=0, below=True),
         "cache-queue",
         opens=False,
+        noted=False,
         hold=Hold(5),
         telling=50,
         leak=0.05,
