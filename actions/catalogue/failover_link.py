@@ -19,14 +19,21 @@ class FailoverLink(EdgeAction):
     def preview(self, ctx: ActionContext, params: EdgeParams) -> Preview:
         now = edges(ctx)[params.edge].get("path", "?")
         return self.preview_of(
-            ctx, params, f"edge {params.edge}: path {now} -> the other one", "Fail over once more."
+            ctx,
+            params,
+            f"edge {params.edge}: path {now} -> the other one",
+            "Send it over its first path again.",
         )
 
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
-        if edges(ctx)[undo["edge"]].get("path") != undo["path"]:
-            ctx.guard()
-            effects.call("POST", effects.control(ctx.service, f"/edges/{undo['edge']}/failover"))
-        return Result(True, f"edge {undo['edge']} is on path {undo['path']} again")
+        """Where a second fail-over stays on the other path, a reset leads back to the first."""
+        edge = undo["edge"]
+        for verb in ("failover", "reset"):
+            if edges(ctx)[edge].get("path") != undo["path"]:
+                ctx.guard()
+                effects.call("POST", effects.control(ctx.service, f"/edges/{edge}/{verb}"))
+        now = edges(ctx)[edge].get("path")
+        return Result(now == undo["path"], f"edge {edge} is on path {now}")
 
     def read_back(self, ctx: ActionContext, params: EdgeParams) -> ReadBack:
         before = (ctx.undo or {}).get("path")

@@ -68,12 +68,16 @@ class RegenerateDbCreds(Action[CredentialParams]):
 
     def preview(self, ctx: ActionContext, params: CredentialParams) -> Preview:
         names = _consumers(ctx, params)
-        files = [f"{file}: {key}: new password" for file, key in _files(ctx, params)]
+        files = [f"{file}: the password in {key} is replaced" for file, key in _files(ctx, params)]
         return Preview(
             f"ALTER ROLE {params.role} PASSWORD (a new SCRAM verifier); rewrite {len(files)} files; restart "
             + ", ".join(names)
             + " one after the other",
-            [f"role {params.role}: new random password", *files, *(f"{n}: a new process" for n in names)],
+            [
+                f"role {params.role} gets a new random password",
+                *files,
+                *(f"{n}: a new process" for n in names),
+            ],
             [ctx.target, *names],
             "The old password and files are kept in the vault and can be put back.",
             "The role keeps its password; what cannot log in now still cannot.",

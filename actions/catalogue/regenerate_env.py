@@ -97,7 +97,11 @@ def _key_changes(name: str, file: Path, golden: Path) -> list[str]:
         return [f"{name}: the file is missing and is written anew ({len(wanted)} keys)"]
     except EnvFileError as error:
         return [f"{name}: the file is damaged ({error}) and is written anew"]
-    lines = [f"{name}: {k}: missing -> set" for k in wanted if k not in now]
-    lines += [f"{name}: {k}: changed -> golden value" for k in wanted if k in now and now[k] != wanted[k]]
-    lines += [f"{name}: {k}: set -> removed" for k in now if k not in wanted]
+    lines = [f"{name}: {k} is missing and is set" for k in wanted if k not in now]
+    lines += [
+        f"{name}: {k} differs and is set to its golden value"
+        for k in wanted
+        if k in now and now[k] != wanted[k]
+    ]
+    lines += [f"{name}: {k} is not in the golden copy and is removed" for k in now if k not in wanted]
     return lines or [f"{name}: the file is the golden copy already"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any, ClassVar
 
@@ -107,5 +108,12 @@ def _status(ctx: ActionContext) -> str:
 
 
 def _last(done: ExecResult) -> str:
-    lines = (done.out or done.err).strip().splitlines()
-    return lines[-1][:200] if lines else ""
+    """The last line; of a JSON log line its message, which has no time stamp in it."""
+    lines = (done.out.strip() or done.err.strip()).splitlines()
+    if not lines:
+        return ""
+    try:
+        item = json.loads(lines[-1])
+    except ValueError:
+        return lines[-1][:200]
+    return str(item.get("msg", lines[-1]) if isinstance(item, dict) else item)[:200]
