@@ -96,6 +96,7 @@ def make_incident(system: System, **changes: Any) -> Incident:
         incident.pk, "plan", "Plan: restart-service on api-1", data={"steps": steps, "p_success": 0.8}
     )
     incident.refresh_from_db()
+    incident.system = system
     return incident
 
 

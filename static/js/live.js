@@ -7,7 +7,15 @@
   const seen = {};  // topic -> highest sequence number heard of
   let socket, tries = 0, poll = null, closing = false;
 
-  const fire = (topic) => htmx.trigger(document.body, "live:" + topic.replace(":", "-"));
+  // At most one fetch in EVERY_MS per topic, and always one after the last message.
+  const EVERY_MS = { dashboard: 1000 };
+  const last = {}, later = {};
+  function fire(topic) {
+    const wait = (last[topic] || 0) + (EVERY_MS[topic] || 150) - Date.now();
+    if (wait > 0) { later[topic] ||= setTimeout(() => { later[topic] = null; fire(topic); }, wait); return; }
+    last[topic] = Date.now();
+    htmx.trigger(document.body, "live:" + topic.replace(":", "-"));
+  }
   const fireAll = () => topics.forEach(fire);
 
   function show(state) {

@@ -32,8 +32,8 @@ def test_any_graph_is_placed_without_overlap_inside_the_picture(graph: dict[str,
     boxes = list(drawn.nodes.values())
     assert {b.name for b in boxes} == set(graph)
     for i, a in enumerate(boxes):
-        assert a.x >= 0 and a.y >= 0
-        assert a.x + NODE_W <= drawn.width and a.y + NODE_H <= drawn.height + 0.01
+        assert 0 <= a.x <= drawn.width - NODE_W
+        assert 0 <= a.y <= drawn.height - NODE_H + 0.01
         for b in boxes[i + 1 :]:
             assert abs(a.x - b.x) >= NODE_W or abs(a.y - b.y) >= NODE_H - 0.01
 

@@ -141,7 +141,7 @@ def test_taking_over_stops_the_agent(boss: Client, tmp_path: Path) -> None:
     boss.post(f"/incidents/{incident.number}/agent", {"do": "take"})
     incident.refresh_from_db()
     assert incident.agent_stopped
-    assert incident.owner is not None and incident.owner.get_username() == "mira"
+    assert incident.owner == User.objects.get(username="mira")
     other = Client()
     other.force_login(person("tom"))
     assert other.post(f"/incidents/{incident.number}/agent", {"do": "give"}).status_code == 403
