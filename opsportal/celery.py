@@ -36,6 +36,6 @@ app.conf.update(
 app.autodiscover_tasks()
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
 def _say_alive(**_: Any) -> None:
     heartbeat.beat_in_thread("worker")

@@ -5,14 +5,13 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from opsportal.local import attach
 from opsportal.local.attach import ROOT
 from opsportal.local.child import spawn, stop
 from opsportal.local.ports import free_port
+from opsportal.local.probe import health
 
 NEED_A_PORTAL = frozenset({"demo", "gameday", "bench"})
 READY_WITHIN_S = 240.0
@@ -52,10 +51,6 @@ def _ready(up: "subprocess.Popen[bytes]", data_dir: Path, stopped: threading.Eve
         state = attach.read(data_dir)
         if state is None:
             continue
-        try:
-            with urllib.request.urlopen(f"{state['url']}healthz", timeout=2) as answer:  # noqa: S310
-                if answer.status == 200:
-                    return True
-        except (OSError, urllib.error.URLError, KeyError):
-            continue
+        if health(state["url"])[0]:
+            return True
     return False

@@ -4,10 +4,9 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +21,7 @@ from opsportal.local.embedded import Postgres, Redis, postgres_bin, redis_server
 from opsportal.local.errors import LocalError, explain_os_error
 from opsportal.local.family import Child, Family
 from opsportal.local.ports import is_free
+from opsportal.local.probe import health
 
 HOST = "127.0.0.1"
 SANDBOX_PORT_BASE = 18080
@@ -61,6 +61,7 @@ class Launcher:
         self.env: dict[str, str] = {}
         self.postgres: Postgres | None = None
         self.redis: Redis | None = None
+        self.preparing: subprocess.Popen[bytes] | None = None
         self.family = Family(self.say, self.write_run_file)
         self.password: str | None = None
 
@@ -75,8 +76,8 @@ class Launcher:
                     f"port {self.port} is taken: stop what uses it, or choose another with --port N"
                 )
             self.data.open()
+            self._begin_sandbox()
             self._start_stores()
-            self._prepare_sandbox()
             self._start_sandbox()
             self._setup()
             self._start_portal()
@@ -106,22 +107,19 @@ class Launcher:
         }
         self.write_run_file()
 
-    def _prepare_sandbox(self) -> None:
+    def _begin_sandbox(self) -> None:
+        """Write the sandbox's files and databases, while ours start."""
         argv = [sys.executable, "-m", "sandbox", "prepare", "--dir", str(self.sandbox)]
         argv += ["--port-base", str(SANDBOX_PORT_BASE), "--pg-bin", str(postgres_bin())]
         argv += ["--redis-server", str(redis_server())]
-        log = self.logs / "sandbox-prepare.log"
-        log.unlink(missing_ok=True)
-        process = spawn(argv, log=log, env=self.env, cwd=ROOT)
-        try:
-            code = process.wait()
-        finally:
-            stop(process, signal.SIGTERM, 3)
-        if code:
-            raise LocalError(f"the sandbox could not be prepared: {tail(log)} (log: {log})")
-        self.say("the sandbox is prepared")
+        self.preparing = spawn(argv, log=self._fresh_log("sandbox-prepare"), cwd=ROOT)
 
     def _start_sandbox(self) -> None:
+        assert self.preparing is not None
+        if self.preparing.wait():
+            log = self.logs / "sandbox-prepare.log"
+            raise LocalError(f"the sandbox could not be prepared: {tail(log)} (log: {log})")
+        self.say("the sandbox is prepared")
         for name, folder in (("sandbox", self.sandbox), ("sandbox-world", self.sandbox / "world")):
             processes = str(folder / "processes.yaml")
             argv = [sys.executable, "-m", "systems.supervisor", processes, "--die-with-parent"]
@@ -130,8 +128,7 @@ class Launcher:
 
     def _setup(self) -> None:
         """Run `manage.py setup` and relay its progress."""
-        log = self.logs / "setup.log"
-        log.unlink(missing_ok=True)
+        log = self._fresh_log("setup")
         reader, writer = os.pipe()
         argv = [sys.executable, "manage.py", "setup", "--events", str(writer)]
         os.set_inheritable(writer, True)
@@ -151,6 +148,11 @@ class Launcher:
                 raise LocalError(f"the database could not be set up: {tail(log)} (log: {log})")
         finally:
             stop(process, signal.SIGTERM, 3)
+
+    def _fresh_log(self, name: str) -> Path:
+        log = self.logs / f"{name}.log"
+        log.unlink(missing_ok=True)
+        return log
 
     def _relay(self, event: dict[str, Any]) -> None:
         if "stage" in event:
@@ -198,7 +200,7 @@ class Launcher:
         deadline = time.monotonic() + READY_WITHIN_S
         said = ""
         while True:
-            ready, missing = self._health()
+            ready, missing = health(self.url)
             if ready:
                 self.family.settled = True
                 return
@@ -210,20 +212,6 @@ class Launcher:
                     f"not ready after {READY_WITHIN_S} s: waiting for {missing} (logs: {self.logs})"
                 )
             self.family.wait(0.2)
-
-    def _health(self) -> tuple[bool, str]:
-        """(ready, what is not)."""
-        try:
-            with urllib.request.urlopen(self.url + "healthz", timeout=5) as response:  # noqa: S310
-                return response.status == 200, ""
-        except urllib.error.HTTPError as error:
-            try:
-                parts = json.load(error)["parts"]
-            except (ValueError, KeyError):
-                return False, f"/healthz (status {error.code})"
-            return False, ", ".join(f"{k} ({v['state']})" for k, v in parts.items() if not v["ok"])
-        except OSError:
-            return False, "the web server"
 
     def _announce(self) -> None:
         manifest = yaml.safe_load((self.sandbox / "manifest.yaml").read_text())
@@ -268,6 +256,8 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         started = time.monotonic()
+        if self.preparing:
+            stop(self.preparing, signal.SIGTERM, 3)
         self.family.stop()
         for server in (self.redis, self.postgres):
             if server:
