@@ -11,14 +11,14 @@ from django.db import transaction
 log = logging.getLogger(__name__)
 
 
-@shared_task(name="actions.execute", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="actions.execute", ignore_result=True)
 def execute_request(request_id: str) -> None:
     from actions import service
 
     service.execute(request_id)
 
 
-@shared_task(name="actions.sweep", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="actions.sweep", ignore_result=True)
 def sweep() -> None:
     from actions import service
 
