@@ -93,15 +93,14 @@ def faults(request: HttpRequest) -> list[dict[str, Any]]:
     summary="Put a fault in; it ends by itself at its deadline",
 )
 def break_it(request: HttpRequest, fault: str, body: BreakIn | None = None) -> Answer:
-    if problem := _refusal(request):
-        return problem
+    by = _may(request)
     wanted = body or BreakIn()
     try:
         slug = wanted.system or _only_system()
         row = service.press(
             slug,
             fault,
-            by=_name(request),
+            by=by,
             params=wanted.params,
             duration_s=wanted.duration_s,
             force=wanted.force,
@@ -118,7 +117,7 @@ def break_it(request: HttpRequest, fault: str, body: BreakIn | None = None) -> A
     "/revert", response={200: RevertOut, 403: Problem, 503: Problem}, summary="Take every fault back"
 )
 def revert_all(request: HttpRequest) -> Answer:
-    return _refusal(request) or _revert(request, None)
+    return _revert(_may(request), None)
 
 
 @router.post(
@@ -127,20 +126,19 @@ def revert_all(request: HttpRequest) -> Answer:
     summary="Take one fault back; nothing happens when it does not run",
 )
 def revert(request: HttpRequest, fault: str) -> Answer:
-    if problem := _refusal(request):
-        return problem
+    by = _may(request)
     try:
-        return _revert(request, service.resolve(fault)[0])
+        return _revert(by, service.resolve(fault)[0])
     except service.UnknownFault as error:
         return Status(404, {"detail": str(error), "near": error.near})
 
 
-def _revert(request: HttpRequest, fault_id: str | None) -> Answer:
+def _revert(by: str, fault_id: str | None) -> Answer:
     journal, done = service.journal(), []
     try:
         for entry in journal.live():
             if fault_id in (None, entry.fault):
-                injector.revert(journal, entry.id, _name(request))
+                injector.revert(journal, entry.id, by)
                 done.append(entry.fault)
     except Exception as error:
         log.exception("revert")
@@ -169,20 +167,9 @@ def _only_system() -> str:
     return slugs[0]
 
 
-def _refusal(request: HttpRequest) -> Status[dict[str, str]] | None:
-    if _caller(request).has_perm(PERMISSION):
-        return None
-    return Status(403, {"detail": f"this token may not do that: it needs {PERMISSION}"})
-
-
-def _caller(request: HttpRequest) -> Any:
-    """Whoever the API's authentication found: something with `has_perm` and `get_username`."""
-    found = getattr(request, "auth", None)
-    return found if hasattr(found, "has_perm") else request.user
-
-
-def _name(request: HttpRequest) -> str:
-    return str(_caller(request).get_username())
+def _may(request: HttpRequest) -> str:
+    """The caller's name. The API's authentication answers 403 when the token may not break things."""
+    return str(request.require(PERMISSION).get_username())  # type: ignore[attr-defined]
 
 
 def _running(row: Injection) -> dict[str, Any]:
