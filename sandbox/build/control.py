@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,4 +52,11 @@ class Control:
         return [name]
 
     def restart_all(self, skip: list[str] | None = None) -> list[str]:
-        return self.restart_only([name for name in self.services() if name not in (skip or [])])
+        """All but `skip`, side by side; the network first, because everything else stands on it."""
+        names = [name for name in self.services() if name not in (skip or [])]
+        first = [name for name in names if name == "net"]
+        rest = [name for name in names if name != "net"]
+        self.restart_only(first)
+        with ThreadPoolExecutor(max_workers=8) as workers:
+            list(workers.map(lambda name: self.restart_only([name]), rest))
+        return first + rest

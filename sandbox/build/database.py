@@ -110,9 +110,7 @@ def restore(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
     with running(layout, pg_bin):
         with connect(super_dsn(layout, secrets)) as conn:
             roles(conn, secrets)
-            conn.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'"
-            )
+            conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
         text = b"BEGIN;\nSET LOCAL lock_timeout = '10s';\nDROP SCHEMA IF EXISTS shop CASCADE;\n"
         text += snapshot_file(layout).read_bytes() + b"\nCOMMIT;\n"
         argv = [str(pg_bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", super_dsn(layout, secrets)]

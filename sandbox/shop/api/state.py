@@ -32,7 +32,9 @@ def still_there(conn: psycopg.Connection[DictRow]) -> None:
     while True:
         while pg.is_busy():
             if not select.select([pg.socket], [], [], max(0.0, until - time.monotonic()))[0]:
-                raise psycopg.OperationalError(f"connection timeout: no answer from the database in {CHECK_S:g} s")
+                raise psycopg.OperationalError(
+                    f"connection timeout: no answer from the database in {CHECK_S:g} s"
+                )
             pg.consume_input()
         if pg.get_result() is None:
             return

@@ -116,7 +116,13 @@ class Gateway:
             member.misses = 0
             pool.breaker.success()
             quick = time.perf_counter() - began < RETRY_BUDGET_S
-            if got.status == 503 and attempt == 1 and quick and request.method in IDEMPOTENT and len(pool.members) > 1:
+            if (
+                got.status == 503
+                and attempt == 1
+                and quick
+                and request.method in IDEMPOTENT
+                and len(pool.members) > 1
+            ):
                 answer = _pass_on(got)
                 continue
             return _pass_on(got), member.name

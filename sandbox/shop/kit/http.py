@@ -119,6 +119,8 @@ async def serve(handler: Handler, port: int, host: str = "127.0.0.1") -> asyncio
                     break
         except (ConnectionError, ValueError, asyncio.LimitOverrunError, asyncio.IncompleteReadError):
             pass
+        except asyncio.CancelledError:  # the loop is closing: nobody else waits for this task
+            pass
         finally:
             writer.close()
 

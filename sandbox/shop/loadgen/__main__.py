@@ -101,7 +101,11 @@ class Visitors:
             kept["Content-Type"] = "application/json"
         try:
             answer = await self.client.request(
-                method, self.base + path, headers=kept, body=body, timeout_s=self.config.number("timeout_s", 8)
+                method,
+                self.base + path,
+                headers=kept,
+                body=body,
+                timeout_s=self.config.number("timeout_s", 8),
             )
             status = answer.status
             if status == 200 and answer.body[:1] == b"{":

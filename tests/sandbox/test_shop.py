@@ -1,0 +1,196 @@
+"""The whole shop, running: journeys, and that the troubles it is made for look like the real ones."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+import yaml
+
+from sandbox.build.control import Control
+
+from .conftest import ROOT, Running, wait_for
+
+pytestmark = pytest.mark.slow
+JOURNEYS = ("browse", "product", "login", "checkout", "quote", "page")
+
+
+def change(shop: Running, service: str, path: str, value: Any) -> None:
+    """Edit one key of a service's file and tell the service."""
+    file = shop.root / f"etc/{service}.yaml"
+    data = yaml.safe_load(file.read_text())
+    node = data
+    *parents, last = path.split(".")
+    for key in parents:
+        node = node[key]
+    node[last] = value
+    file.write_text(yaml.safe_dump(data))
+    control(shop).call("signal", service=service, signal="HUP")
+
+
+def control(shop: Running) -> Control:
+    return Control(shop.site.layout.socket_path())
+
+
+def back_to_golden(shop: Running, service: str) -> None:
+    (shop.root / f"etc/{service}.yaml").write_bytes((shop.root / f"golden/etc/{service}.yaml").read_bytes())
+    control(shop).call("signal", service=service, signal="HUP")
+
+
+def admin(shop: Running) -> psycopg.Connection[Any]:
+    return psycopg.connect(shop.facts["super_dsn"], autocommit=True)
+
+
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_journeys(shop: Running, name: str) -> None:
+    assert shop.journey(name) == "ok"
+
+
+def test_every_service_runs_and_reports(shop: Running) -> None:
+    for name, state in control(shop).call("status")["services"].items():
+        assert state["state"] == "RUNNING", name
+    for name, spec in shop.manifest["services"].items():
+        if "http" in spec:
+            assert shop.get(name, spec["http"]["url"].split("/", 3)[3].join(("/", ""))).status_code == 200
+        if "metrics" in spec:
+            numbers = shop.get(name, "/metrics.json").json()
+            assert all(isinstance(value, int | float | str | None) for value in numbers.values())
+
+
+def test_an_order_is_fulfilled(shop: Running) -> None:
+    cart = {"sku": "BOO-150", "qty": 2}
+    import httpx
+
+    with httpx.Client(
+        base_url=shop.url("gateway"), headers={"X-Api-Key": "t"}, trust_env=False, timeout=8
+    ) as client:
+        session = client.post("/api/cart", json=cart).json()["session"]
+        order = client.post(
+            "/api/checkout", json={"coupon": "SPRING5"}, headers={"X-Session": session}
+        ).json()
+        assert order["total"] == 41.8
+        wait_for(lambda: client.get(f"/api/order/{order['order']}").json()["status"] == "fulfilled" or None)
+
+
+def test_connections_stay_well_below_the_limit(shop: Running) -> None:
+    with admin(shop) as conn:
+        row = conn.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'").fetchone()
+    assert row is not None
+    assert row[0] <= 9
+
+
+def test_prober_reads_and_admin_repairs_without_being_superuser(shop: Running) -> None:
+    lines = (shop.root / "secrets.env").read_text().split()
+    secrets = dict(line.split("=", 1) for line in lines)
+    with psycopg.connect(secrets["PROBER_DSN"], autocommit=True) as conn:
+        assert conn.execute("SELECT count(*) FROM shop.products").fetchone() == (50,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("UPDATE shop.products SET price = 1")
+    with psycopg.connect(secrets["ADMIN_DSN"], autocommit=True) as conn:
+        assert conn.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (
+            False,
+        )
+        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+        conn.execute("VACUUM shop.stock")
+    wait_for(lambda: shop.healthy() or None)
+
+
+def test_wrong_password_reads_like_one(shop: Running) -> None:
+    with admin(shop) as conn:
+        row = conn.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'").fetchone()
+        assert row is not None
+        conn.execute("ALTER ROLE app PASSWORD 'another'")
+        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+        wait_for(lambda: shop.get("api-1", "/readyz").status_code == 503 or None)
+        log = shop.root / "log/api-1.log"
+        wait_for(lambda: 'password authentication failed for user \\"app\\"' in log.read_text() or None)
+        conn.execute(f"ALTER ROLE app PASSWORD '{row[0]}'")
+    wait_for(lambda: shop.healthy() or None)
+
+
+def test_leaking_job_takes_every_session(shop: Running) -> None:
+    change(shop, "batch", "jobs.report-export.close_sessions", False)
+    change(shop, "batch", "jobs.report-export.sessions_per_chunk", 4)
+    import httpx
+
+    httpx.post(shop.url("batch", "/jobs/report-export/run"), trust_env=False)
+    with admin(shop) as conn:
+
+        def idle() -> bool | None:
+            conn.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'api-%'"
+            )
+            row = conn.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'report-export' AND state = 'idle'"
+            ).fetchone()
+            return True if row and row[0] >= 8 else None
+
+        wait_for(idle)
+    ready = wait_for(lambda: a if (a := shop.get("api-1", "/readyz")).status_code == 503 else None)
+    assert "PoolTimeout" in ready.json()["db"]
+    httpx.post(shop.url("batch", "/jobs/report-export/pause"), trust_env=False, timeout=10)
+    back_to_golden(shop, "batch")
+    wait_for(lambda: shop.healthy() or None)
+    httpx.post(shop.url("batch", "/jobs/report-export/resume"), trust_env=False)
+
+
+def test_poisoned_prices_are_refused_at_checkout(shop: Running) -> None:
+    with redis.Redis.from_url(shop.facts["redis_url"]) as client:
+        shop.get("gateway", "/api/product/GAR-122")
+        item = json.loads(client.get("product:GAR-122") or b"{}")
+        client.set("product:GAR-122", json.dumps({**item, "price": 0.01}), ex=86_400)
+        assert "price mismatch cart=0.01 db=19.99" in shop.journey("checkout")
+        client.delete("product:GAR-122")
+    assert shop.journey("checkout") == "ok"
+
+
+def test_delay_is_seen_through_the_gateway_and_goes_with_the_file(shop: Running) -> None:
+    for replica in ("api-1", "api-2"):
+        change(shop, replica, "middleware.delay_s", 1.0)
+    answer = wait_for(
+        lambda: a if (a := shop.get("gateway", "/api/catalog")).elapsed.total_seconds() > 1 else None
+    )
+    assert answer.status_code == 200
+    assert shop.get("api-1", "/livez").elapsed.total_seconds() < 1
+    for replica in ("api-1", "api-2"):
+        back_to_golden(shop, replica)
+    wait_for(lambda: shop.get("gateway", "/api/catalog").elapsed.total_seconds() < 0.8 or None)
+
+
+def test_stopped_frontend_hangs_only_its_own_pages(shop: Running) -> None:
+    control(shop).call("pause", service="frontend")
+    answer = shop.get("gateway", "/")
+    assert answer.status_code == 504
+    assert shop.journey("browse") == "ok"
+    control(shop).call("resume", service="frontend")
+    wait_for(lambda: shop.journey("page") == "ok" or None)
+
+
+def test_reset_restores_everything(shop: Running) -> None:
+    change(shop, "gateway", "upstream_timeout_s", 1)
+    with admin(shop) as conn:
+        conn.execute("DROP TABLE shop.coupons CASCADE")
+        conn.execute("UPDATE shop.products SET price = 1")
+        conn.execute("ALTER ROLE app PASSWORD 'lost'")
+    pid = control(shop).call("status")["services"]["worker"]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", "reset", "--dir", str(shop.root)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: shop.healthy() or None, 60)
+    golden = (shop.root / "golden/etc/gateway.yaml").read_bytes()
+    assert (shop.root / "etc/gateway.yaml").read_bytes() == golden
+    with admin(shop) as conn:
+        assert conn.execute("SELECT max(price) FROM shop.products").fetchone() != (1,)
+        assert conn.execute("SELECT count(*) FROM shop.coupons").fetchone() == (2,)
+    wait_for(lambda: control(shop).call("status")["services"]["worker"]["state"] == "RUNNING" or None)
