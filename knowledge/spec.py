@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
@@ -35,6 +36,7 @@ def _regex(value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=4096)
 def split_key(key: str) -> tuple[str, str]:
     """`signal@scope` -> (signal, scope); '' means the component itself. ValueError says what is wrong."""
     found = _KEY.match(key)

@@ -23,7 +23,7 @@ def connect() -> None:
     incidents.on_opened[:] = [agent.on_opened]
     action_events.on_decided[:] = [_wake_run]
     action_events.on_finished[:] = [_wake_run]
-    validation.register(actions=_action_names)
+    validation.register(actions=_action_names, check=_ranks_first)
 
 
 def _send(run_id: int) -> None:

@@ -66,6 +66,6 @@ class SystemGraph:
             while layer:
                 step += 1
                 layer = {o for n in layer for o in edges.get(n, ()) if o not in hops and o not in start}
-                hops.update(dict.fromkeys(layer, step))
+                hops.update(dict.fromkeys(sorted(layer), step))
             self._cache[key] = hops
         return self._cache[key]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.reasoner import lint
+from agent.reasoner import selftest
 from knowledge import service, validation
 from knowledge.models import Runbook, RunbookRevision
 from knowledge.spec import RunbookSpec, parse
@@ -41,7 +41,7 @@ def seeds() -> None:
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "_actions", [lambda: {"restart-service", "clear-cache"}])
-    monkeypatch.setattr(validation, "_checks", [lint.check])
+    monkeypatch.setattr(validation, "_checks", [selftest.check])
 
 
 # -- what is wrong, and where ------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.reasoner import SystemGraph, diagnose, lint
+from agent.reasoner import SystemGraph, diagnose, selftest
 from agent.reasoner.board import arrange
 from agent.reasoner.causes import build
 from agent.reasoner.infer import PAIR_POOL, infer
@@ -201,12 +201,12 @@ def test_cycles_in_the_graph_end() -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.id)
 def test_every_seed_passes_its_self_test(spec: RunbookSpec) -> None:
-    assert lint.check(spec, SPECS, catalog=CATALOG) == []
+    assert selftest.check(spec, SPECS, catalog=CATALOG) == []
 
 
 def test_the_self_test_notices_a_runbook_that_cannot_win() -> None:
     twin = SPECS[0].model_copy(update={"id": "twin", "prior": SPECS[0].prior / 4})
-    assert lint.check(twin, SPECS, catalog=CATALOG)
+    assert selftest.check(twin, SPECS, catalog=CATALOG)
 
 
 def test_pairs_are_pruned_so_that_many_causes_stay_cheap() -> None:
