@@ -142,8 +142,9 @@ def test_shipped_runbooks_name_no_service_of_the_mini_production() -> None:
 
 @pytest.mark.django_db
 def test_seeds_load_once_and_update_only_what_nobody_touched(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.md").write_text(GOOD.replace("door_stuck", f"door_{name}"))
+    for name, sign in (("a", "http_errors"), ("b", "zombies")):
+        text = GOOD.replace("door_stuck", f"door_{name}").replace("http_errors", sign)
+        (tmp_path / f"{name}.md").write_text(text)
     assert service.load_seeds(tmp_path).created == ["door_a", "door_b"]
     assert service.load_seeds(tmp_path).kept == ["door_a", "door_b"]
     mine = GOOD.replace("door_stuck", "door_a").replace("Push", "Pull").replace("certain", "usual")
