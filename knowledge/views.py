@@ -20,6 +20,7 @@ from knowledge.models import OutcomeStat, Runbook, RunbookRevision
 
 HITS = 12
 EXCERPT = 340
+MIN_SHOWN = 0.25
 STARTER = """---
 id: my_cause
 title: What is broken, in a few words
@@ -44,7 +45,8 @@ def index(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     context: dict[str, Any] = {"q": text}
     if text:
-        context["hits"] = [_shown(hit, text) for hit in retrieval.search(text, HITS)]
+        shown = [_shown(hit, text) for hit in retrieval.search(text, HITS)]
+        context["hits"] = [h for place, h in enumerate(shown) if place == 0 or _close(h["hit"], h["words"])]
     else:
         rates = _rates()
         groups: dict[str, list[Runbook]] = defaultdict(list)
@@ -70,6 +72,11 @@ def _shown(hit: retrieval.Hit, query: str) -> dict[str, Any]:
     lower = f"{hit.title} {hit.heading} {hit.text}".lower()
     found = list(dict.fromkeys(w for w in words if w.lower() in lower))
     return {"hit": hit, "words": found, "excerpt": _marked(_around(hit.text, found), found)}
+
+
+def _close(hit: retrieval.Hit, words: list[str]) -> bool:
+    """Whether a person would see why it is there: near in meaning, or words in common."""
+    return bool(hit.exact or words) or hit.cosine is None or hit.cosine >= MIN_SHOWN
 
 
 def _around(text: str, words: list[str]) -> str:
