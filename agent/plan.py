@@ -45,6 +45,9 @@ def resolve(raw: list[dict[str, Any]], targets: TargetResolver) -> tuple[list[di
     steps: list[dict[str, Any]] = []
     skipped: list[str] = []
     for item in raw:
+        if "" in item["params"].values():
+            skipped.append(f"{item['action']}: the evidence does not name its parameter")
+            continue
         found = targets(item["action"], item["target"], item["params"])
         if not found:
             skipped.append(f"{item['action']}: does not apply to {item['target']}")
