@@ -1,6 +1,6 @@
 """Reads a manifest: YAML with line numbers, secrets filled in, checked as a whole.
 
-Every problem is reported at once, as `manifest.yaml:14: services.api-1.kind: what to mend`. Values are never quoted,
+Every problem is reported at once, as `manifest.yaml:14: services.web.kind: what to mend`. Values are never quoted,
 because a secret may already stand in them.
 """
 

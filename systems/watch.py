@@ -73,6 +73,7 @@ class SystemWatch:
         ]
         self.slots.sort(key=lambda slot: slot.probe.interval_s)
         self._pending: list[Reading] = []
+        self._live = False
         self._latest: dict[str, dict[Key, Reading]] = {}
         self._seen: dict[str, dict[Key, float]] = {}
         self._http = client()
@@ -89,6 +90,7 @@ class SystemWatch:
 
     async def start_due(self, *, everything: bool = False, gently: bool = False) -> list[Slot]:
         """Start what is due and not still running; returns what was started."""
+        self._live = not everything
         started = []
         at = self.clock()
         for slot in self.slots:
@@ -102,7 +104,11 @@ class SystemWatch:
         return started
 
     async def _run(self, slot: Slot) -> None:
-        self._pending += await slot.probe.observe(self.system, slot.service)
+        while True:
+            self._pending += await slot.probe.observe(self.system, slot.service)
+            if not self._live or self.clock() < slot.due:
+                return
+            slot.plan(self.clock())  # it took so long that its next turn has come
 
     async def settle(self, timeout_s: float | None) -> None:
         """Wait until nothing runs, or `timeout_s` is over."""

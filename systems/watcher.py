@@ -6,12 +6,9 @@ Nothing downstream can hold it up: the store and every handler have a bounded qu
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from django.db import connections
@@ -22,84 +19,16 @@ from systems.readings import Reading
 from systems.runtimes.base import RuntimeEvent
 from systems.services import LoadedSystem
 from systems.store import Batch, Store
+from systems.ticks import Handler, Outlet, Tick
 from systems.watch import SystemWatch
+
+__all__ = ["Handler", "Tick", "Watcher"]
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 0.35  # how long a tick waits for its probes; what is later counts for the next one
 STEPS = 2  # probes are started this often per tick, for intervals such as 1.5 s
 RELOAD_S = 5.0
-BUFFER = 300  # ticks kept for a receiver that is away
-
-
-@dataclass(slots=True)
-class Tick:
-    """What was observed of one system. `mini`: only of the units that `events` are about."""
-
-    system: LoadedSystem
-    at: datetime
-    readings: list[Reading]
-    events: list[RuntimeEvent] = field(default_factory=list)
-    mini: bool = False
-    batch: Batch | None = None
-
-
-Handler = Callable[[Tick], Awaitable[None] | None]
-
-
-class Outlet:
-    """Delivers ticks to one receiver, in order. The oldest are dropped when it stays behind."""
-
-    def __init__(self, name: str, send: Handler, *, retry: bool = False) -> None:
-        self.name = name
-        self._send = send
-        self._retry = retry
-        self._queue: deque[Tick] = deque()
-        self._wake = asyncio.Event()
-        self.dropped = 0
-
-    def put(self, tick: Tick) -> None:
-        if len(self._queue) >= BUFFER:
-            self._queue.popleft()
-            self.dropped += 1
-        self._queue.append(tick)
-        self._wake.set()
-
-    async def deliver(self, tick: Tick) -> bool:
-        """Whether the receiver took it; what it raises is logged."""
-        try:
-            result = self._send(tick)
-            if inspect.isawaitable(result):
-                await result
-        except Exception:
-            log.exception("%s failed on a tick of %s", self.name, tick.system.slug)
-            return False
-        return True
-
-    async def run(self) -> None:
-        """Deliver for ever. A receiver that must not miss a tick gets it again, with growing pauses."""
-        pause = 0.5
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                tick = self._queue[0]
-                if await self.deliver(tick) or not self._retry:
-                    if self._queue and self._queue[0] is tick:
-                        self._queue.popleft()
-                    pause = 0.5
-                else:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, 5.0)
-
-    async def drain(self, patience_s: float) -> None:
-        """Deliver what is still queued, for at most `patience_s`."""
-        try:
-            async with asyncio.timeout(patience_s):
-                while self._queue and await self.deliver(self._queue[0]):
-                    self._queue.popleft()
-        except TimeoutError:
-            log.warning("%s did not take the last %d ticks", self.name, len(self._queue))
 
 
 class Watcher:
@@ -124,6 +53,7 @@ class Watcher:
         self._now = now
         self._watches: dict[str, SystemWatch] = {}
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
+        self._finishing: set[asyncio.Task[None]] = set()
         self.store = Store(lambda: datetime.fromtimestamp(now(), UTC)) if persist else None
         self._outlets = [Outlet(_name(handler), handler) for handler in on_tick]
         if self.store is not None:
@@ -227,11 +157,20 @@ class Watcher:
                 began = time.perf_counter()
                 await watch.start_due(gently=True)
                 if whole:
-                    await watch.settle(GRACE_S)
-                    spent = (time.perf_counter() - began) * 1000
-                    self._publish(self._tick(watch, watch.take(), [], ms=spent))
+                    task = asyncio.create_task(self._finish(watch, began))
+                    self._finishing.add(task)  # kept, or it may be collected while it runs
+                    task.add_done_callback(self._finishing.discard)
             except Exception:
-                log.exception("a tick of %s failed", watch.system.slug)
+                log.exception("probes of %s could not be started", watch.system.slug)
+
+    async def _finish(self, watch: SystemWatch, began: float) -> None:
+        """Give the probes of a tick a moment, and hand on what came back."""
+        try:
+            await watch.settle(GRACE_S)
+            spent = (time.perf_counter() - began) * 1000
+            self._publish(self._tick(watch, watch.take(), [], ms=spent))
+        except Exception:
+            log.exception("a tick of %s failed", watch.system.slug)
 
     async def _listen(self, watch: SystemWatch) -> None:
         """Turn runtime events into mini-ticks. Events that arrive meanwhile share the next one."""

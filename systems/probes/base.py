@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -184,12 +185,13 @@ def _kind(error: BaseException) -> str:
     text = f"{type(error).__name__} {error}".lower()
     if isinstance(error, TimeoutError) or "timeout" in text or "timed out" in text:
         return "timeout"
-    if isinstance(error, ConnectionRefusedError) or "refused" in text or "errno 111" in text:
+    if isinstance(error, ConnectionRefusedError) or "refused" in text or re.search(r"err(or|no) 111\b", text):
         return "refused"
     if (
         isinstance(error, ConnectionResetError | BrokenPipeError)
         or "reset by peer" in text
         or "disconnected" in text
+        or "closed by server" in text
     ):
         return "reset"
     if "certificate" in text:
