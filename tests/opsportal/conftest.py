@@ -32,8 +32,8 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def start_up() -> Iterator[Start]:
-    """start_up(*options, **env) starts `manage.py up`; whatever is left of it dies with the test."""
+def start_up(data_dir: Path) -> Iterator[Start]:
+    """start_up(*options, **env) starts `manage.py up`; whatever is left of it dies before its folder goes."""
     started: list[psutil.Process] = []
 
     def start(*options: object, **env: str) -> subprocess.Popen[str]:
