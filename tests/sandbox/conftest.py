@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -42,13 +43,14 @@ def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A shop that is prepared but does not run."""
     root = tmp_path_factory.mktemp("shop")
     prepare(root, free_base(), postgres_bin(), redis_server())
     found = load(root)
     assert found is not None
-    return found
+    yield found
+    shutil.rmtree(found.layout.short, ignore_errors=True)
 
 
 class Running:
