@@ -1,0 +1,93 @@
+"""`./ops bench`: measure the running copy and print one table."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.table import Table
+
+from incidents.evidence import SignalState
+from opsportal.bench import page, recovery, thinking, ticks
+from opsportal.bench.figures import Row
+from opsportal.picked import only_system
+from systems import services
+from systems.models import System
+
+PARTS = ("kill", "hang", "watcher", "page", "reasoner", "search")
+
+
+class Command(BaseCommand):
+    help = "Measure recovery, the watcher's cost, the way to the page, the reasoner and the search. Takes some minutes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
+        parser.add_argument("--repeats", type=int, default=10, help="killed and hung processes (default 10)")
+        parser.add_argument(
+            "--seconds", type=float, default=60.0, help="of watching the watcher (default 60)"
+        )
+        parser.add_argument(
+            "--events", type=int, default=30, help="events on their way to the page (default 30)"
+        )
+        parser.add_argument("--json", type=Path, dest="json_file", help="write all samples to this file")
+        parser.add_argument("--system", default="", help="slug; needed only when there are several")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.console = Console(width=int(os.environ.get("COLUMNS") or 150))
+        parts = [p for p in options["only"].split(",") if p] or list(PARTS)
+        if unknown := [p for p in parts if p not in PARTS]:
+            raise CommandError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        self.row = System.objects.get(slug=options["system"] or only_system())
+        self.picture: list[SignalState] = []
+        rows: list[Row] = []
+        for part in parts:
+            self.console.print(f"[bold]{part}[/bold] ...")
+            try:
+                rows.append(self._parts(options)[part]())
+            except (recovery.NotSteady, ticks.NoPortal) as error:
+                rows.append(Row(part, "not measured", note=str(error)))
+        self._print(rows)
+        if options["json_file"]:
+            options["json_file"].write_text(
+                json.dumps({"rows": [r.as_json() for r in rows]}, indent=2) + "\n"
+            )
+        if any(r.figure == "not measured" for r in rows):
+            raise CommandError("not everything could be measured; the table says why")
+
+    def _parts(self, options: dict[str, Any]) -> dict[str, Callable[[], Row]]:
+        loaded = services.load(self.row.slug)
+        url = os.environ.get("OPSPORTAL_URL", "")
+        return {
+            "kill": lambda: self._recovery(signal.SIGKILL, options["repeats"]),
+            "hang": lambda: self._recovery(signal.SIGSTOP, options["repeats"]),
+            "watcher": lambda: ticks.measure(Path(settings.OPSPORTAL_DATA), loaded, options["seconds"]),
+            "page": lambda: page.measure(self.row, url, options["events"]),
+            "reasoner": lambda: thinking.reason(loaded, self.picture, 50),
+            "search": thinking.find,
+        }
+
+    def _recovery(self, number: signal.Signals, repeats: int) -> Row:
+        found = recovery.measure(
+            self.row,
+            services.load(self.row.slug),
+            number,
+            repeats,
+            lambda text: self.console.print(text, markup=False),
+        )
+        self.picture = found.picture or self.picture
+        return found.row()
+
+    def _print(self, rows: list[Row]) -> None:
+        table = Table(title=f"{self.row.title}, {os.cpu_count()} cores", show_lines=True)
+        for column in ("what", "measured", "beside", "how"):
+            table.add_column(column)
+        for row in rows:
+            table.add_row(row.name, row.figure, row.peers, row.note)
+        self.console.print(table)
