@@ -1,0 +1,196 @@
+"""The scorecard on records made by hand, and the game day's own eyes."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from actions.models import ActionRequest, Decision
+from chaos.faults.base import Fault
+from chaos.gameday import measure, table
+from chaos.gameday.measure import Eyes, Measurement
+from chaos.models import GameDay, GameDayRun
+from chaos.registry import FAULTS
+from chaos.scorecard import Row, grade
+from incidents.models import Incident, TimelineEvent
+from systems.models import System
+
+NOW = timezone.now()
+AUTH = FAULTS["db_auth_failure"]
+
+
+@pytest.fixture
+def system(db: None, tmp_path: Path) -> System:
+    return System.objects.create(slug="shop", title="Shop", manifest_path=str(tmp_path / "manifest.yaml"))
+
+
+def incident(system: System, component: str, cause: str, after_s: float = 2.0) -> Incident:
+    made = Incident.objects.create(
+        system=system,
+        fingerprint=uuid.uuid4().hex,
+        title="x",
+        started_at=NOW,
+        component=component,
+        cause=cause,
+    )
+    Incident.objects.filter(pk=made.pk).update(opened_at=NOW + timedelta(seconds=after_s))
+    return made
+
+
+def action(system: System, target: str, slug: str = "restart-service", **more: Any) -> ActionRequest:
+    values = {"status": "succeeded", "risk": "low", "digest": "x", "requested_by": "agent", "claimed_at": NOW}
+    return ActionRequest.objects.create(system=system, slug=slug, target=target, **(values | more))
+
+
+def graded(system: System, fault: Fault = AUTH) -> Row:
+    row = Row(fault.id, fault.category, 1)
+    grade(row, fault, system, NOW - timedelta(seconds=1))
+    return row
+
+
+def test_nothing_noticed(system: System):
+    row = graded(system)
+    assert (row.detected, row.detect_s, row.component_ok, row.cause_ok) == (False, None, False, False)
+
+
+def test_the_right_component_and_cause(system: System):
+    incident(system, "postgres", "app_credentials_mismatch")
+    row = graded(system)
+    assert (row.detected, row.detect_s, row.component_ok, row.cause_ok) == (True, 3.0, True, True)
+    assert row.note == "postgres:app_credentials_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("component", "cause", "right"),
+    [
+        ("api", "app_credentials_mismatch", (False, True)),
+        ("postgres", "down", (True, False)),
+        ("", "", (False, False)),
+    ],
+)
+def test_half_right_is_not_right(system: System, component: str, cause: str, right: tuple[bool, bool]):
+    incident(system, component, cause)
+    row = graded(system)
+    assert (row.component_ok, row.cause_ok) == right
+
+
+def test_component_and_cause_must_stand_in_one_incident(system: System):
+    incident(system, "postgres", "down")
+    incident(system, "api", "app_credentials_mismatch")
+    row = graded(system)
+    assert not (row.component_ok and row.cause_ok)
+
+
+def test_what_was_before_the_injection_does_not_count(system: System):
+    incident(system, "postgres", "app_credentials_mismatch", after_s=-60)
+    assert not graded(system).detected
+
+
+def test_collateral_is_what_no_right_repair_touches(system: System):
+    incident(system, "postgres", "app_credentials_mismatch")
+    action(system, "postgres", "regenerate-db-creds")
+    action(system, "worker")
+    action(system, "gateway")
+    action(system, "gateway", status="rejected")
+    action(system, "redis", "warm-cache")
+    assert graded(system).collateral == ["restart-service@gateway"]
+
+
+def test_under_restraint_every_action_is_collateral(system: System):
+    action(system, "api-1")
+    assert graded(system, FAULTS["log_errors"]).collateral == ["restart-service@api-1"]
+
+
+def test_approvals_and_paths_are_counted(system: System):
+    number = incident(system, "postgres", "app_credentials_mismatch")
+    for seq, data in enumerate([{"p_success": 0.6}, {"p_success": 0.4}, {}], 1):
+        TimelineEvent.objects.create(incident=number, seq=seq, kind="plan", title="Plan", data=data)
+    risky = action(system, "postgres", "regenerate-db-creds", risk="high")
+    Decision.objects.create(request=risky, approved=True, by_policy="game day", digest="x")
+    action(system, "worker")
+    row = graded(system)
+    assert (row.paths, row.approvals) == (2, 1)
+
+
+# --- the eyes
+
+
+def looks(*wrong: str) -> Eyes:
+    return Eyes(lambda: "", seen=[Measurement(float(i), w) for i, w in enumerate(wrong)])
+
+
+def test_green_counts_from_the_last_bad_look():
+    assert looks("", "bad", "", "").green_since(0) == 2.0
+    assert looks("", "", "bad").green_since(0) is None
+    assert looks("", "", "").green_since(1) == 1.0
+    assert looks().green_since(0) is None
+
+
+def test_breaking_and_what_was_wrong_last():
+    eyes = looks("", "one", "", "two", "")
+    assert eyes.broke(0)
+    assert not eyes.broke(4)
+    assert eyes.last_wrong() == "two"
+
+
+def test_eyes_see_recovery_and_survive_a_look_that_fails(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(measure, "LOOK_S", 0.01)
+    answers = iter(["bad", ZeroDivisionError("blind"), "bad"])
+    looked = threading.Event()
+
+    def look() -> str:
+        answer = next(answers, "")
+        if answer == "":
+            looked.set()
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    with Eyes(look) as eyes:
+        assert looked.wait(20)
+        since = eyes.wait_green(0, 0.05, 20)
+    assert since is not None
+    assert [m.wrong for m in eyes.seen[:4]] == ["bad", "ZeroDivisionError: blind", "bad", ""]
+    assert since == eyes.seen[3].at
+
+
+def test_no_green_in_time_is_none(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(measure, "LOOK_S", 0.01)
+    with Eyes(lambda: "bad") as eyes:
+        assert eyes.wait_green(0, 0.01, 0.2) is None
+
+
+# --- the table
+
+
+def test_the_file_has_the_agreed_form_and_the_summary_counts(db: None, tmp_path: Path):
+    day = GameDay.objects.create(by="test", quiet={"minutes": 10, "incidents": 0, "actions": 0})
+    good = {
+        "detected": True,
+        "detect_s": 1.0,
+        "component_ok": True,
+        "cause_ok": True,
+        "fixed": True,
+        "repair_s": 9.0,
+    }
+    for seed, values in enumerate(
+        [good, {**good, "cause_ok": False, "fixed": False, "repair_s": None}, {}], 1
+    ):
+        GameDayRun.objects.create(game_day=day, fault="api_down", category="api", seed=seed, **values)
+    table.write_json(day, tmp_path / "out.json")
+    found = table.as_json(day)
+    fields = (
+        "fault seed detected detect_s component_ok cause_ok fixed repair_s paths approvals collateral note"
+    )
+    assert [set(r) for r in found["runs"]] == [set(fields.split())] * 3
+    assert found["quiet"] == {"minutes": 10, "incidents": 0, "actions": 0}
+    assert found["runs"][2]["detect_s"] is None
+    assert table.summary(day).startswith(
+        "named 1 of 3, fixed 1 of 3, median to detect 1.0 s, median to repair 9.0 s"
+    )
