@@ -58,18 +58,52 @@
     }
   });
 
+  // Parts that change each second are patched, not replaced: a click, a focus, an open detail or a half-typed
+  // reason survives. Only what differs is touched.
+  const KEEP = { open: 1, "data-local": 1, "data-away": 1 };
+  function patch(old, fresh) {
+    for (const { name, value } of [...fresh.attributes]) if (!KEEP[name] && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    for (const { name } of [...old.attributes]) if (!KEEP[name] && !fresh.hasAttribute(name)) old.removeAttribute(name);
+    patchChildren(old, fresh);
+  }
+  function patchChildren(old, fresh) {
+    const has = [...old.childNodes], wanted = [...fresh.childNodes];
+    wanted.forEach((node, i) => {
+      const was = has[i];
+      if (!was) old.append(node);
+      else if (was.nodeName !== node.nodeName || (was.id || "") !== (node.id || "")) was.replaceWith(node);
+      else if (node.nodeType !== 1) { if (was.data !== node.data) was.data = node.data; }
+      else patch(was, node);
+    });
+    has.slice(wanted.length).forEach((node) => node.remove());
+  }
+  function patched(event, target, content) {
+    event.detail.shouldSwap = false;
+    patchChildren(target, content);
+    htmx.process(target);
+    announce(); clock();
+  }
+
   // A swap never takes a form away from someone who is filling it in, nor closes what they opened.
   let opened = [];
   const held = (target) => target.querySelector?.("details[data-hold][open], dialog[open], [data-hold]:focus-within");
   function beforeSwap(event) {
     const target = event.detail.target;
     if (event.detail.xhr?.responseURL.includes("/login/")) { location.reload(); event.detail.shouldSwap = false; return; }
+    if (target?.dataset.patch && event.detail.shouldSwap) {
+      const page = document.createElement("template");
+      page.innerHTML = event.detail.serverResponse;
+      patched(event, target, page.content);
+      return;
+    }
     if (event.detail.requestConfig?.verb !== "post" && target && held(target)) event.detail.shouldSwap = false;
     opened = [...document.querySelectorAll("details[id][open]")].map((node) => node.id);
   }
   document.addEventListener("htmx:beforeSwap", beforeSwap);
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
-    if (event.detail.target && held(event.detail.target)) event.detail.shouldSwap = false;
+    const target = event.detail.target;
+    if (target?.dataset.patch) { patched(event, target, event.detail.fragment); return; }
+    if (target && held(target)) event.detail.shouldSwap = false;
     opened = [...document.querySelectorAll("details[id][open]")].map((node) => node.id);
   });
   const reopen = () => opened.forEach((id) => { const node = document.getElementById(id); if (node) node.open = true; });

@@ -46,9 +46,11 @@ async def test_dashboard_draws_the_map_and_refreshes_itself(page: Page, incident
     await expect(page.locator(".map .node")).to_have_count(4)
     await expect(page.locator("#node-api-1")).to_contain_text("Down")
     await expect(page.locator("[data-live-state]")).to_have_text("Live")
+    await page.evaluate("document.getElementById('node-api-1').mark = 1")
     await sync_to_async(incident.system.statuses.update)(health="ok")
     await sync_to_async(live.publish)("dashboard", {"kind": "tick"})
     await expect(page.locator("#node-api-1")).to_contain_text("Healthy")
+    assert await page.evaluate("document.getElementById('node-api-1').mark"), "patched in place: a click is not lost"
 
 
 async def test_timeline_grows_by_what_is_committed_elsewhere(page: Page, incident: Incident) -> None:
