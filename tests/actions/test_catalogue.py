@@ -1,0 +1,214 @@
+"""The contract of every action, on the fake runtime with a real database and a real Redis; what needs jobs, links or
+releases on disk is run for real in test_sandbox."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from psycopg import sql
+
+from actions import effects, registry, service, vault
+from actions.base import ActionContext
+from actions.catalogue.regenerate_db_creds import password_of, with_password
+from actions.models import ActionRequest, AuditEntry, Status
+from systems.envfile import parse_env
+from systems.runtimes.fake import FakeRuntime
+from systems.services import LoadedSystem
+from tests.actions.conftest import SECRET
+
+pytestmark = pytest.mark.django_db
+HERE = {
+    "restart-service": ("web-1", {}),
+    "rolling-restart": ("web", {}),
+    "restart-db": ("db", {}),
+    "restore-config": ("web", {}),
+    "regenerate-env": ("web-2", {}),
+    "clear-cache": ("cache", {"pattern": "product:*"}),
+    "switch-to-fallback": ("bank", {}),
+    "switch-to-primary": ("bank", {}),
+    "roll-back-release": ("web", {}),
+    "rotate-logs": ("web-1", {}),
+    "requeue-inflight": ("crew", {}),
+    "regenerate-db-creds": ("db", {}),
+}
+
+
+@pytest.fixture
+def world(system: LoadedSystem, runtime: FakeRuntime, settings: Any) -> Any:
+    """Something for each action to do, and a database role outside the test's transaction."""
+    client = effects.redis_client(system.service("cache"))
+    client.set("product:1", "{}")
+    client.set("sess:1", "{}")
+    client.rpush("jobs:busy", "one", "two")
+    system.path("log/web-1.log").write_text("noise\n" * 100)
+    system.path("etc/web-1.yaml").write_text("delay_s: 6\nbank:\n  active: first\n")
+    role = psycopg.connect(system.service("db").postgres.admin_dsn, autocommit=True)  # type: ignore[union-attr]
+    role.execute("drop role if exists tiny_app")
+    role.execute(sql.SQL("create role tiny_app login password {}").format(sql.Literal(SECRET)))
+    yield client
+    client.delete("product:1", "sess:1", "jobs:busy", "jobs")
+    role.execute("drop role tiny_app")
+    role.close()
+
+
+def run(slug: str, target: str, params: dict[str, Any], alice: Any) -> ActionRequest:
+    request = service.propose("tiny", slug, target, params, requested_by="agent")
+    if request.status == Status.WAITING:
+        request = service.decide(request.pk, alice, True)
+    assert request.status == Status.APPROVED, request.status_why
+    return service.execute(request.pk)
+
+
+@pytest.mark.parametrize("slug", HERE)
+def test_contract(system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any, slug: str) -> None:
+    target, params = HERE[slug]
+    shown = service.preview("tiny", slug, target, params)
+    for part in ("command", "changes", "blast_radius", "undo", "if_rejected", "risk", "risk_why"):
+        assert shown[part], part
+    assert set(shown["blast_radius"]) <= set(system.services)
+    request = run(slug, target, params, alice)
+    assert request.status == Status.SUCCEEDED, request.result
+    action = registry.get(slug)
+    ctx = ActionContext(system, target, undo=request.undo)
+    bound = action.Params.model_validate(request.params)
+    assert action.read_back(ctx, bound) in ("applied", "not_applied")
+    stored = json.dumps([request.preview, request.undo, request.result, shown])
+    assert SECRET not in stored
+    assert not AuditEntry.objects.filter(data__icontains=SECRET).exists()
+    back = service.rollback(request.pk, "alice")
+    assert back.status == Status.ROLLED_BACK, back.result
+
+
+def test_restored_configs_go_back_byte_for_byte(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any
+) -> None:
+    file = system.path("etc/web-1.yaml")
+    before = file.read_bytes()
+    request = run("restore-config", "web", {}, alice)
+    assert "web-1: delay_s: 6 -> 0" in request.preview["changes"]
+    assert file.read_bytes() == system.path("golden/web-1.yaml").read_bytes()
+    assert ("signal", "web-1", request.fence) in runtime.calls
+    service.rollback(request.pk, "alice")
+    assert file.read_bytes() == before
+
+
+def test_blast_radius_follows_the_dependencies(system: LoadedSystem, world: Any) -> None:
+    assert set(service.preview("tiny", "restart-db", "db", {})["blast_radius"]) == {
+        "db",
+        "web-1",
+        "web-2",
+        "crew",
+        "front",
+    }
+    assert service.preview("tiny", "restart-service", "front", {})["blast_radius"] == ["front"]
+
+
+def test_rotation_changes_role_and_files_and_comes_back(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any
+) -> None:
+    def in_file(name: str) -> str:
+        return password_of(parse_env(system.path(name).read_text())["DATABASE_URL"])
+
+    def can(password: str) -> bool:
+        dsn = system.service("db").postgres.dsn  # type: ignore[union-attr]
+        try:
+            psycopg.connect(dsn, user="tiny_app", password=password).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    request = run("regenerate-db-creds", "db", {}, alice)
+    new = in_file("etc/web-1.env")
+    assert new != SECRET
+    assert {in_file(f"{p}/web-{n}.env") for p in ("etc", "golden") for n in (1, 2)} == {new}
+    assert "API_KEY=" + SECRET in system.path("etc/web-1.env").read_text()
+    assert can(new)
+    stored = json.dumps([request.preview, request.undo, request.result])
+    assert new not in stored
+    assert not AuditEntry.objects.filter(data__icontains=new).exists()
+    assert [u for op, u, _ in runtime.calls if op == "restart"] == ["web-1", "web-2"]
+    service.rollback(request.pk, "alice")
+    assert in_file("etc/web-1.env") == SECRET
+
+
+@pytest.mark.parametrize("password", ["p@ss:/?#[]%", "ünï", "plain", "a b"])
+def test_passwords_are_quoted_into_urls(password: str) -> None:
+    text = "A=1\nexport DSN='postgresql://u:old@h:1/d?x=1'\nDSN2=keep\n"
+    changed = with_password(text, "DSN", password)
+    value = parse_env(changed)["DSN"]
+    assert password_of(value) == password
+    assert value.endswith("@h:1/d?x=1")
+    assert parse_env(changed)["DSN2"] == "keep"
+    assert parse_env(with_password("PW=old\n", "PW", password))["PW"] == password
+
+
+def test_queue_and_session_keys_are_safe(system: LoadedSystem, world: Any, alice: Any) -> None:
+    for pattern in ("sess:*", "jobs*", "jobs:*"):
+        request = service.propose("tiny", "clear-cache", "cache", {"pattern": pattern}, requested_by="agent")
+        assert request.status == Status.REFUSED, pattern
+    run("clear-cache", "", {}, alice)
+    assert world.exists("sess:1")
+    assert world.lrange("jobs:busy", 0, -1) == [b"one", b"two"]
+    assert not world.exists("product:1")
+
+
+def test_requeue_keeps_the_order_and_every_message(system: LoadedSystem, world: Any, alice: Any) -> None:
+    request = run("requeue-inflight", "crew", {}, alice)
+    assert request.result and request.result["data"]["moved"] == 2
+    assert world.lrange("jobs", 0, -1) == [b"one", b"two"]
+    assert world.llen("jobs:busy") == 0
+
+
+def test_sessions_are_ended_by_identity(system: LoadedSystem, alice: Any) -> None:
+    dsn = system.service("db").postgres.dsn  # type: ignore[union-attr]
+    other = psycopg.connect(dsn, application_name="left-over", autocommit=True)
+    request = run("kill-session", "db", {"pid": other.info.backend_pid}, alice)
+    assert request.status == Status.SUCCEEDED
+    assert request.params["started"]
+    with pytest.raises(psycopg.OperationalError):
+        other.execute("select 1")
+    with pytest.raises(service.ActionRefused):
+        service.propose("tiny", "kill-session", "db", {"pid": other.info.backend_pid}, requested_by="agent")
+    recycled = {"pid": connection.connection.info.backend_pid, "started": "2001-01-01T00:00:00+00:00"}
+    assert (
+        service.propose("tiny", "kill-session", "db", recycled, requested_by="agent").status == Status.REFUSED
+    )
+
+
+def test_idle_sessions_of_one_application_only(system: LoadedSystem, alice: Any) -> None:
+    dsn = system.service("db").postgres.dsn  # type: ignore[union-attr]
+    idle = [psycopg.connect(dsn, application_name="leaky", autocommit=True) for _ in range(3)]
+    busy = psycopg.connect(dsn, application_name="leaky")
+    busy.execute("select 1")
+    other = psycopg.connect(dsn, application_name="fine", autocommit=True)
+    request = run("kill-idle-connections", "db", {"application": "leaky"}, alice)
+    assert request.result and request.result["data"]["ended"] == 3
+    busy.execute("select 1")
+    other.execute("select 1")
+    for session in (*idle, busy, other):
+        session.close()
+    with pytest.raises(service.ActionRefused, match="must be one of"):
+        service.propose(
+            "tiny", "kill-idle-connections", "db", {"application": "'; drop"}, requested_by="agent"
+        )
+
+
+def test_the_vault_is_closed_to_others(system: LoadedSystem) -> None:
+    ref = vault.put({"a": b"\x00\xff"})
+    assert vault.get(ref) == {"a": b"\x00\xff"}
+    assert vault.path(ref).stat().st_mode & 0o777 == 0o600
+    assert vault.path(ref).parent.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(ValueError, match="reference"):
+        vault.get("../../etc/passwd")
+
+
+def test_whole_files_keep_mode_and_leave_nothing_behind(system: LoadedSystem) -> None:
+    file = system.path("etc/web-1.yaml")
+    file.chmod(0o604)
+    effects.write_whole(file, b"x")
+    assert file.stat().st_mode & 0o777 == 0o604
+    assert not list(file.parent.glob(".*.tmp"))
