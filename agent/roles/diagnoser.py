@@ -10,6 +10,7 @@ from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence
 from incidents.evidence import SignalState
 from incidents.models import Incident
+from incidents.signals.checks import RUNS
 from knowledge import lessons
 from knowledge import service as knowledge
 from systems import services
@@ -27,7 +28,11 @@ class ReasoningDiagnoser:
         # The most probable set first: with two faults at once both lead, in the order of their own odds.
         leading = [h.key for h in answer.leading]
         ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))
-        questions = [Question(c.signal, c.service, c.gain_bits, c.title) for c in answer.next_checks]
+        questions = [
+            Question(c.signal, c.service, c.gain_bits, c.title)
+            for c in answer.next_checks
+            if c.signal in RUNS
+        ]
         return Opinion([finding(h) for h in ranked], answer.none_probability, questions)
 
     def ask(self, incident: Incident, question: Question) -> SignalState:

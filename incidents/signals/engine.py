@@ -278,6 +278,10 @@ class Engine:
         """Every signal that was ever judged, with its present value."""
         return [key.state() for key in self.keys.values()]
 
+    def log_hits(self, text: str) -> tuple[str, ...]:
+        """The log signals whose pattern a line matches."""
+        return self._scanner.hits(text)
+
     def forget_wiring(self) -> None:
         """The manifest has changed: which signals a service feeds is looked up anew."""
         self._signals_of.cache_clear()

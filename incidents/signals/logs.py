@@ -159,7 +159,7 @@ NETWORK = [
     log_signal(
         "log_loop",
         "{service} forwards requests to itself: {text}",
-        r"loop detected|too many (hops|redirects)|\b508\b",
+        r"loop detected|too many (hops|redirects)|(status|answered|error)[ =:]+508\b",
         "api",
         times=2,
         opens=True,

@@ -65,7 +65,7 @@ DATABASE = [
     log_signal(
         "log_column_missing",
         "{service} misses a column: {text}",
-        r"column \"?[\w.]+\"? (of relation \"?[\w.]+\"? )?does not exist|UndefinedColumn|42703|no such column",
+        r"column \"?[\w.]+\"? (of relation \"?[\w.]+\"? )?does not exist|UndefinedColumn|(sqlstate|error)\W{1,3}42703|no such column",
         "database",
         times=2,
         opens=True,

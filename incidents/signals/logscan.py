@@ -37,7 +37,7 @@ class Scanner:
         self.newness = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, NewError)]
         union = "|".join(f"(?:{d.pattern})" for _, d in self.signals)
         self._any = re.compile(union, re.IGNORECASE) if union else None
-        self._hits = lru_cache(maxsize=8192)(self._find)
+        self.hits = lru_cache(maxsize=8192)(self._find)
         self._known: dict[str, set[str]] = defaultdict(set)
         self._first: dict[str, float] = {}
 
@@ -66,7 +66,7 @@ class Scanner:
         counts: dict[str, float] = defaultdict(float)
         samples: dict[str, str] = {}
         for line in lines:
-            for name in self._hits(line.text or line.label):
+            for name in self.hits(line.text or line.label):
                 counts[name] += line.value or 0.0
                 samples.setdefault(name, line.text or line.label)
         touched = []

@@ -31,9 +31,9 @@ SIGNALS = [
     ),
     Signal(
         "pg_idle_hog",
-        "{label} holds {value} connections to {service} and does nothing with them",
-        "pg.idle",
-        Baseline(2.5, 4, learn=8),
+        "{label} holds {value} % of the connections that {service} allows it, and does nothing with them",
+        "pg.idle_pct",
+        Above(33, 25),
         "database",
         opens=False,
         hold=Hold(2),

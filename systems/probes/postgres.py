@@ -15,7 +15,7 @@ from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
 SLOW_EVERY_S = 5.0
-_LABELLED = ("pg.idle", "pg.idle_in_tx_s", "pg.block_root", "pg.connections_pct")
+_LABELLED = ("pg.idle", "pg.idle_pct", "pg.idle_in_tx_s", "pg.block_root", "pg.connections_pct")
 
 _SESSIONS = """
 select a.pid, coalesce(a.usename, '') as role, coalesce(a.application_name, '') as app, a.state,
@@ -160,6 +160,10 @@ def _session_readings(service: str, rows: list[dict[str, Any]], server: dict[str
                 service, "pg.idle", float(len(idle)), clean(f"{len(idle)} idle sessions of role {roles}"), app
             )
         )
+        limit = _limit_of(sessions, server)
+        if limit:
+            share = round(100 * len(idle) / limit, 1)
+            readings.append(Reading(service, "pg.idle_pct", share, f"{len(idle)} of {limit}", app))
         in_tx = [s for s in sessions if (s["state"] or "").startswith("idle in transaction")]
         if in_tx:
             worst = max(in_tx, key=lambda s: s["state_s"] or 0)
@@ -176,6 +180,14 @@ def _session_readings(service: str, rows: list[dict[str, Any]], server: dict[str
         Reading(service, "pg.xmin_age", float(max((r["xmin_age"] or 0 for r in rows), default=0)))
     )
     return readings
+
+
+def _limit_of(sessions: list[dict[str, Any]], server: dict[str, Any]) -> int:
+    """The tightest limit on connections that these sessions count against; 0 when it could not be read."""
+    limits: dict[str, int] = server.get("limits") or {}
+    most = int(server.get("max_connections") or 0)
+    found = [limits.get(s["role"], 0) for s in sessions]
+    return min((n for n in found if n > 0), default=most)
 
 
 def _connection_readings(service: str, rows: list[dict[str, Any]], server: dict[str, Any]) -> list[Reading]:
