@@ -17,7 +17,10 @@ from incidents.models import Incident, TimelineEvent
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=2)
 LONGEST = timedelta(hours=2)
 SLOTS = 240
+GAP_S = 15.0  # longer than any probe's interval: nothing was measured in between
 MAX_SERVICES = 4
+WORKS = "journeys that work"
+MAX_LINES = 5  # in the plot; the table has them all
 
 Point = tuple[datetime, float]
 
@@ -34,6 +37,18 @@ class Series:
         values = [v for at, v in self.points if start <= at < end]
         return fmean(values) if values else None
 
+    def drawn(self) -> dict[str, Any]:
+        """For the page; a gap in the measurements stays a gap in the line."""
+        times: list[str] = []
+        values: list[float | None] = []
+        for before, (at, value) in zip([None, *self.points], self.points, strict=False):
+            if before is not None and (at - before[0]).total_seconds() > GAP_S:
+                times.append((before[0] + (at - before[0]) / 2).isoformat())
+                values.append(None)
+            times.append(at.isoformat())
+            values.append(round(value, 2))
+        return {"name": self.name, "unit": self.unit, "x": times, "y": values}
+
 
 def window(incident: Incident) -> tuple[datetime, datetime]:
     """From a little before the first symptom to a little after the recovery, or to now."""
@@ -47,11 +62,12 @@ def series(incident: Incident, services: Iterable[str]) -> list[Series]:
     start, end = window(incident)
     step = max(1.0, (end - start).total_seconds() / SLOTS)
     names = list(dict.fromkeys(services))[:MAX_SERVICES]
-    sql = """select metric, service, label,
+    sql = """select metric, case when metric = 'journey.ok' then '' else service end,
+                    case when metric = 'journey.ok' then '' else label end,
                     to_timestamp(floor(extract(epoch from at) / %(step)s) * %(step)s) as slot, avg(value)
              from systems_reading
              where system_id = %(system)s and at between %(start)s and %(end)s and value is not null
-               and (metric = 'journey.latency_ms'
+               and (metric in ('journey.ok', 'journey.latency_ms')
                     or (metric in ('http.latency_ms', 'tcp.connect_ms') and service = any(%(names)s)))
              group by 1, 2, 3, 4 order by 4"""
     found: dict[tuple[str, str], list[Point]] = {}
@@ -71,7 +87,13 @@ def series(incident: Incident, services: Iterable[str]) -> list[Series]:
         "http.latency_ms": "{} answers",
         "tcp.connect_ms": "{} connects",
     }
-    return [Series(words[m].format(n), "ms", found[(m, n)]) for m, n in keys]
+    scale = {"journey.ok": ("%", 100.0)}
+    made = []
+    for metric, name in keys:
+        unit, factor = scale.get(metric, ("ms", 1.0))
+        points = [(at, value * factor) for at, value in found[(metric, name)]]
+        made.append(Series(words[metric].format(name), unit, points))
+    return made
 
 
 def marks(incident: Incident, events: Iterable[TimelineEvent]) -> list[dict[str, str]]:
@@ -80,7 +102,7 @@ def marks(incident: Incident, events: Iterable[TimelineEvent]) -> list[dict[str,
     found += [
         {"at": e.at.isoformat(), "text": e.title[:40], "tone": "violet"}
         for e in events
-        if e.kind == TimelineEvent.Kind.ACTION
+        if e.kind == TimelineEvent.Kind.ACTION and not e.title.endswith(": running")
     ]
     if green := figures.windows(incident).green:
         found.append({"at": green.isoformat(), "text": "recovered", "tone": "ok"})
@@ -107,13 +129,16 @@ def plot(
         }
         for s in found
     ]
-    drawn = [
-        {
-            "name": s.name,
-            "unit": s.unit,
-            "x": [at.isoformat() for at, _ in s.points],
-            "y": [round(v, 2) for _, v in s.points],
-        }
-        for s in found
-    ]
-    return {"unit": "ms", "series": drawn, "marks": marks(incident, events), "rows": rows}
+    found.sort(key=lambda s: (s.unit != "%", -_moved(s, broken, mended or far)))
+    shown = {s.name for s in found[:MAX_LINES]}
+    drawn = [s.drawn() for s in found if s.name in shown]
+    span = [at.isoformat() for at in window(incident)]
+    return {"unit": "ms", "series": drawn, "marks": marks(incident, events), "rows": rows, "span": span}
+
+
+def _moved(series: Series, broken: datetime, mended: datetime) -> float:
+    """By what factor it changed during the incident, so that the plot shows what matters."""
+    before, during = series.between(broken - BEFORE, broken), series.between(broken, mended)
+    if before is None or during is None:
+        return 0.0
+    return max(during, before) / max(min(during, before), 0.1)

@@ -138,9 +138,8 @@ def _hypotheses(incident: Incident) -> list[dict[str, Any]]:
         pro = raw.get("pro") or raw.get("for") or []
         con = raw.get("con") or raw.get("against") or []
         width = raw.get("probability") or 0
-        found.append(
-            {**raw, "pro": sorted(pro, key=_weight), "con": sorted(con, key=_weight), "width": width}
-        )
+        pro, con = sorted(pro, key=_weight), sorted(con, key=_weight)
+        found.append({**raw, "pro": pro, "con": con, "more": pro[5:] + con[3:], "width": width})
     return found
 
 

@@ -14,20 +14,21 @@
   };
   function draw(node) {
     const spec = JSON.parse(document.getElementById(node.dataset.plot).textContent);
-    const palette = ["--accent", "--violet", "--ok", "--warn", "--bad"].map(css);
+    const palette = ["--ok", "--accent", "--violet", "--warn", "--bad"].map(css);
     const text = css("--muted"), line = css("--line");
     const traces = spec.series.map((s, i) => ({
-      type: "scatter", mode: "lines", name: s.name, x: s.x, y: s.y, connectgaps: false, line: { width: 1.8, color: palette[i % 5] },
+      type: "scatter", mode: "lines", name: s.name, x: s.x, y: s.y, connectgaps: false, line: { width: s.unit === "%" ? 2.4 : 1.5, color: s.unit === "%" ? css("--ok") : palette[i % 5] }, yaxis: s.unit === "%" ? "y2" : "y",
       hovertemplate: "%{y:.3~g} " + s.unit,
     }));
     const tone = { bad: css("--bad"), ok: css("--ok"), accent: css("--accent"), violet: css("--violet") };
     const shapes = spec.marks.map((m) => ({ type: "line", x0: m.at, x1: m.at, yref: "paper", y0: 0, y1: 1, line: { width: 1.5, dash: "dot", color: tone[m.tone] || text } }));
-    const notes = spec.marks.map((m, i) => ({ x: m.at, yref: "paper", y: 1.02 + 0.075 * (i % 3), text: m.text, showarrow: false, xanchor: "left", yanchor: "bottom", font: { size: 11, color: tone[m.tone] || text } }));
+    const notes = spec.marks.map((m, i) => ({ x: m.at, yref: "paper", y: 1.01 + 0.085 * (i % 4), text: m.text, showarrow: false, xanchor: Date.parse(m.at) > (Date.parse(spec.span[0]) + Date.parse(spec.span[1])) / 2 ? "right" : "left", yanchor: "bottom", font: { size: 11, color: tone[m.tone] || text } }));
     Plotly.react(node, traces, {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 300, margin: { l: 52, r: 12, t: 64, b: 36 },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 330, margin: { l: 52, r: 52, t: 78, b: 36 },
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: text }, hovermode: "x unified",
       hoverlabel: { bgcolor: css("--raised"), font: { color: css("--text") } },
-      xaxis: { gridcolor: line, zeroline: false }, yaxis: { gridcolor: line, zeroline: false, rangemode: "tozero", title: { text: spec.unit } },
+      xaxis: { gridcolor: line, zeroline: false, range: spec.span, autorange: false }, yaxis: { gridcolor: line, zeroline: false, rangemode: "tozero", title: { text: spec.unit } },
+      yaxis2: { overlaying: "y", side: "right", range: [0, 104], ticksuffix: " %", showgrid: false, zeroline: false },
       legend: { orientation: "h", y: -0.18 }, shapes, annotations: notes,
     }, { displayModeBar: false, responsive: true });
   }
