@@ -37,12 +37,12 @@ class Series:
         values = [v for at, v in self.points if start <= at < end]
         return fmean(values) if values else None
 
-    def drawn(self) -> dict[str, Any]:
+    def drawn(self, gap_s: float) -> dict[str, Any]:
         """For the page; a gap in the measurements stays a gap in the line."""
         times: list[str] = []
         values: list[float | None] = []
         for before, (at, value) in zip([None, *self.points], self.points, strict=False):
-            if before is not None and (at - before[0]).total_seconds() > GAP_S:
+            if before is not None and (at - before[0]).total_seconds() > gap_s:
                 times.append((before[0] + (at - before[0]) / 2).isoformat())
                 values.append(None)
             times.append(at.isoformat())
@@ -81,8 +81,9 @@ def series(incident: Incident, services: Iterable[str]) -> list[Series]:
             )
     # A service with an HTTP latency needs no second line for its port.
     keys = [k for k in found if k[0] != "tcp.connect_ms" or ("http.latency_ms", k[1]) not in found]
-    keys.sort(key=lambda k: (not k[0].startswith("journey"), k[1]))
+    keys.sort(key=lambda k: (k[0] != "journey.ok", not k[0].startswith("journey"), k[1]))
     words = {
+        "journey.ok": WORKS,
         "journey.latency_ms": "journey {}",
         "http.latency_ms": "{} answers",
         "tcp.connect_ms": "{} connects",
@@ -131,8 +132,10 @@ def plot(
     ]
     found.sort(key=lambda s: (s.unit != "%", -_moved(s, broken, mended or far)))
     shown = {s.name for s in found[:MAX_LINES]}
-    drawn = [s.drawn() for s in found if s.name in shown]
-    span = [at.isoformat() for at in window(incident)]
+    start, end = window(incident)
+    gap_s = max(GAP_S, 3 * (end - start).total_seconds() / SLOTS)
+    drawn = [s.drawn(gap_s) for s in found if s.name in shown]
+    span = [start.isoformat(), end.isoformat()]
     return {"unit": "ms", "series": drawn, "marks": marks(incident, events), "rows": rows, "span": span}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -111,23 +112,33 @@ def test_log_tail_marks_errors_and_survives_a_missing_file(boss: Client, inciden
     assert "Nothing to read" in boss.get(url.replace("api-1", "nobody")).content.decode()
 
 
-def test_figures_need_readings(boss: Client, incident: Incident) -> None:
-    url = f"/incidents/{incident.number}/figures"
-    assert boss.get(url).content.strip() == b""
+def _read(incident: Incident, age_s: float, metric: str, value: float) -> None:
     with connection.cursor() as cursor:
-        for age in range(-20, 60):
-            cursor.execute(
-                "insert into systems_reading(system_id, at, service, metric, label, value, text)"
-                " values (%s, %s, 'gateway', 'journey.latency_ms', 'buy', %s, '')",
-                [
-                    incident.system_id,
-                    timezone.now() - timedelta(seconds=max(age, 0), milliseconds=abs(age)),
-                    50 + age,
-                ],
-            )
-    page = boss.get(url).content.decode()
-    assert "journey buy" in page
+        cursor.execute(
+            "insert into systems_reading(system_id, at, service, metric, label, value, text)"
+            " values (%s, %s, 'gateway', %s, 'buy', %s, '')",
+            [incident.system_id, timezone.now() - timedelta(seconds=age_s), metric, value],
+        )
+
+
+def test_figures_need_readings(boss: Client, incident: Incident) -> None:
+    assert boss.get(f"/incidents/{incident.number}/figures").content.strip() == b""
+
+
+def test_plot_shows_what_failed_and_keeps_gaps(boss: Client, incident: Incident) -> None:
+    for age in [*range(90, 60, -1), *range(25, 0, -1)]:  # nothing was measured from 60 to 26 seconds ago
+        _read(incident, age, "journey.latency_ms", 50.0)
+        _read(incident, age, "journey.ok", 0.0 if age < 30 else 1.0)
+    answer = boss.get(f"/incidents/{incident.number}/figures")
+    page = answer.content.decode()
     assert "first symptom" in page
+    plot = json.loads(page.split('id="plot-data" type="application/json">')[1].split("</script>")[0])
+    assert [s["name"] for s in plot["series"]] == ["journeys that work", "journey buy"]
+    works = plot["series"][0]
+    assert works["y"].count(None) == 1
+    assert {100.0, 0.0} <= set(works["y"])
+    rows = {r["name"]: r for r in plot["rows"]}
+    assert (rows["journeys that work"]["before"], rows["journeys that work"]["during"]) == (100.0, 0.0)
 
 
 def test_postmortem_is_read_edited_and_exported(boss: Client, incident: Incident) -> None:
