@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -108,8 +109,8 @@ def _forge_anchor() -> None:
 
 TAMPERING: dict[str, Callable[[], Any]] = {
     **{
-        f"edit {c}": lambda c=c, v=v: sql(f"update actions_auditentry set {c} = {v} where seq = 3")
-        for c, v in EDITS.items()
+        f"edit {column}": partial(sql, f"update actions_auditentry set {column} = {value} where seq = 3")
+        for column, value in EDITS.items()
     },
     "delete first": lambda: sql("delete from actions_auditentry where seq = 1"),
     "delete middle": lambda: sql("delete from actions_auditentry where seq = 4"),

@@ -46,7 +46,7 @@ def world(system: LoadedSystem, runtime: FakeRuntime, settings: Any) -> Any:
     client.rpush("jobs:busy", "one", "two")
     system.path("log/web-1.log").write_text("noise\n" * 100)
     system.path("etc/web-1.yaml").write_text("delay_s: 6\nbank:\n  active: first\n")
-    role = psycopg.connect(system.service("db").postgres.admin_dsn, autocommit=True)  # type: ignore[union-attr]
+    role = psycopg.connect(system.service("db").postgres.dsn, autocommit=True)  # type: ignore[union-attr]
     role.execute("drop role if exists tiny_app")
     role.execute(sql.SQL("create role tiny_app login password {}").format(sql.Literal(SECRET)))
     yield client

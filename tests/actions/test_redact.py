@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +15,7 @@ from systems.services import LoadedSystem
 from tests.actions.conftest import SECRET
 
 CANARIES = [secrets.token_urlsafe(9 + n % 20) + "/+%"[n % 3] for n in range(200)]
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "plain": lambda s: s,
     "inside": lambda s: f"x={s}, y",
     "base64": lambda s: base64.b64encode(s.encode()).decode(),
