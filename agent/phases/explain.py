@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from actions import audit
+from actions.models import AuditEntry
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.roles.base import Finding
@@ -22,6 +24,7 @@ def step(run: Run) -> Outcome:
     if not Postmortem.objects.filter(incident=run.incident_id).exists():
         postmortem.generate(run.incident_id)
     _remember(run, recovered=True)
+    _audit(run, "incident.resolved", title)
     return Outcome(Phase.DONE, "explained", data, ended="recovered")
 
 
@@ -44,6 +47,7 @@ def hand_over(run: Run, why: str) -> Outcome:
         run.incident_id, State.HANDED_OVER, actor="agent", title="Waiting for a person to take over"
     )
     _remember(run, recovered=False)
+    _audit(run, "incident.handed_over", why)
     return Outcome(Phase.DONE, "handed over", {"why": why}, ended="handed_over")
 
 
@@ -69,6 +73,26 @@ def leading(run: Run) -> dict[str, Any]:
     findings = run.memory.get("findings", [])
     wanted = (run.memory.get("path") or {}).get("finding")
     return next((f for f in findings if f["key"] == wanted), findings[0] if findings else {})
+
+
+def _audit(run: Run, verb: str, why: str) -> None:
+    """How the agent left the incident, also when it did nothing; once, however often this step is begun."""
+    incident = Incident.objects.select_related("system").get(pk=run.incident_id)
+    if not AuditEntry.objects.filter(incident=incident.number, verb=verb, data__run=run.pk).exists():
+        data = {
+            "run": run.pk,
+            "diagnosis": incident.diagnosis,
+            "acted": run.memory.get("acted", []),
+            "why": why,
+        }
+        audit.append(
+            "agent",
+            verb,
+            system=incident.system.slug,
+            target=incident.component,
+            incident=incident.number,
+            data=data,
+        )
 
 
 def _remember(run: Run, *, recovered: bool) -> None:

@@ -76,6 +76,7 @@ SIGNALS = [
         "container",
         source="state",
         severity="high",
+        leak=0.0005,  # nobody stops a process of a service by the way
         telling=91,
         trust=0.99,
     ),

@@ -205,12 +205,31 @@ def test_nothing_known_at_all_is_handed_over(world: World, monkeypatch: pytest.M
 
 def test_restraint_a_finding_without_a_fix_does_nothing(world: World):
     world.findings = [finding("log_noise", 0.97)]
+    world.findings[0].severity = "low"
     incident = world.open()
     run = world.drive(world.start(incident))
     incident.refresh_from_db()
     assert (run.outcome, world.effects(), ActionRequest.objects.count()) == ("no_action", [], 0)
     assert titles(incident, "plan") == ["Nothing to repair: Log_noise"]
     assert incident.severity == "low"
+
+
+def test_a_grave_finding_without_a_fix_is_handed_over(world: World):
+    world.findings = [finding("disk_dying", 0.97)]
+    world.findings[0].severity = "high"
+    run = world.drive(world.start(world.open()))
+    assert (run.outcome, world.effects(), ActionRequest.objects.count()) == ("handed_over", [], 0)
+
+
+def test_how_it_was_left_is_in_the_audit_log_also_when_nothing_was_done(world: World):
+    world.findings = [finding("stuck", 0.4, path("mend web"))]
+    incident = world.open()
+    run = world.start(incident)
+    world.drive(run, until=lambda: world.diagnosed >= 1)
+    world.clear()
+    world.drive(run)
+    entry = AuditEntry.objects.get(incident=incident.number)
+    assert (entry.actor, entry.verb, entry.data["acted"]) == ("agent", "incident.resolved", [])
 
 
 def test_what_heals_itself_is_left_alone(world: World):

@@ -121,6 +121,7 @@ def check_one(
     assert world.effects() == EFFECTS, at
     started = AuditEntry.objects.filter(incident=incident.number, verb="action.started")
     assert started.count() == 3, at
+    assert AuditEntry.objects.filter(incident=incident.number, verb="incident.resolved").count() == 1, at
     requests = ActionRequest.objects.filter(incident=incident)
     assert requests.count() == 3, f"{at}: asked twice"
     assert Decision.objects.filter(request__in=requests, by=person).count() == 1, (
