@@ -27,9 +27,9 @@
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 330, margin: { l: 52, r: 52, t: 78, b: 36 },
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: text }, hovermode: "x unified",
       hoverlabel: { bgcolor: css("--raised"), font: { color: css("--text") } },
-      xaxis: { gridcolor: line, zeroline: false, range: spec.span, autorange: false }, yaxis: { gridcolor: line, zeroline: false, rangemode: "tozero", title: { text: spec.unit } },
-      yaxis2: { overlaying: "y", side: "right", range: [0, 104], ticksuffix: " %", showgrid: false, zeroline: false },
-      legend: { orientation: "h", y: -0.18 }, shapes, annotations: notes,
+      xaxis: { gridcolor: line, zeroline: false, tickangle: 0, nticks: 5, range: spec.span, autorange: false }, yaxis: { gridcolor: line, zeroline: false, rangemode: "tozero", title: { text: spec.unit } },
+      yaxis2: { overlaying: "y", side: "right", range: [0, 104], tickvals: [0, 50, 100], ticksuffix: " %", showgrid: false, zeroline: false },
+      legend: { orientation: "h", y: -0.26 }, shapes, annotations: notes,
     }, { displayModeBar: false, responsive: true });
   }
   const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
