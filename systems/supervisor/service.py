@@ -212,11 +212,14 @@ class Service:
         self.last_error = ""
         self._to(State.STARTING)
         launch = self._prepare()
+        before = self.last_session
         try:
             zygote = self._host.zygotes.for_launch(self.spec.warm, launch)
             pid = await zygote.fork(launch, self._adopt) if zygote is not None else None
-            if pid is None:
+            if pid is None and self.last_session == before:
                 self._adopt(spawn(launch))
+            elif pid is None and self.pid is not None:  # a copy that never got its orders
+                kill_one(self.pid, signal.SIGKILL)
         finally:
             os.close(launch.log_fd)
         if self.pid is None:  # ended before we got here; on_exit has dealt with it

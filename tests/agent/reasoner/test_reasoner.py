@@ -85,7 +85,7 @@ def test_unexplained_symptoms_are_named() -> None:
 def test_evidence_says_why_in_words_and_bits() -> None:
     top = look(*CASES["a job leaks connections"][1]).hypotheses[0]
     assert [e.bits for e in top.evidence_for] == sorted((e.bits for e in top.evidence_for), reverse=True)
-    assert any("nightly holds 12 connections" in e.text for e in top.evidence_for)
+    assert any("nightly holds 12 %" in e.text for e in top.evidence_for)
     assert all(e.bits < 0 for e in top.evidence_against)
     assert "nightly holds 12" in top.summary
     assert {e.source for e in top.evidence_for} >= {"metric", "log", "probe"}
