@@ -97,6 +97,32 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """A value above `limit`; or for all of `window_s` above `low` and above `factor` times what it usually is.
+
+    The second is for machines where others want the processor too: a runaway then gets a share of it only."""
+
+    limit: float
+    low: float
+    window_s: float
+    factor: float = 4.0
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past = memory.history
+        usual = median([v for _, v in past]) if past else 0.0
+        if sample.value <= max(self.low, self.factor * usual):
+            past.append((sample.at, sample.value))
+            while len(past) > 120:
+                past.popleft()
+            memory.last = None
+            return False
+        memory.last = sample.at if memory.last is None else memory.last
+        return sample.value > self.limit or sample.at - memory.last >= self.window_s
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """A count that is lower than it has steadily been: some of what was there is gone."""
 

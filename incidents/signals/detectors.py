@@ -105,6 +105,18 @@ class Failing:
 
 
 @dataclass(frozen=True, slots=True)
+class PathDown:
+    """The way is cut, and not its end: what is asked through it fails while `direct`, asked past it, answers."""
+
+    peer: str  # the reading of the direct way, with the same label
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        return sample.value < 1 and sample.peers.get(self.peer) != 0
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """True when the reading's text matches."""
 
@@ -155,15 +167,15 @@ class Rising:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """Above `limit` without a break while the reading `idle` of the same service stays at 0."""
+    """Above `limit` without a break while the reading `peer` with the same label stays at 0."""
 
     limit: float
-    idle: str
+    peer: str
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None:
             return None
-        moving = sample.peers.get(self.idle)
+        moving = sample.peers.get(self.peer)
         return sample.value > self.limit and moving is not None and moving <= 0
 
 

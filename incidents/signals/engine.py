@@ -154,9 +154,9 @@ class Engine:
         )
 
     def _peers(self, key: Key) -> dict[str, float | None]:
-        idle = getattr(key.signal.detector, "idle", "")
-        if idle:
-            return {m: v for (_, m, label), v in self._latest.items() if m == idle and label == key.label}
+        peer = getattr(key.signal.detector, "peer", "")
+        if peer:
+            return {m: v for (_, m, label), v in self._latest.items() if m == peer and label == key.label}
         unit = self.units.get(key.service)
         return {"unit.wanted_down": float(unit.wanted)} if unit is not None and unit.up is not None else {}
 
@@ -231,17 +231,23 @@ class Engine:
     # -- what follows ------------------------------------------------------------------------------------------
 
     def _promote(self, touched: list[Key], now: float) -> None:
-        """Different journeys failing at once need not each fail twice."""
+        """Different journeys failing at once need not each fail twice; of those that are only slow it takes more."""
         for signal in {k.signal.id: k.signal for k in touched if k.signal.quorum and k.streak}.values():
             failing = [
                 k
                 for k in self.keys.values()
                 if k.signal is signal and (k.pending(now) or (k.value is True and now - k.read_at < 5))
             ]
-            if len(failing) >= signal.quorum:
-                for key in failing:
-                    key.promote(now)
-                    touched.append(key)
+            slow = [
+                k
+                for k in self.keys.values()
+                if k.signal is signal and k.streak >= 2 * signal.soft_weight and now - k.read_at < 6
+            ]
+            believed = failing if len(failing) >= signal.quorum else []
+            believed = believed + slow if len(slow) > signal.quorum else believed
+            for key in believed:
+                key.promote(now)
+                touched.append(key)
 
     def _expire(self, now: float) -> list[Key]:
         stale = [k for k in self.keys.values() if now - k.read_at > STALE_S]

@@ -2,14 +2,14 @@
 
 from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Failing
+from incidents.signals.detectors import Failing, PathDown
 
 SIGNALS = [
     Signal(
         "link_down",
         "the network path {label} carries nothing ({text})",
         "link.ok",
-        Failing(),
+        PathDown("link.direct_ok"),
         "network",
         source="probe",
         severity="high",

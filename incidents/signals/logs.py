@@ -88,6 +88,7 @@ RATES = [
         NewError(),
         "api",
         source="log",
+        severity="low",
         clear=Hold(1),
         settle=True,
         telling=47,

@@ -27,7 +27,7 @@ STARTUP = [
     log_signal(
         "log_env_missing",
         "{service} lacks a setting: {text}",
-        r"Field required|(environment variable|setting|env).{0,40}(missing|not set|required)|KeyError: '[A-Z][A-Z0-9_]{3,}'",
+        r"Field required|(environment variable|setting|env).{0,40}(missing|not set|required)|(?-i:KeyError: '[A-Z][A-Z0-9_]{3,}')",
         "config",
         opens=True,
         severity="high",

@@ -131,17 +131,17 @@ class Unit:
         newer = uptime is not None and self.uptime is not None and uptime + 0.5 < self.uptime
         stopped = state in ("STOPPING", "STOPPED") and self.state not in ("STOPPING", "STOPPED")
         started = bool(up) and (self.up is False or newer)
+        revived = self.state == "FATAL" and state in ("STARTING", "RUNNING")  # it does not do that by itself
         reset = self.restarts is not None and restarts is not None and restarts < self.restarts
         self.up, self.state = bool(up), state
         self.restarts = restarts if restarts is not None else self.restarts
-        if up and uptime is not None:
-            self.uptime = uptime
+        self.uptime = uptime if up else None
         if first:
             self.wanted = state in ("STOPPED", "STOPPING") or bool(up)
             return False
         if crashed or state in ("BACKOFF", "FATAL"):
             self.wanted = False
-        elif stopped or reset or (started and (newer or self.wanted)):
+        elif stopped or revived or reset or (started and (newer or self.wanted)):
             self.wanted, self.changed_at = True, at
             return True
         return False

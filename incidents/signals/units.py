@@ -1,6 +1,6 @@
 """Units: processes and containers as the runtime sees them."""
 
-from incidents.signals.adaptive import Baseline, Slope
+from incidents.signals.adaptive import Baseline, Busy, Slope
 from incidents.signals.base import Hold, Signal
 from incidents.signals.detectors import Above, Equals, Rising, UncleanExit
 
@@ -92,9 +92,9 @@ SIGNALS = [
     ),
     Signal(
         "child_cpu_hot",
-        "{label}, started by {service}, uses a whole processor core ({value} %)",
+        "{label}, started by {service}, burns processor time without end ({value} % of a core)",
         "child.cpu_pct",
-        Above(75, 50),
+        Busy(60, 14, 9),
         "container",
         hold=Hold(3, 4),
         negative_from="proc.cpu_pct",

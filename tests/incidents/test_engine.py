@@ -167,6 +167,54 @@ def test_a_crash_gets_no_such_grace(tick: Ticker) -> None:
     assert "+http_unreachable@flour" in tick(*crash, times=2)
 
 
+def test_a_crash_that_is_mended_by_itself_is_no_request(tick: Ticker) -> None:
+    tick(
+        Reading("flour", "unit.up", 0, "STARTING"),
+        Reading("flour", "unit.uptime_s", 0),
+        Reading("flour", "unit.restarts", 1),
+    )
+    up = [Reading("flour", "unit.uptime_s", 0.3), Reading("flour", "unit.restarts", 1)]
+    assert "+http_unreachable@flour" in tick(*up, Reading("flour", "http.ok", 0, "refused"), times=2)
+
+
+def test_starting_what_was_given_up_is_a_request(tick: Ticker) -> None:
+    dead = [Reading("oven-1", "unit.up", 0, "FATAL"), Reading("oven-1", "unit.fatal", 1)]
+    code = Reading("oven-1", "unit.exit_code", -11, "signal 11 (SIGSEGV)")
+    crashed = [Reading("oven-1", "unit.restarts", 3), Reading("oven-1", "unit.uptime_s", 0), code]
+    assert "+unit_fatal@oven-1" in tick(*dead, *crashed)
+    back = [Reading("oven-1", "unit.restarts", 3), Reading("oven-1", "unit.uptime_s", 0.5), code]
+    found = tick(*back, times=3)
+    assert {"-unit_fatal@oven-1", "-exit_nonzero@oven-1", "-unit_restarting@oven-1"} <= set(found)
+
+
+def test_a_path_is_down_only_when_its_end_is_not(tick: Ticker) -> None:
+    through = Reading("door", "link.ok", 0, "timeout", "door-oven")
+    end = Reading("door", "link.direct_ok", 0, "timeout", "door-oven")
+    assert tick(through, end, times=5) == ["+link_target_down@door#door-oven"]
+    fine = Reading("door", "link.direct_ok", 1, "", "door-oven")
+    assert "+link_down@door#door-oven" in tick(through, fine, times=5)
+
+
+def test_three_journeys_slow_twice_are_believed(tick: Ticker) -> None:
+    bad = [Reading("door", "journey.ok", 0, "step 1: timed out", n) for n in ("bake", "sell", "sweep")]
+    assert tick(*bad) == []
+    assert len(tick(*bad)) == 3
+
+
+def test_a_runaway_is_found_on_a_busy_machine_too_and_a_short_job_is_none(tick: Ticker) -> None:
+    def child(value: float) -> list[Reading]:
+        return [
+            Reading("clock", "proc.cpu_pct", 1),
+            Reading("clock", "child.cpu_pct", value, "pid=7", "render"),
+        ]
+
+    for _ in range(5):
+        tick(*child(0.5), times=20)
+        assert tick(*child(45), times=6) == []
+    tick(*child(0.5), times=20)
+    assert tick(*child(22), times=14) == ["+child_cpu_hot@clock#render"]
+
+
 def test_nothing_is_said_while_everything_starts(engine: Engine) -> None:
     tick = Ticker(engine)
     starting = [
