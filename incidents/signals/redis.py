@@ -27,6 +27,8 @@ SIGNALS = [
         "cache-queue",
         hold=Hold(4),
         clear=Hold(3),
+        soft=r"^\d hits, \d misses$",  # a handful of look-ups says little
+        soft_weight=0.3,
         settle=True,
         telling=68,
     ),
