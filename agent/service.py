@@ -55,7 +55,7 @@ def _look_again() -> None:
         state=State.HANDED_OVER, owner=None, agent_stopped=False, system__agent_on=True
     )
     for incident in handed.annotate(tries=Count("runs"), last=Max("runs__ended_at")).filter(
-        tries__lt=MAX_RUNS
+        tries__lt=MAX_RUNS, last__isnull=False
     )[:20]:
         new = Symptom.objects.filter(
             incident=incident, opens=True, cleared_at=None, first_seen__gt=incident.last

@@ -5,12 +5,17 @@ The request's id is committed before the effect is started, so a killed worker f
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils import timezone
 
+from actions import service as actions
+from actions.models import Risk
 from actions.service import ActionRefused
 from agent import journal, roles
 from agent.journal import Outcome
 from agent.models import Phase, Run
+from agent.phases.diagnose import ACT_AT
 from agent.roles.base import ActionView
 from incidents import lifecycle, timeline
 from incidents.models import State
@@ -29,7 +34,7 @@ def step(run: Run) -> Outcome:
     if len(requests) <= cursor:
         try:
             view = roles.executor().propose(
-                run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run)
+                run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run, item)
             )
         except ActionRefused as error:
             return _after(run, ActionView("", "refused", str(error)), words, last=False)
@@ -81,15 +86,22 @@ def _reason(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _ask_why(run: Run) -> str:
-    """Acting alone needs two independent sources, one of them not log text. Empty when there are."""
-    sources = {e.get("source", "") for e in _finding_of(run).get("pro", []) if float(e.get("bits", 0)) > 0}
+def _ask_why(run: Run, item: dict[str, Any]) -> str:
+    """Acting alone needs two independent sources, one of them not log text, and where there is some risk a cause that
+    is likely enough. Empty when there is nothing to ask a person about."""
+    finding = _finding_of(run)
+    sources = {e.get("source", "") for e in finding.get("pro", []) if float(e.get("bits", 0)) > 0}
     named = {s for s in sources if s}
     if named and named <= {"log"}:
         return "the only evidence is log text, which anybody who can write to the log can forge"
+    probability = float(finding.get("probability", 0.0))
+    slug = run.incident.system.slug
+    if probability < ACT_AT and actions.risk_of(slug, item["action"], item["target"]) != Risk.LOW:
+        return f"this is only the best guess ({probability:.0%}), and the step is not without risk"
     return ""
 
 
-def _finding_of(run: Run) -> dict:  # type: ignore[type-arg]
+def _finding_of(run: Run) -> dict[str, Any]:
     wanted = run.memory["path"]["finding"]
-    return next((f for f in run.memory["findings"] if f["key"] == wanted), {})
+    found: dict[str, Any] = next((f for f in run.memory["findings"] if f["key"] == wanted), {})
+    return found

@@ -19,6 +19,7 @@ from knowledge import retrieval
 
 TICK_S = 0.9  # look again with the next tick's evidence
 ACT_AT = 0.60  # the leading hypothesis must be at least this probable
+GUESS_AT = 0.35  # when patience is over, the best guess must reach this for a low-risk try
 SURE_AT = 0.90  # ... and at this it need not be asked about further
 STEADY = 2  # looks in a row with the same leader, each on fresh evidence
 PATIENCE = 14  # looks before "I don't know"; slow faults show themselves late
@@ -37,9 +38,10 @@ def step(run: Run) -> Outcome:
         memory["quiet"] = int(memory.get("quiet", 0)) + 1
         if memory["quiet"] >= STEADY:
             return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory["looks"]})
-    else:
-        memory["quiet"] = 0
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)  # what is over says nothing of the cause
+    memory["quiet"] = 0
     opinion = roles.diagnoser().diagnose(run.incident, _with_answers(run, states))
+    memory["findings"] = [f.as_json() for f in opinion.findings[:6]]
     _publish(run, opinion)
     return _decide(run, opinion)
 
@@ -56,15 +58,21 @@ def _decide(run: Run, opinion: Opinion) -> Outcome:
     sure = confident and leader is not None and leader.probability >= SURE_AT
     if not sure and (question := _next_question(run, opinion)):
         return _ask(run, question)
-    if confident and memory["steady"] >= STEADY:
-        memory["findings"] = [f.as_json() for f in opinion.findings[:6]]
+    worth_a_try = memory["looks"] >= PATIENCE and _is_best_guess(opinion)
+    if leader and ((confident and memory["steady"] >= STEADY) or worth_a_try):
+        key = leader.key
         memory["before"] = sorted(active_symptoms(run.incident))
         _passages(run, opinion.findings[0])
         return Outcome(Phase.PLAN, f"diagnosed {key}", {"probability": opinion.findings[0].probability})
     if memory["looks"] >= PATIENCE and not key:
-        memory["findings"] = [f.as_json() for f in opinion.findings[:6]]
         return explain.hand_over(run, _why_unknown(opinion))
     return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
+
+
+def _is_best_guess(opinion: Opinion) -> bool:
+    """Not certain, but likelier than nothing known: what carries little risk may be tried (see act._ask_why)."""
+    leader = opinion.leading
+    return leader is not None and leader.probability >= max(GUESS_AT, opinion.none_probability)
 
 
 def _with_answers(run: Run, states: list[SignalState]) -> list[SignalState]:
@@ -141,7 +149,7 @@ def _publish(run: Run, opinion: Opinion) -> None:
             values["severity"] = leader.severity
         if leader.probability >= ACT_AT:
             values["title"] = leader.summary[:300]
-    else:
+    elif not run.memory.get("acted"):  # what was acted on stays the diagnosis until there is a better one
         values |= {"component": "", "cause": "", "detail": "", "confidence": None}
     with transaction.atomic():
         Incident.objects.filter(pk=run.incident_id).update(**values)
@@ -159,11 +167,11 @@ def _passages(run: Run, leader: Finding) -> None:
     """The runbook passages that speak of what is seen, for the page and the postmortem."""
     symptoms = [s["text"] for s in leader.pro[:5]]
     found = retrieval.search(" ".join([leader.title, *symptoms]), limit=3)
-    passages = [
+    passages: list[dict[str, Any]] = [
         {"runbook": p.slug, "heading": p.heading, "text": p.text[:600], "score": p.score} for p in found
     ]
     if passages:
-        names = ", ".join(dict.fromkeys(p["runbook"] for p in passages))
+        names = ", ".join(dict.fromkeys(str(p["runbook"]) for p in passages))
         timeline.record(
             run.incident_id, "runbook", f"Runbooks that fit: {names}", data={"passages": passages}
         )

@@ -28,7 +28,7 @@ def hypothesis(
         detail=names["detail"],
         probability=probability,
         title=spec.title,
-        summary=fill(spec.summary, {k: v or _UNNAMED.get(k, "?") for k, v in names.items()}),
+        summary=_summary(spec.summary, names),
         members=cause.members,
         aliases=tuple(spec.aliases),
         category=spec.category,
@@ -40,6 +40,12 @@ def hypothesis(
         paths=tuple(tuple(_steps(p, cause, names, graph, board)) for p in spec.paths),
         together_with=together,
     )
+
+
+def _summary(text: str, names: dict[str, str]) -> str:
+    """Filled in; a bracket with nothing to say is left out."""
+    known = re.sub(r"\s*\(\{(\w+)\}\)", lambda m: m[0] if names.get(m[1]) else "", text)
+    return fill(known, {k: v or _UNNAMED.get(k, "?") for k, v in names.items()})
 
 
 def fill(text: str, names: dict[str, str]) -> str:

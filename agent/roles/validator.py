@@ -24,11 +24,13 @@ class MeasuringValidator:
             return Verdict("holding", "nothing has been measured for a while", sorted(before))
         system = services.load(incident.system.slug)
         theirs = {n for n, s in system.manifest.services.items() if s.unit is None}
+        # A path that leads to a service of somebody else is as dead as that service.
+        lines = {link.name for link in system.manifest.links if link.target in theirs}
         active = {symptom_key(s.signal, s.service, s.label): s for s in states if s.value and _opens(s)}
         blind = [s for s in states if s.value is None and symptom_key(s.signal, s.service, s.label) in before]
         journeys = [s for s in states if s.signal == JOURNEYS]
         failing = [s for s in journeys if s.value]
-        ours = {k: s for k, s in active.items() if s.service not in theirs}
+        ours = {k: s for k, s in active.items() if s.service not in theirs and s.label not in lines}
         cleared = len(before - active.keys())
         new = [_words(s) for k, s in ours.items() if k not in before]
         remaining = [_words(s) for k, s in active.items() if k in before]
