@@ -142,12 +142,21 @@ def _what_broke(incident: Incident, events: list[TimelineEvent], symptoms: list[
 def _what_was_done(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
     wanted = (Kind.PLAN, Kind.APPROVAL, Kind.ACTION, Kind.ROLLBACK, Kind.VERIFY, Kind.HANDOVER)
     sentences = [
-        _say(f"At {e.at:%H:%M:%S} {_by(e.actor)}: {e.title}.", [e.seq]) for e in events if e.kind in wanted
+        _say(f"At {e.at:%H:%M:%S} {_by(e.actor)}: {e.title}.", [e.seq])
+        for e in events
+        if e.kind in wanted and not _in_passing(e)
     ]
     if not any(e.kind == Kind.ACTION for e in events):
         last = events[-1].seq if events else 0
         sentences.append(_say("Nothing was changed.", [last]))
     return sentences
+
+
+def _in_passing(event: TimelineEvent) -> bool:
+    """The steps in between: what counts is what a person decided and what came of it."""
+    status = event.data.get("status")
+    alone = event.kind == Kind.APPROVAL and status == "approved" and event.actor == "agent"
+    return alone or (event.kind in (Kind.ACTION, Kind.ROLLBACK) and status == "running")
 
 
 def _why(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
