@@ -1,4 +1,4 @@
-"""Verify: the same probes that found the trouble decide whether it is gone. The action's own word counts for nothing."""
+"""Verify: the probes that found the trouble decide whether it is gone. What the action says counts for nothing."""
 
 from __future__ import annotations
 

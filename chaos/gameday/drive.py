@@ -157,7 +157,7 @@ def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: floa
             for fault_id in faults:
                 driver.say(f"seed {seed}  {fault_id} ...")
                 row = driver.one(fault_id, seed, timeout_s)
-                values = {k: v for k, v in row.as_json().items()}
+                values = row.as_json()
                 GameDayRun.objects.create(game_day=day, **values)
                 driver.say(_line(row))
     finally:

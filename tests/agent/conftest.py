@@ -13,8 +13,9 @@ from actions import registry
 from actions.models import ActionRequest
 from agent import journal, roles
 from agent import service as agent
-from agent.phases import diagnose, verify
+from agent.phases import verify
 from incidents import evidence, live
+from knowledge import retrieval
 from systems import services
 from systems.runtimes import fake
 from tests.agent.world import ACTIONS, MANIFEST, FileAction, World
@@ -31,7 +32,7 @@ def world(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     made = World(services.register(tmp_path / "manifest.yaml"), tmp_path / "effects")
     monkeypatch.setattr(roles, "diagnoser", lambda: made)
     monkeypatch.setattr(roles, "validator", lambda: made)
-    monkeypatch.setattr(diagnose.retrieval, "search", lambda *_, **__: [])
+    monkeypatch.setattr(retrieval, "search", lambda *_, **__: [])
     for name in ("SUSTAIN_S", "PATIENCE_S", "NO_CHANGE_S"):
         monkeypatch.setattr(verify, name, 0.0)
     monkeypatch.setattr(journal, "_wake", [made.wakes.append])

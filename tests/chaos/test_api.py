@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -21,7 +20,7 @@ from opsportal import tokens
 from systems.models import System
 
 pytestmark = pytest.mark.django_db
-Post = Callable[..., HttpResponse]
+Post = Callable[..., Any]
 
 
 @pytest.fixture
@@ -52,15 +51,15 @@ def _poster(client: Client, permissions: list[str]) -> Post:
     user = User.objects.create_superuser("mira")
     secret, _ = tokens.create(user, "test", permissions)
 
-    def send(path: str, **body: Any) -> HttpResponse:
-        return client.post(  # type: ignore[no-any-return]
+    def send(path: str, **body: Any) -> Any:
+        return client.post(
             path, json.dumps(body), content_type="application/json", HTTP_AUTHORIZATION=f"Bearer {secret}"
         )
 
     return send
 
 
-def data(answer: HttpResponse) -> dict[str, Any]:
+def data(answer: Any) -> dict[str, Any]:
     return json.loads(answer.content)  # type: ignore[no-any-return]
 
 
