@@ -171,7 +171,7 @@ def test_no_green_in_time_is_none(monkeypatch: pytest.MonkeyPatch):
 
 def test_the_file_has_the_agreed_form_and_the_summary_counts(db: None, tmp_path: Path):
     day = GameDay.objects.create(by="test", quiet={"minutes": 10, "incidents": 0, "actions": 0})
-    good = {
+    good: dict[str, Any] = {
         "detected": True,
         "detect_s": 1.0,
         "component_ok": True,
