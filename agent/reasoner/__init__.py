@@ -47,15 +47,18 @@ def diagnose(
     boosts: Boosts | None = None,
     learned: Learned | None = None,
     temperature: float = TEMPERATURE,
+    settled: float = 1.0,
 ) -> Diagnosis:
     """Rank the causes. `system`: a LoadedSystem or SystemGraph. `priors`: by cause id. `boosts`: bits by
     cause id or `component:cause`, capped. `learned`: (hits, misses) by (cause id, symptom key). `catalog`: the
-    portal's own when None.
+    portal's own when None. `settled`: 0 when the trouble has just begun, 1 when all it brings has had time to show.
     """
     started = time.perf_counter()
     graph = SystemGraph.of(system)
     board = arrange(states, catalog if catalog is not None else _catalog())
-    causes = build(specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {})
+    causes = build(
+        specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {}, settled=settled
+    )
     posterior = infer(causes, board, temperature)
     best = posterior.sets[0][0]
     names = {i: causes[i].key for i in best if i >= 0}

@@ -105,8 +105,12 @@ def build(
     priors: Priors,
     boosts: Boosts,
     learned: Learned,
+    settled: float = 1.0,
 ) -> list[Cause]:
-    """Every cause on every component it applies to that explains at least one symptom."""
+    """Every cause on every component it applies to that explains at least one symptom.
+
+    `settled`: 0 when trouble has just begun, 1 when what it brings has had time to show: what is missing further
+    away counts that much."""
     found: list[Cause] = []
     for spec in specs:
         only_afar = all(split_key(k)[1] == "any" for k in spec.symptoms)
@@ -114,7 +118,7 @@ def build(
             bits = _prior_bits(spec, component, members, priors, boosts)
             cause = Cause(spec, component, members, bits, frozenset([*members, *graph.peers(members[0])]))
             for key in spec.symptoms:
-                _weigh(cause, key, graph, board, learned)
+                _weigh(cause, key, graph, board, learned, settled)
             if cause.near or (cause.explains and only_afar):
                 _consequences(cause, graph, board)
                 _definitions(cause, graph, board)
@@ -142,7 +146,9 @@ def _prior_bits(
     return math.log2(prior / (1 - prior)) + min(max(boost, -MAX_BOOST_BITS), MAX_BOOST_BITS)
 
 
-def _weigh(cause: Cause, key: str, graph: SystemGraph, board: Board, learned: Learned) -> None:
+def _weigh(
+    cause: Cause, key: str, graph: SystemGraph, board: Board, learned: Learned, settled: float
+) -> None:
     """Book one symptom: explained where it holds, against the cause where it was looked for and is not."""
     weight = weight_of(cause.spec, key, learned)
     scope = split_key(key)[1]
@@ -168,10 +174,11 @@ def _weigh(cause: Cause, key: str, graph: SystemGraph, board: Board, learned: Le
     if not missed:
         return
     if scope == "":
-        share = 1 / math.sqrt(len(cause.members))
+        share = (0.5 + 0.5 * settled) / math.sqrt(len(cause.members))
         cause.against += [(signal, service, how, bits * share) for signal, service, how, bits in absent]
     elif absent and not seen:  # expected somewhere around, and nowhere: said once, not per service
-        cause.against.append(min(absent, key=lambda a: a[3]))
+        signal, service, how, bits = min(absent, key=lambda a: a[3])
+        cause.against.append((signal, service, how, bits * settled))
 
 
 def _consequences(cause: Cause, graph: SystemGraph, board: Board) -> None:

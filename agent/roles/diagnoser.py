@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from agent import reasoner
+from agent.context import seconds_open
 from agent.reasoner import Hypothesis
 from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence
@@ -15,6 +16,8 @@ from knowledge import lessons
 from knowledge import service as knowledge
 from systems import services
 
+SETTLES_S = 8.0  # what a fault brings for others shows within this
+
 
 class ReasoningDiagnoser:
     """Ranks every runbook's cause on every component; never acts."""
@@ -24,7 +27,14 @@ class ReasoningDiagnoser:
         seen = [(s.signal, s.service) for s in states if s.value]
         specs = knowledge.active_specs()
         alike = lessons.boosts(lessons.similar(seen, system_slug=system.slug))
-        answer = reasoner.diagnose(specs, system, states, boosts=alike, learned=lessons.learned(specs))
+        answer = reasoner.diagnose(
+            specs,
+            system,
+            states,
+            boosts=alike,
+            learned=lessons.learned(specs),
+            settled=min(1.0, seconds_open(incident) / SETTLES_S),
+        )
         # The most probable set first: with two faults at once both lead, in the order of their own odds.
         leading = [h.key for h in answer.leading]
         ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))
