@@ -17,7 +17,7 @@ from actions.base import ActionRefused, AnyAction, Busy
 from actions.execution import execute, resolve_by_person, resolve_unknown, rollback, words
 from actions.models import ActionRequest, Decision, Status
 from actions.registry import UnknownAction
-from actions.tasks import wake
+from actions.wake import wake
 from systems.models import System
 from systems.services import LoadedSystem
 
