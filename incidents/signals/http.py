@@ -178,7 +178,7 @@ SIGNALS = [
         "client_hog",
         "one client of {service} sends far more than the others ({label})",
         "app.*",
-        Rising(260, 6),
+        Rising(300, 6),
         "api",
         opens=False,
         name_pattern=r"^app\.(key|client)\.",
