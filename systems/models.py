@@ -12,7 +12,9 @@ class System(models.Model):
     title = models.CharField(max_length=120)
     manifest_path = models.CharField(max_length=500)
     enabled = models.BooleanField(default=True)
-    agent_on = models.BooleanField(default=True, help_text="off: incidents are opened, the agent does not act")
+    agent_on = models.BooleanField(
+        default=True, help_text="off: incidents are opened, the agent does not act"
+    )
     registered_at = models.DateTimeField(auto_now_add=True)
     last_tick_at = models.DateTimeField(null=True, blank=True)
     last_tick_ms = models.FloatField(null=True, blank=True)
@@ -52,7 +54,7 @@ class ServiceStatus(models.Model):
 
 
 class ReadingRow(models.Model):
-    """A raw reading. The table is partitioned by hour (see the migration) and written by COPY."""
+    """A raw reading. The table is partitioned by hour (see the migration) and written in one statement a tick."""
 
     pk = models.CompositePrimaryKey("system_id", "at", "service", "metric", "label")
     system_id = models.BigIntegerField()
@@ -66,6 +68,9 @@ class ReadingRow(models.Model):
     class Meta:
         managed = False
         db_table = "systems_reading"
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S} {self.service} {self.metric} {self.label}: {self.value}"
 
 
 class Rollup(models.Model):
@@ -85,3 +90,6 @@ class Rollup(models.Model):
     class Meta:
         managed = False
         db_table = "systems_rollup"
+
+    def __str__(self) -> str:
+        return f"{self.minute:%H:%M} {self.service} {self.metric} {self.label}: {self.mean}"

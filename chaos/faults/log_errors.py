@@ -25,7 +25,9 @@ class LogErrors(Fault):
     title = "Noise in the log"
     category = "api"
     targets = (UNIT,)
-    description = "Stack traces that matter to nobody fill the api's log. Nothing is broken: nothing is to be done."
+    description = (
+        "Stack traces that matter to nobody fill the api's log. Nothing is broken: nothing is to be done."
+    )
     blast_radius = "nothing"
     reverts = "stops by itself"
     restraint = True

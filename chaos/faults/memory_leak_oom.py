@@ -17,7 +17,9 @@ class MemoryLeakOom(Fault):
     title = "Memory leak until the OOM kill"
     category = "container"
     targets = (UNIT,)
-    description = "A configuration change takes the bound off a cache; real requests fill it to the memory limit."
+    description = (
+        "A configuration change takes the bound off a cache; real requests fill it to the memory limit."
+    )
     blast_radius = "requests that api-2 was serving when it is killed, again and again"
     reverts = "puts the configuration back and reloads it"
     label = "memory limit by cgroup as root, else by the supervisor"

@@ -17,7 +17,9 @@ class PartialOutage(Fault):
     title = "Partial outage (one service hangs)"
     category = "external"
     targets = (UNIT,)
-    description = "The front end is stopped in its tracks: listed as running, accepts connections, says nothing."
+    description = (
+        "The front end is stopped in its tracks: listed as running, accepts connections, says nothing."
+    )
     blast_radius = "the shop's pages; its API works"
     reverts = "lets the process go on"
     expected = Expected((UNIT,), ("process_hung",))

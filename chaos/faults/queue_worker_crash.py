@@ -37,5 +37,5 @@ class QueueWorkerCrash(Fault):
         if wrong := _crash.down(site, UNITS):
             return wrong
         with site.redis() as redis:
-            waiting, taken = int(redis.llen("q:orders")), int(redis.llen(PROCESSING))  # type: ignore[arg-type]
+            waiting, taken = int(redis.llen("q:orders")), int(redis.llen(PROCESSING))
         return f"{waiting} orders wait, {taken} are half done" if waiting > 10 or taken > 8 else ""

@@ -50,7 +50,9 @@ async def test_dashboard_draws_the_map_and_refreshes_itself(page: Page, incident
     await sync_to_async(incident.system.statuses.update)(health="ok")
     await sync_to_async(live.publish)("dashboard", {"kind": "tick"})
     await expect(page.locator("#node-api-1")).to_contain_text("Healthy")
-    assert await page.evaluate("document.getElementById('node-api-1').mark"), "patched in place: a click is not lost"
+    assert await page.evaluate("document.getElementById('node-api-1').mark"), (
+        "patched in place: a click is not lost"
+    )
 
 
 async def test_timeline_grows_by_what_is_committed_elsewhere(page: Page, incident: Incident) -> None:

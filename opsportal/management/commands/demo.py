@@ -112,6 +112,5 @@ class Command(BaseCommand):
                 f"not healthy again: {incident.title} is {incident.get_state_display().lower()}"
             )
         seconds = (incident.resolved_at or datetime.now(UTC)) - injected
-        self.console.print(
-            f"\n[bold green]Healthy again[/bold green], measured by real requests; resolved {seconds.total_seconds():.1f} s after the injection."
-        )
+        after = f"resolved {seconds.total_seconds():.1f} s after the injection"
+        self.console.print(f"\n[bold green]Healthy again[/bold green], measured by real requests; {after}.")

@@ -17,7 +17,10 @@ from systems.models import System
 
 
 class Command(BaseCommand):
-    help = "Inject each fault, let the agent work, and score it. Approvals are granted by policy for its length, and counted."
+    help = (
+        "Inject each fault, let the agent work, and score it. "
+        "Approvals are granted by policy for its length, and counted."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--faults", default="", help="comma-separated ids")
