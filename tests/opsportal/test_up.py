@@ -37,7 +37,7 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 def left_of(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that still run after a while. A zombie does not: it waits for the machine's init to note its end."""
-    _, alive = psutil.wait_procs(processes, timeout=20)
+    _, alive = psutil.wait_procs(processes, timeout=10)
     return [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
