@@ -18,6 +18,7 @@ TICK_S = 0.9
 SUSTAIN_S = 4.0  # green this long, on every look
 PATIENCE_S = 45.0  # from the last effect to "it did not help"
 NO_CHANGE_S = 20.0  # nothing at all has cleared by then: go on sooner
+STUCK_S = 12.0  # the same symptoms for this long after some have cleared: what is left has another cause
 
 
 def step(run: Run) -> Outcome:
@@ -43,10 +44,21 @@ def step(run: Run) -> Outcome:
             return _recovered(run, verdict, since)
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     memory["green_since"] = None
-    waited = (now - datetime.fromisoformat(memory["verify_from"])).total_seconds()
-    if waited < NO_CHANGE_S or (verdict.cleared and waited < PATIENCE_S):
+    if _worth_waiting(run, verdict, now):
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     return _not_recovered(run, verdict)
+
+
+def _worth_waiting(run: Run, verdict: Verdict, now: datetime) -> bool:
+    """While symptoms still go away it is too early to judge."""
+    memory = run.memory
+    if memory.get("active") != verdict.active or not memory.get("active_since"):
+        memory["active"], memory["active_since"] = verdict.active, now.isoformat()
+    same = (now - datetime.fromisoformat(memory["active_since"])).total_seconds()
+    waited = (now - datetime.fromisoformat(memory["verify_from"])).total_seconds()
+    if verdict.cleared:
+        return same < STUCK_S and waited < PATIENCE_S
+    return waited < NO_CHANGE_S
 
 
 def _older(stamp: str, than: str) -> bool:
@@ -76,12 +88,22 @@ def _not_recovered(run: Run, verdict: Verdict) -> Outcome:
         actor="validator",
         data={"remaining": verdict.remaining, "new": verdict.new, "cleared": verdict.cleared},
     )
-    if not verdict.cleared or verdict.new:
+    if not verdict.cleared:  # new symptoms beside cleared ones are more likely a second fault than our doing
         _roll_back(run)
     if memory.get("path"):
         _learn(run, worked=verdict.cleared > 0)
         memory["tried"] = [*memory.get("tried", []), memory["path"]["key"]]
-    for key in ("verify_from", "green_since", "leader", "steady", "looks", "acted_at", "shown"):
+    for key in (
+        "verify_from",
+        "green_since",
+        "active",
+        "active_since",
+        "leader",
+        "steady",
+        "looks",
+        "acted_at",
+        "shown",
+    ):
         memory.pop(key, None)
     memory["asked"], memory["answers"] = [], []
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")

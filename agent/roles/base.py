@@ -105,13 +105,14 @@ class Executor(Protocol):
 
 @dataclass
 class Verdict:
-    """What the measurements say. `remaining` and `new` are plain sentences."""
+    """What the measurements say. `remaining` and `new` are plain sentences, `active` the keys of what still holds."""
 
     state: Literal["recovered", "holding", "unwell"]
     why: str
     remaining: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     cleared: int = 0
+    active: list[str] = field(default_factory=list)
 
 
 class Validator(Protocol):

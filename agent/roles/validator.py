@@ -39,9 +39,9 @@ class MeasuringValidator:
             return Verdict("recovered", _recovered_words(journeys, outside), outside, [], cleared)
         if blind and not ours:
             why = f"{blind[0].service} can't be read: {blind[0].signal}"
-            return Verdict("holding", why, remaining, new, cleared)
+            return Verdict("holding", why, remaining, new, cleared, sorted(active))
         worst = [_words(s) for s in failing] or new or remaining
-        return Verdict("unwell", "; ".join(worst[:3]), remaining, new, cleared)
+        return Verdict("unwell", "; ".join(worst[:3]), remaining, new, cleared, sorted(active))
 
 
 def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:

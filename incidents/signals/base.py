@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from incidents.plain import gist
 from incidents.signals.detectors import Detector
 from systems.readings import clean
 
@@ -53,7 +54,7 @@ class Describable(Protocol):
 class Signal:
     """One entry of the catalogue.
 
-    `title` may use {service} {label} {value} {text}. `metric` is a reading's name, or a prefix ending in `*`.
+    `title` may use {service} {label} {value} {share} {text}. `metric` is a reading's name, or a prefix ending in `*`.
     `opens`: may open an incident by itself; the others are context. `noted`: its symptom is kept and shown;
     else it only speaks to the diagnosis. `negative_from`: when this metric was read and no
     reading of `metric` came, the signal is false rather than unknown. `soft`: readings whose text matches count only
@@ -102,7 +103,13 @@ class Signal:
             if abs(value) >= 10 or value == int(value)
             else f"{value:.2g}"
         )
-        text = state.text if len(state.text) <= 140 else state.text[:139] + "…"
-        facts = {"service": state.service, "label": state.label, "value": number, "text": text}
+        share = "?" if value is None else "all" if value >= 0.995 else f"{value:.0%}"
+        facts = {
+            "service": state.service,
+            "label": state.label,
+            "value": number,
+            "share": share,
+            "text": gist(state.text),
+        }
         words = re.sub(r"\{(\w+)\}", lambda m: facts.get(m[1], m[0]), self.title)
         return clean(words.replace(" ()", "").removesuffix(": "), 300)

@@ -119,7 +119,7 @@ SIGNALS = [
     ),
     Signal(
         "app_errors",
-        "{service} fails a share of its requests ({value} of 1)",
+        "{service} fails {share} of its requests",
         "app.error_rate",
         Baseline(3, 0.08, learn=5),
         "api",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,99 +16,19 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from actions import registry
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
+from incidents import plain
 from incidents.models import OPEN_STATES, Incident
+from opsportal import looks as appearances
 from opsportal.charts import spark_path
+from opsportal.looks import look
 
 register = template.Library()
 
 NUMBER = (int, float, Decimal)
-# word, tone, icon: colour never stands alone
-Look = tuple[str, str, str]
-HEALTH: dict[str, Look] = {
-    "ok": ("Healthy", "ok", "ok"),
-    "degraded": ("Degraded", "warn", "warn"),
-    "down": ("Down", "bad", "bad"),
-    "unknown": ("Unknown", "idle", "idle"),
-}
-SEVERITY: dict[str, Look] = {
-    "low": ("Low", "idle", "info"),
-    "medium": ("Medium", "warn", "warn"),
-    "high": ("High", "bad", "warn"),
-    "critical": ("Critical", "bad", "bad"),
-}
-STATE: dict[str, Look] = {
-    "detecting": ("Detecting", "accent", "eye"),
-    "diagnosing": ("Diagnosing", "accent", "scale"),
-    "waiting": ("Waiting for you", "warn", "hand"),
-    "acting": ("Acting", "accent", "wrench"),
-    "verifying": ("Verifying", "accent", "pulse"),
-    "handed_over": ("Handed over", "violet", "user"),
-    "resolved": ("Resolved", "ok", "ok"),
-}
-RISK: dict[str, Look] = {
-    "low": ("Low risk", "idle", "info"),
-    "medium": ("Medium risk", "warn", "warn"),
-    "high": ("High risk", "bad", "warn"),
-}
-REQUEST: dict[str, Look] = {
-    "waiting": ("Waiting for approval", "warn", "hand"),
-    "approved": ("Approved", "ok", "check"),
-    "refused": ("Refused by policy", "bad", "stop"),
-    "rejected": ("Rejected", "bad", "x"),
-    "expired": ("Expired", "idle", "clock"),
-    "cancelled": ("Cancelled", "idle", "x"),
-    "running": ("Running", "accent", "play"),
-    "succeeded": ("Succeeded", "ok", "ok"),
-    "failed": ("Failed", "bad", "bad"),
-    "unknown": ("Outcome unknown", "warn", "idle"),
-    "rolling_back": ("Rolling back", "violet", "undo"),
-    "rolled_back": ("Rolled back", "violet", "undo"),
-}
-INJECTION: dict[str, Look] = {
-    "running": ("Running", "warn", "bolt"),
-    "reverted": ("Reverted", "ok", "undo"),
-    "failed": ("Failed", "bad", "bad"),
-}
-VERDICT: dict[str, Look] = {
-    "run": ("Runs alone", "ok", "play"),
-    "ask": ("Asks a person", "warn", "hand"),
-    "refuse": ("Refused", "bad", "stop"),
-}
-EVENT: dict[str, Look] = {
-    "symptom": ("Symptom", "bad", "warn"),
-    "cleared": ("Cleared", "ok", "check"),
-    "state": ("State", "idle", "flag"),
-    "hypotheses": ("Hypotheses", "accent", "scale"),
-    "check": ("Check", "accent", "search"),
-    "runbook": ("Runbook", "accent", "book"),
-    "plan": ("Plan", "accent", "plan"),
-    "approval": ("Approval", "warn", "hand"),
-    "action": ("Action", "violet", "wrench"),
-    "verify": ("Verification", "ok", "pulse"),
-    "rollback": ("Rollback", "warn", "undo"),
-    "note": ("Note", "idle", "note"),
-    "handover": ("Hand-over", "violet", "user"),
-    "postmortem": ("Postmortem", "ok", "doc"),
-}
-LOOKS: dict[str, dict[str, Look]] = {
-    "health": HEALTH,
-    "severity": SEVERITY,
-    "state": STATE,
-    "risk": RISK,
-    "request": REQUEST,
-    "injection": INJECTION,
-    "verdict": VERDICT,
-    "event": EVENT,
-}
-
-
-def look(kind: str, value: str) -> Look:
-    """(word, tone, icon) of a value; an unknown value shows itself."""
-    return LOOKS[kind].get(value, (str(value).replace("_", " ").capitalize() or "Unknown", "idle", "idle"))
-
-
+_MARKS = re.compile(r"\*\*|__|`|^\s*(?:[-*]|\d+\.|#{1,4}) +", re.M)
 @register.simple_tag
 def icon(name: str) -> SafeString:
     return format_html(
@@ -241,6 +162,40 @@ def get(mapping: Mapping[str, Any] | None, key: str) -> Any:
 def words(value: str) -> str:
     """An identifier as words: restart-service -> restart service."""
     return str(value).replace("_", " ").replace("-", " ")
+
+
+@register.filter
+def category(value: str) -> str:
+    """A category as people write it: cache-queue -> Cache and queue."""
+    return appearances.category(str(value))
+
+
+@register.filter
+def deed(slug: str) -> str:
+    """What an action does, in words: regenerate-db-creds -> Rotate the database credentials."""
+    try:
+        return registry.get(str(slug)).title
+    except registry.UnknownAction:
+        return words(slug).capitalize()
+
+
+@register.filter
+def sentence(text: str) -> str:
+    """With a capital, unless it begins with a name like api-1."""
+    text, first = str(text), str(text).split(" ", 1)[0]
+    return text if re.search(r"[\d_-]", first) else text[:1].upper() + text[1:]
+
+
+@register.filter
+def gist(text: str) -> str:
+    """What a line of a log or a body says, without stamps and markup."""
+    return plain.gist(str(text or ""))
+
+
+@register.filter
+def unmarked(text: str) -> str:
+    """Markdown as running text."""
+    return " ".join(_MARKS.sub("", str(text)).split())
 
 
 @register.filter
