@@ -119,6 +119,7 @@ class Unit:
     restarts: float | None = None
     wanted: bool = True
     changed_at: float = -1e9
+    seen_at: float = 0.0
 
     def update(
         self, up: float | None, state: str, uptime: float | None, restarts: float | None, at: float
@@ -128,7 +129,10 @@ class Unit:
             return False
         first = self.up is None
         crashed = self.restarts is not None and restarts is not None and restarts > self.restarts
-        newer = uptime is not None and self.uptime is not None and uptime + 0.5 < self.uptime
+        # A new run is younger than the last look at the old one; an old reading that comes late is not.
+        since, self.seen_at = at - self.seen_at, at
+        younger = uptime is not None and self.uptime is not None and uptime + 0.5 < self.uptime
+        newer = younger and (uptime or 0.0) < since + 1.5
         stopped = state in ("STOPPING", "STOPPED") and self.state not in ("STOPPING", "STOPPED")
         started = bool(up) and (self.up is False or newer)
         revived = self.state == "FATAL" and state in ("STARTING", "RUNNING")  # it does not do that by itself
