@@ -105,7 +105,8 @@ class SystemWatch:
 
     async def _run(self, slot: Slot) -> None:
         while True:
-            self._pending += await slot.probe.observe(self.system, slot.service)
+            found = await slot.probe.observe(self.system, slot.service)
+            self._pending += found  # in two steps: `+= await` would add to a list that was taken meanwhile
             if not self._live or self.clock() < slot.due:
                 return
             slot.plan(self.clock())  # it took so long that its next turn has come

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.db.models import Exists, OuterRef
+
 from actions import policy
 from chaos import scorecard, service
 from chaos.faults.base import Fault
@@ -17,7 +19,8 @@ from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import FAULTS
 from chaos.scorecard import Row
 from chaos.site import Site
-from incidents.models import OPEN_STATES, Incident, Symptom
+from incidents import lifecycle
+from incidents.models import OPEN_STATES, Incident, State, Symptom
 from systems import services
 from systems.models import System
 from systems.probes import journeys
@@ -60,10 +63,21 @@ class Driver:
                 raise NotSteady(eyes.last_wrong())
         until = time.time() + STEADY_TIMEOUT_S
         while self._sick() and time.time() < until:
+            if self.baseline:
+                self._close_open()
             time.sleep(0.5)
         if wrong := self._sick():
             Incident.objects.filter(system=self.system, state__in=OPEN_STATES).update(agent_stopped=True)
             log.warning("going on with an open incident: %s", wrong)
+
+    def _close_open(self) -> None:
+        """Without the agent nobody else closes what is over."""
+        held = Symptom.objects.filter(incident=OuterRef("pk"), cleared_at__isnull=True, opens=True)
+        over = Incident.objects.filter(~Exists(held), system=self.system, state__in=OPEN_STATES)
+        for incident in over:
+            lifecycle.transition(
+                incident.number, State.RESOLVED, actor="game day", title="Over: the fault was taken back"
+            )
 
     def _sick(self) -> str:
         open_ = Incident.objects.filter(system=self.system, state__in=OPEN_STATES).first()
