@@ -95,6 +95,22 @@ async def test_a_hanging_target_delays_no_other(tmp_path: Path, web: str) -> Non
             assert hung == []  # still waiting: started once, nothing made up
 
 
+async def test_a_slow_answer_brings_no_earlier_reading_back(tmp_path: Path, web: str) -> None:
+    async with silent_server() as silent:
+        slow = {"kind": "http", "http": {"url": f"http://{silent}/", "timeout_s": 1.3}}
+        fine = {"kind": "http", "http": {"url": web}}
+        system = make_system(tmp_path, {"slow": slow, "fine": fine})
+        seen = Seen()
+
+        def timeouts() -> int:
+            return sum(r.service == "slow" and r.metric == "http.ok" for t in seen.ticks for r in t.readings)
+
+        async with Running(Watcher(lambda: [system], [seen], persist=False)):
+            await until(lambda: timeouts() >= 2, "the slow service timed out twice")
+        given = [id(r) for t in seen.ticks for r in t.readings]
+        assert len(given) == len(set(given))
+
+
 async def test_events_arrive_as_mini_ticks_before_the_next_tick(tmp_path: Path) -> None:
     port = closed_port()
     system = make_system(tmp_path, {"a": {"kind": "http", "unit": "a", "tcp": port}})
