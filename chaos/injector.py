@@ -68,3 +68,12 @@ def revert(journal: Journal, entry_id: str, by: str) -> Entry:
             entry.status, entry.reverted_at, entry.reverted_by = j.REVERTED, time.time(), by
             journal.write(entry)
         return entry
+
+
+def is_mended(journal: Journal, entry_id: str) -> bool:
+    """Whether the fault, looking at its target, finds nothing broken. False when it cannot tell."""
+    entry = journal.read(entry_id)
+    try:
+        return not FAULTS[entry.fault].still_broken(Site.load(Path(entry.site)), entry.undo)
+    except Exception:  # the site may be half down
+        return False

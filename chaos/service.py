@@ -18,7 +18,7 @@ from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
 from chaos.site import Site, SiteMissing
 from incidents import live
-from incidents.models import OPEN_STATES, Incident
+from incidents.models import OPEN_STATES, Incident, State
 from systems.models import System
 
 
@@ -71,6 +71,7 @@ def press(
     if system is None:
         raise Refused(f"there is no system named {system_slug!r}")
     if not force:
+        tidy(system)
         _refuse_when_sick(system)
     entry_id = str(uuid.uuid4())
     try:
@@ -113,6 +114,15 @@ def revert(injection_id: str, by: str) -> Injection:
     return Injection.objects.get(pk=injection_id)
 
 
+def tidy(system: System) -> None:
+    """Take back what runs but has been repaired: nothing is open, and the fault finds nothing broken any more."""
+    running = Injection.objects.filter(system=system, status=Injection.Status.RUNNING)
+    for row in running if not Incident.objects.filter(system=system, state__in=OPEN_STATES).exists() else []:
+        ended = Incident.objects.filter(system=system, opened_at__gte=row.started_at, state=State.RESOLVED)
+        if ended.exists() and injector.is_mended(journal(), str(row.pk)):
+            revert(str(row.pk), "repaired")
+
+
 def halt_all(by: str) -> int:
     """Revert everything that runs, whoever started it. Returns how many."""
     entries = journal().live()
@@ -143,7 +153,8 @@ def _refuse_when_sick(system: System) -> None:
     if running:
         title = FAULTS[running.fault].title
         raise Refused(
-            f"{title} is running; one fault at a time, so revert it first (or ask for both with force)"
+            f"{title} is running and not repaired yet; one fault at a time, "
+            "so revert it first (or ask for both with force)"
         )
     sick = Incident.objects.filter(system=system, state__in=OPEN_STATES).first()
     if sick:

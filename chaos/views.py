@@ -62,7 +62,17 @@ def _titled(rows: Sequence[Injection]) -> Sequence[Injection]:
 
 
 def _running() -> Sequence[Injection]:
-    return _titled(list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system")))
+    """What runs, each with the newest incident that opened since: where to look."""
+    since = Incident.objects.filter(system=OuterRef("system"), opened_at__gte=OuterRef("started_at"))
+    rows = list(
+        Injection.objects.filter(status=Injection.Status.RUNNING)
+        .select_related("system")
+        .annotate(incident_number=Subquery(since.order_by("-number").values("number")[:1]))
+    )
+    found = Incident.objects.in_bulk([r.incident_number for r in rows if r.incident_number])
+    for row in rows:
+        row.incident = found.get(row.incident_number)  # type: ignore[attr-defined]
+    return _titled(rows)
 
 
 def _history() -> Sequence[Injection]:
@@ -93,9 +103,7 @@ def _refusal(system: System | None) -> str:
     if system is None:
         return "No system is under care yet."
     if Injection.objects.filter(system=system, status=Injection.Status.RUNNING).exists():
-        return (
-            "A fault is running. One at a time: revert it first, so that what the agent finds has one cause."
-        )
+        return "A fault is running. One at a time, so that what the agent finds has one cause."
     sick = Incident.objects.filter(system=system, state__in=OPEN_STATES).first()
     return f"{system.title} is sick already: {sick}. Let it recover first." if sick else ""
 
@@ -109,7 +117,10 @@ def inject(request: HttpRequest) -> HttpResponse:
     try:
         row = service.press(slug, fault, by=request.user.get_username())
         tasks.run.delay(str(row.pk))
-        messages.warning(request, f"{FAULTS[row.fault].title}: breaking it now. Watch the dashboard.")
+        messages.warning(
+            request,
+            f"{FAULTS[row.fault].title}: breaking it now. Its incident is linked below within seconds.",
+        )
     except service.Refused as error:
         messages.error(request, f"Refused: {error}.")
     return redirect("chaos")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,11 @@ _WARN = re.compile(r'"(?:level|severity)"\s*:\s*"warn(?:ing)?"|\bWARN(?:ING)?\b'
 
 @dataclass(frozen=True)
 class Line:
-    """`tone` is e (error), w (warning) or empty."""
+    """`tone` is e (error), w (warning) or empty; `raw` the line as it stands in the file, when it was put in words."""
 
     text: str
     tone: str
+    raw: str = ""
 
 
 def tail(system: LoadedSystem, service: str, lines: int = 150) -> list[Line]:
@@ -56,6 +58,23 @@ def _end_of(path: Path) -> list[str]:
 
 
 def _line(text: str) -> Line:
-    if _BAD.search(text):
-        return Line(text, "e")
-    return Line(text, "w" if _WARN.search(text) else "")
+    tone = "e" if _BAD.search(text) else "w" if _WARN.search(text) else ""
+    short = _spoken(text)
+    return Line(short, tone, text if short != text else "")
+
+
+def _spoken(text: str) -> str:
+    """A line of JSON as time, level, message and what else it holds; any other line as it is."""
+    try:
+        data = json.loads(text) if text.startswith("{") else None
+    except ValueError:
+        return text
+    if not isinstance(data, dict):
+        return text
+    message = data.pop("msg", None) or data.pop("message", None)
+    if not isinstance(message, str):
+        return text
+    at, level = str(data.pop("ts", "")), str(data.pop("level", ""))
+    clock = at[11:23] if len(at) >= 19 and at[10] in "T " else at
+    rest = [f"{k}={v}" for k, v in data.items() if k not in ("svc", "replica")]
+    return " ".join(filter(None, [clock, level, message, *rest]))

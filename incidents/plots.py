@@ -101,13 +101,20 @@ def marks(incident: Incident, events: Iterable[TimelineEvent]) -> list[dict[str,
     """The moments worth a line in the plot: first symptom, each action, recovery."""
     found = [{"at": incident.started_at.isoformat(), "text": "first symptom", "tone": "bad"}]
     found += [
-        {"at": e.at.isoformat(), "text": e.title[:40], "tone": "violet"}
+        {"at": e.at.isoformat(), "text": _short(e.title), "tone": "violet"}
         for e in events
         if e.kind == TimelineEvent.Kind.ACTION and not e.title.endswith(": running")
     ]
     if green := figures.windows(incident).green:
         found.append({"at": green.isoformat(), "text": "recovered", "tone": "ok"})
     return found
+
+
+def _short(title: str) -> str:
+    """`restart-service on api-1: succeeded` -> `restart-service`, with what came of it unless it worked."""
+    deed, _, came = title.partition(": ")
+    deed = deed.split(" on ")[0][:28]
+    return deed if came in ("", "succeeded") else f"{deed} {came[:16]}"
 
 
 def plot(

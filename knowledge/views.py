@@ -20,6 +20,7 @@ from knowledge.models import OutcomeStat, Runbook, RunbookRevision
 
 HITS = 12
 EXCERPT = 340
+_MARKS = re.compile(r"\*\*|`|^[-*] +", re.M)
 MIN_SHOWN = 0.25
 STARTER = """---
 id: my_cause
@@ -83,7 +84,7 @@ def _around(text: str, words: list[str]) -> str:
     """The part of the passage where the first word of the query stands."""
     places = [p for w in words if (p := text.lower().find(w.lower())) >= 0]
     start = max(0, min(places, default=0) - 80)
-    cut = text[start : start + EXCERPT]
+    cut = _MARKS.sub("", text[start : start + EXCERPT])
     return ("… " if start else "") + cut + (" …" if start + EXCERPT < len(text) else "")
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
+from chaos.registry import FAULTS
 from incidents.models import OPEN_STATES, Incident
 from opsportal import measured
 from opsportal.charts import spark_path
@@ -145,6 +146,9 @@ def _strip(system: System, incidents: list[Incident], services: dict[str, Servic
     waiting = ActionRequest.objects.filter(status=Status.WAITING).count()
     mine = sum(1 for i in incidents if i.state in ("waiting", "handed_over"))
     faults = list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system"))
+    for injection in faults:
+        fault = FAULTS.get(injection.fault)
+        injection.title = fault.title if fault else injection.fault  # type: ignore[attr-defined]
     sick = [s for s in services.values() if s.health in ("down", "degraded")]
     tick = system.last_tick_at
     stale = tick is None or (timezone.now() - tick).total_seconds() > STALE_S

@@ -106,7 +106,9 @@ def _ask(run: Run, question: Question) -> Outcome:
     )
     run.memory["stamp"] = None  # the answer is fresh evidence: look again at once
     said = {True: "yes", False: "no", None: "could not be told"}[answer.value]
-    title = f"Checked: {question.title or question.signal} on {question.service}? {said}"
+    asked = question.title or question.signal.replace("_", " ")
+    where = "" if question.service in asked else f" on {question.service}"
+    title = f"Checked: {asked}{where}? {said}"
     timeline.record(
         run.incident_id,
         "check",

@@ -84,4 +84,4 @@ def _gain(prior: list[float], chances: list[float]) -> float:
 def _title(info: object, service: str, signal: str) -> str:
     title = str(getattr(info, "title", "") or signal.replace("_", " "))
     title = title.replace("{service}", service)
-    return re.sub(r"\{[a-z_]+\}", "", title).strip()
+    return re.sub(r"\s*\(\{[a-z_]+\}\)|:?\s*\{[a-z_]+\}", "", title).strip()

@@ -29,6 +29,8 @@ register = template.Library()
 
 NUMBER = (int, float, Decimal)
 _MARKS = re.compile(r"\*\*|__|`|^\s*(?:[-*]|\d+\.|#{1,4}) +", re.M)
+
+
 @register.simple_tag
 def icon(name: str) -> SafeString:
     return format_html(
@@ -190,6 +192,12 @@ def sentence(text: str) -> str:
 def gist(text: str) -> str:
     """What a line of a log or a body says, without stamps and markup."""
     return plain.gist(str(text or ""))
+
+
+@register.filter
+def lines(text: str) -> list[str]:
+    """The lines of a reason without their list marks."""
+    return [line.removeprefix("- ") for line in str(text or "").splitlines() if line.strip()]
 
 
 @register.filter

@@ -167,6 +167,9 @@
     }
   });
 
+  // What went well is said, and then gets out of the way; trouble stays.
+  setTimeout(() => document.querySelectorAll(".toasts .notice.success").forEach((node) => node.remove()), 12000);
+
   addEventListener("pagehide", () => { closing = true; socket?.close(); });
   addEventListener("pageshow", (event) => { if (event.persisted) { closing = false; connect(); } });
   clock(); setInterval(clock, 1000);

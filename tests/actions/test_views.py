@@ -33,7 +33,7 @@ def test_card_shows_all_a_person_must_know(request_: ActionRequest) -> None:
     for words in (
         "ALTER ROLE shop PASSWORD",
         "four services share this credential",
-        "the login is refused",
+        "The login is refused",
         "the old verifier is put back",
         "it stays down",
         "api-1",

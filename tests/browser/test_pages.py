@@ -87,7 +87,7 @@ async def test_approve_in_two_clicks_and_never_lose_what_is_typed(page: Page, in
     await expect(page.locator("#timeline > li").first).to_contain_text("something new")
     await expect(page.locator(f"#rn-{request.pk}")).to_have_value("half a rea")
     await page.locator(f"#yes-{request.pk} > summary").click()
-    await page.get_by_role("button", name="Approve regenerate db creds on postgres").click()
+    await page.get_by_role("button", name="Approve: rotate the database credentials on postgres").click()
     await expect(page.get_by_role("status").first).to_contain_text("Approved")
     await sync_to_async(request.refresh_from_db)()
     assert request.status != Status.WAITING

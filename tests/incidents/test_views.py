@@ -67,7 +67,7 @@ def test_page_tells_what_is_wrong_why_and_what_is_planned(boss: Client, incident
         "restart api-1",
         "80 % likely to work",
         "Take over",
-        "Approve regenerate db creds on postgres",
+        "Approve: rotate the database credentials on postgres",
     ):
         assert words in page, words
     assert len(seen) <= 18, [q["sql"][:100] for q in seen]
@@ -106,7 +106,7 @@ def test_notes_need_the_permission(boss: Client, incident: Incident) -> None:
 def test_log_tail_marks_errors_and_survives_a_missing_file(boss: Client, incident: Incident) -> None:
     url = f"/incidents/{incident.number}/log?service=api-1&lines=1"
     page = boss.get(url).content.decode()
-    assert re.search(r'class="l e">[^<]*no database', page)
+    assert re.search(r'class="l e"[^>]*>[^<]*no database', page)
     (Path(incident.system.manifest_path).parent / "api-1.log").unlink()
     assert "Nothing to read" in boss.get(url).content.decode()
     assert "Nothing to read" in boss.get(url.replace("api-1", "nobody")).content.decode()
