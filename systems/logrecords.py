@@ -17,7 +17,16 @@ _EXCEPTION = re.compile(
     r"^(?:[\w]+\.)*\w*(?:Error|Exception|Exit|Interrupt|Conflict|Warning|Timeout|Refused)\b(?::|$)"
 )
 _FRAME = re.compile(r'^\s*File "([^"]+)", line (\d+), in (\S+)')
+# Small letters count only where a level stands: `level=error`, `[error]`, `<err>`, `error:`. And `E1123 10:15`.
+_SMALL = re.compile(
+    r"(?:\b(?:level|lvl|severity)=\"?|[\[<])([a-z]{3,8})\b(?=[\s\"\]>:,|]|$)"
+    r"|\b(debug|info|notice|warn|warning|err|error|crit|critical|alert|emerg|fatal|panic):",
+    re.IGNORECASE,
+)
+_GLOG = re.compile(r"^([IWEF])\d{4} \d\d:\d\d")
 _RANK = {"WARNING": 1, "WARN": 1, "ERROR": 2, "CRITICAL": 2, "FATAL": 2, "PANIC": 2}
+_RANK |= {"ERR": 2, "CRIT": 2, "ALERT": 2, "EMERG": 2, "W": 1, "E": 2, "F": 2}
+_LEVELS = frozenset({*_RANK, "TRACE", "DEBUG", "INFO", "NOTICE"})
 _TRACEBACK = "Traceback (most recent call last):"
 JOIN_LIMIT = 400  # lines of one traceback looked at
 
@@ -98,9 +107,13 @@ def clean_line(raw: bytes) -> str:
 
 def rank_of(line: str) -> int:
     """0 information, 1 warning, 2 error, by the first level word near the start or an exception's name."""
-    found = _LEVEL.search(line[:160])
+    found = _LEVEL.search(line[:160]) or _GLOG.match(line)
     if found is not None:
         return _RANK.get(found[1], 0)
+    for small in _SMALL.finditer(line[:160]):
+        word = (small[1] or small[2]).upper()
+        if word in _LEVELS:
+            return _RANK.get(word, 0)
     return 2 if _EXCEPTION.match(line.strip()) or _TRACEBACK in line else 0
 
 

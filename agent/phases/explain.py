@@ -14,6 +14,8 @@ from incidents import lifecycle, postmortem, timeline
 from incidents.models import Incident, Postmortem, Severity, State, Symptom
 from knowledge import lessons
 
+SHOWN = 12  # symptoms named in a handover
+
 
 def step(run: Run) -> Outcome:
     """Resolve, write the postmortem, remember the case."""
@@ -37,8 +39,14 @@ def hand_over(run: Run, why: str) -> Outcome:
         "tried": run.memory.get("tried", []),
         "asked": run.memory.get("asked", []),
     }
+    seen = Symptom.objects.filter(incident=run.incident_id, cleared_at=None).order_by("first_seen")
+    data["seen"] = list(seen.values_list("title", flat=True)[:SHOWN])
     body = "\n".join(
-        [why, *(f"- {f['title']} on {f['component']}: {f['probability']:.0%}" for f in findings)]
+        [
+            why,
+            *(f"- seen: {title}" for title in data["seen"]),
+            *(f"- {f['title']} on {f['component']}: {f['probability']:.0%}" for f in findings),
+        ]
     )
     timeline.record(
         run.incident_id, "handover", f"Handed over to a person: {why}"[:500], body=body, data=data

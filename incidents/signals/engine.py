@@ -18,7 +18,7 @@ from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Signal, SignalState
 from incidents.signals.catalog import CATALOG
 from incidents.signals.detectors import Sample
-from incidents.signals.state import Key, Unit
+from incidents.signals.state import OF_THE_RUN, Key, Unit
 from systems.readings import Reading
 
 SETTLE_S = 6.0  # after a restart on request, its consequences are not judged
@@ -214,7 +214,7 @@ class Engine:
                 now,
             )
             if asked:  # the crashes of the run before say nothing of this one
-                for signal in ("unit_restarting", "oom_killed", "rss_growing"):
+                for signal in OF_THE_RUN:
                     for key in self.by_signal(signal, service):
                         key.memory.history.clear()
 

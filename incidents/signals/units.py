@@ -101,6 +101,16 @@ SIGNALS = [
         telling=88,
     ),
     Signal(
+        "child_rss_growing",
+        "{label}, started by {service}, takes more and more memory ({value} MB more every second)",
+        "child.rss_mb",
+        Slope(2.0, 16, least=40, share=0.3),
+        "container",
+        hold=Hold(2),
+        negative_from="proc.cpu_pct",
+        telling=87,
+    ),
+    Signal(
         "child_running",
         "{label} is running under {service} ({text})",
         "child.rss_mb",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from systems.logrecords import Assembler, clean_line
+from systems.logrecords import Assembler, clean_line, rank_of
 from systems.logtail import LINE_LIMIT, Tail
 from systems.probes.logs import WARM_UP_S, LogsProbe
 from systems.readings import Reading, clean
@@ -204,3 +204,18 @@ async def test_without_files_the_runtime_s_output_is_read(tmp_path: Path) -> Non
     system.runtime.set_logs("a", ["two", "ERROR three"])  # type: ignore[attr-defined]
     found = await probe.observe(system, system.service("a"))
     assert [r.text for r in found if r.metric == "log.template"] == ["ERROR three"]
+
+
+@pytest.mark.parametrize(
+    ("line", "rank"),
+    [
+        ("[Mon Nov 23 21:00:02 2026] [error] no answer", 2),
+        ("time=1 level=error who=clerk", 2),
+        ('level="warn" disk', 1),
+        ("E1123 10:15:00.1 main.go:7] no answer", 2),
+        ("10:00:01 shelf info: GET /x error: none", 0),
+        ("all is well, no error here", 0),
+    ],
+)
+def test_levels_in_small_letters_count_where_a_level_stands(line: str, rank: int) -> None:
+    assert rank_of(line) == rank
