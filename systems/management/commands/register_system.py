@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from systems import services
+from systems.describe import describe, doubts
 from systems.manifest import ManifestError
 
 
@@ -23,7 +24,13 @@ class Command(BaseCommand):
             system = services.register(options["manifest"])
         except ManifestError as error:
             raise CommandError(str(error)) from error
-        count = len(services.load(system.slug).services)
+        loaded = services.load(system.slug)
+        count = len(loaded.services)
         self.stdout.write(
             self.style.SUCCESS(f"{system.title} ({system.slug}) is under care: {count} services")
         )
+        if options["verbosity"] > 0:
+            for line in describe(loaded):
+                self.stdout.write(f"  {line}")
+            for line in doubts(loaded):
+                self.stdout.write(self.style.WARNING(f"  mind: {line}"))

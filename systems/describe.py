@@ -1,0 +1,60 @@
+"""A system under care in plain words: what is watched of each service, what can be controlled, what looks wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from systems.manifest import Service
+from systems.probes import build_all
+from systems.runtimes.base import RuntimeError_
+from systems.services import LoadedSystem
+
+
+def describe(system: LoadedSystem) -> list[str]:
+    """One line per service, then the journeys."""
+    probes = build_all(system, time.monotonic)
+    width = max(map(len, system.services))
+    lines = []
+    for name, service in system.services.items():
+        seen = ", ".join(p.name for p in probes if p.applies(service)) or "nothing: give it http, tcp or logs"
+        lines.append(f"{name:<{width}}  {service.kind}: watches {seen}; {_control(service)}")
+    names = ", ".join(j.name for j in system.manifest.journeys)
+    return [*lines, f"journeys: {names or 'none, so only symptoms tell whether a repair worked'}"]
+
+
+def _control(service: Service) -> str:
+    if service.unit is None:
+        return "not ours to control (unit: null)"
+    can = ["restart"]
+    can += ["restore its config"] if service.config else []
+    can += ["regenerate its environment"] if service.env and service.env.golden else []
+    can += ["roll back its release"] if service.release else []
+    return f"can {', '.join(can)}"
+
+
+def doubts(system: LoadedSystem) -> list[str]:
+    """What will not work as the manifest stands, in words that say what to mend."""
+    return [*_units(system), *_files(system)]
+
+
+def _units(system: LoadedSystem) -> Iterator[str]:
+    try:
+        known = {state.unit for state in system.runtime.list()}
+    except RuntimeError_ as error:
+        yield f"the runtime does not answer, so units cannot be seen or restarted now: {error}"
+        return
+    for name, service in system.services.items():
+        if service.unit is not None and service.unit not in known:
+            there = ", ".join(sorted(known)) or "none"
+            yield f"{name}: the runtime has no unit {service.unit!r} (there are: {there}); write `unit: null` if it runs elsewhere"
+
+
+def _files(system: LoadedSystem) -> Iterator[str]:
+    for name, service in system.services.items():
+        files = [log.file for log in service.logs]
+        files += [service.config.file, service.config.golden] if service.config else []
+        files += [f for f in (service.env.file, service.env.golden) if f] if service.env else []
+        for file in files:
+            if not system.path(file).exists():
+                yield f"{name}: {file} is not there (looked for below {system.base_dir})"

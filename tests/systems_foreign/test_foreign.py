@@ -1,0 +1,118 @@
+"""The promise: a system the portal was never made for is looked after with nothing but its manifest."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from incidents.models import Incident, TimelineEvent
+from tests.systems_foreign.library import Library, Story, follow, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]  # the tests only read; the portal commits
+
+Pids = dict[str, int | None]
+Tell = Callable[[Story], Story]
+ENDS = ("resolved", "handed_over")
+
+
+def repaired(story: Story, library: Library, component: str, *causes: str) -> None:
+    """Diagnosed, repaired, and measured to be well."""
+    assert (story.incident.component, story.incident.cause in causes) == (component, True), story.text()
+    assert story.incident.state == "resolved" and story.repaired_s, story.text()
+    assert story.actions and all(a.endswith(": succeeded") for a in story.actions), story.text()
+    assert not library.wrong()
+
+
+def untouched(story: Story, library: Library, before: Pids, *others: str) -> None:
+    """Nothing was done to the other services: no action names them, and they run as before."""
+    now = library.pids()
+    assert {n: now[n] for n in others} == {n: before[n] for n in others}, story.text()
+    assert not [a for a in story.actions if any(f" {o}:" in a for o in others)], story.text()
+
+
+def test_killed_until_it_is_given_up(library: Library, calm: Pids, tell: Tell) -> None:
+    story = tell(follow(library, lambda: library.kill_until_given_up("shelf"), ends=ENDS, within_s=60))
+    repaired(story, library, "shelf", "process_dead")
+    untouched(story, library, calm, "ledger", "clerk")
+
+
+def test_frozen(library: Library, calm: Pids, tell: Tell) -> None:
+    story = tell(follow(library, lambda: library.send("ledger", signal.SIGSTOP), ends=ENDS, within_s=60))
+    repaired(story, library, "ledger", "process_hung")
+    untouched(story, library, calm, "shelf", "clerk")
+
+
+def test_damaged_config(library: Library, calm: Pids, tell: Tell) -> None:
+    def damage() -> None:
+        library.change("etc/shelf.yaml", "  - {id: 1", "  - {id: 1\n\t: [")
+        library.restart("shelf")
+
+    story = tell(follow(library, damage, ends=ENDS, within_s=60))
+    repaired(story, library, "shelf", "config_corrupt")
+    untouched(story, library, calm, "ledger", "clerk")
+
+
+def test_harmful_setting(library: Library, calm: Pids, tell: Tell) -> None:
+    def slow_down() -> None:
+        library.change("etc/shelf.yaml", "wait_s: 0", "wait_s: 2.2")
+        library.send("shelf", signal.SIGHUP)
+
+    story = tell(follow(library, slow_down, ends=ENDS, within_s=60))
+    repaired(story, library, "shelf", "config_changed", "artificial_delay")
+    untouched(story, library, calm, "ledger", "clerk")
+
+
+def test_missing_setting(library: Library, calm: Pids, tell: Tell) -> None:
+    def take_out() -> None:
+        library.change("etc/ledger.env", "SHELF_URL=", "# SHELF_URL=")
+        library.restart("ledger")
+
+    story = tell(follow(library, take_out, ends=ENDS, within_s=60))
+    repaired(story, library, "ledger", "env_missing")
+    untouched(story, library, calm, "shelf", "clerk")
+
+
+def test_child_that_eats_memory(library: Library, calm: Pids, tell: Tell) -> None:
+    def begin() -> None:
+        (library.base / "todo/bind").write_text("jobs/bind.py")
+
+    story = tell(follow(library, begin, ends=ENDS, within_s=90))
+    repaired(story, library, "clerk", "child_memory_hog")
+    untouched(story, library, calm, "shelf", "ledger")
+    assert library.pids()["clerk"] == calm["clerk"]  # the child ended, not its parent
+
+
+def test_two_at_once(library: Library, calm: Pids, tell: Tell) -> None:
+    def both() -> None:
+        library.send("clerk", signal.SIGSTOP)
+        library.change("etc/shelf.yaml", "wait_s: 0", "wait_s: 2.2")
+        library.send("shelf", signal.SIGHUP)
+
+    story = tell(follow(library, both, ends=ENDS, within_s=90))
+    assert story.incident.state == "resolved" and not library.wrong(), story.text()
+    assert library.pids()["clerk"] != calm["clerk"]
+    untouched(story, library, calm, "ledger")
+
+
+def test_a_bug_no_runbook_knows(library: Library, calm: Pids, tell: Tell) -> None:
+    """The agent says that it does not know, shows what it saw, leaves everything alone, and notices the repair."""
+
+    def ship_a_bug() -> None:
+        library.change("shelf.py", 'book["title"] for', 'book["title"][::-1] for')
+        library.restart("shelf")
+
+    story = tell(follow(library, ship_a_bug, ends=("handed_over",), within_s=90))
+    assert story.actions == [], story.text()
+    assert ["see the titles" in wrong for wrong in library.wrong()] == [True]
+    handover = TimelineEvent.objects.get(incident=story.incident, kind="handover")
+    assert "seen: customers cannot see the titles" in handover.body, handover.body
+    library.change("shelf.py", 'book["title"][::-1] for', 'book["title"] for')
+    library.restart("shelf")
+    until(
+        lambda: not Incident.objects.filter(number=story.incident.number).exclude(state="resolved"),
+        40,
+        story.text,
+    )
+    untouched(story, library, calm, "ledger", "clerk")
