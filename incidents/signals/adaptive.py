@@ -68,9 +68,10 @@ class Baseline:
     learn: int = 15
     sigmas: float = 6.0
     below: bool = False
+    zero_is_idle: bool = False  # a duration of 0 means that nothing was measured, not that all was fast
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
-        if sample.value is None:
+        if sample.value is None or (self.zero_is_idle and sample.value == 0):
             return None
         past = [value for _, value in memory.history]
         if sample.fresh and not past and not self.below:

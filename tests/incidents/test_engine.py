@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidents.signals import CATALOG
+from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Above
+from incidents.signals.detectors import Above, Memory, Sample
 from incidents.signals.engine import GIVE_UP_S, SETTLE_S, Engine
 from systems.readings import Reading
 from tests.incidents.conftest import Ticker, load_bakery
@@ -351,3 +352,13 @@ def test_baselines_survive_a_restart(tick: Ticker) -> None:
     again.at = tick.at
     again(times=6)
     assert again(Reading("oven-1", "http.latency_ms", 900), times=5) == ["+http_slow@oven-1"]
+
+
+def test_an_idle_service_teaches_no_speed() -> None:
+    """Nothing measured is no answer in no time: after idle hours the usual speed is not slow."""
+    detector, memory = Baseline(5, 300, learn=8, zero_is_idle=True), Memory()
+    idle = [detector.judge(memory, Sample(at=float(t), value=0.0, text="")) for t in range(60)]
+    busy = [detector.judge(memory, Sample(at=60.0 + t, value=415.0, text="")) for t in range(60)]
+    assert set(idle) == {None}
+    assert not any(busy)
+    assert detector.judge(memory, Sample(at=200.0, value=4000.0, text=""))
