@@ -174,7 +174,7 @@ def _weigh(
     if not missed:
         return
     if scope == "":
-        share = (0.5 + 0.5 * settled) / math.sqrt(len(cause.members))
+        share = 1 / math.sqrt(len(cause.members))
         cause.against += [(signal, service, how, bits * share) for signal, service, how, bits in absent]
     elif absent and not seen:  # expected somewhere around, and nowhere: said once, not per service
         signal, service, how, bits = min(absent, key=lambda a: a[3])
