@@ -8,7 +8,7 @@ import time
 import pytest
 
 from systems.runtimes import Runtime, RuntimeFailed, StaleFence, connect
-from tests.systems.runtimes.conftest import ECHO, Bench
+from tests.systems.runtimes.conftest import Bench
 from tests.systems.supervisor.harness import PATIENCE_S, eventually
 
 MUTATIONS = [
@@ -90,7 +90,7 @@ def test_old_tokens_are_refused_everywhere(bench: Bench, op: str, options: dict)
 
 
 def test_exec(bench: Bench) -> None:
-    result = bench.runtime.exec("web", ECHO, timeout_s=20)
+    result = bench.runtime.exec("web", bench.echo, timeout_s=20)
     assert (result.code, result.out, result.timed_out) == (3, "hello\n", False)
 
 
@@ -167,3 +167,5 @@ def test_unknown_driver_and_missing_options_say_so(tmp_path) -> None:
         connect("kubernetes", {}, tmp_path)
     with pytest.raises(RuntimeFailed, match="socket"):
         connect("process", {}, tmp_path)
+    with pytest.raises(RuntimeFailed, match="project"):
+        connect("docker", {}, tmp_path)
