@@ -110,7 +110,9 @@ class Feed:
             yield RuntimeEvent("oom", unit, pid, None, at, True)
         elif action == "die":
             code = exit_code(int(raw["Actor"]["Attributes"].get("exitCode", 0)))
-            yield RuntimeEvent("exit", unit, pid, code, at, unit in self._oom)
+            now = self._fresh(unit)  # the `oom` event may come after this one
+            more = unit in seen and now is not None and now.oom_kills > seen[unit].oom_kills
+            yield RuntimeEvent("exit", unit, pid, code, at, unit in self._oom or more)
             yield from self._changed(unit, at)
         elif action == "stop":
             yield from self._changed(unit, at)

@@ -72,6 +72,14 @@ class Compose:
         self._images.append(f"{self.project}:{tag}")
         return self._images[-1]
 
+    def broken_image(self, tag: str) -> None:
+        """An image without any program."""
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("empty"))
+        self.api.import_image_from_data(data.getvalue(), repository=self.project, tag=tag)
+        self._images.append(f"{self.project}:{tag}")
+
     def network(self, name: str) -> str:
         full = f"{self.project}_{name}"
         self.api.create_network(full, labels={f"{LABEL}project": self.project, f"{LABEL}network": name})
@@ -89,7 +97,7 @@ class Compose:
         **host: Any,
     ) -> str:
         network = host.pop("network", None)
-        more: dict[str, Any] = {}
+        more = {k: host.pop(k) for k in ("volumes", "environment") if k in host}
         if network:
             end = self.api.create_endpoint_config(aliases=[service, f"{service}-other"])
             more["networking_config"] = self.api.create_networking_config({network: end})
@@ -97,9 +105,9 @@ class Compose:
         made = self.api.create_container(
             image,
             ["/bin/sh", "-c", script],
-            name=f"{self.project}-{service}-1",
+            name=f"{self.project}-{host.pop('name', service)}-1",
             stdin_open=True,
-            ports=[*host.get("port_bindings", {})] or None,
+            ports=[tuple(port.split("/")) for port in host.get("port_bindings", {})] or None,
             healthcheck=host.pop("healthcheck", None),
             stop_timeout=1,
             labels={
