@@ -26,8 +26,8 @@ from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Units, UnitSta
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
 from .dockerlook import CpuMeter, engine_stats, run, send, tail_of, visible
-from .dockerswap import attach, replace_container
-from .dockerview import COMPOSE, MB, comes_back, endpoints, successor, unit_of, unit_state, with_tag
+from .dockerswap import cut, mend, replace_container
+from .dockerview import COMPOSE, MB, comes_back, successor, unit_of, unit_state, with_tag
 from .proctable import ProcTable
 
 ENGINE = "unix:///var/run/docker.sock"
@@ -65,9 +65,8 @@ class DockerRuntime:
     def _api(self) -> Any:
         with self._lock, self._asking("connect"):
             if self._client is None:
-                client = docker.APIClient(
-                    **{"base_url": self.engine, "version": "auto", "timeout": TIMEOUT_S} | self._tls
-                )
+                where = {"base_url": self.engine, "version": "auto", "timeout": TIMEOUT_S} | self._tls
+                client = docker.APIClient(**where)
                 self._memory_total = int(client.info().get("MemTotal") or 0) or 1 << 62
                 self._client = client
             return self._client
@@ -103,10 +102,8 @@ class DockerRuntime:
             return raw
         containers = self._containers()
         if unit not in containers:
-            there = ", ".join(sorted(containers)) or "none (is the project up?)"
-            raise RuntimeFailed(
-                f"there is no unit {unit!r} in the compose project {self.project}: there are {there}"
-            )
+            there = ", ".join(sorted(containers)) or "none (is it up?)"
+            raise RuntimeFailed(f"there is no unit {unit!r} in {self.project}: there are {there}")
         with self._asking(f"inspect {unit}"):
             raw = dict(self._client.inspect_container(containers[unit]))
         self._known[unit] = (time.monotonic(), raw)
@@ -134,17 +131,22 @@ class DockerRuntime:
         finally:
             self._known.pop(unit, None)
 
-    # ---- units
-    def list(self) -> Units:
+    def inspections(self) -> dict[str, Raw]:
+        """Unit -> what the engine tells of its container."""
+        found: dict[str, Raw] = {}
         containers = self._containers()
-        found = []
         with self._asking("list"):
-            self._history.catch_up(self._client)
             for unit, container in containers.items():
                 with suppress(docker.errors.NotFound):  # it went while we looked
-                    raw = self._client.inspect_container(container)
-                    found.append(unit_state(unit, raw, self._history.of(unit), self._memory_total))
+                    found[unit] = dict(self._client.inspect_container(container))
         return found
+
+    # ---- units
+    def list(self) -> Units:
+        raws = self.inspections()
+        with self._asking("events"):
+            self._history.catch_up(self._client)
+        return [unit_state(u, raw, self._history.of(u), self._memory_total) for u, raw in raws.items()]
 
     def state(self, unit: str) -> UnitState:
         return self._see(unit, self._one(unit))
@@ -179,13 +181,12 @@ class DockerRuntime:
         with self._act("kill", unit, fence) as container:
             raw = self._running(unit)
             pid = raw["State"]["Pid"]
-            if not raw["State"].get("Paused") and send(pid, container, signals.SIGKILL):
-                self._gone(unit, pid)
-            else:
+            sent = not raw["State"].get("Paused") and send(pid, container, signals.SIGKILL)
+            if not sent:
                 self._client.kill(container, "KILL")
-                self._gone(unit, pid)
-                if comes_back(raw):
-                    self._client.start(container)  # after a kill of its own the engine would not
+            self._gone(unit, pid)
+            if not sent and comes_back(raw):
+                self._client.start(container)  # after a kill of its own the engine would not
 
     def _gone(self, unit: str, pid: int) -> None:
         end = time.monotonic() + EFFECT_S
@@ -251,24 +252,13 @@ class DockerRuntime:
     # ---- networks
     def disconnect(self, unit: str, network: str | None = None, fence: int | None = None) -> Lines:
         """Cuts the unit off from `network` (None: from all); gives what was cut. reconnect() undoes it."""
-        with self._act("disconnect", unit, fence) as container:
-            there = {n: e for n, e in endpoints(self._one(unit)).items() if network in (None, n)}
-            if network is not None and not there:
-                raise RuntimeFailed(f"{unit} is not on the network {network}")
-            for name, end in there.items():
-                self._keep.cut(unit, name, end)
-                self._client.disconnect_container_from_network(container, name, force=True)
-        return [*there]
+        with self._act("disconnect", unit, fence):
+            return cut(self._client, self._keep, unit, self._one(unit), network)
 
     def reconnect(self, unit: str, fence: int | None = None) -> Lines:
         """Back on every network it was cut from, under its old names."""
-        with self._act("reconnect", unit, fence) as container:
-            cuts, there = self._keep.cuts(unit), endpoints(self._one(unit))
-            for name, end in cuts.items():
-                if name not in there:
-                    attach(self._client, container, name, end)
-                self._keep.mended(unit, name)
-        return [*cuts]
+        with self._act("reconnect", unit, fence):
+            return mend(self._client, self._keep, unit, self._one(unit))
 
     # ---- measurements
     def stats(self, unit: str) -> UnitStats | None:

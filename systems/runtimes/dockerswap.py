@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .base import RuntimeFailed
+from .dockerkeep import Keep
+from .dockerview import endpoints
+
 
 def attach(api: Any, container: str, network: str, end: Mapping[str, Any]) -> None:
     """Connect with the aliases and addresses of before: the engine forgets them on a disconnect."""
@@ -38,3 +42,24 @@ def replace_container(
         api.start(raw["Id"])
         raise
     api.remove_container(raw["Id"])
+
+
+def cut(api: Any, keep: Keep, unit: str, raw: Mapping[str, Any], network: str | None) -> list[str]:
+    """Off one network or all; `keep` remembers how the unit hung on them."""
+    there = {n: e for n, e in endpoints(raw).items() if network in (None, n)}
+    if network is not None and not there:
+        raise RuntimeFailed(f"{unit} is not on the network {network}")
+    for name, end in there.items():
+        keep.cut(unit, name, end)
+        api.disconnect_container_from_network(raw["Id"], name, force=True)
+    return [*there]
+
+
+def mend(api: Any, keep: Keep, unit: str, raw: Mapping[str, Any]) -> list[str]:
+    """Back on every network that `keep` remembers."""
+    cuts, there = keep.cuts(unit), endpoints(raw)
+    for name, end in cuts.items():
+        if name not in there:
+            attach(api, raw["Id"], name, end)
+        keep.mended(unit, name)
+    return [*cuts]

@@ -44,7 +44,7 @@ def test_no_engine_is_a_clear_failure(tmp_path: Path) -> None:
 def test_an_empty_project_says_so(project: Compose, tmp_path: Path) -> None:
     runtime = runtime_of(project, tmp_path)
     assert runtime.list() == []
-    with pytest.raises(RuntimeFailed, match="is the project up"):
+    with pytest.raises(RuntimeFailed, match="is it up"):
         runtime.state("web")
 
 
