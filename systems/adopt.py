@@ -126,7 +126,8 @@ def draft(project: str, containers: Mapping[str, Raw], path: str, engine: str | 
     lines += ["# secrets: secrets.env   # KEY=VALUE lines; use them below as ${KEY}", "services:"]
     for name, found in services.items():
         raw = containers[name]
-        lines.append(_indented(_yaml({name: found}), 2))
+        lines.append("  " + _entry(name, 0).removesuffix(" 0"))
+        lines += [_indented(_entry(key, value), 4) for key, value in found.items()]
         lines += [f"    # {wish}" for wish in _wishes(name, raw, found["kind"], published(raw))]
     if door:
         step = _yaml([{"name": "front-door", "steps": [{"get": door}]}]).rstrip()
@@ -136,6 +137,11 @@ def draft(project: str, containers: Mapping[str, Raw], path: str, engine: str | 
 
 def _yaml(value: object) -> str:
     return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=110)
+
+
+def _entry(key: str, value: object) -> str:
+    """`key: value`, the value in one line where it fits."""
+    return re.sub(r"^\{(.*)\}$", r"\1", _yaml({key: value}).rstrip(), flags=re.DOTALL)
 
 
 def _indented(text: str, by: int) -> str:

@@ -181,7 +181,9 @@ class DockerRuntime:
         with self._act("kill", unit, fence) as container:
             raw = self._running(unit)
             pid = raw["State"]["Pid"]
-            sent = not raw["State"].get("Paused") and send(pid, container, signals.SIGKILL)
+            if raw["State"].get("Paused"):
+                self._client.unpause(container)  # a frozen process does not even die
+            sent = send(pid, container, signals.SIGKILL)
             if not sent:
                 self._client.kill(container, "KILL")
             self._gone(unit, pid)
@@ -276,9 +278,8 @@ class DockerRuntime:
         return replace(found, proc_state="T") if found and frozen else found
 
     def logs(self, unit: str, tail: int = 100) -> Lines:
-        raw = self._one(unit, fresh=False)
         with self._asking(f"logs {unit}"):
-            return tail_of(self._api(), raw["Id"], tail)
+            return tail_of(self._api(), self._one(unit, fresh=False)["Id"], tail)
 
     # ---- events
     async def events(self) -> AsyncIterator[RuntimeEvent]:

@@ -25,6 +25,7 @@ class Past:
     exit_code: int | None = None
     died: bool = False
     wanted: bool = False
+    frozen: bool = False
 
     def note(self, event: Mapping[str, Any]) -> None:
         """One event of the engine, in order. Every one counts once: the caller drops what it has seen."""
@@ -34,11 +35,13 @@ class Past:
             self.died = True
         elif action == "oom":
             self.oom_kills += 1
-        elif action == "stop" or (action == "kill" and more.get("signal") in TERM):
-            self.wanted = True
+        elif action in ("pause", "unpause"):
+            self.frozen = action == "pause"
+        elif action == "stop" or (action == "kill" and (self.frozen or more.get("signal") in TERM)):
+            self.wanted = True  # the driver ends a paused unit only to stop or restart it
         elif action == "start":
             self.restarts += self.died and not self.wanted
-            self.died = self.wanted = False
+            self.died = self.wanted = self.frozen = False
 
 
 def unit_of(labels: Mapping[str, str]) -> str:

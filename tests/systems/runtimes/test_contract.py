@@ -72,7 +72,11 @@ def test_a_paused_unit_needs_kill_to_restart(bench: Bench) -> None:
     runtime.pause("web")
     eventually(lambda: (s := runtime.stats("web")) is not None and s.proc_state == "T")
     assert runtime.restart("web").exit_code == -9
-    assert runtime.state("web").state == "RUNNING"
+    assert (runtime.state("web").state, runtime.state("web").restarts) == ("RUNNING", 0)  # it was wanted
+    runtime.pause("web")
+    runtime.kill("web")  # a crash, also of a paused one
+    eventually(lambda: runtime.state("web").restarts == 1)
+    assert bench.reach("web", "RUNNING").exit_code == -9
 
 
 @pytest.mark.parametrize(("op", "options"), MUTATIONS)
