@@ -16,11 +16,17 @@ from functools import cache
 from typing import Any
 
 import docker
+import docker.utils
 
 LABEL = "com.docker.compose."
 PROGRAMS = ("bash", "sleep", "cat")
 SLEEPER = "trap 'exit 143' TERM; read -r forever"  # open stdin that nobody writes to: no child needed
 TALKER = f"echo one; echo two; echo three; {SLEEPER}"
+
+
+def engine(timeout: int) -> Any:
+    """A client of the engine that DOCKER_HOST names, or this machine's."""
+    return docker.APIClient(version="auto", timeout=timeout, **docker.utils.kwargs_from_env())
 
 
 @cache
@@ -29,7 +35,7 @@ def why_not() -> str:
     if not shutil.which("bash"):
         return "there is no bash to make a test image of"
     try:
-        client = docker.APIClient(version="auto", timeout=5)
+        client = engine(5)
         client.ping()
         client.close()
     except Exception as exc:  # whatever the SDK's libraries raise
@@ -55,7 +61,7 @@ class Compose:
 
     def __init__(self, label: str = "t") -> None:
         self.project = f"opsportal-test-{label}-{uuid.uuid4().hex[:8]}"
-        self.api = docker.APIClient(version="auto", timeout=30)
+        self.api = engine(30)
         self._images: list[str] = []
         self._networks: list[str] = []
 
@@ -139,6 +145,9 @@ class Compose:
         for row in self.api.containers(all=True, filters={"label": f"{LABEL}project={self.project}"}):
             with suppress(Exception):
                 self.api.remove_container(row["Id"], force=True, v=True)
+            for mount in row.get("Mounts") or []:  # a release gives the nameless a name
+                with suppress(Exception):
+                    self.api.remove_volume(mount["Name"])
         for network in self._networks:
             with suppress(Exception):
                 self.api.remove_network(network)
