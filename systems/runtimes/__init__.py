@@ -20,8 +20,16 @@ from .base import (
 )
 from .process import ProcessRuntime
 
+
+def _docker(options: Mapping[str, Any], base_dir: Path) -> Runtime:
+    from .docker import DockerRuntime  # the SDK takes a moment to load: only for those who use it
+
+    return DockerRuntime(options, base_dir)
+
+
 DRIVERS: dict[str, Callable[[Mapping[str, Any], Path], Runtime]] = {
     "process": ProcessRuntime,
+    "docker": _docker,
     "fake": fake.connect,
 }
 

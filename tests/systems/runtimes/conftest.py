@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from systems.runtimes import ExecResult, Runtime, UnitState, connect
 from systems.runtimes.fake import FakeRuntime
+from tests.systems.runtimes import docker_bench
 from tests.systems.supervisor.harness import SLEEPER, Running, eventually
 
 ECHO = [sys.executable, "-c", "import sys; print('hello'); sys.exit(3)"]
@@ -20,6 +21,7 @@ class Bench:
 
     runtime: Runtime
     crash: Callable[[str], None]  # ends the unit's process from outside the runtime
+    echo: list[str] = field(default_factory=lambda: ECHO)  # says hello, ends with 3
 
     def reach(self, unit: str, state: str) -> UnitState:
         def there() -> UnitState | None:
@@ -71,7 +73,22 @@ def _fake(tmp_path: Path) -> Iterator[Bench]:
     yield Bench(runtime, lambda unit: runtime.crash(unit, -9))
 
 
-BENCHES = {"process": _process, "fake": _fake}
+def _docker(tmp_path: Path) -> Iterator[Bench]:
+    if why := docker_bench.why_not():
+        pytest.skip(why)
+    with docker_bench.compose("contract") as project:
+        image = project.image("1.0")
+        project.image("1.1")
+        always = {"Name": "unless-stopped"}
+        project.container("web", docker_bench.TALKER, image=image, restart_policy=always)
+        idle = project.image("latest")
+        project.container("idle", docker_bench.SLEEPER, image=idle, start=False, restart_policy=always)
+        runtime = connect("docker", {"project": project.project}, tmp_path)
+        eventually(lambda: len(runtime.logs("web")) == 3)
+        yield Bench(runtime, project.crash, ["sh", "-c", "echo hello; exit 3"])
+
+
+BENCHES = {"process": _process, "docker": _docker, "fake": _fake}
 
 
 @pytest.fixture(params=BENCHES)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from systems.runtimes import Runtime, RuntimeFailed, StaleFence, connect
-from tests.systems.runtimes.conftest import ECHO, Bench
+from tests.systems.runtimes.conftest import Bench
 from tests.systems.supervisor.harness import PATIENCE_S, eventually
 
 MUTATIONS = [
@@ -72,7 +72,11 @@ def test_a_paused_unit_needs_kill_to_restart(bench: Bench) -> None:
     runtime.pause("web")
     eventually(lambda: (s := runtime.stats("web")) is not None and s.proc_state == "T")
     assert runtime.restart("web").exit_code == -9
-    assert runtime.state("web").state == "RUNNING"
+    assert (runtime.state("web").state, runtime.state("web").restarts) == ("RUNNING", 0)  # it was wanted
+    runtime.pause("web")
+    runtime.kill("web")  # a crash, also of a paused one
+    eventually(lambda: runtime.state("web").restarts == 1)
+    assert bench.reach("web", "RUNNING").exit_code == -9
 
 
 @pytest.mark.parametrize(("op", "options"), MUTATIONS)
@@ -90,7 +94,7 @@ def test_old_tokens_are_refused_everywhere(bench: Bench, op: str, options: dict)
 
 
 def test_exec(bench: Bench) -> None:
-    result = bench.runtime.exec("web", ECHO, timeout_s=20)
+    result = bench.runtime.exec("web", bench.echo, timeout_s=20)
     assert (result.code, result.out, result.timed_out) == (3, "hello\n", False)
 
 
@@ -167,3 +171,5 @@ def test_unknown_driver_and_missing_options_say_so(tmp_path) -> None:
         connect("kubernetes", {}, tmp_path)
     with pytest.raises(RuntimeFailed, match="socket"):
         connect("process", {}, tmp_path)
+    with pytest.raises(RuntimeFailed, match="project"):
+        connect("docker", {}, tmp_path)

@@ -1,0 +1,46 @@
+"""`./ops adopt PROJECT [--out FILE | -]`."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from systems.adopt import draft
+from systems.manifest import ManifestError, parse_manifest
+from systems.runtimes.base import RuntimeFailed
+from systems.runtimes.docker import DockerRuntime
+
+
+class Command(BaseCommand):
+    help = "Write a first manifest of a running compose project, for you to correct and register."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("project", help="the name that `docker compose ls` shows")
+        parser.add_argument("--out", help="the file to write (PROJECT.yaml); - prints it")
+        parser.add_argument("--engine", help="where the Docker engine answers, unless DOCKER_HOST says it")
+        parser.add_argument("--force", action="store_true", help="write over a file that is there")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        project, out = options["project"], options["out"] or f"{options['project']}.yaml"
+        if out != "-" and Path(out).exists() and not options["force"]:
+            raise CommandError(f"{out} is there already: name another file with --out, or use --force")
+        try:
+            runtime = DockerRuntime({"project": project, "engine": options["engine"]}, Path.cwd())
+            containers = runtime.inspections()
+        except RuntimeFailed as error:
+            raise CommandError(str(error)) from error
+        if not containers:
+            raise CommandError(f"no container runs as part of a compose project {project!r}: is it up?")
+        text = draft(project, containers, "MANIFEST" if out == "-" else out, options["engine"])
+        try:
+            parse_manifest(text, name=out)
+        except ManifestError as error:
+            self.stderr.write(f"The draft needs your hand before it can be registered:\n{error}")
+        if out == "-":
+            self.stdout.write(text)
+            return
+        Path(out).write_text(text)
+        self.stdout.write(
+            f"{out}: {len(containers)} services. Correct it, then: ./ops manage register_system {out}"
+        )

@@ -1,0 +1,144 @@
+"""The engine's events: history on demand, and a live feed. exec_* never passes: the filter asks only for ACTIONS."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from .base import RuntimeError_, RuntimeEvent, UnitState
+from .dockerview import COMPOSE, Past, exit_code, unit_of
+
+ACTIONS = ("die", "oom", "start", "stop", "kill", "pause", "unpause")
+BACK_S = 3600.0  # how far the first look goes back (the engine itself remembers 256 events)
+RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+def filters(project: str) -> dict[str, Any]:
+    return {"type": "container", "label": [f"{COMPOSE}project={project}"], "event": list(ACTIONS)}
+
+
+def _unit(event: Mapping[str, Any]) -> str:
+    return unit_of(event.get("Actor", {}).get("Attributes", {}))
+
+
+class History:
+    """What happened to each unit, caught up with at every look."""
+
+    def __init__(self, project: str) -> None:
+        self._filters = filters(project)
+        self._past: dict[str, Past] = {}
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def catch_up(self, api: Any) -> None:
+        with self._lock:
+            now = time.time()
+            since = self._last / 1e9 if self._last else now - BACK_S
+            reply = api.events(
+                since=f"{since:.9f}", until=f"{now:.9f}", filters=dict(self._filters), decode=True
+            )
+            events = [e for e in reply if int(e.get("timeNano", 0)) > self._last]
+            for event in sorted(events, key=lambda e: int(e["timeNano"])):
+                self._past.setdefault(_unit(event), Past()).note(event)
+                self._last = int(event["timeNano"])
+
+    def of(self, unit: str) -> Past:
+        return self._past.get(unit) or Past()
+
+
+class Feed:
+    """A thread that follows the engine and hands RuntimeEvents to `put`, for ever, until close()."""
+
+    def __init__(
+        self,
+        project: str,
+        connect: Callable[[], Any],
+        look: Callable[[], list[UnitState]],
+        put: Callable[[RuntimeEvent], object],
+    ) -> None:
+        self._filters = filters(project)
+        self._connect, self._look, self._put = connect, look, put
+        self._seen: dict[str, UnitState] | None = None
+        self._oom: set[str] = set()
+        self._closed = threading.Event()
+        self._stream: Any = None
+        self._thread = threading.Thread(target=self._follow, daemon=True, name="docker-events")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        with suppress(Exception):
+            self._stream.close()
+
+    def _follow(self) -> None:
+        failures = 0
+        while not self._closed.is_set():
+            try:
+                self._stream = self._connect().events(filters=dict(self._filters), decode=True)
+                self._missed()
+                failures = 0
+                for raw in self._stream:
+                    for event in self._read(raw):
+                        self._put(event)
+            except Exception:  # noqa: S110 - the SDK lets three libraries' errors through
+                pass
+            self._closed.wait(RECONNECT_S[min(failures, len(RECONNECT_S) - 1)])
+            failures += 1
+
+    def _missed(self) -> None:
+        """After a lost connection: what changed meanwhile."""
+        now = {u.unit: u for u in self._look()}
+        if self._seen is not None:
+            for unit in now.values():
+                old = self._seen.get(unit.unit)
+                if old is None or (old.state, old.pid) != (unit.state, unit.pid):
+                    self._put(_state(unit, time.time()))
+        self._seen = now
+
+    def _read(self, raw: Mapping[str, Any]) -> Iterator[RuntimeEvent]:
+        unit, action = _unit(raw), raw.get("Action", "")
+        at = int(raw.get("timeNano", 0)) / 1e9
+        seen = self._seen if self._seen is not None else {}
+        pid = seen[unit].pid if unit in seen else None
+        if action == "oom":
+            self._oom.add(unit)
+            yield RuntimeEvent("oom", unit, pid, None, at, True)
+        elif action == "die":
+            code = exit_code(int(raw["Actor"]["Attributes"].get("exitCode", 0)))
+            now = self._fresh(unit)  # the `oom` event may come after this one
+            more = unit in seen and now is not None and now.oom_kills > seen[unit].oom_kills
+            yield RuntimeEvent("exit", unit, pid, code, at, unit in self._oom or more)
+            yield from self._changed(unit, at)
+        elif action == "stop":
+            yield from self._changed(unit, at)
+        elif action == "start":
+            self._oom.discard(unit)
+            found = self._fresh(unit)
+            yield RuntimeEvent("started", unit, found.pid if found else None, None, at)
+            yield from self._changed(unit, at)
+
+    def _fresh(self, unit: str) -> UnitState | None:
+        with suppress(RuntimeError_):
+            return next((u for u in self._look() if u.unit == unit), None)
+        return None
+
+    def _changed(self, unit: str, at: float) -> Iterator[RuntimeEvent]:
+        now = self._fresh(unit)
+        old = (self._seen or {}).get(unit)
+        if now is None:
+            return
+        if self._seen is not None:
+            self._seen[unit] = now
+        if old is None or (old.state, old.pid) != (now.state, now.pid):
+            yield _state(now, at)
+        if now.fatal and not (old and old.fatal):
+            yield RuntimeEvent("fatal", unit, None, now.exit_code, at)
+
+
+def _state(unit: UnitState, at: float) -> RuntimeEvent:
+    return RuntimeEvent("state", unit.unit, unit.pid, unit.exit_code, at, state=unit.state)

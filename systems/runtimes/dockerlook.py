@@ -1,0 +1,141 @@
+"""Looking into containers through the engine's API: processes, output, commands. `api`: the SDK's low-level client."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .base import ChildStat, ExecResult, UnitStats
+from .dockerview import MB, exit_code
+from .proctable import child_name
+
+OUTPUT_MAX = 64 * 1024
+LOG_MAX = 1024 * 1024
+PS = "-eo pid,ppid,stat,nlwp,rss,pcpu,args"
+
+
+def visible(pid: int | None, container: str) -> bool:
+    """Is the engine's pid a process that we see under the same number?"""
+    try:
+        return bool(pid) and container in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
+def send(pid: int | None, container: str, sig: int) -> bool:
+    """A signal straight to the process. False: not ours to signal; ask the engine.
+
+    The engine's own `kill` counts as a wish to stop: after it a crash is never followed by a restart.
+    """
+    if pid is None or not visible(pid, container):
+        return False
+    try:
+        os.kill(pid, sig)
+    except PermissionError:
+        return False
+    except ProcessLookupError:
+        pass
+    return True
+
+
+class CpuMeter:
+    """% of one core between two looks at a rising count of nanoseconds."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[float, float]] = {}
+
+    def pct(self, key: str, total_ns: float) -> float:
+        now = time.monotonic()
+        before, at = self._seen.get(key, (total_ns, now))
+        self._seen[key] = (total_ns, now)
+        return round(max(0.0, total_ns - before) / 1e7 / (now - at), 1) if now > at else 0.0
+
+
+def engine_stats(api: Any, container: str, pid: int, meter: CpuMeter) -> UnitStats:
+    """What the engine can tell when /proc is another machine's: no zombies, no file descriptors."""
+    raw = api.stats(container, stream=False, one_shot=True)
+    rows = [row for row in api.top(container, ps_args=PS)["Processes"] if len(row) >= 7]
+    main = next((row for row in rows if int(row[0]) == pid), None)
+    parents = {int(row[0]): int(row[1]) for row in rows}
+
+    def ours(row: Sequence[str]) -> bool:
+        at = int(row[0])
+        while at in parents and at != pid:
+            at = parents[at]
+        return at == pid and int(row[0]) != pid
+
+    children = [
+        ChildStat(
+            pid=int(row[0]),
+            name=child_name(row[6].split()),
+            cmdline=row[6][:300],
+            cpu_pct=float(row[5]),
+            rss_mb=round(int(row[4]) / 1024, 2),
+            state=row[2][:1],
+        )
+        for row in rows
+        if ours(row)
+    ]
+    total = float(raw.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0))
+    usage = float(raw.get("memory_stats", {}).get("usage", 0))
+    return UnitStats(
+        cpu_pct=meter.pct(container, total),
+        rss_mb=round(int(main[4]) / 1024 if main else usage / MB, 2),
+        threads=int(main[3]) if main else int(raw.get("pids_stats", {}).get("current") or 1),
+        fds=0,
+        proc_state=main[2][:1] if main else "S",
+        children=sorted(children, key=lambda c: c.pid),
+    )
+
+
+class _Output:
+    """Reads a command's output to its end in a thread; keeps the first 64 KB of each stream."""
+
+    def __init__(self, stream: Any) -> None:
+        self.parts: tuple[bytearray, bytearray] = (bytearray(), bytearray())
+        self._stream = stream
+        self.thread = threading.Thread(target=self._read, daemon=True, name="docker-exec")
+        self.thread.start()
+
+    def _read(self) -> None:
+        with suppress(Exception):  # a broken stream is an ended one
+            for pair in self._stream:
+                for kept, part in zip(self.parts, pair, strict=True):
+                    kept += (part or b"")[: OUTPUT_MAX - len(kept)]
+
+    def text(self, index: int) -> str:
+        return bytes(self.parts[index]).decode("utf-8", "replace")
+
+
+def run(api: Any, container: str, argv: Sequence[str], timeout_s: float) -> ExecResult:
+    """A command inside; killed when the time is up, if its process can be seen from here."""
+    command = api.exec_create(container, list(argv))["Id"]
+    output = _Output(api.exec_start(command, stream=True, demux=True))
+    output.thread.join(timeout_s)
+    if output.thread.is_alive():
+        send(api.exec_inspect(command).get("Pid"), container, signal.SIGKILL)
+        output.thread.join(1.0)
+        return ExecResult(-9, output.text(0), output.text(1), True)
+    end = time.monotonic() + 5.0
+    while (told := api.exec_inspect(command)).get("Running") and time.monotonic() < end:
+        time.sleep(0.01)
+    code = told.get("ExitCode")
+    return ExecResult(exit_code(int(code)) if code is not None else -1, output.text(0), output.text(1))
+
+
+def tail_of(api: Any, container: str, tail: int) -> list[str]:
+    """The last lines of the container's output, at most 1 MB, oldest first."""
+    if tail < 1:
+        return []
+    raw: bytes = api.logs(container, stdout=True, stderr=True, tail=tail)
+    text = raw[-LOG_MAX:].decode("utf-8", "replace")
+    lines = text.split("\n")
+    if len(raw) > LOG_MAX:
+        lines = lines[1:]
+    return (lines[:-1] if lines and not lines[-1] else lines)[-tail:]

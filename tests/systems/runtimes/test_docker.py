@@ -1,0 +1,276 @@
+"""What only the docker driver does: engines that are away, real OOM kills, networks, replacements, nothing of exec."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from systems.runtimes import RuntimeFailed, StaleFence, connect
+from systems.runtimes import dockerlook as look
+from systems.runtimes.dockerview import Past, epoch, exit_code, tag_of, with_tag
+from tests.systems.runtimes import docker_bench
+from tests.systems.runtimes.docker_bench import SLEEPER, TALKER, Compose
+from tests.systems.supervisor.harness import PATIENCE_S, eventually
+
+ALWAYS = {"Name": "unless-stopped"}
+HOG = "x=aaaaaaaa; while :; do x=$x$x; done"
+
+
+@pytest.fixture
+def project() -> Iterator[Compose]:
+    if why := docker_bench.why_not():
+        pytest.skip(why)
+    with docker_bench.compose("driver") as made:
+        yield made
+
+
+def runtime_of(project: Compose, tmp_path: Path):
+    return connect("docker", {"project": project.project}, tmp_path)
+
+
+def test_no_engine_is_a_clear_failure(tmp_path: Path) -> None:
+    runtime = connect("docker", {"project": "shop", "engine": f"unix://{tmp_path}/none.sock"}, tmp_path)
+    for call in (runtime.list, lambda: runtime.restart("a"), lambda: runtime.stats("a")):
+        with pytest.raises(
+            RuntimeFailed, match=r"no Docker engine answers at .*none\.sock.*--runtime process"
+        ):
+            call()
+
+
+def test_an_empty_project_says_so(project: Compose, tmp_path: Path) -> None:
+    runtime = runtime_of(project, tmp_path)
+    assert runtime.list() == []
+    with pytest.raises(RuntimeFailed, match="is it up"):
+        runtime.state("web")
+
+
+async def test_a_real_oom_kill_is_told(project: Compose, tmp_path: Path) -> None:
+    limits = {"mem_limit": "24m", "memswap_limit": "24m"}
+    project.container("hog", HOG, image=project.image("1.0"), start=False, **limits)
+    runtime = runtime_of(project, tmp_path)
+    assert runtime.state("hog").memory_limit_mb == 24
+    stream, seen = runtime.events(), []
+
+    async def listen() -> None:
+        async for event in stream:
+            seen.append(event)
+            if event.kind == "exit":
+                return
+
+    task = asyncio.ensure_future(listen())
+    await asyncio.sleep(0.5)  # the subscription has no acknowledgement
+    await asyncio.to_thread(runtime.start, "hog")
+    async with asyncio.timeout(PATIENCE_S):
+        await task
+    await stream.aclose()
+    assert [e.kind for e in seen if e.kind not in ("state", "oom")] == ["started", "exit"]
+    assert (seen[-1].exit_code, seen[-1].oom) == (-9, True)
+    state = await asyncio.to_thread(eventually, lambda: (s := runtime.state("hog")).fatal and s)
+    assert (state.state, state.exit_code, state.oom_kills) == ("FATAL", -9, 1)
+
+
+def test_a_killed_unit_without_a_policy_is_down_but_not_wanted_down(project: Compose, tmp_path: Path) -> None:
+    project.container("web", TALKER, image=project.image("1.0"))
+    runtime = runtime_of(project, tmp_path)
+    runtime.kill("web")
+    assert (runtime.state("web").state, runtime.state("web").exit_code) == ("FATAL", -9)
+    assert runtime.start("web").state == "RUNNING"
+    assert runtime.stop("web").state == "STOPPED"
+
+
+def test_the_engines_kill_is_a_crash_too(project: Compose, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("systems.runtimes.docker.send", lambda *a: False)  # as on another machine
+    project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
+    runtime = runtime_of(project, tmp_path)
+    before = runtime.state("web")
+    runtime.kill("web")
+    after = runtime.state("web")
+    assert (after.state, after.restarts, after.exit_code) == ("RUNNING", 1, -9)
+    assert after.pid != before.pid
+    other = runtime_of(project, tmp_path).state("web")  # another process of ours knows as much
+    assert (other.restarts, other.exit_code) == (1, -9)
+    runtime.signal("web", "WINCH")
+
+
+def test_stats_of_another_machines_engine(project: Compose, tmp_path: Path, monkeypatch) -> None:
+    script = f"(while :; do :; done) & {SLEEPER}"
+    project.container("web", script, image=project.image("1.0"))
+    runtime = runtime_of(project, tmp_path)
+    near = eventually(lambda: (s := runtime.stats("web")) and s.children and s)
+    monkeypatch.setattr("systems.runtimes.docker.visible", lambda *a: False)
+    eventually(lambda: runtime.stats("web").children[0].cpu_pct > 20)
+    far = runtime.stats("web")
+    assert [c.pid for c in far.children] == [c.pid for c in near.children]
+    assert (far.threads, far.proc_state) == (1, "S")
+    assert abs(far.rss_mb - near.rss_mb) < 2
+    assert eventually(lambda: (s := runtime.stats("web")).cpu_pct > 20 and s)
+
+
+def test_exec_runs_out_of_time_and_tells_what_is_missing(project: Compose, tmp_path: Path) -> None:
+    project.container("web", TALKER, image=project.image("1.0"))
+    runtime = runtime_of(project, tmp_path)
+    late = runtime.exec("web", ["sh", "-c", "echo begun; echo bad >&2; sleep 60"], timeout_s=0.5)
+    assert (late.code, late.out, late.err, late.timed_out) == (-9, "begun\n", "bad\n", True)
+    big = runtime.exec(
+        "web", ["sh", "-c", "while :; do echo 0123456789abcdef; done | cat & sleep 1; kill $!"]
+    )
+    assert len(big.out) == look.OUTPUT_MAX
+    with suppress(RuntimeFailed):  # newer engines refuse
+        assert runtime.exec("web", ["no-such-program"]).code in (126, 127)
+
+
+async def test_exec_never_shows_in_the_events(project: Compose, tmp_path: Path) -> None:
+    project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
+    runtime = runtime_of(project, tmp_path)
+    stream, seen = runtime.events(), []
+
+    async def listen() -> None:
+        async for event in stream:
+            seen.append(event)
+            if event.kind == "started":
+                return
+
+    task = asyncio.ensure_future(listen())
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(runtime.exec, "web", ["sh", "-c", "echo secret-of-the-injector"])
+    await asyncio.to_thread(runtime.pause, "web")
+    await asyncio.to_thread(runtime.resume, "web")
+    await asyncio.to_thread(runtime.kill, "web")
+    async with asyncio.timeout(PATIENCE_S):
+        await task
+    assert seen[0].kind == "exit"
+    assert "secret" not in repr(seen)
+    await stream.aclose()
+
+
+def test_a_cut_network_comes_back_with_its_names(project: Compose, tmp_path: Path) -> None:
+    back, front = project.network("back"), project.network("front")
+    made = project.container("db", SLEEPER, image=project.image("1.0"), network=back)
+    project.api.connect_container_to_network(made, front, aliases=["store"])
+    runtime = runtime_of(project, tmp_path)
+
+    def names() -> dict[str, set[str]]:
+        ends = project.inspect("db")["NetworkSettings"]["Networks"]
+        return {n: set(e["Aliases"] or ()) - {made[:12]} for n, e in ends.items()}
+
+    before = names()
+    assert before == {back: {"db", "db-other"}, front: {"store"}}
+    assert runtime.disconnect("db", front, fence=3) == [front]
+    assert list(names()) == [back]
+    assert runtime.disconnect("db") == [back]
+    with pytest.raises(RuntimeFailed, match="not on the network"):
+        runtime.disconnect("db", "nowhere")
+    with pytest.raises(StaleFence):
+        runtime.reconnect("db", fence=2)
+    assert sorted(runtime_of(project, tmp_path).reconnect("db")) == [back, front]  # another process may mend
+    assert names() == before
+    assert runtime.reconnect("db") == []
+
+
+def test_a_release_keeps_data_networks_and_ports(project: Compose, tmp_path: Path) -> None:
+    network = project.network("back")
+    image = project.image("1.0")
+    project.image("1.1")
+    project.container(
+        "web",
+        "echo $GREETING; [ -e /data/kept ] && echo found; : > /data/kept; " + SLEEPER,
+        image=image,
+        network=network,
+        volumes=["/data"],
+        environment={"GREETING": "hello"},
+        port_bindings={"8080/tcp": ("127.0.0.1", None)},
+        mem_limit="64m",
+        restart_policy=ALWAYS,
+    )
+    runtime = runtime_of(project, tmp_path)
+    old = project.inspect("web")
+    assert runtime.release("web", "1.1").release == "1.1"
+    new = project.inspect("web")
+    assert new["Id"] != old["Id"]
+    assert new["Name"] == old["Name"]
+    assert eventually(lambda: runtime.logs("web")[:2] == ["hello", "found"])
+    assert new["HostConfig"]["Memory"] == 64 * 2**20
+    assert new["NetworkSettings"]["Ports"]["8080/tcp"]
+    assert {"web", "web-other"} <= set(new["NetworkSettings"]["Networks"][network]["Aliases"])
+    assert {m["Name"] for m in new["Mounts"]} == {m["Name"] for m in old["Mounts"]}
+    assert runtime.release("web", "1.0").release == "1.0"
+    assert len(runtime.list()) == 1
+
+
+def test_a_release_that_does_not_start_leaves_the_old_one(project: Compose, tmp_path: Path) -> None:
+    project.container("web", TALKER, image=project.image("1.0"))
+    project.broken_image("9.9")
+    runtime = runtime_of(project, tmp_path)
+    before = project.id_of("web")
+    with pytest.raises(RuntimeFailed, match="refuses"):
+        runtime.release("web", "9.9")
+    assert project.id_of("web") == before
+    assert (runtime.state("web").state, runtime.state("web").release) == ("RUNNING", "1.0")
+
+
+def test_a_hung_process_and_its_zombies(project: Compose, tmp_path: Path) -> None:
+    # sleep does not wait for the child it inherits by exec: a zombie
+    project.container("web", "sleep 0.1 & exec sleep 600", image=project.image("1.0"), restart_policy=ALWAYS)
+    runtime = runtime_of(project, tmp_path)
+    eventually(lambda: runtime.stats("web").zombies == 1)
+    runtime.signal("web", "STOP")
+    eventually(lambda: runtime.stats("web").proc_state == "T")
+    runtime.resume("web")
+    eventually(lambda: runtime.stats("web").proc_state == "S")
+    runtime.signal("web", "STOP")
+    after = runtime.restart("web", grace_s=0.5)
+    assert (after.state, after.exit_code, after.restarts) == ("RUNNING", -9, 0)
+
+
+def test_replicas_and_one_off_containers(project: Compose, tmp_path: Path) -> None:
+    image, label = project.image("1.0"), docker_bench.LABEL
+    project.container("worker", SLEEPER, image=image)
+    project.container("worker", SLEEPER, image=image, name="w2", labels={f"{label}container-number": "2"})
+    project.container("shell", SLEEPER, image=image, labels={f"{label}oneoff": "True"})
+    assert {u.unit for u in runtime_of(project, tmp_path).list()} == {"worker", "worker-2"}
+
+
+@pytest.mark.parametrize(
+    ("image", "tag", "next_image"),
+    [
+        ("shop-web:1.0", "1.0", "shop-web:2"),
+        ("shop-web", None, "shop-web:2"),
+        ("shop-web:latest", None, "shop-web:2"),
+        ("reg.example:5000/shop/web", None, "reg.example:5000/shop/web:2"),
+        ("reg.example:5000/shop/web:1.0", "1.0", "reg.example:5000/shop/web:2"),
+        ("shop-web@sha256:0123", None, "shop-web:2"),
+    ],
+)
+def test_names_of_images(image: str, tag: str | None, next_image: str) -> None:
+    assert tag_of(image) == tag
+    assert with_tag(image, "2") == next_image
+
+
+def test_history_of_a_unit() -> None:
+    past = Past()
+
+    def tell(action: str, **more: str) -> None:
+        past.note({"Action": action, "Actor": {"Attributes": more}})
+
+    for _ in range(2):  # two crashes, the engine restarts
+        tell("start")
+        tell("die", exitCode="137")
+    assert (past.restarts, past.exit_code, past.wanted) == (1, -9, False)
+    tell("start")
+    tell("kill", signal="15")
+    tell("die", exitCode="143")
+    tell("stop")
+    assert (past.restarts, past.exit_code, past.wanted) == (2, -15, True)
+    tell("start")  # wanted: no restart after a crash
+    tell("oom")
+    assert (past.restarts, past.oom_kills) == (2, 1)
+
+
+def test_codes_and_times() -> None:
+    assert [exit_code(c) for c in (0, 1, 127, 128, 137, 143, 255)] == [0, 1, 127, 128, -9, -15, 255]
+    assert epoch("0001-01-01T00:00:00Z") is None
+    assert epoch("2026-01-02T03:04:05.123456789Z") == pytest.approx(1767323045.123456789)
