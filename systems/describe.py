@@ -47,7 +47,10 @@ def _units(system: LoadedSystem) -> Iterator[str]:
     for name, service in system.services.items():
         if service.unit is not None and service.unit not in known:
             there = ", ".join(sorted(known)) or "none"
-            yield f"{name}: the runtime has no unit {service.unit!r} (there are: {there}); write `unit: null` if it runs elsewhere"
+            yield (
+                f"{name}: the runtime has no unit {service.unit!r} (there are: {there}); "
+                "write `unit: null` if it runs elsewhere"
+            )
 
 
 def _files(system: LoadedSystem) -> Iterator[str]:

@@ -92,6 +92,7 @@ def test_two_at_once(library: Library, calm: Pids, tell: Tell) -> None:
 
     story = tell(follow(library, both, ends=ENDS, within_s=90))
     assert story.incident.state == "resolved" and not library.wrong(), story.text()
+    assert {a.partition(":")[0] for a in story.actions} == {"restart-service clerk", "restore-config shelf"}
     assert library.pids()["clerk"] != calm["clerk"]
     untouched(story, library, calm, "ledger")
 
