@@ -11,7 +11,8 @@ from incidents.plain import gist
     ("raw", "said"),
     [
         (
-            '2026-11-23 21:01:12.158 UTC [30074] app@shop/[unknown] FATAL:  password authentication failed for user "app"',
+            "2026-11-23 21:01:12.158 UTC [30074] app@shop/[unknown] "
+            'FATAL:  password authentication failed for user "app"',
             'password authentication failed for user "app"',
         ),
         (
