@@ -81,7 +81,7 @@ def test_asks_the_telling_check_before_it_acts_and_never_twice(world: World):
     incident = world.open()
     world.drive(world.start(incident))
     assert world.asked == ["direct_ok@web"]
-    assert titles(incident, "check") == ["Checked: direct_ok on web? no"]
+    assert titles(incident, "check") == ["Checked: direct ok on web? no"]
 
 
 def test_risky_waits_for_a_person_then_acts(world: World, person: User, wired: None):
