@@ -186,3 +186,30 @@ def test_with_no_broker_it_is_broken_right_here(post: Post, monkeypatch: pytest.
     monkeypatch.setattr(FAULTS["api_down"], "inject", lambda site, params, undo: broken.append(undo))
     assert post("/break/api_down").status_code == 202
     assert broken == [{"units": ["api-1", "api-2"]}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "state", "goes"),
+    [("", "resolved", True), ("still cut", "resolved", False), ("", "verifying", False)],
+)
+def test_only_a_repaired_fault_makes_way(
+    post: Post,
+    told: list[str],
+    system: System,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: str,
+    state: str,
+    goes: bool,
+):
+    """Taken back when its incident is resolved and the fault itself finds nothing broken any more."""
+    assert post("/break/api_slow_latency").status_code == 202
+    row = Injection.objects.get()
+    Incident.objects.create(
+        system=system, fingerprint="gateway", title="slow", state=state, started_at=timezone.now()
+    )
+    fault = type(FAULTS["api_slow_latency"])
+    monkeypatch.setattr(fault, "still_broken", lambda self, site, undo: wrong)
+    monkeypatch.setattr(fault, "revert", lambda self, site, undo: None)
+    service.tidy(system)
+    row.refresh_from_db()
+    assert (row.status == Injection.Status.REVERTED) is goes
