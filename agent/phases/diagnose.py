@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from agent import roles
 from agent.context import active_symptoms, is_self_healed
@@ -22,6 +24,9 @@ ACT_AT = 0.60  # the leading hypothesis must be at least this probable
 GUESS_AT = 0.35  # when patience is over, the best guess must reach this for a low-risk try
 SURE_AT = 0.90  # ... and at this it need not be asked about further
 STEADY = 2  # looks in a row with the same leader, each on fresh evidence
+STEADY_S = (
+    1.8  # ... and for this long, unless it is sure: a crash is told from a death only when restarts end
+)
 PATIENCE = 14  # looks before "I don't know"; slow faults show themselves late
 MAX_QUESTIONS = 6
 
@@ -51,15 +56,19 @@ def _decide(run: Run, opinion: Opinion) -> Outcome:
     memory, leader = run.memory, opinion.leading
     confident = leader is not None and leader.probability >= ACT_AT
     key = leader.key if leader and confident else ""
-    memory["steady"] = (
-        int(memory.get("steady", 0)) + 1 if key and key == memory.get("leader") else int(bool(key))
-    )
+    now = timezone.now()
+    if key != memory.get("leader"):
+        memory["steady"], memory["led_since"] = 0, now.isoformat()
+    if key and memory["stamp"] != memory.get("counted"):
+        memory["steady"], memory["counted"] = int(memory.get("steady", 0)) + 1, memory["stamp"]
     memory["leader"] = key
     sure = confident and leader is not None and leader.probability >= SURE_AT
     if not sure and (question := _next_question(run, opinion)):
         return _ask(run, question)
     worth_a_try = memory["looks"] >= PATIENCE and _is_best_guess(opinion)
-    if leader and ((confident and memory["steady"] >= STEADY) or worth_a_try):
+    led_s = (now - datetime.fromisoformat(memory["led_since"])).total_seconds() if key else 0.0
+    steady = int(memory.get("steady", 0)) >= STEADY and (sure or led_s >= STEADY_S)
+    if leader and ((confident and steady) or worth_a_try):
         key = leader.key
         memory["before"] = sorted(active_symptoms(run.incident))
         _passages(run, opinion.findings[0])
