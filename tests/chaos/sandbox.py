@@ -28,12 +28,15 @@ TELLTALE = re.compile("|".join([r"chaos", r"\binject", r"(?<!segmentation )\bfau
 HEALTHY_WITHIN_S = 90.0
 
 
+LOOK_S = 0.5  # the journeys use the front door: looking more often than this runs into its rate limit
+
+
 def wait_until(what: Callable[[], bool], seconds: float, say: Callable[[], object]) -> None:
     """Look until it holds; AssertionError with `say()` when it does not in time."""
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, say()
-        time.sleep(0.1)
+        time.sleep(LOOK_S)
 
 
 @dataclass
