@@ -38,7 +38,7 @@ def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
     while time.monotonic() < until:
         if (value := what()) is not None:
             return value
-        time.sleep(0.05)
+        time.sleep(0.25)
     raise AssertionError(f"nothing after {seconds} s: {what}")
 
 
