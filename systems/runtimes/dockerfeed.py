@@ -9,26 +9,28 @@ from contextlib import suppress
 from typing import Any
 
 from .base import RuntimeError_, RuntimeEvent, UnitState
-from .dockerview import COMPOSE, Past, exit_code, unit_of
+from .dockerview import Past, Scope, exit_code
 
 ACTIONS = ("die", "oom", "start", "stop", "kill", "pause", "unpause")
 BACK_S = 3600.0  # how far the first look goes back (the engine itself remembers 256 events)
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 
-def filters(project: str) -> dict[str, Any]:
-    return {"type": "container", "label": [f"{COMPOSE}project={project}"], "event": list(ACTIONS)}
+def filters(scope: Scope) -> dict[str, Any]:
+    return {"type": "container", "label": scope.labels, "event": list(ACTIONS)}
 
 
-def _unit(event: Mapping[str, Any]) -> str:
-    return unit_of(event.get("Actor", {}).get("Attributes", {}))
+def _attributes(event: Mapping[str, Any]) -> Mapping[str, str]:
+    """A container's labels are among them."""
+    found: Mapping[str, str] = event.get("Actor", {}).get("Attributes", {})
+    return found
 
 
 class History:
     """What happened to each unit, caught up with at every look."""
 
-    def __init__(self, project: str) -> None:
-        self._filters = filters(project)
+    def __init__(self, scope: Scope) -> None:
+        self._scope, self._filters = scope, filters(scope)
         self._past: dict[str, Past] = {}
         self._last = 0
         self._lock = threading.Lock()
@@ -42,8 +44,9 @@ class History:
             )
             events = [e for e in reply if int(e.get("timeNano", 0)) > self._last]
             for event in sorted(events, key=lambda e: int(e["timeNano"])):
-                self._past.setdefault(_unit(event), Past()).note(event)
                 self._last = int(event["timeNano"])
+                if unit := self._scope.unit_of(_attributes(event)):
+                    self._past.setdefault(unit, Past()).note(event)
 
     def of(self, unit: str) -> Past:
         return self._past.get(unit) or Past()
@@ -54,12 +57,12 @@ class Feed:
 
     def __init__(
         self,
-        project: str,
+        scope: Scope,
         connect: Callable[[], Any],
         look: Callable[[], list[UnitState]],
         put: Callable[[RuntimeEvent], object],
     ) -> None:
-        self._filters = filters(project)
+        self._scope, self._filters = scope, filters(scope)
         self._connect, self._look, self._put = connect, look, put
         self._seen: dict[str, UnitState] | None = None
         self._oom: set[str] = set()
@@ -101,7 +104,9 @@ class Feed:
         self._seen = now
 
     def _read(self, raw: Mapping[str, Any]) -> Iterator[RuntimeEvent]:
-        unit, action = _unit(raw), raw.get("Action", "")
+        unit, action = self._scope.unit_of(_attributes(raw)), raw.get("Action", "")
+        if not unit:
+            return
         at = int(raw.get("timeNano", 0)) / 1e9
         seen = self._seen if self._seen is not None else {}
         pid = seen[unit].pid if unit in seen else None

@@ -44,10 +44,28 @@ class Past:
             self.died = self.wanted = self.frozen = False
 
 
-def unit_of(labels: Mapping[str, str]) -> str:
-    """The compose service; replicas after the first carry their number."""
-    number = labels.get(COMPOSE + "container-number", "1")
-    return labels.get(COMPOSE + "service", "") + ("" if number == "1" else f"-{number}")
+@dataclass(slots=True, frozen=True)
+class Scope:
+    """Which containers are units: those of a compose project whose service begins with `prefix`, which units drop."""
+
+    project: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.project} ({self.prefix}*)" if self.prefix else self.project
+
+    @property
+    def labels(self) -> list[str]:
+        """What the engine can filter by."""
+        return [f"{COMPOSE}project={self.project}"]
+
+    def unit_of(self, labels: Mapping[str, str]) -> str:
+        """The compose service; replicas after the first carry their number. Empty: not one of ours."""
+        service = labels.get(COMPOSE + "service", "")
+        if labels.get(COMPOSE + "oneoff", "False") == "True" or not service.startswith(self.prefix):
+            return ""
+        name, number = service.removeprefix(self.prefix), labels.get(COMPOSE + "container-number", "1")
+        return f"{name}-{number}" if name and number != "1" else name
 
 
 def exit_code(code: int) -> int:

@@ -7,8 +7,11 @@ import os
 import re
 import shutil
 import signal
+import socket
+import socketserver
 import subprocess
 import tarfile
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +23,7 @@ import docker.utils
 
 LABEL = "com.docker.compose."
 PROGRAMS = ("bash", "sleep", "cat")
+SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 SLEEPER = "trap 'exit 143' TERM; read -r forever"  # open stdin that nobody writes to: no child needed
 TALKER = f"echo one; echo two; echo three; {SLEEPER}"
 
@@ -164,3 +168,38 @@ def compose(label: str = "t") -> Iterator[Compose]:
         yield project
     finally:
         project.remove()
+
+
+REFUSED = b"""HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\nconnection: close\r\n\r
+<html><body><h1>403 Forbidden</h1>\nOnly looking.\n</body></html>"""
+
+
+class _Guard(socketserver.StreamRequestHandler):
+    """One request: GET is passed to the engine's socket and its answer back as it comes, anything else is refused."""
+
+    def handle(self) -> None:
+        head = b""
+        while (line := self.rfile.readline()) not in (b"\r\n", b""):
+            head += b"" if line.lower().startswith(b"connection:") else line
+        if not head.startswith(b"GET "):
+            self.wfile.write(REFUSED)
+            return
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.connect(SOCKET)
+            engine.sendall(head + b"Connection: close\r\n\r\n")
+            with suppress(OSError):
+                while part := engine.recv(65536):
+                    self.wfile.write(part)
+
+
+@contextmanager
+def read_only_proxy() -> Iterator[str]:
+    """A TCP address of the engine at which nothing can be changed."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Guard)
+    server.daemon_threads, server.block_on_close = True, False
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"tcp://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from systems.manifest import parse_manifest
+from systems.probes.process import UnitProbe
 from systems.runtimes import RuntimeFailed, StaleFence, connect
 from systems.runtimes import dockerlook as look
 from systems.runtimes.dockerview import Past, epoch, exit_code, tag_of, with_tag
+from systems.services import LoadedSystem
 from tests.systems.runtimes import docker_bench
 from tests.systems.runtimes.docker_bench import SLEEPER, TALKER, Compose
 from tests.systems.supervisor.harness import PATIENCE_S, eventually
@@ -71,6 +74,27 @@ async def test_a_real_oom_kill_is_told(project: Compose, tmp_path: Path) -> None
     assert (seen[-1].exit_code, seen[-1].oom) == (-9, True)
     state = await asyncio.to_thread(eventually, lambda: (s := runtime.state("hog")).fatal and s)
     assert (state.state, state.exit_code, state.oom_kills) == ("FATAL", -9, 1)
+
+
+def test_taken_down_stays_down(project: Compose, tmp_path: Path) -> None:
+    image = project.image("1.0")
+    project.container("web", TALKER, image=image, restart_policy=ALWAYS)
+    project.container("loop", "exit 3", image=image, restart_policy=ALWAYS)
+    runtime = runtime_of(project, tmp_path)
+
+    def down() -> tuple[str, int | None, bool]:
+        return (now := runtime.take_down("web")).state, now.exit_code, now.fatal
+
+    assert [down(), down()] == [("FATAL", -9, True)] * 2
+    assert runtime_of(project, tmp_path).state("web") == runtime.state("web")
+    assert runtime.start("web").state == "RUNNING"
+    runtime.pause("web")
+    assert down() == ("FATAL", -9, True)
+    eventually(lambda: runtime.state("loop").state == "BACKOFF")
+    assert (runtime.take_down("loop").state, runtime.state("loop").exit_code) == ("FATAL", 3)
+    runtime.start("web", fence=4)
+    with pytest.raises(StaleFence):
+        runtime.take_down("web", fence=3)
 
 
 def test_a_killed_unit_without_a_policy_is_down_but_not_wanted_down(project: Compose, tmp_path: Path) -> None:
@@ -145,6 +169,100 @@ async def test_exec_never_shows_in_the_events(project: Compose, tmp_path: Path) 
     assert seen[0].kind == "exit"
     assert "secret" not in repr(seen)
     await stream.aclose()
+
+
+def test_a_prefix_is_all_that_can_be_seen(project: Compose, tmp_path: Path) -> None:
+    image, label = project.image("1.0"), docker_bench.LABEL
+    for service in ("shop-api-1", "shop-", "shopper", "other"):
+        project.container(service, TALKER, image=image, restart_policy=ALWAYS)
+    project.container("shop-api-1", SLEEPER, image=image, name="r2", labels={f"{label}container-number": "2"})
+    options = {"project": project.project, "prefix": "shop-"}
+    shop, whole = connect("docker", options, tmp_path), runtime_of(project, tmp_path)
+    assert {u.unit for u in shop.list()} == set(shop.inspections()) == {"api-1", "api-1-2"}
+    for unit in ("shop-api-1", "other", "shopper", "", "-"):
+        with pytest.raises(RuntimeFailed, match=r"shop-\*\): there are api-1, api-1-2"):
+            shop.restart(unit)
+    assert eventually(lambda: shop.logs("api-1") == ["one", "two", "three"])
+    shop.kill("api-1", fence=5)
+    assert (shop.state("api-1").restarts, shop.state("api-1").exit_code) == (1, -9)
+    assert whole.state("shop-api-1").restarts == 1
+    connect("docker", options | {"prefix": "shop-a"}, tmp_path).signal(
+        "pi-1", "WINCH", fence=1
+    )  # notes of its own
+    with pytest.raises(StaleFence):
+        connect("docker", options, tmp_path).signal("api-1", "WINCH", fence=4)
+    with pytest.raises(RuntimeFailed, match="prefix"):
+        connect("docker", options | {"prefix": "a/b"}, tmp_path)
+
+
+async def test_events_of_a_prefix_are_of_nobody_else(project: Compose, tmp_path: Path) -> None:
+    image = project.image("1.0")
+    for service in ("shop-web", "other"):
+        project.container(service, TALKER, image=image, restart_policy=ALWAYS)
+    runtime = connect("docker", {"project": project.project, "prefix": "shop-"}, tmp_path)
+    stream, seen = runtime.events(), []
+
+    async def listen() -> None:
+        async for event in stream:
+            seen.append(event)
+            if event.kind == "started":
+                return
+
+    task = asyncio.ensure_future(listen())
+    while not seen:  # the subscription has no acknowledgement
+        await asyncio.to_thread(project.crash, "other")
+        await asyncio.to_thread(eventually, lambda: project.inspect("other")["State"]["Running"])
+        await asyncio.to_thread(runtime.restart, "web", grace_s=1.0)
+    async with asyncio.timeout(PATIENCE_S):
+        await task
+    assert {e.unit for e in seen} == {"web"}
+    await stream.aclose()
+
+
+def test_behind_a_proxy_that_only_lets_read(project: Compose, tmp_path: Path) -> None:
+    """Its engine answers by tcp://, GET passes and POST is refused: what we see is told, what we do fails."""
+    project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
+    project.image("1.1")
+    with docker_bench.read_only_proxy() as url:
+        runtime = connect("docker", {"project": project.project, "engine": url}, tmp_path)
+        (before,) = runtime.list()
+        assert (before.unit, before.state, before.release) == ("web", "RUNNING", "1.0")
+        assert eventually(lambda: runtime.logs("web") == ["one", "two", "three"])
+        assert runtime.stats("web").proc_state == "S"
+        for op, more in (
+            ("restart", {}),
+            ("stop", {}),
+            ("kill", {}),
+            ("take_down", {}),
+            ("signal", {"sig": "HUP"}),
+            ("pause", {}),
+            ("exec", {"argv": ["true"]}),
+            ("limits", {"memory_mb": 100}),
+            ("release", {"version": "1.1"}),
+        ):
+            with pytest.raises(RuntimeFailed, match=r"refuses \(\w+ web\): 403 Forbidden Only looking"):
+                getattr(runtime, op)("web", **more)
+        assert runtime.state("web") == before
+
+
+async def test_events_and_the_probe_through_a_proxy(project: Compose, tmp_path: Path) -> None:
+    project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
+    with docker_bench.read_only_proxy() as url:
+        runtime = connect("docker", {"project": project.project, "engine": url}, tmp_path)
+        manifest = parse_manifest("system: far\nservices: {web: {kind: worker}}\nruntime: {driver: docker}")
+        system, probe = LoadedSystem(manifest, tmp_path, runtime), UnitProbe()
+        readings = {r.metric: r.value for r in await probe.observe(system, system.service("web"))}
+        assert (readings["unit.up"], readings["unit.restarts"]) == (1.0, 0.0)
+        stream = runtime.events()
+        first = asyncio.ensure_future(anext(stream))
+        while not first.done():
+            await asyncio.to_thread(project.crash, "web")
+            await asyncio.wait({first}, timeout=0.5)
+            await asyncio.to_thread(eventually, lambda: project.inspect("web")["State"]["Running"])
+        assert (first.result().kind, first.result().exit_code) == ("exit", -9)
+        await stream.aclose()
+    gone = {r.metric: r for r in await UnitProbe().observe(system, system.service("web"))}
+    assert (gone["unit.up"].value, gone["unit.up"].text) == (None, "refused")
 
 
 def test_a_cut_network_comes_back_with_its_names(project: Compose, tmp_path: Path) -> None:

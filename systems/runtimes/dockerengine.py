@@ -1,0 +1,116 @@
+"""The engine a docker driver talks to, and which of its containers are units. The only file that imports the SDK."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import docker
+import docker.errors
+import docker.utils
+
+from .base import RuntimeFailed
+from .dockerview import Scope
+
+ENGINE = "unix:///var/run/docker.sock"
+TIMEOUT_S = 10.0  # one answer of the engine
+KNOWN_FOR_S = 0.5  # how long an inspection serves measurements
+TAG = re.compile(r"<[^>]*>")
+Raw = dict[str, Any]
+NotFound = docker.errors.NotFound
+ImageNotFound = docker.errors.ImageNotFound
+
+
+def scope_of(options: Mapping[str, Any]) -> Scope:
+    """RuntimeFailed: no project, or a prefix that no compose service can have."""
+    project, prefix = str(options.get("project") or ""), str(options.get("prefix") or "")
+    if not project:
+        raise RuntimeFailed("runtime.project: the docker driver needs the compose project's name")
+    if not re.fullmatch(r"[\w.-]*", prefix, re.ASCII):
+        raise RuntimeFailed(f"runtime.prefix: no compose service can be called {prefix}...")
+    return Scope(project, prefix)
+
+
+class Engine:
+    """A lazy connection. Every call raises RuntimeFailed with the engine's words when it refuses or is away."""
+
+    def __init__(self, url: str | None, scope: Scope) -> None:
+        self.url = str(url or os.environ.get("DOCKER_HOST") or ENGINE)
+        self.scope = scope
+        self.memory_total = 1 << 62  # bytes of its machine, once connected
+        self._tls = {} if url else docker.utils.kwargs_from_env()
+        self._client: Any = None
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Raw]] = {}
+
+    @property
+    def local(self) -> bool:
+        """May processes be signalled past the engine? Over TCP it may be a proxy that says what we may do."""
+        return self.url.startswith("unix:")
+
+    @property
+    def api(self) -> Any:
+        """The SDK's low-level client."""
+        with self._lock, self.asking("connect"):
+            if self._client is None:
+                where = {"base_url": self.url, "version": "auto", "timeout": TIMEOUT_S} | self._tls
+                client = docker.APIClient(**where)
+                with suppress(docker.errors.APIError):  # a proxy may keep this to itself
+                    self.memory_total = int(client.info().get("MemTotal") or 0) or self.memory_total
+                self._client = client
+            return self._client
+
+    @contextmanager
+    def asking(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except docker.errors.APIError as exc:
+            words = " ".join(TAG.sub(" ", str(exc.explanation or exc)).split())[:500]
+            raise RuntimeFailed(f"the Docker engine refuses ({what}): {words}") from exc
+        except (docker.errors.DockerException, OSError) as exc:  # OSError: also what `requests` raises
+            raise RuntimeFailed(
+                f"no Docker engine answers at {self.url} ({what}): start it, or use --runtime process"
+            ) from exc
+
+    def containers(self) -> dict[str, str]:
+        """Unit -> container id, of the newest container where a replacement is under way."""
+        api = self.api
+        with self.asking("list"):
+            rows = api.containers(all=True, filters={"label": self.scope.labels})
+        found: dict[str, str] = {}
+        for row in sorted(rows, key=lambda r: r["Created"]):
+            if unit := self.scope.unit_of(row.get("Labels") or {}):
+                found[unit] = row["Id"]
+        return found
+
+    def inspect(self, unit: str, fresh: bool = True) -> Raw:
+        """What the engine tells of the unit's container. fresh: not even half a second old."""
+        at, raw = self._known.get(unit, (0.0, {}))
+        if not fresh and time.monotonic() - at < KNOWN_FOR_S:
+            return raw
+        containers = self.containers()
+        if unit not in containers:
+            there = ", ".join(sorted(containers)) or "none (is it up?)"
+            raise RuntimeFailed(f"there is no unit {unit!r} in {self.scope}: there are {there}")
+        with self.asking(f"inspect {unit}"):
+            raw = dict(self.api.inspect_container(containers[unit]))
+        self._known[unit] = (time.monotonic(), raw)
+        return raw
+
+    def inspect_all(self) -> dict[str, Raw]:
+        """Unit -> what the engine tells of its container."""
+        found: dict[str, Raw] = {}
+        api = self.api
+        for unit, container in self.containers().items():
+            with self.asking("list"), suppress(NotFound):  # it went while we looked
+                found[unit] = dict(api.inspect_container(container))
+        return found
+
+    def forget(self, unit: str) -> None:
+        """What was known of it is old."""
+        self._known.pop(unit, None)
