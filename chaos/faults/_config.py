@@ -20,7 +20,7 @@ def put(site: Site, edits: list[Edit]) -> None:
     for unit, key, value in edits:
         site.edit_config(unit, key, value)
     for unit in dict.fromkeys(unit for unit, _, _ in edits):
-        site.hup(unit)
+        site.hands.reload(unit)
 
 
 def restore(site: Site, undo: Undo) -> None:
@@ -29,7 +29,7 @@ def restore(site: Site, undo: Undo) -> None:
         path = site.config_path(unit)
         if path.read_text(errors="replace") != text:
             site.write_atomic(path, text)
-            site.hup(unit)
+            site.hands.reload(unit)
         site.start_if_dead(unit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from chaos.faults import _crash
@@ -27,11 +28,11 @@ class ApiDown(Fault):
         return {"units": list(UNITS)}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _crash.until_given_up(site, UNITS, _crash.SEGV)
+        _crash.for_good(site, UNITS, signal.SIGSEGV)
 
     def revert(self, site: Site, undo: Undo) -> None:
         for unit in undo["units"]:
             site.start_if_dead(unit)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        return _crash.down(site, UNITS)
+        return site.down(UNITS)

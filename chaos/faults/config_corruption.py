@@ -31,7 +31,7 @@ class ConfigCorruption(Fault):
             text = undo["texts"][unit]
             site.write_atomic(site.config_path(unit), text[: len(text) // 2].rsplit(":", 1)[0] + "\n\t")
         for unit in UNITS:
-            site.bounce(unit)
+            site.hands.bounce(unit)
 
     def revert(self, site: Site, undo: Undo) -> None:
         _config.restore(site, undo)

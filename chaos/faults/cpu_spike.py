@@ -50,5 +50,5 @@ class CpuSpike(Fault):
         site.job(JOB, "resume")
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        hot = site.hot_children(UNIT, 20.0)
+        hot = site.hands.busy_children(UNIT, 20.0)
         return f"burning a core: {', '.join(hot)}" if hot else ""

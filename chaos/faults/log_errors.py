@@ -38,19 +38,16 @@ class LogErrors(Fault):
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         until = time.monotonic() + SECONDS
-        path = site.log_path(UNIT)
         while time.monotonic() < until:
-            with path.open("a") as log:
-                for _ in range(4):
-                    line = {
-                        "ts": datetime.now(UTC).isoformat(),
-                        "svc": "api",
-                        "replica": UNIT,
-                        "level": "ERROR",
-                        "msg": "recommendation failed: KeyError: 'seasonal'",
-                        "exc": TRACE,
-                    }
-                    log.write(json.dumps(line) + "\n")
+            line = {
+                "ts": datetime.now(UTC).isoformat(),
+                "svc": "api",
+                "replica": UNIT,
+                "level": "ERROR",
+                "msg": "recommendation failed: KeyError: 'seasonal'",
+                "exc": TRACE,
+            }
+            site.hands.write_log(UNIT, [json.dumps(line)] * 4)
             time.sleep(0.5)
 
     def revert(self, site: Site, undo: Undo) -> None:

@@ -22,7 +22,7 @@ class NetOutage(Fault):
     )
     blast_radius = "everything that reaches the database over this link"
     reverts = "takes the link up again and moves the traffic back to it"
-    label = "a real network namespace where the kernel allows one, else a userland path that goes silent"
+    label = "a network namespace or a container's network; a userland path that goes silent where neither is to be had"
     expected = Expected((UNIT,), ("edge_down",))
     may_touch = (EDGE,)
 
@@ -30,11 +30,11 @@ class NetOutage(Fault):
         return {"edge": EDGE, **_config.remember(site, (UNIT,))}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        if not site.wire(EDGE, up=False):
+        if not site.hands.cut(EDGE):
             _config.put(site, [(UNIT, f"edges.{EDGE}.up", False)])
 
     def revert(self, site: Site, undo: Undo) -> None:
-        site.wire(undo["edge"], up=True)
+        site.hands.mend(undo["edge"])
         _config.restore(site, undo)
         if site.edge(undo["edge"])["path"] != "A":
             site.post(UNIT, f"/edges/{undo['edge']}/reset")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import Any
 
 from chaos.faults.base import Expected, Fault, FaultFailed, Undo
@@ -25,20 +23,16 @@ class PartialOutage(Fault):
     expected = Expected((UNIT,), ("process_hung",))
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        pid = site.pid(UNIT)
-        if pid is None:
-            raise FaultFailed(f"{UNIT} is not running; nothing to hang")
-        return {"pid": pid}
+        if wrong := site.down((UNIT,)):
+            raise FaultFailed(f"{wrong}: nothing to hang")
+        return {}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        os.kill(undo["pid"], signal.SIGSTOP)
+        site.hands.freeze(UNIT)
 
     def revert(self, site: Site, undo: Undo) -> None:
-        if site.pid(UNIT) == undo["pid"]:
-            os.kill(undo["pid"], signal.SIGCONT)
+        site.hands.thaw(UNIT)
         site.start_if_dead(UNIT)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        return (
-            f"{UNIT} does not move" if site.pid(UNIT) == undo["pid"] and site.is_stopped(undo["pid"]) else ""
-        )
+        return f"{UNIT} does not move" if site.hands.is_frozen(UNIT) else site.down((UNIT,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from chaos.faults import _crash
@@ -27,14 +28,14 @@ class QueueWorkerCrash(Fault):
         return {"units": list(UNITS)}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _crash.until_given_up(site, UNITS, _crash.SEGV)
+        _crash.for_good(site, UNITS, signal.SIGSEGV)
 
     def revert(self, site: Site, undo: Undo) -> None:
         for unit in undo["units"]:
             site.start_if_dead(unit)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        if wrong := _crash.down(site, UNITS):
+        if wrong := site.down(UNITS):
             return wrong
         with site.redis() as redis:
             waiting, taken = int(redis.llen("q:orders")), int(redis.llen(PROCESSING))

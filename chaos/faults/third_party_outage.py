@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from chaos.faults import _config, _crash
@@ -28,7 +29,7 @@ class ThirdPartyOutage(Fault):
         return {"units": list(UNITS), **_config.remember(site, CONSUMERS)}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _crash.until_given_up(site, UNITS, _crash.KILL, world=True)
+        _crash.for_good(site, UNITS, signal.SIGKILL, world=True)
 
     def revert(self, site: Site, undo: Undo) -> None:
         for unit in undo["units"]:

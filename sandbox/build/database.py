@@ -24,23 +24,28 @@ APP_LIMIT = 12
 def build(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
     """Everything, on a server that may or may not run; does nothing to a database that is there already."""
     with running(layout, pg_bin):
-        with connect(super_dsn(layout, secrets, "postgres")) as conn:
-            roles(conn, secrets)
-            if conn.execute("SELECT 1 FROM pg_database WHERE datname = 'shop'").fetchone() is None:
-                conn.execute("CREATE DATABASE shop OWNER app")
-        with connect(super_dsn(layout, secrets)) as conn:
-            conn.execute("REVOKE ALL ON DATABASE shop FROM PUBLIC")
-            conn.execute("GRANT CONNECT ON DATABASE shop TO prober, ops_admin")
-            conn.execute("GRANT CREATE ON DATABASE shop TO ops_admin")
-            fresh = _fingerprint()
-            mark = snapshot_file(layout).with_name("built-from")
-            outdated = not mark.exists() or mark.read_text() != fresh
-            if outdated:
-                conn.execute("DROP SCHEMA IF EXISTS shop CASCADE")
-            fill(conn)
+        furnish(layout, secrets, pg_bin)
+
+
+def furnish(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
+    """Everything, on a server that runs."""
+    with connect(super_dsn(layout, secrets, "postgres")) as conn:
+        roles(conn, secrets)
+        if conn.execute("SELECT 1 FROM pg_database WHERE datname = 'shop'").fetchone() is None:
+            conn.execute("CREATE DATABASE shop OWNER app")
+    with connect(super_dsn(layout, secrets)) as conn:
+        conn.execute("REVOKE ALL ON DATABASE shop FROM PUBLIC")
+        conn.execute("GRANT CONNECT ON DATABASE shop TO prober, ops_admin")
+        conn.execute("GRANT CREATE ON DATABASE shop TO ops_admin")
+        fresh = _fingerprint()
+        mark = snapshot_file(layout).with_name("built-from")
+        outdated = not mark.exists() or mark.read_text() != fresh
         if outdated:
-            dump(layout, secrets, pg_bin)
-            mark.write_text(fresh)
+            conn.execute("DROP SCHEMA IF EXISTS shop CASCADE")
+        fill(conn)
+    if outdated:
+        dump(layout, secrets, pg_bin)
+        mark.write_text(fresh)
 
 
 def _fingerprint() -> str:
@@ -106,17 +111,22 @@ def dump(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
 
 
 def restore(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
-    """Roles as they were, nobody connected, and the schema as in the snapshot."""
+    """As `refurnish`, on a server that may or may not run."""
     with running(layout, pg_bin):
-        with connect(super_dsn(layout, secrets)) as conn:
-            roles(conn, secrets)
-            conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
-        text = b"BEGIN;\nSET LOCAL lock_timeout = '10s';\nDROP SCHEMA IF EXISTS shop CASCADE;\n"
-        text += snapshot_file(layout).read_bytes() + b"\nCOMMIT;\n"
-        argv = [str(pg_bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", super_dsn(layout, secrets)]
-        done = subprocess.run(argv, input=text, capture_output=True, check=False, env=_plain_env())
-        if done.returncode:
-            raise PostgresFailed(f"psql: {done.stderr.decode(errors='replace').strip()}")
+        refurnish(layout, secrets, pg_bin)
+
+
+def refurnish(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
+    """Roles as they were, nobody connected, and the schema as in the snapshot."""
+    with connect(super_dsn(layout, secrets)) as conn:
+        roles(conn, secrets)
+        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
+    text = b"BEGIN;\nSET LOCAL lock_timeout = '10s';\nDROP SCHEMA IF EXISTS shop CASCADE;\n"
+    text += snapshot_file(layout).read_bytes() + b"\nCOMMIT;\n"
+    argv = [str(pg_bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", super_dsn(layout, secrets)]
+    done = subprocess.run(argv, input=text, capture_output=True, check=False, env=_plain_env())
+    if done.returncode:
+        raise PostgresFailed(f"psql: {done.stderr.decode(errors='replace').strip()}")
 
 
 def _plain_env() -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from . import containers
 from .layout import EDGES, Layout
 from .secrets import Secrets
 
@@ -15,7 +16,10 @@ Files = dict[str, str]  # path below root -> text
 
 def etc_files(layout: Layout, secrets: Secrets) -> Files:
     """Everything that has a golden copy, the outside world's files included."""
-    files = {f"etc/{name}.yaml": _yaml(data) for name, data in configs(layout).items()}
+    known = configs(layout)
+    if isinstance(layout, containers.Containers):
+        known |= containers.net_configs(layout, known["net"])
+    files = {f"etc/{name}.yaml": _yaml(data) for name, data in known.items()}
     files |= {f"etc/{name}.env": _env(data) for name, data in environments(layout, secrets).items()}
     files["etc/redis.conf"] = redis_conf(layout, secrets)
     if layout.pg_conf.is_relative_to(layout.root):
@@ -42,7 +46,7 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
         "net": {
             "heartbeat_s": 0.7,
             "edges": {
-                name: {"address": layout.address(name), "target": layout.address(target), "up": True}
+                name: {"address": layout.listen(name), "target": layout.address(target), "up": True}
                 for name, (_, target) in EDGES.items()
             },
         },
@@ -127,9 +131,9 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
 
 
 def redis_conf(layout: Layout, secrets: Secrets) -> str:
-    folder = layout.root / "vol/redis"
+    folder, host = layout.home / "vol/redis", layout.listen("redis").split(":")[0]
     return (
-        f'bind 127.0.0.1\nport {layout.port("redis")}\nrequirepass {secrets.redis_password}\ndaemonize no\nlogfile ""\n'
+        f'bind {host}\nport {layout.port("redis")}\nrequirepass {secrets.redis_password}\ndaemonize no\nlogfile ""\n'
         f"dir {json.dumps(str(folder))}\ndbfilename dump.rdb\nsave 300 100\nappendonly no\n"
         "maxmemory 48mb\nmaxmemory-policy allkeys-lru\nmaxclients 500\nloglevel notice\n"
     )
@@ -161,9 +165,14 @@ timezone = 'UTC'
 
 
 def postgresql_conf(layout: Layout) -> str:
-    """The data directory's own file: where to listen, and the tuning file to include."""
+    """The server's own file: where to listen, and the tuning file to include."""
+    host, port = layout.listen("postgres").split(":")
+    if isinstance(layout, containers.Containers):  # the image decides where its sockets are
+        return (
+            f"listen_addresses = '{host}'\nport = {port}\ninclude '{layout.home}/etc/postgres/tuning.conf'\n"
+        )
     return (
-        f"listen_addresses = '127.0.0.1'\nport = {layout.port('postgres')}\nunix_socket_directories = ''\n"
+        f"listen_addresses = '{host}'\nport = {port}\nunix_socket_directories = ''\n"
         f"include '{layout.pg_conf}'\n"
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 OFFSETS = {
     "gateway": 0, "api-1": 21, "api-2": 22, "backup-api": 23, "worker": 30, "batch": 32, "frontend": 40, "net": 60,
     "gateway-api-1": 61, "gateway-api-2": 62, "api-db": 63, "api-redis": 64, "api-upstream": 65,
+    "net-far": 66,
     "postgres": 70, "redis": 71, "loadgen": 80, "upstream": 121, "fallback": 122,
 }  # fmt: skip
 EDGES = {
@@ -36,11 +37,28 @@ class Layout:
     def port(self, name: str) -> int:
         return self.base + OFFSETS[name]
 
+    def listen(self, name: str) -> str:
+        """host:port that `name` listens on."""
+        return f"127.0.0.1:{self.port(name)}"
+
     def address(self, name: str) -> str:
+        """host:port where the shop's own parts reach `name`."""
         return f"127.0.0.1:{self.port(name)}"
 
     def url(self, name: str, path: str = "") -> str:
         return f"http://{self.address(name)}{path}"
+
+    def seen(self, name: str) -> str:
+        """host:port where those who look after the shop reach `name`."""
+        return self.address(name)
+
+    def seen_url(self, name: str, path: str = "") -> str:
+        return f"http://{self.seen(name)}{path}"
+
+    @property
+    def home(self) -> Path:
+        """`root` as the shop's own parts see it."""
+        return self.root
 
     @property
     def short(self) -> Path:

@@ -20,7 +20,7 @@ def manifest(layout: Layout) -> dict[str, Any]:
         "title": "Corner shop",
         "runtime": {"driver": "process", "socket": _relative(layout, str(layout.socket_path()))},
         "secrets": "secrets.env",
-        "front_door": layout.url("gateway", "/"),
+        "front_door": layout.seen_url("gateway", "/"),
         "services": {
             "gateway": _gateway(layout),
             "frontend": _frontend(layout),
@@ -46,7 +46,7 @@ def manifest(layout: Layout) -> dict[str, Any]:
             {
                 "name": "price",
                 "service": "redis",
-                "url": layout.url("gateway", "/api/product/{key}"),
+                "url": layout.seen_url("gateway", "/api/product/{key}"),
                 "field": "price",
                 "sql_service": "postgres",
                 "sql": "select sku, price::float8 from shop.products order by random() limit 5",
@@ -73,9 +73,9 @@ def _plain(layout: Layout, name: str, kind: str, title: str) -> dict[str, Any]:
     return {
         "kind": kind,
         "title": title,
-        "http": {"url": layout.url(name, "/healthz"), "timeout_s": 1.0, "slow_ms": 500},
-        "tcp": layout.address(name),
-        "metrics": layout.url(name, "/metrics.json"),
+        "http": {"url": layout.seen_url(name, "/healthz"), "timeout_s": 1.0, "slow_ms": 500},
+        "tcp": layout.seen(name),
+        "metrics": layout.seen_url(name, "/metrics.json"),
         "logs": [{"file": f"log/{name}.log"}],
     }
 
@@ -85,7 +85,7 @@ def _gateway(layout: Layout) -> dict[str, Any]:
         **_plain(layout, "gateway", "proxy", "Front door"),
         "depends_on": ["net", "api-1", "api-2", "frontend"],
         "config": _config("gateway"),
-        "control": {"url": layout.url("gateway")},
+        "control": {"url": layout.seen_url("gateway")},
     }
 
 
@@ -102,7 +102,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
     spec = _plain(layout, name, "http", "Standby API" if name == "backup-api" else "API")
     spec |= {
         "depends_on": ["postgres", "redis"],
-        "ready": {"url": layout.url(name, "/readyz"), "timeout_s": 1.5},
+        "ready": {"url": layout.seen_url(name, "/readyz"), "timeout_s": 1.5},
         "config": _config(name),
         "env": _env(name, API_ENV),
     }
@@ -111,7 +111,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
             "group": "api",
             "depends_on": ["net", "postgres", "redis", "upstream"],
             "release": {"link": "releases/api/current", "previous": API_VERSION},
-            "control": {"url": layout.url(name)},
+            "control": {"url": layout.seen_url(name)},
             "backup": {"proxy": "gateway", "pool": "api", "use": "backup-api"},
         }
     return spec
@@ -132,7 +132,7 @@ def _batch(layout: Layout) -> dict[str, Any]:
         "depends_on": ["postgres"],
         "config": _config("batch"),
         "env": _env("batch", ["DATABASE_URL", "REDIS_URL"]),
-        "control": {"url": layout.url("batch")},
+        "control": {"url": layout.seen_url("batch")},
     }
 
 
@@ -141,7 +141,7 @@ def _postgres(layout: Layout) -> dict[str, Any]:
     return {
         "kind": "postgres",
         "title": "Database",
-        "tcp": layout.address("postgres"),
+        "tcp": layout.seen("postgres"),
         "postgres": {
             "dsn": "${PROBER_DSN}",
             "admin_dsn": "${ADMIN_DSN}",
@@ -160,7 +160,7 @@ def _redis(layout: Layout) -> dict[str, Any]:
     return {
         "kind": "redis",
         "title": "Cache and queue",
-        "tcp": layout.address("redis"),
+        "tcp": layout.seen("redis"),
         "redis": {
             "url": "${REDIS_URL}",
             "queues": [
@@ -182,7 +182,7 @@ def _net(layout: Layout) -> dict[str, Any]:
     return {
         **_plain(layout, "net", "link", "Network"),
         "config": _config("net"),
-        "control": {"url": layout.url("net")},
+        "control": {"url": layout.seen_url("net")},
     }
 
 
@@ -191,7 +191,7 @@ def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:
         "kind": "external",
         "title": title,
         "unit": None,
-        "http": {"url": layout.url(name, "/health"), "timeout_s": 1.0, "slow_ms": 800},
+        "http": {"url": layout.seen_url(name, "/health"), "timeout_s": 1.0, "slow_ms": 800},
     }
     if name == "upstream":
         spec["fallback"] = {
@@ -211,8 +211,8 @@ def _link(layout: Layout, name: str) -> dict[str, str]:
         "service": "net",
         "source": source,
         "target": target,
-        "address": layout.address(name),
-        "direct": layout.address(target),
+        "address": layout.seen(name),
+        "direct": layout.seen(target),
     }
 
 
@@ -220,7 +220,7 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
     """What must work for the shop to be open."""
 
     def url(path: str) -> str:
-        return layout.url("gateway", path)
+        return layout.seen_url("gateway", path)
 
     login = {"email": "user1@example.test", "password": "corner-shop"}
     return [
@@ -279,9 +279,9 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
 
 def secrets_env(layout: Layout, secrets: Secrets) -> str:
     """secrets.env: what the manifest's ${...} stand for."""
-    at = layout.address("postgres")
+    at = layout.seen("postgres")
     return (
         f"PROBER_DSN=postgresql://prober:{secrets.prober_password}@{at}/shop\n"
         f"ADMIN_DSN=postgresql://ops_admin:{secrets.admin_password}@{at}/shop\n"
-        f"REDIS_URL=redis://:{secrets.redis_password}@{layout.address('redis')}/0\n"
+        f"REDIS_URL=redis://:{secrets.redis_password}@{layout.seen('redis')}/0\n"
     )

@@ -82,7 +82,7 @@ def command(layout: Layout, pg_bin: Path) -> list[str]:
 
 
 def super_dsn(layout: Layout, secrets: Secrets, database: str = "shop") -> str:
-    return f"postgresql://postgres:{secrets.super_password}@{layout.address('postgres')}/{database}"
+    return f"postgresql://postgres:{secrets.super_password}@{layout.seen('postgres')}/{database}"
 
 
 @contextmanager

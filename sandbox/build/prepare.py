@@ -1,4 +1,7 @@
-"""`prepare` writes everything a shop needs; run again, it keeps ports, secrets and data. `reset`: as on day one."""
+"""`prepare` writes everything a shop needs; run again, it keeps ports, secrets and data. `reset`: as on day one.
+
+As processes: databases too. As containers: files only; `fill` makes the database once its container answers.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from . import database, files, manifest, postgres, processes, releases
+from . import containers, database, files, manifest, postgres, processes, releases
+from .containers import Containers
 from .control import Control
+from .engine import Engine
 from .layout import EDGES, OFFSETS, Layout, answers, find_free_base, port_is_free
 from .secrets import Secrets
 
@@ -23,22 +28,59 @@ FOLDERS = ("etc/postgres", "golden", "log", "run", "snapshots", "vol/redis", "vo
 
 @dataclass(frozen=True)
 class Site:
-    """One prepared shop."""
+    """One prepared shop. The programs are those of processes; containers bring their own."""
 
     layout: Layout
     secrets: Secrets
-    pg_bin: Path
-    redis_server: Path
+    pg_bin: Path = Path()
+    redis_server: Path = Path()
 
 
 def load(root: Path) -> Site | None:
     """What site.json says, None when there is none."""
-    path = root.resolve() / "site.json"
+    root = root.resolve()
+    path = root / "site.json"
     if not path.exists():
         return None
     data = json.loads(path.read_text())
-    layout = Layout(root.resolve(), int(data["port_base"]))
-    return Site(layout, Secrets.of(data["secrets"]), Path(data["pg_bin"]), Path(data["redis_server"]))
+    secrets = Secrets.of(data["secrets"])
+    if data.get("driver") == "docker":
+        return Site(Containers(root, containers.BASE, str(data["project"]), data["published"]), secrets)
+    layout = Layout(root, int(data["port_base"]))
+    return Site(layout, secrets, Path(data["pg_bin"]), Path(data["redis_server"]))
+
+
+def prepare_containers(root: Path, project: str, published: int | None = None) -> Containers:
+    """The files of a shop in containers. `published`: first port on this machine, kept from an earlier time when
+    not given; OSError when no such block of ports is free."""
+    root = root.resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    old = load(root)
+    known = old.layout.published if old and isinstance(old.layout, Containers) else None
+    if published is not None and (known is None or not port_is_free(known)):
+        known = find_free_base(published)
+    layout = Containers(root, containers.BASE, project, known)
+    for folder in (
+        "etc/postgres",
+        "golden",
+        "run",
+        "snapshots",
+        "vol/redis",
+        "vol/thumbs",
+        "vol/exports",
+        "world/etc",
+    ):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    write_files(Site(layout, old.secrets if old else Secrets()))
+    return layout
+
+
+def fill(root: Path, pg_bin: Path) -> None:
+    """Roles, schema, data and snapshot in the database container; run inside the containers' network."""
+    site = load(root)
+    if site is None or not isinstance(site.layout, Containers):
+        raise FileNotFoundError(f"{root}: no shop in containers was prepared here")
+    database.furnish(site.layout.inside(), site.secrets, pg_bin)
 
 
 def prepare(root: Path, port_base: int, pg_bin: Path, redis_server: Path) -> Layout:
@@ -72,10 +114,7 @@ def _keeps_ports(layout: Layout) -> bool:
 def write_files(site: Site) -> None:
     """etc, golden, releases, the process files, the manifest and site.json."""
     layout, root = site.layout, site.layout.root
-    releases.write(layout)
     wanted = files.etc_files(layout, site.secrets)
-    if not layout.pg_conf.is_relative_to(root):
-        _write(layout.pg_conf, files.PG_CONF)
     golden = wanted | {"etc/postgres/tuning.conf": files.PG_CONF}
     sums = []
     for name, text in golden.items():
@@ -84,84 +123,106 @@ def write_files(site: Site) -> None:
     _write(root / "golden/SHA256SUMS", "".join(sums))
     for name, text in wanted.items():
         _write(root / name, text, private=name.endswith((".env", "redis.conf")))
-    _write(root / "processes.yaml", _yaml(processes.inside(layout, site.pg_bin, site.redis_server)))
-    _write(root / "world/processes.yaml", _yaml(processes.world(layout)))
+    plain = manifest.manifest(layout)
+    if isinstance(layout, Containers):
+        plain = containers.manifest(layout, plain)
+        _write(root / "etc/postgres/postgresql.conf", files.postgresql_conf(layout))
+        _write(root / containers.PASSWORD_FILE, site.secrets.super_password, private=True)
+        _write(root / "published.yaml", _yaml(containers.published_ports(layout)))
+    else:
+        releases.write(layout)
+        if not layout.pg_conf.is_relative_to(root):
+            _write(layout.pg_conf, files.PG_CONF)
+        _write(root / "processes.yaml", _yaml(processes.inside(layout, site.pg_bin, site.redis_server)))
+        _write(root / "world/processes.yaml", _yaml(processes.world(layout)))
     _write(root / "secrets.env", manifest.secrets_env(layout, site.secrets), private=True)
-    _write(root / "manifest.yaml", _yaml(manifest.manifest(layout)))
+    _write(root / "manifest.yaml", _yaml(plain))
     _write(root / "site.json", json.dumps(site_facts(site), indent=1), private=True)
 
 
 def site_facts(site: Site) -> dict[str, Any]:
     """site.json: everything about the site, secrets of the superuser included."""
     layout, secrets = site.layout, site.secrets
-    return {
-        "root": str(layout.root),
-        "port_base": layout.base,
-        "ports": {name: layout.port(name) for name in OFFSETS},
-        "pg_bin": str(site.pg_bin),
-        "pg_data": str(layout.pg_home / "data"),
-        "pg_conf": str(layout.pg_conf),
-        "redis_server": str(site.redis_server),
+    found = {
+        "addresses": {name: layout.seen(name) for name in OFFSETS},
         "super_dsn": postgres.super_dsn(layout, secrets),
-        "app_dsn": f"postgresql://app:{secrets.app_password}@{layout.address('postgres')}/shop",
-        "redis_url": f"redis://:{secrets.redis_password}@{layout.address('redis')}/0",
+        "redis_url": f"redis://:{secrets.redis_password}@{layout.seen('redis')}/0",
+        "secrets": secrets.as_dict(),
+    }
+    if isinstance(layout, Containers):
+        return found | containers.facts(layout)
+    return found | {
+        "driver": "process",
+        "port_base": layout.base,
+        "pg_bin": str(site.pg_bin),
+        "redis_server": str(site.redis_server),
         "supervisor_socket": str(layout.socket_path()),
         "world_socket": str(layout.socket_path(world=True)),
-        "processes": str(layout.root / "processes.yaml"),
-        "world_processes": str(layout.root / "world/processes.yaml"),
-        "snapshot": str(database.snapshot_file(layout)),
-        "edges": {
-            name: {
-                "pidfile": str(layout.root / f"run/wire-{name}.pid"),
-                "address": layout.address(name),
-                "target": target,
-            }
-            for name, (_, target) in EDGES.items()
-        },
-        "app_connection_limit": database.APP_LIMIT,
-        "secrets": secrets.as_dict(),
+        "wires": {name: str(layout.root / f"run/wire-{name}.pid") for name in EDGES},
     }
 
 
-def reset(root: Path) -> list[str]:
+def reset(root: Path, pg_bin: Path | None = None) -> list[str]:
     """Golden files, releases, database, cache and queue as on the first day, whether the shop runs or not.
 
-    Returns the services that were restarted. FileNotFoundError when nothing was prepared there.
+    Returns the services that were restarted. FileNotFoundError when nothing was prepared there; OSError when it is
+    made of containers and these do not run. `pg_bin`: where psql is, for containers.
     """
     site = load(root)
     if site is None:
         raise FileNotFoundError(f"{root}: no shop was prepared here")
+    write_files(site)
+    for name in ("vol/thumbs", "vol/exports"):
+        for path in (site.layout.root / name).iterdir():
+            path.unlink()
+    if isinstance(site.layout, Containers):
+        return _reset_containers(replace(site, pg_bin=pg_bin or Path()), Engine(site.layout.project))
+    return _reset_processes(site)
+
+
+def _reset_processes(site: Site) -> list[str]:
     layout = site.layout
     inner, outer = Control(layout.socket_path()), Control(layout.socket_path(world=True))
     running = inner.alive()
-    write_files(site)
     for folder in (layout.root / "releases").iterdir():
         for version in folder.iterdir():
             if version.name != "current" and (folder.name, version.name) not in releases.ALL:
                 shutil.rmtree(version)
-    for name in ("vol/thumbs", "vol/exports"):
-        for path in (layout.root / name).iterdir():
-            path.unlink()
     restarted = [*outer.restart_all()] if outer.alive() else []
     if running:
         restarted += inner.restart_and_wait("postgres", layout.port("postgres"))
     database.restore(layout, site.secrets, site.pg_bin)
     (layout.root / "vol/redis/dump.rdb").unlink(missing_ok=True)
     if running:
-        restarted += _empty_redis(site, inner)
+        restarted += inner.restart_and_wait("redis", layout.port("redis"))
+        _empty_redis(site)
         restarted += inner.restart_all(skip=["postgres", "redis"])
     return restarted
 
 
-def _empty_redis(site: Site, inner: Control) -> list[str]:
-    """Restart it and leave no key behind, whatever it saved on its way down."""
-    import redis
+def _reset_containers(site: Site, engine: Engine) -> list[str]:
+    stores = [f"{containers.PREFIX}{name}" for name in ("postgres", "redis")]
+    engine.restart(stores)
+    database.refurnish(site.layout, site.secrets, site.pg_bin)
+    _empty_redis(site)
+    rest = [
+        name for name in engine.services() if name not in stores and not name.endswith(("-setup", "-fill"))
+    ]
+    rest = [name for name in rest if name.startswith((containers.PREFIX, containers.WORLD_PREFIX))]
+    engine.restart(rest)
+    return stores + rest
 
-    restarted = inner.restart_and_wait("redis", site.layout.port("redis"))
+
+def _empty_redis(site: Site) -> None:
+    """Leave no key behind, whatever it saved on its way down."""
+    import redis
+    from redis.backoff import ConstantBackoff
+    from redis.retry import Retry
+
     url = str(site_facts(site)["redis_url"])
-    with redis.Redis.from_url(url, socket_timeout=5) as client:
+    patience = Retry(ConstantBackoff(0.2), 50)
+    with redis.Redis.from_url(url, socket_timeout=5, retry=patience) as client:
         client.flushall()
-    return restarted
 
 
 def _write(path: Path, text: str, *, private: bool = False) -> None:

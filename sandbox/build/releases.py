@@ -13,7 +13,9 @@ PACKAGES = {
     "api": ("kit", "api", "migrate"),
     "frontend": ("kit", "frontend"),
     "platform": ("kit", "gateway", "net", "worker", "batch", "loadgen"),
+    "world": ("kit", "world"),
 }
+WORLD_VERSION = "1.0.0"
 CURRENT = {"api": API_VERSION, "frontend": FRONTEND_VERSION, "platform": PLATFORM_VERSION}
 ALL = [*CURRENT.items(), ("api", BACKUP_VERSION)]
 
@@ -21,16 +23,19 @@ ALL = [*CURRENT.items(), ("api", BACKUP_VERSION)]
 def write(layout: Layout) -> None:
     """Every release afresh, links on the current ones. Releases we do not know stay where they are."""
     for service, version in ALL:
-        folder = layout.root / "releases" / service / version
-        copy(folder, version, PACKAGES[service])
-        older = OLDER / f"{service}-{version}"
-        if older.is_dir():
-            for path in older.rglob("*.txt"):
-                target = folder / "shop" / path.relative_to(older).with_suffix(".py")
-                target.write_text(path.read_text())
+        release(layout.root / "releases" / service / version, service, version)
     for service, version in CURRENT.items():
         point(layout.root / "releases" / service / "current", version)
-    copy(layout.root / "world/app", "1.0.0", ("kit", "world"))
+    release(layout.root / "world/app", "world", WORLD_VERSION)
+
+
+def release(folder: Path, service: str, version: str) -> None:
+    """One release of one service into `folder`. KeyError: there is no such service."""
+    copy(folder, version, PACKAGES[service])
+    older = OLDER / f"{service}-{version}"
+    for path in older.rglob("*.txt") if older.is_dir() else ():
+        target = folder / "shop" / path.relative_to(older).with_suffix(".py")
+        target.write_text(path.read_text())
 
 
 def copy(folder: Path, version: str, packages: tuple[str, ...]) -> None:

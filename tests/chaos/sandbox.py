@@ -77,8 +77,8 @@ class Sandbox:
         return {
             "files": {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
             "releases": {str(p): str(p.readlink()) for p in (self.folder / "releases").glob("*/current")},
-            "pids": {u: s["pid"] for u, s in self.site.units().items()},
-            "world": {u: s["pid"] for u, s in self.site.units(world=True).items()},
+            "pids": {u: s["pid"] for u, s in self.site.hands.units().items()},
+            "world": {u: s["pid"] for u, s in self.site.hands.units(world=True).items()},
             "roles": roles,
             "edge": self.site.edge("api-db")["path"],
         }
@@ -111,7 +111,7 @@ class Sandbox:
 
     def _processes(self) -> dict[str, str]:
         found = {}
-        for unit, state in self.site.units().items():
+        for unit, state in self.site.hands.units().items():
             if state["pid"]:
                 parent = psutil.Process(state["pid"])
                 for process in [parent, *parent.children(recursive=True)]:

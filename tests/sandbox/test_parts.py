@@ -146,7 +146,7 @@ async def test_a_cut_wire_is_silence_until_failover(tmp_path: Path, echo: tuple[
         await edge.heartbeat()
         assert not edge.ok
         assert edge.describe()["rtt_ms"] is None
-        await edge.reset(tmp_path)
+        await edge.reset(Wire("t", tmp_path))
         assert edge.ok
         assert await talk(edge.address) == b"hello"
     finally:

@@ -6,6 +6,7 @@ import uvicorn
 
 from ..kit import logs, settings
 from ..kit.config import load_or_exit
+from ..kit.http import listen_host
 from .app import create
 from .settings import Settings
 from .state import State
@@ -18,7 +19,7 @@ def main() -> None:
     app = create(State(values, config))
     limit = config.get("limit_max_requests")
     server = uvicorn.Config(
-        app, host="127.0.0.1", port=values.PORT, log_config=None, access_log=False, lifespan="on",
+        app, host=listen_host(), port=values.PORT, log_config=None, access_log=False, lifespan="on",
         timeout_keep_alive=30, limit_max_requests=limit, timeout_graceful_shutdown=3,
     )  # fmt: skip
     uvicorn.Server(server).run()

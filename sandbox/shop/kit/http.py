@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -103,7 +104,12 @@ async def _answer(handler: Handler, request: Request) -> Response:
         return json_response({"error": "internal server error"}, 500)
 
 
-async def serve(handler: Handler, port: int, host: str = "127.0.0.1") -> asyncio.Server:
+def listen_host() -> str:
+    """LISTEN_HOST of the environment; only this machine when it says nothing."""
+    return os.environ.get("LISTEN_HOST", "127.0.0.1")
+
+
+async def serve(handler: Handler, port: int) -> asyncio.Server:
     """Start listening; every request is answered by `handler`."""
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,4 +130,4 @@ async def serve(handler: Handler, port: int, host: str = "127.0.0.1") -> asyncio
         finally:
             writer.close()
 
-    return await asyncio.start_server(connection, host, port, limit=MAX_HEAD, backlog=128)
+    return await asyncio.start_server(connection, listen_host(), port, limit=MAX_HEAD, backlog=128)

@@ -11,13 +11,9 @@ from ..kit import logs
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
 from ..kit.run import keep, run
-from .edge import Edge
+from .edge import Edge, parse_address
+from .line import Line
 from .path import Wire
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = str(text).rpartition(":")
-    return host or "127.0.0.1", int(port)
 
 
 class Net:
@@ -29,9 +25,13 @@ class Net:
         self.edges: dict[str, Edge] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         for name, spec in config.get("edges", {}).items():
-            self.edges[name] = Edge(
-                name, _address(spec["address"]), _address(spec["target"]), Wire(name, self.run_dir)
-            )
+            ends = parse_address(spec["address"]), parse_address(spec["target"])
+            self.edges[name] = Edge(name, *ends, self.path_a(name))
+
+    def path_a(self, edge: str) -> Wire | Line:
+        """A line to the far side where the configuration names one, else a wire in here."""
+        line = self.config.get(f"edges.{edge}.line")
+        return Line(edge, *parse_address(line)) if line else Wire(edge, self.run_dir)
 
     async def start(self) -> None:
         self.config.listeners.append(self._apply)
@@ -68,7 +68,7 @@ class Net:
                 await edge.failover()
                 return json_response(edge.describe())
             if parts[2] == "reset":
-                await edge.reset(self.run_dir)
+                await edge.reset(self.path_a(edge.name))
                 return json_response(edge.describe())
         return json_response({"error": "not found"}, 404)
 

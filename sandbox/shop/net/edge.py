@@ -7,9 +7,9 @@ import logging
 import socket
 import struct
 import time
-from pathlib import Path
 from typing import Any
 
+from .line import Line
 from .path import Wire
 from .splice import both, splice
 
@@ -17,11 +17,42 @@ log = logging.getLogger("shop")
 BACKLOG = 64
 
 
-class Edge:
-    """`address` and `target` are (host, port). While the active path does not answer, nothing is accepted, so callers
-    run into the timeouts a dead line gives, not into refusals."""
+def parse_address(text: str) -> tuple[str, int]:
+    """host:port."""
+    host, _, port = str(text).rpartition(":")
+    return host or "127.0.0.1", int(port)
 
-    def __init__(self, name: str, address: tuple[str, int], target: tuple[str, int], wire: Wire) -> None:
+
+def listener(address: tuple[str, int]) -> socket.socket:
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(address)
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+async def reach(target: tuple[str, int]) -> socket.socket:
+    """A connection to `target`; ConnectionError within 3 s when there is none to be had."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        async with asyncio.timeout(3.0):
+            await asyncio.get_running_loop().sock_connect(sock, target)
+    except (OSError, TimeoutError) as error:
+        sock.close()
+        raise ConnectionError(f"target {target[0]}:{target[1]} not reachable: {error}") from error
+    return sock
+
+
+class Edge:
+    """`address` and `target` are (host, port). `wire`: what path A leads over. While the active path does not answer,
+    nothing is accepted, so callers run into the timeouts a dead line gives, not into refusals."""
+
+    def __init__(
+        self, name: str, address: tuple[str, int], target: tuple[str, int], wire: Wire | Line
+    ) -> None:
         self.name, self.address, self.target, self.wire = name, address, target, wire
         self.path = "A"
         self.admin_up = True
@@ -37,12 +68,7 @@ class Edge:
         self._listener: socket.socket | None = None
 
     async def start(self) -> None:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(self.address)
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
-        self._listener = sock
+        self._listener = listener(self.address)
 
     async def accept_forever(self) -> None:
         assert self._listener is not None
@@ -62,45 +88,30 @@ class Edge:
         socks = [client]
         try:
             await self._line_up.wait()
-            if self.path == "A" and self.wire.listener:
+            if self.path == "A" and isinstance(self.wire, Wire) and self.wire.listener:
                 near, far = await self.wire.open()
                 for end in (near, far):
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 socks += [near, far]
-                target = await self._reach()
-                socks.append(target)
-                await both(splice(client, near, self.stats), splice(far, target, None))
+                socks.append(await reach(self.target))
+                await both(splice(client, near, self.stats), splice(far, socks[-1], None))
             else:
-                target = await self._reach()
-                socks.append(target)
-                await splice(client, target, self.stats)
+                line = self.wire if self.path == "A" and isinstance(self.wire, Line) else None
+                socks.append(await line.open() if line else await reach(self.target))
+                await splice(client, socks[-1], self.stats)
         except OSError as error:
             self.stats["failures_total"] += 1
             log.debug("edge %s: %s", self.name, error)
-            _reset_on_close(client)
+            reset_on_close(client)
         finally:
             for sock in socks:
                 sock.close()
-
-    async def _reach(self) -> socket.socket:
-        target = socket.socket()
-        target.setblocking(False)
-        target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            async with asyncio.timeout(3.0):
-                await asyncio.get_running_loop().sock_connect(target, self.target)
-        except (OSError, TimeoutError) as error:
-            target.close()
-            raise ConnectionError(
-                f"target {self.target[0]}:{self.target[1]} not reachable: {error}"
-            ) from error
-        return target
 
     async def heartbeat(self) -> None:
         """Measure the active path; two misses close the gate, one answer opens it."""
         if self.path == "A" and not self.admin_up:
             self.rtt = None
-        elif self.path == "A" and self.wire.listener:
+        elif self.path == "A" and (isinstance(self.wire, Line) or self.wire.listener):
             self.rtt = await self.wire.rtt_ms()
         else:
             self.rtt = await self._direct_rtt_ms()
@@ -111,7 +122,7 @@ class Edge:
         """Time of a handshake with the target; a refusal is an answer too."""
         began = time.perf_counter()
         try:
-            (await self._reach()).close()
+            (await reach(self.target)).close()
         except ConnectionError as error:
             if not isinstance(error.__cause__, ConnectionRefusedError):
                 return None
@@ -151,9 +162,9 @@ class Edge:
         await self.heartbeat()
         log.warning("edge %s: failed over to path B", self.name)
 
-    async def reset(self, run_dir: Path) -> None:
+    async def reset(self, wire: Wire | Line) -> None:
         """A new wire for path A, and everything back onto it."""
-        old, self.wire = self.wire, Wire(self.name, run_dir)
+        old, self.wire = self.wire, wire
         await self.wire.start()
         self.path = "A"
         self._let_through()
@@ -177,5 +188,5 @@ class Edge:
         }  # fmt: skip
 
 
-def _reset_on_close(sock: socket.socket) -> None:
+def reset_on_close(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

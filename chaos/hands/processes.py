@@ -1,0 +1,139 @@
+"""The sandbox as processes under two supervisors, with what the owner of this machine can do to them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaos.hands.namespace import set_loopback
+
+CALL_TIMEOUT_S = 30.0
+GIVES_UP_WITHIN_S = 25.0
+LOOK_S = 0.03
+CPU_WINDOW_S = 0.2
+
+
+class ProcessHands:
+    """`facts`: site.json with the sockets of the supervisors and the pid files of the wires."""
+
+    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.folder, self.facts = folder, facts
+
+    def units(self, *, world: bool = False) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = self._call({"op": "status"}, world)["services"]
+        return found
+
+    def start(self, unit: str, *, world: bool = False) -> None:
+        self._call({"op": "start", "service": unit}, world)
+
+    def crash(self, units: tuple[str, ...], number: int, *, world: bool = False) -> None:
+        """The signal to each new process of the units, until the supervisor has given each up once."""
+        left, until = set(units), time.monotonic() + GIVES_UP_WITHIN_S
+        hit: dict[str, int] = {}
+        while left and time.monotonic() < until:
+            seen = self.units(world=world)
+            for unit in sorted(left):
+                state = seen[unit]
+                if state["fatal"] or state["state"] == "FATAL":
+                    left.discard(unit)
+                elif (
+                    state["pid"]
+                    and hit.get(unit) != state["pid"]
+                    and state["state"] in ("STARTING", "RUNNING")
+                ):
+                    hit[unit] = state["pid"]
+                    _send(state["pid"], number)
+            time.sleep(LOOK_S)
+        if left:
+            raise TimeoutError(
+                f"{', '.join(sorted(left))} kept coming back; is its supervisor set to give up?"
+            )
+
+    def reload(self, unit: str) -> None:
+        self._signal(unit, signal.SIGHUP)
+
+    def bounce(self, unit: str) -> None:
+        self._signal(unit, signal.SIGTERM)
+
+    def freeze(self, unit: str) -> None:
+        self._signal(unit, signal.SIGSTOP)
+
+    def thaw(self, unit: str) -> None:
+        if self.is_frozen(unit):
+            self._signal(unit, signal.SIGCONT)
+
+    def is_frozen(self, unit: str) -> bool:
+        pid = self._pid(unit)
+        try:
+            return pid is not None and psutil.Process(pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
+
+    def write_log(self, unit: str, lines: list[str]) -> None:
+        with (self.folder / "log" / f"{unit}.log").open("a") as log:
+            log.writelines(f"{line}\n" for line in lines)
+
+    def busy_children(self, unit: str, percent: float) -> list[str]:
+        pid = self._pid(unit)
+        if pid is None:
+            return []
+        children = psutil.Process(pid).children(recursive=True)
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                child.cpu_percent()
+        time.sleep(CPU_WINDOW_S)
+        found = []
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                if child.cpu_percent() > percent:
+                    found.append(" ".join(child.cmdline()[-2:]))
+        return found
+
+    def cut(self, edge: str) -> bool:
+        return self._wire(edge, up=False)
+
+    def mend(self, edge: str) -> None:
+        self._wire(edge, up=True)
+
+    def _wire(self, edge: str, *, up: bool) -> bool:
+        """The loopback of an edge's own network namespace. False when it has no namespace."""
+        try:
+            pid = int(Path(self.facts["wires"][edge]).read_text())
+            psutil.Process(pid)
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return False
+        set_loopback(pid, up=up)
+        return True
+
+    def _pid(self, unit: str) -> int | None:
+        state = self.units()[unit]
+        return state["pid"] if state["state"] in ("RUNNING", "STARTING") else None
+
+    def _signal(self, unit: str, number: int) -> None:
+        pid = self._pid(unit)
+        if pid is not None:
+            _send(pid, number)
+
+    def _call(self, request: dict[str, Any], world: bool) -> dict[str, Any]:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(CALL_TIMEOUT_S)
+            sock.connect(self.facts["world_socket" if world else "supervisor_socket"])
+            sock.sendall(json.dumps(request).encode() + b"\n")
+            with sock.makefile() as lines:
+                answer: dict[str, Any] = json.loads(lines.readline())
+        if not answer.get("ok"):
+            raise OSError(str(answer.get("error", "the supervisor refused")))
+        return answer
+
+
+def _send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

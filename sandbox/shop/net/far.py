@@ -1,0 +1,79 @@
+"""`python -m shop.net.far`: the far ends of all lines (etc/net-far.yaml); /healthz, /metrics.json."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+
+from ..kit import logs
+from ..kit.config import Config, load_or_exit
+from ..kit.http import Request, Response, json_response, serve
+from ..kit.run import keep, run
+from .edge import listener, parse_address, reach, reset_on_close
+from .line import ECHO_PORT
+from .splice import splice
+
+
+class Far:
+    """Echoes what arrives at `echo` (host:port), and carries what arrives at an edge's port on to its target."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.stats = {"connections_total": 0, "failures_total": 0}
+
+    async def start(self) -> None:
+        self._listen(parse_address(self.config.get("echo", f"0.0.0.0:{ECHO_PORT}")), None)
+        for spec in self.config.get("edges", {}).values():
+            self._listen(parse_address(spec["address"]), parse_address(spec["target"]))
+        await serve(self.handle, int(os.environ["PORT"]))
+        logging.getLogger("shop").info("the far side is up")
+
+    def _listen(self, address: tuple[str, int], target: tuple[str, int] | None) -> None:
+        sock = listener(address)
+        keep(self.tasks, self._accept(sock, target), f"port-{address[1]}")
+
+    async def _accept(self, sock: socket.socket, target: tuple[str, int] | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            near, _ = await loop.sock_accept(sock)
+            near.setblocking(False)
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            keep(self.tasks, self._carry(near, target) if target else self._echo(near), "line")
+
+    async def _echo(self, near: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with near, contextlib.suppress(OSError):
+            while data := await loop.sock_recv(near, 64):
+                await loop.sock_sendall(near, data)
+
+    async def _carry(self, near: socket.socket, target: tuple[str, int]) -> None:
+        self.stats["connections_total"] += 1
+        with near:
+            try:
+                with await reach(target) as onward:
+                    await splice(near, onward, None)
+            except OSError as error:
+                self.stats["failures_total"] += 1
+                logging.getLogger("shop").debug("far end of %s:%d: %s", *target, error)
+                reset_on_close(near)
+
+    async def handle(self, request: Request) -> Response:
+        if request.path == "/healthz":
+            return json_response({"status": "ok"})
+        if request.path == "/metrics.json":
+            return json_response({**self.stats, "connections": len(self.tasks)})
+        return json_response({"error": "not found"}, 404)
+
+
+def main() -> None:
+    logs.setup("net-far")
+    config = load_or_exit()
+    run(Far(config).start, config)
+
+
+if __name__ == "__main__":
+    main()
