@@ -84,7 +84,9 @@ class EnvSpec(Model):
 
 
 class ReleaseSpec(Model):
-    link: str
+    """`link`: the symbolic link to the release that runs; without it the runtime knows (an image's tag)."""
+
+    link: str | None = None
     previous: str | None = None
 
 

@@ -64,9 +64,13 @@ class RollBackRelease(Action[NoParams]):
 
 
 def _sharing(ctx: ActionContext) -> list[str]:
-    """Everything that runs from the same link: one switch changes them all."""
-    links = {s.release.link for n in ctx.members if (s := ctx.system.service(n)).release}
-    return [n for n, s in ctx.system.services.items() if s.unit and s.release and s.release.link in links]
+    """Everything that runs from the same link: one switch changes them all. Images are switched one by one."""
+    links = {s.release.link for n in ctx.members if (s := ctx.system.service(n)).release and s.release.link}
+    return [
+        n
+        for n, s in ctx.system.services.items()
+        if s.unit and s.release and (s.release.link in links or n in ctx.members)
+    ]
 
 
 def _plan(ctx: ActionContext) -> list[tuple[str, str | None, str]]:

@@ -13,7 +13,7 @@ import yaml
 
 from systems.envfile import EnvFileError, parse_env
 from systems.manifest import Service
-from systems.probes.base import Clock, FileProbe
+from systems.probes.base import Clock, FileProbe, ProbeFailed
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
@@ -141,10 +141,19 @@ class ReleaseProbe(FileProbe):
 
     def read(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert service.release is not None
-        current = system.path(service.release.link).readlink().name
+        current = _release(system, service, service.release.link)
         good = service.release.previous or self._first.setdefault(service.name, current)
         text = f"{good} -> {current}" if current != good else current
         return [Reading(service.name, "release.changed", float(current != good), clean(text, 120))]
+
+
+def _release(system: LoadedSystem, service: Service, link: str | None) -> str:
+    if link is not None:
+        return system.path(link).readlink().name
+    known = system.runtime.state(service.unit).release if service.unit else None
+    if known is None:
+        raise ProbeFailed(f"{service.name}: neither a link nor its runtime tells which release it is")
+    return known
 
 
 def file_stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
