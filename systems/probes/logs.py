@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from systems.logrecords import Assembler, Record
 from systems.logtail import Chunk, Tail
@@ -14,6 +14,7 @@ from systems.services import LoadedSystem
 from systems.templates import Miner
 
 MAX_TEMPLATES = 40  # readings per tick and service; errors first
+LATE_MAX = 500  # readings kept of looks that took too long
 WARM_UP_S = 20.0  # after the first look everything is new, so nothing is called new
 
 
@@ -32,10 +33,16 @@ class LogsProbe(FileProbe):
 
     def read(self, system: LoadedSystem, service: Service) -> list[Reading]:
         watched = self._of(system, service)
-        if not service.logs:
-            lines = system.runtime.logs(service.unit or "", 200)
-            return watched.report(watched.fresh([line.encode(errors="replace") for line in lines]))
-        return watched.report([(key, tail.poll()) for key, tail in watched.tails.items()])
+        if service.logs:
+            chunks = {key: tail.poll() for key, tail in watched.tails.items()}
+        else:
+            chunks, watched.cursor = system.runtime.logs_since(service.unit or "", watched.cursor)
+        return watched.told(watched.report(chunks))
+
+    async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
+        found = await super().measure(system, service)
+        self._watched[service.name].late.clear()
+        return found
 
     def seed(self, service: str, templates: Iterable[str]) -> None:
         """Templates known from earlier: they will not be called new."""
@@ -65,8 +72,8 @@ class _ServiceLogs:
         self._miner = Miner()
         self._warm_at = clock() + WARM_UP_S
         self._last_at: float | None = None
-        self._last_lines: list[bytes] = []
-        self._first_look = True
+        self.cursor: str | None = None  # in the output of its unit
+        self.late: list[Reading] = []
 
     def learn(self, templates: Iterable[str]) -> None:
         known = list(templates)
@@ -74,26 +81,18 @@ class _ServiceLogs:
         if known:
             self._warm_at = self.clock()
 
-    def fresh(self, lines: list[bytes]) -> list[tuple[str, Chunk]]:
-        """What was appended to a window of the last lines since the previous look."""
-        before, self._last_lines = self._last_lines, lines
-        if self._first_look:
-            self._first_look = False
-            return [("", Chunk())]
-        new = lines
-        for overlap in range(min(len(before), len(lines)), 0, -1):
-            if before[-overlap:] == lines[:overlap]:
-                new = lines[overlap:]
-                break
-        return [("", Chunk(new, sum(len(line) + 1 for line in new)))]
+    def told(self, readings: list[Reading]) -> list[Reading]:
+        """With what an earlier look found when nobody waited for it any more: lines are read only once."""
+        self.late = [*self.late, *readings][-LATE_MAX:]
+        return list(self.late)
 
-    def report(self, chunks: list[tuple[str, Chunk]]) -> list[Reading]:
+    def report(self, chunks: Mapping[str, Chunk]) -> list[Reading]:
         """Readings of everything that came since the last call."""
         now = self.clock()
         spent = now - self._last_at if self._last_at is not None else 1.0
         self._last_at = now
         records: list[Record] = []
-        for key, chunk in chunks:
+        for key, chunk in chunks.items():
             records += self._assemblers.setdefault(key, Assembler()).feed(chunk.lines)
         counts: dict[str, _Count] = {}
         new: list[tuple[str, str]] = []
@@ -102,19 +101,19 @@ class _ServiceLogs:
             counts.setdefault(template, _Count()).add(record)
             if unseen and now >= self._warm_at:
                 new.append((template, record.text))
-        return self._readings(chunks, counts, new, max(spent, 0.05))
+        return self._readings([*chunks.values()], counts, new, max(spent, 0.05))
 
     def _readings(
         self,
-        chunks: list[tuple[str, Chunk]],
+        chunks: list[Chunk],
         counts: dict[str, _Count],
         new: list[tuple[str, str]],
         spent: float,
     ) -> list[Reading]:
         errors = sum(count.number for count in counts.values() if count.rank == 2)
-        lines = sum(len(chunk.lines) for _, chunk in chunks)
-        skipped = sum(chunk.skipped for _, chunk in chunks)
-        seen_bytes = sum(chunk.bytes for _, chunk in chunks)
+        lines = sum(len(chunk.lines) for chunk in chunks)
+        skipped = sum(chunk.skipped for chunk in chunks)
+        seen_bytes = sum(chunk.bytes for chunk in chunks)
         if skipped and seen_bytes > skipped:  # estimate what was not looked at
             lines = int(lines * seen_bytes / (seen_bytes - skipped))
         text = f"{skipped / 1e6:.1f} MB not looked at" if skipped else ""

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from systems.logtail import Chunk
+
 RUNNING = "RUNNING"
 STATES = ("STOPPED", "STARTING", "RUNNING", "BACKOFF", "FATAL", "STOPPING")
 
@@ -89,6 +91,7 @@ class RuntimeEvent:
 
 Units = list[UnitState]  # `list` is a method's name below
 Lines = list[str]
+Said = dict[str, Chunk]  # stream (stdout, stderr; one that is both has no name) -> what was said on it
 
 
 @runtime_checkable
@@ -96,6 +99,11 @@ class Runtime(Protocol):
     """Every method but events() is synchronous; all raise RuntimeFailed (StaleFence: an old token).
 
     `fence`: a rising number per unit; None skips the check. Mutating calls return when the effect is there.
+
+    logs_since() gives every line once: what the unit said since `cursor`, which is the text that an earlier call of
+    any process gave (None: nothing, from now on; empty: all there is), and the next cursor. Restarts do not matter.
+    Memory is bounded: a line is cut at LINE_LIMIT, one call gives READ_LIMIT bytes and the next goes on from there,
+    and of what lies further behind than BACKLOG_LIMIT the middle is left out and counted as `skipped`.
     """
 
     driver: str
@@ -113,6 +121,7 @@ class Runtime(Protocol):
         self, unit: str, argv: Sequence[str], timeout_s: float = 30.0, fence: int | None = None
     ) -> ExecResult: ...
     def logs(self, unit: str, tail: int = 100) -> Lines: ...
+    def logs_since(self, unit: str, cursor: str | None) -> tuple[Said, str]: ...
     def stats(self, unit: str) -> UnitStats | None: ...
     def limits(self, unit: str, memory_mb: float | None, fence: int | None = None) -> UnitState: ...
     def release(self, unit: str, version: str, fence: int | None = None) -> UnitState: ...

@@ -16,13 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Units, UnitState, UnitStats
+from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Said, Units, UnitState, UnitStats
 from .dockerengine import Engine, ImageNotFound, Raw, scope_of
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
+from .dockerlogs import Entry, Mark, end_of, frames, read_since, terminal
 from .dockerlook import CpuMeter, engine_stats, run, send, tail_of, visible
 from .dockerswap import cut, mend, replace_container
-from .dockerview import MB, comes_back, successor, unit_state, with_tag
+from .dockerview import MB, comes_back, endpoints, successor, unit_state, with_tag
 from .proctable import ProcTable
 
 GRACE_DEFAULT_S = 10  # the engine's own, where a container names none
@@ -46,6 +47,7 @@ class DockerRuntime:
         self._keep = Keep(self.base_dir / str(options.get("state") or notes))
         self._history = History(scope)
         self._table, self._meter = ProcTable(), CpuMeter()
+        self._said: dict[str, int] = {}  # lines at the last look, by unit
 
     def _running(self, unit: str) -> Raw:
         raw = self.engine.inspect(unit)
@@ -205,10 +207,14 @@ class DockerRuntime:
         with self._act("disconnect", unit, fence):
             return cut(self.engine.api, self._keep, unit, self.engine.inspect(unit), network)
 
-    def reconnect(self, unit: str, fence: int | None = None) -> Lines:
-        """Back on every network it was cut from, under its old names."""
+    def networks(self, unit: str) -> Raw:
+        """Network -> how the unit hangs on it: what reconnect() needs when our own notes may be gone."""
+        return endpoints(self.engine.inspect(unit))
+
+    def reconnect(self, unit: str, fence: int | None = None, ends: Raw | None = None) -> Lines:
+        """Back on every network it was cut from (or those of `ends`), under its old names."""
         with self._act("reconnect", unit, fence):
-            return mend(self.engine.api, self._keep, unit, self.engine.inspect(unit))
+            return mend(self.engine.api, self._keep, unit, self.engine.inspect(unit), ends)
 
     # ---- measurements
     def stats(self, unit: str) -> UnitStats | None:
@@ -228,6 +234,26 @@ class DockerRuntime:
     def logs(self, unit: str, tail: int = 100) -> Lines:
         with self.engine.asking(f"logs {unit}"):
             return tail_of(self.engine.api, self.engine.inspect(unit, fresh=False)["Id"], tail)
+
+    def logs_since(self, unit: str, cursor: str | None) -> tuple[Said, str]:
+        """A replaced container's last words are lost if it is gone before we look."""
+        container = self.engine.container(unit, fresh=False)
+        split = terminal if self.engine.has_terminal(container) else frames
+        how = {"stdout": 1, "stderr": 1, "timestamps": 1}
+
+        @contextmanager
+        def ask(tail: int) -> Iterator[Iterator[Entry]]:
+            path = f"/containers/{container}/logs"
+            with self.engine.reading(f"logs {unit}", path, **how, tail=tail) as pieces:
+                yield split(pieces)
+
+        if cursor is None:
+            return {}, end_of(ask, container).text()
+        mark = Mark.of(cursor) if cursor else Mark(container)
+        if mark.container != container:
+            mark = Mark(container)
+        said, mark, self._said[unit] = read_since(ask, mark, self._said.get(unit, 0))
+        return said, mark.text()
 
     # ---- events
     async def events(self) -> AsyncIterator[RuntimeEvent]:

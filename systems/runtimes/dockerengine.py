@@ -47,6 +47,8 @@ class Engine:
         self._client: Any = None
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Raw]] = {}
+        self._ids: tuple[float, dict[str, str]] = (0.0, {})
+        self._terminals: dict[str, bool] = {}
 
     @property
     def local(self) -> bool:
@@ -77,28 +79,60 @@ class Engine:
                 f"no Docker engine answers at {self.url} ({what}): start it, or use --runtime process"
             ) from exc
 
-    def containers(self) -> dict[str, str]:
+    @contextmanager
+    def reading(self, what: str, path: str, **params: object) -> Iterator[Iterator[bytes]]:
+        """The pieces of an answer as they come. It need not be read to its end."""
+        api = self.api
+        with self.asking(what):
+            url = f"{api.base_url}/v{api.api_version}{path}"
+            with api.get(url, params=params, stream=True, timeout=TIMEOUT_S) as answer:
+                try:
+                    answer.raise_for_status()
+                except OSError as exc:
+                    raise docker.errors.create_api_error_from_http_exception(exc) from exc
+                yield answer.iter_content(65536)
+
+    def containers(self, fresh: bool = True) -> dict[str, str]:
         """Unit -> container id, of the newest container where a replacement is under way."""
+        at, found = self._ids
+        if not fresh and time.monotonic() - at < KNOWN_FOR_S:
+            return found
         api = self.api
         with self.asking("list"):
             rows = api.containers(all=True, filters={"label": self.scope.labels})
-        found: dict[str, str] = {}
+        found = {}
         for row in sorted(rows, key=lambda r: r["Created"]):
             if unit := self.scope.unit_of(row.get("Labels") or {}):
                 found[unit] = row["Id"]
+        self._ids = (time.monotonic(), found)
         return found
+
+    def container(self, unit: str, fresh: bool = True) -> str:
+        """The id of the unit's container."""
+        found = self.containers(fresh)
+        if unit not in found:
+            found = self.containers()
+        if unit not in found:
+            there = ", ".join(sorted(found)) or "none (is it up?)"
+            raise RuntimeFailed(f"there is no unit {unit!r} in {self.scope}: there are {there}")
+        return found[unit]
+
+    def has_terminal(self, container: str) -> bool:
+        """Was it made with one? Its output is then in another form."""
+        if container not in self._terminals:
+            api = self.api
+            with self.asking("inspect"):
+                self._terminals[container] = bool(api.inspect_container(container)["Config"].get("Tty"))
+        return self._terminals[container]
 
     def inspect(self, unit: str, fresh: bool = True) -> Raw:
         """What the engine tells of the unit's container. fresh: not even half a second old."""
         at, raw = self._known.get(unit, (0.0, {}))
         if not fresh and time.monotonic() - at < KNOWN_FOR_S:
             return raw
-        containers = self.containers()
-        if unit not in containers:
-            there = ", ".join(sorted(containers)) or "none (is it up?)"
-            raise RuntimeFailed(f"there is no unit {unit!r} in {self.scope}: there are {there}")
+        container = self.container(unit, fresh)
         with self.asking(f"inspect {unit}"):
-            raw = dict(self.api.inspect_container(containers[unit]))
+            raw = dict(self.api.inspect_container(container))
         self._known[unit] = (time.monotonic(), raw)
         return raw
 
@@ -114,3 +148,4 @@ class Engine:
     def forget(self, unit: str) -> None:
         """What was known of it is old."""
         self._known.pop(unit, None)
+        self._ids = (0.0, {})

@@ -55,9 +55,11 @@ def cut(api: Any, keep: Keep, unit: str, raw: Mapping[str, Any], network: str | 
     return [*there]
 
 
-def mend(api: Any, keep: Keep, unit: str, raw: Mapping[str, Any]) -> list[str]:
-    """Back on every network that `keep` remembers."""
-    cuts, there = keep.cuts(unit), endpoints(raw)
+def mend(
+    api: Any, keep: Keep, unit: str, raw: Mapping[str, Any], ends: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Back on every network of `ends`, else on every one that `keep` remembers."""
+    cuts, there = {**keep.cuts(unit), **(ends or {})}, endpoints(raw)
     for name, end in cuts.items():
         if name not in there:
             attach(api, raw["Id"], name, end)

@@ -10,14 +10,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, StaleFence, Units, UnitState, UnitStats
+from systems.logtail import Chunk
+
+from .base import (
+    ExecResult,
+    Lines,
+    RuntimeEvent,
+    RuntimeFailed,
+    Said,
+    StaleFence,
+    Units,
+    UnitState,
+    UnitStats,
+)
 
 _pids = itertools.count(100_001)
 _shared: dict[str, FakeRuntime] = {}
 
 
 class FakeRuntime:
-    """Script it: set_stats, set_logs, on_exec, crash, emit, fail_next. `calls` records (op, unit, fence)."""
+    """Script it: set_stats, say, on_exec, crash, emit, fail_next. `calls` records (op, unit, fence)."""
 
     driver = "fake"
 
@@ -50,8 +62,9 @@ class FakeRuntime:
     def set_stats(self, unit: str, stats: UnitStats) -> None:
         self._stats[unit] = stats
 
-    def set_logs(self, unit: str, lines: Iterable[str]) -> None:
-        self._logs[unit] = [*lines]
+    def say(self, unit: str, *lines: str) -> None:
+        """More lines of output."""
+        self._logs.setdefault(unit, []).extend(lines)
 
     def on_exec(self, argv: Sequence[str], result: ExecResult) -> None:
         self._exec[tuple(argv)] = result
@@ -172,6 +185,14 @@ class FakeRuntime:
     def logs(self, unit: str, tail: int = 100) -> Lines:
         self._get(unit)
         return self._logs.get(unit, [])[-tail:] if tail > 0 else []
+
+    def logs_since(self, unit: str, cursor: str | None) -> tuple[Said, str]:
+        self._get(unit)
+        said = self._logs.get(unit, [])
+        if cursor and not cursor.isdecimal():
+            raise RuntimeFailed(f"this is no place in a unit's output: {cursor}")
+        lines = [line.encode() for line in said[len(said) if cursor is None else int(cursor or 0) :]]
+        return {"": Chunk(lines, sum(len(line) + 1 for line in lines))}, str(len(said))
 
     def stats(self, unit: str) -> UnitStats | None:
         if self._get(unit).pid is None:

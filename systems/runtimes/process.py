@@ -12,9 +12,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from systems.logtail import Chunk, Place, read_since
 from systems.supervisor.linux import short_socket_path
 
-from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, StaleFence, Units, UnitState, UnitStats
+from .base import (
+    ExecResult,
+    Lines,
+    RuntimeEvent,
+    RuntimeFailed,
+    Said,
+    StaleFence,
+    Units,
+    UnitState,
+    UnitStats,
+)
 from .proctable import ProcTable
 
 TIMEOUT_S = 2.0  # an answer that needs no waiting
@@ -168,6 +179,17 @@ class ProcessRuntime:
             lines = lines[1:]
         return (lines[:-1] if lines and not lines[-1] else lines)[-tail:]
 
+    def logs_since(self, unit: str, cursor: str | None) -> tuple[Said, str]:
+        """The cursor is a place in the unit's log file. What is not a whole line yet is not said yet."""
+        path = self._one(unit, fresh=False).get("log")
+        if not path:
+            return {"": Chunk()}, cursor or ""
+        try:
+            chunk, place = read_since(Path(path), None if cursor is None else _place(cursor))
+        except (OSError, ValueError, TypeError) as exc:
+            raise RuntimeFailed(f"the log of {unit} cannot be read: {exc}") from exc
+        return {"": chunk}, f"{place.inode} {place.position} {place.inside:d}"
+
     # ---- events
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         """Pushed events, for ever; after a lost connection `state` events tell what changed meanwhile."""
@@ -215,6 +237,11 @@ class ProcessRuntime:
             writer.close()
             raise
         return reader, writer
+
+
+def _place(cursor: str) -> Place:
+    inode, position, inside = map(int, (cursor or "0 0 0").split())
+    return Place(inode, position, bool(inside))
 
 
 def _patience(grace_s: float | None) -> float:

@@ -1,14 +1,18 @@
 """Log lines of any kind: followed, cleaned, joined and mined, and nothing breaks on hostile ones."""
 
+import asyncio
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from systems.logrecords import Assembler, clean_line, rank_of
-from systems.logtail import LINE_LIMIT, Tail
+from systems.logtail import LINE_LIMIT, Chunk, Place, Tail, read_since
 from systems.probes.logs import WARM_UP_S, LogsProbe
 from systems.readings import Reading, clean
+from systems.runtimes.base import Said
 from systems.templates import Miner
 
 from .helpers import Clock, make_system, one
@@ -196,14 +200,93 @@ async def test_templates_known_from_before_are_not_new(tmp_path: Path) -> None:
     assert [r.text for r in found if r.metric == "log.new_template"] == ["boiler burst"]
 
 
-async def test_without_files_the_runtime_s_output_is_read(tmp_path: Path) -> None:
-    system = make_system(tmp_path, {"a": {"kind": "http", "unit": "a"}})
-    probe = LogsProbe(Clock())
-    system.runtime.set_logs("a", ["one", "two"])  # type: ignore[attr-defined]
-    await probe.observe(system, system.service("a"))
-    system.runtime.set_logs("a", ["two", "ERROR three"])  # type: ignore[attr-defined]
-    found = await probe.observe(system, system.service("a"))
-    assert [r.text for r in found if r.metric == "log.template"] == ["ERROR three"]
+def test_a_file_is_read_on_from_a_place_by_whoever_has_it(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    lines, place = read_since(log, None)
+    assert (lines.lines, place) == ([], Place())
+    log.write_text("one\ntw")
+    lines, place = read_since(log, place)
+    assert (lines.lines, lines.bytes) == ([b"one"], 4)
+    with log.open("a") as file:
+        file.write("o\n" + "x" * 40_000)
+    lines, place = read_since(log, place)
+    assert [line[:3] for line in lines.lines] == [b"two", b"xxx"]
+    with log.open("a") as file:
+        file.write("x\nlast before it is renamed\n")
+    log.rename(tmp_path / "a.log.1")
+    assert read_since(log, place)[0].lines == [b"last before it is renamed"]  # nothing took its place yet
+    log.write_text("first after\n")
+    lines, place = read_since(log, place)
+    assert lines.lines == [b"last before it is renamed", b"first after"]
+    assert read_since(log, place)[0].lines == []
+    log.write_text("cut\n")
+    assert read_since(log, place)[0].lines == [b"cut"]
+
+
+class Output:
+    """A unit whose output the probe reads from the runtime."""
+
+    def __init__(self, base: Path) -> None:
+        self.system = make_system(base, {"a": {"kind": "http", "unit": "a"}})
+        self.runtime: Any = self.system.runtime
+        self.probe = LogsProbe(Clock())
+
+    async def after(self, *lines: str) -> list[str]:
+        self.runtime.say("a", *lines)
+        found = await self.probe.observe(self.system, self.system.service("a"))
+        return [r.text for r in found if r.metric == "log.template" for _ in range(int(r.value or 0))]
+
+
+async def test_without_files_the_runtime_s_output_is_read_every_line_once(tmp_path: Path) -> None:
+    output = Output(tmp_path)
+    assert await output.after("one", "two") == []  # what was said before we came
+    assert await output.after("ERROR three") == ["ERROR three"]
+    assert await output.after() == []
+    assert await output.after("ERROR three") == ["ERROR three"]
+    assert await output.after(*["ERROR three"] * 5000) == ["ERROR three"] * 5000
+
+
+async def test_a_traceback_in_a_runtime_s_output_is_one_record(tmp_path: Path) -> None:
+    output = Output(tmp_path)
+    await output.after()
+    lines = TRACE.decode().split("\n")
+    assert await output.after(*lines[:2]) == []
+    (text,) = await output.after(*lines[2:4])
+    assert text.startswith("TypeError: quote() takes 1") and text.endswith("api/quote.py:12 in quote")
+
+
+async def test_what_a_slow_look_found_is_told_by_the_next(tmp_path: Path) -> None:
+    output, go, done = Output(tmp_path), threading.Event(), threading.Event()
+    await output.after()
+    read = output.runtime.logs_since
+
+    def slow(unit: str, cursor: str | None) -> tuple[Said, str]:
+        found = read(unit, cursor)
+        go.wait(20)
+        done.set()
+        return found
+
+    output.runtime.logs_since, output.probe.timeout_s = slow, 0.05
+    assert await output.after("ERROR three") == []
+    go.set()
+    await asyncio.to_thread(done.wait, 20)
+    output.probe.timeout_s = 20
+    while not (texts := await output.after()):  # until the thread is through
+        pass
+    assert texts == ["ERROR three"]
+    assert await output.after() == []
+
+
+async def test_each_stream_has_its_own_records(tmp_path: Path) -> None:
+    """A traceback on stderr is one, whatever stdout says meanwhile."""
+    output = Output(tmp_path)
+    lines = TRACE.split(b"\n")
+    said = [{"stdout": Chunk(), "stderr": Chunk()}, {"stdout": Chunk([b"GET /"]), "stderr": Chunk(lines[:2])}]
+    said += [{"stdout": Chunk([b"GET /"]), "stderr": Chunk(lines[2:4])}]
+    output.runtime.logs_since = lambda unit, cursor: (said.pop(0), "")
+    assert [await output.after(), await output.after()] == [[], ["GET /"]]
+    first, second = await output.after()
+    assert first.startswith("TypeError") and second == "GET /"
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ async def test_secrets_are_taken_out_of_readings(tmp_path: Path) -> None:
     runtime: Any = system.runtime
     watcher = Watcher(lambda: [system], persist=False)
     await watcher.tick_once()
-    runtime.set_logs("a", ["ERROR cannot log in with correct-horse-battery"])
+    runtime.say("a", "ERROR cannot log in with correct-horse-battery")
     (tick,) = await watcher.tick_once()
     await watcher.close()
     assert one(tick.readings, "log.template").text.startswith("ERROR cannot log in with")

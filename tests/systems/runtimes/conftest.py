@@ -23,6 +23,12 @@ class Bench:
     crash: Callable[[str], None]  # ends the unit's process from outside the runtime
     echo: list[str] = field(default_factory=lambda: ECHO)  # says hello, ends with 3
 
+    def again(self) -> None:
+        """web starts again and says its lines."""
+        self.runtime.restart("web", grace_s=1.0)
+        if isinstance(self.runtime, FakeRuntime):
+            self.runtime.say("web", "one", "two", "three")
+
     def reach(self, unit: str, state: str) -> UnitState:
         def there() -> UnitState | None:
             now = self.runtime.state(unit)
@@ -68,7 +74,7 @@ def _fake(tmp_path: Path) -> Iterator[Bench]:
     runtime = connect("fake", {"units": ["web", "idle"], "releases": {"web": ["1.0", "1.1"]}}, tmp_path)
     assert isinstance(runtime, FakeRuntime)
     runtime.set_state("idle", state="STOPPED", pid=None, started_at=None)
-    runtime.set_logs("web", ["one", "two", "three"])
+    runtime.say("web", "one", "two", "three")
     runtime.on_exec(ECHO, ExecResult(3, "hello\n"))
     yield Bench(runtime, lambda unit: runtime.crash(unit, -9))
 

@@ -117,6 +117,7 @@ class Compose:
             ["/bin/sh", "-c", script],
             name=f"{self.project}-{host.pop('name', service)}-1",
             stdin_open=True,
+            tty=host.pop("tty", False),
             ports=[tuple(port.split("/")) for port in host.get("port_bindings", {})] or None,
             healthcheck=host.pop("healthcheck", None),
             stop_timeout=1,
@@ -144,6 +145,12 @@ class Compose:
     def crash(self, service: str) -> None:
         """The main process gets a KILL that the engine did not send."""
         os.kill(self.inspect(service)["State"]["Pid"], signal.SIGKILL)
+
+    def type(self, container: str, text: bytes) -> None:
+        """On its standard input."""
+        attached = self.api.attach_socket(container, params={"stdin": 1, "stream": 1})
+        getattr(attached, "_sock", attached).sendall(text)
+        attached.close()
 
     def remove(self) -> None:
         for row in self.api.containers(all=True, filters={"label": f"{LABEL}project={self.project}"}):

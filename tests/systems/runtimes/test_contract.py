@@ -105,6 +105,41 @@ def test_logs(bench: Bench) -> None:
     assert bench.runtime.logs("idle") == []
 
 
+def test_output_is_followed_and_every_line_comes_once(bench: Bench) -> None:
+    runtime, cursors = bench.runtime, [""]
+
+    def heard(count: int) -> list[bytes]:
+        lines: list[bytes] = []
+
+        def more() -> bool:
+            said, cursor = runtime.logs_since("web", cursors[-1])
+            cursors.append(cursor)
+            for chunk in said.values():
+                lines.extend(chunk.lines)
+                assert (chunk.bytes, chunk.skipped) == (sum(len(line) + 1 for line in chunk.lines), 0)
+            return len(lines) >= count
+
+        eventually(more)
+        return lines
+
+    three = [b"one", b"two", b"three"]
+    assert heard(3) == three  # from the beginning
+    said, now = runtime.logs_since("web", None)  # from now on
+    assert [c.lines for c in said.values() if c.lines] == []
+    bench.again()
+    assert heard(3) == three
+    bench.again()
+    assert heard(3) == three
+    assert heard(0) == []
+    cursors.append(now)
+    assert heard(6) == three * 2
+    assert not any(c.lines for c in runtime.logs_since("idle", "")[0].values())
+    with pytest.raises(RuntimeFailed, match="nope"):
+        runtime.logs_since("nope", None)
+    with pytest.raises(RuntimeFailed):
+        runtime.logs_since("web", "nonsense")
+
+
 def test_stats(bench: Bench) -> None:
     bench.reach("web", "RUNNING")
     stats = bench.runtime.stats("web")
