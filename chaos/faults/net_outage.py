@@ -27,14 +27,14 @@ class NetOutage(Fault):
     may_touch = (EDGE,)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return {"edge": EDGE, **_config.remember(site, (UNIT,))}
+        return {"edge": EDGE, "line": site.hands.line(EDGE), **_config.remember(site, (UNIT,))}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         if not site.hands.cut(EDGE):
             _config.put(site, [(UNIT, f"edges.{EDGE}.up", False)])
 
     def revert(self, site: Site, undo: Undo) -> None:
-        site.hands.mend(undo["edge"])
+        site.hands.mend(undo["edge"], undo["line"])
         _config.restore(site, undo)
         if site.edge(undo["edge"])["path"] != "A":
             site.post(UNIT, f"/edges/{undo['edge']}/reset")

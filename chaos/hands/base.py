@@ -39,8 +39,11 @@ class Hands(Protocol):
     def busy_children(self, unit: str, percent: float) -> list[str]:
         """Child processes of a unit that use more than this share of a core right now."""
 
+    def line(self, edge: str) -> dict[str, Any]:
+        """How the line of an edge hangs now: what `mend` needs to put it back."""
+
     def cut(self, edge: str) -> bool:
         """Cut the line that path A of an edge runs over. False when it has none that can be cut."""
 
-    def mend(self, edge: str) -> None:
-        """Put the line of an edge back, if it is cut."""
+    def mend(self, edge: str, line: dict[str, Any]) -> None:
+        """Put the line of an edge back, if it is cut. `line`: what line() said before."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from dataclasses import asdict
 from functools import cache
@@ -21,11 +22,11 @@ class ContainerHands:
     """`facts`: site.json with the compose project, the prefixes of its services and the networks of the edges."""
 
     def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.folder, self.facts = folder, facts
+        self.facts = facts
         self._shop, self._world = self._runtime("prefix"), self._runtime("world_prefix")
 
     def _runtime(self, prefix: str) -> DockerRuntime:
-        return _connect(self.facts["project"], self.facts[prefix], _notes(self.folder))
+        return _connect(self.facts["project"], self.facts[prefix])
 
     def _of(self, world: bool) -> DockerRuntime:
         return self._world if world else self._shop
@@ -71,22 +72,22 @@ class ContainerHands:
         stats = self._shop.stats(unit)
         return [child.cmdline for child in stats.children if child.cpu_pct > percent] if stats else []
 
+    def line(self, edge: str) -> dict[str, Any]:
+        network = self.facts["edge_networks"][edge]
+        there = self._shop.networks(NET)
+        return {network: there[network]} if network in there else {}
+
     def cut(self, edge: str) -> bool:
         self._shop.disconnect(NET, self.facts["edge_networks"][edge])
         return True
 
-    def mend(self, edge: str) -> None:
-        self._shop.reconnect(NET)
+    def mend(self, edge: str, line: dict[str, Any]) -> None:
+        self._shop.reconnect(NET, ends=line)
 
 
 @cache
-def _connect(project: str, prefix: str, notes: Path) -> DockerRuntime:
-    """Its notes lie outside of the site: what was cut is not for those who look after it to read."""
+def _connect(project: str, prefix: str) -> DockerRuntime:
+    """Its notes lie outside of the site: what was cut is not for those who look after it to read. They are not
+    needed to mend: the fault's own record is."""
+    notes = Path(tempfile.gettempdir()) / f".{project}.{prefix}{os.getuid()}"
     return DockerRuntime({"project": project, "prefix": prefix, "state": str(notes)}, notes.parent)
-
-
-def _notes(folder: Path) -> Path:
-    """The same file for everybody who breaks and mends this site: portal, keeper and command line."""
-    data = os.environ.get("OPSPORTAL_DATA")
-    home = Path(data) / "chaos-journal" if data else folder.resolve().parent / f".{folder.name}-notes"
-    return home / "hands.notes"

@@ -97,10 +97,13 @@ class ProcessHands:
                     found.append(" ".join(child.cmdline()[-2:]))
         return found
 
+    def line(self, edge: str) -> dict[str, Any]:
+        return {}
+
     def cut(self, edge: str) -> bool:
         return self._wire(edge, up=False)
 
-    def mend(self, edge: str) -> None:
+    def mend(self, edge: str, line: dict[str, Any]) -> None:
         self._wire(edge, up=True)
 
     def _wire(self, edge: str, *, up: bool) -> bool:

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,18 +12,18 @@ from typing import Any
 
 import yaml
 
-from opsportal.local import stores
+from opsportal.local import sandboxes, stores
 from opsportal.local.attach import ROOT
 from opsportal.local.child import Argv, spawn, stop, tail
 from opsportal.local.datadir import DataDir
-from opsportal.local.embedded import Postgres, Redis, postgres_bin, redis_server
+from opsportal.local.embedded import Postgres, Redis
 from opsportal.local.errors import LocalError, explain_os_error
 from opsportal.local.family import Child, Family
 from opsportal.local.ports import is_free
 from opsportal.local.probe import health
+from opsportal.local.sandboxes import Sandbox
 
 HOST = "127.0.0.1"
-SANDBOX_PORT_BASE = 18080
 READY_WITHIN_S = 180
 DB_POOL = {"web": 12, "worker": 16, "watch": 10}
 
@@ -44,7 +43,12 @@ def _options(argv: list[str]) -> argparse.Namespace:
         default=Path(os.environ.get("OPSPORTAL_DATA") or ROOT / ".data"),
         help="folder for everything it keeps (default .data)",
     )
-    parser.add_argument("--runtime", choices=["process"], default="process", help="how the sandbox runs")
+    parser.add_argument(
+        "--runtime",
+        choices=list(sandboxes.KINDS),
+        default="process",
+        help="what the sandbox is made of: processes (default), or containers (needs Docker with compose)",
+    )
     return parser.parse_args(argv)
 
 
@@ -55,13 +59,12 @@ class Launcher:
         self.started = time.monotonic()
         self.port: int = options.port
         self.data = DataDir(options.data)
-        self.sandbox = self.data.path / "sandbox"
         self.logs = self.data.path / "logs"
+        self.sandbox: Sandbox = sandboxes.KINDS[options.runtime](self.data.path, self.logs)
         self.url = f"http://{HOST}:{self.port}/"
         self.env: dict[str, str] = {}
         self.postgres: Postgres | None = None
         self.redis: Redis | None = None
-        self.preparing: subprocess.Popen[bytes] | None = None
         self.family = Family(self.say, self.write_run_file)
         self.password: str | None = None
 
@@ -76,9 +79,9 @@ class Launcher:
                     f"port {self.port} is taken: stop what uses it, or choose another with --port N"
                 )
             self.data.open()
-            self._begin_sandbox()
+            self.sandbox.begin()
             self._start_stores()
-            self._start_sandbox()
+            self.sandbox.start(self._add, self.say)
             self._setup()
             self._start_portal()
             self._wait_ready()
@@ -107,25 +110,6 @@ class Launcher:
         }
         self.write_run_file()
 
-    def _begin_sandbox(self) -> None:
-        """Write the sandbox's files and databases, while ours start."""
-        argv = [sys.executable, "-m", "sandbox", "prepare", "--dir", str(self.sandbox)]
-        argv += ["--port-base", str(SANDBOX_PORT_BASE), "--pg-bin", str(postgres_bin())]
-        argv += ["--redis-server", str(redis_server())]
-        self.preparing = spawn(argv, log=self._fresh_log("sandbox-prepare"), cwd=ROOT)
-
-    def _start_sandbox(self) -> None:
-        assert self.preparing is not None
-        if self.preparing.wait():
-            log = self.logs / "sandbox-prepare.log"
-            raise LocalError(f"the sandbox could not be prepared: {tail(log)} (log: {log})")
-        self.say("the sandbox is prepared")
-        for name, folder in (("sandbox", self.sandbox), ("sandbox-world", self.sandbox / "world")):
-            processes = str(folder / "processes.yaml")
-            argv = [sys.executable, "-m", "systems.supervisor", processes, "--die-with-parent"]
-            self._add(name, argv, stop_rank=3, grace_s=10)
-        self.say("the sandbox is starting")
-
     def _setup(self) -> None:
         """Run `manage.py setup` and relay its progress."""
         log = self._fresh_log("setup")
@@ -133,7 +117,7 @@ class Launcher:
         argv = [sys.executable, "manage.py", "setup", "--events", str(writer)]
         os.set_inheritable(writer, True)
         process = spawn(
-            [*argv, "--manifest", self.sandbox / "manifest.yaml"],
+            [*argv, "--manifest", self.sandbox.folder / "manifest.yaml"],
             log=log,
             env=self.env,
             cwd=ROOT,
@@ -214,7 +198,7 @@ class Launcher:
             self.family.wait(0.2)
 
     def _announce(self) -> None:
-        manifest = yaml.safe_load((self.sandbox / "manifest.yaml").read_text())
+        manifest = yaml.safe_load((self.sandbox.folder / "manifest.yaml").read_text())
         self.say("everything is ready")
         print(f"\n  The portal     {self.url}")
         if self.password:
@@ -256,9 +240,8 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         started = time.monotonic()
-        if self.preparing:
-            stop(self.preparing, signal.SIGTERM, 3)
         self.family.stop()
+        self.sandbox.stop()
         for server in (self.redis, self.postgres):
             if server:
                 server.stop()

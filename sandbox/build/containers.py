@@ -73,7 +73,7 @@ def manifest(layout: Containers, plain: dict[str, Any]) -> dict[str, Any]:
     }
     services["net"]["depends_on"] = ["net-far"]
     services["net-far"] = {
-        "kind": "link",
+        "kind": "relay",
         "title": "Network, far side",
         "http": {"url": layout.seen_url("net-far", "/healthz"), "timeout_s": 1.0, "slow_ms": 500},
         "tcp": layout.seen("net-far"),

@@ -1,20 +1,30 @@
-"""One real sandbox for all tests of the faults, started when the first of them asks for it."""
+"""One real sandbox of each kind for all tests of the faults, started when the first of them asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from opsportal.local.embedded import postgres_bin, redis_server
+from opsportal.local.sandboxes import ContainerSandbox
 from sandbox.build.prepare import load, prepare
 from tests.chaos.sandbox import Sandbox
+from tests.compose.engine import why_no_compose
 from tests.sandbox.conftest import Running, free_base, wait_for
 
 
-@pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+@pytest.fixture(scope="session", params=["process", "docker"])
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     root = tmp_path_factory.mktemp("site")
+    if request.param == "docker":
+        yield from _containers(root)
+    else:
+        yield from _processes(root)
+
+
+def _processes(root: Path) -> Iterator[Sandbox]:
     prepare(root, free_base(), postgres_bin(), redis_server())
     found = load(root)
     assert found is not None
@@ -25,3 +35,18 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield Sandbox(root)
     finally:
         running.stop()
+
+
+def _containers(root: Path) -> Iterator[Sandbox]:
+    if why := why_no_compose():
+        pytest.skip(why)
+    (root / "logs").mkdir()
+    shop = ContainerSandbox(root, root / "logs")
+    try:
+        shop.begin()
+        shop.start(lambda *_, **__: None, print)
+        found = Sandbox(shop.folder)
+        found.wait_healthy()
+        yield found
+    finally:
+        shop.stop(volumes=True)

@@ -20,6 +20,7 @@ from chaos.site import Site
 from incidents.signals import CATALOG
 from systems import services
 from systems.probes import journeys
+from systems.runtimes.docker import DockerRuntime
 from systems.services import LoadedSystem
 from systems.watcher import Watcher
 
@@ -87,8 +88,8 @@ class Sandbox:
         """Everything the portal can read of this system, by where it stands."""
         found = {str(f): f.read_text(errors="replace") for f in self._files()}
         found |= {f"name of {f}": f.name for f in self._files()}
-        found["supervisor"] = repr([self.loaded.runtime.list()])
-        found |= self._processes()
+        found["units"] = repr([self.loaded.runtime.list()])
+        found |= self._processes() if self.site.facts["driver"] == "process" else self._containers()
         secrets = dict(
             line.split("=", 1)
             for line in (self.folder / "secrets.env").read_text().splitlines()
@@ -120,6 +121,16 @@ class Sandbox:
                     except psutil.Error:
                         continue
                     found[f"process {process.pid} of {unit}"] = words
+        return found
+
+    def _containers(self) -> dict[str, str]:
+        """What the engine tells of the containers, and what they wrote."""
+        runtime = self.loaded.runtime
+        assert isinstance(runtime, DockerRuntime)
+        found = {f"container {unit}": repr(raw) for unit, raw in runtime.inspections().items()}
+        for unit in self.loaded.runtime.list():
+            found[f"log of {unit.unit}"] = "\n".join(runtime.logs(unit.unit, 2000))
+            found[f"processes of {unit.unit}"] = repr(runtime.stats(unit.unit))
         return found
 
     async def _readings(self) -> list[Any]:

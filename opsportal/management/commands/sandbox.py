@@ -12,6 +12,7 @@ from django.core.management import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
+from opsportal.local.sandboxes import folder_of
 from systems.manifest import ManifestError
 from systems.runtimes.base import RuntimeFailed
 from systems.services import from_manifest
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("verb", choices=["status", "reset"])
 
     def handle(self, *args: Any, **options: Any) -> None:
-        folder: Path = settings.OPSPORTAL_DATA / "sandbox"
+        folder: Path = folder_of(settings.OPSPORTAL_DATA)
         if not (folder / "manifest.yaml").exists():
             raise CommandError(f"there is no sandbox in {folder}: ./ops up makes one")
         if options["verb"] == "reset":

@@ -42,6 +42,7 @@ class Far:
             near, _ = await loop.sock_accept(sock)
             near.setblocking(False)
             near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            hang_up_when_cut(near)
             keep(self.tasks, self._carry(near, target) if target else self._echo(near), "line")
 
     async def _echo(self, near: socket.socket) -> None:
@@ -67,6 +68,14 @@ class Far:
         if request.path == "/metrics.json":
             return json_response({**self.stats, "connections": len(self.tasks)})
         return json_response({"error": "not found"}, 404)
+
+
+def hang_up_when_cut(sock: socket.socket) -> None:
+    """Nobody can say good-bye over a cut line: without this its connections would stay open for hours."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 3), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def main() -> None:

@@ -1,0 +1,176 @@
+"""The mini production beside an `up`: as processes of its family, or as containers of a compose project."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from opsportal.local.attach import ROOT
+from opsportal.local.child import spawn, stop, tail
+from opsportal.local.embedded import postgres_bin, redis_server
+from opsportal.local.errors import LocalError
+
+PORT_BASE = 18080
+PREFIXES = ("shop-", "world-")  # of its services in docker-compose.yml
+MEND = "install Docker with its compose plugin and start it, or use --runtime process"
+Add = Callable[..., None]  # (name, argv, *, stop_rank, **options of a Child)
+
+
+class Sandbox(Protocol):
+    """`folder` holds its manifest. All raise LocalError with what to mend."""
+
+    folder: Path
+
+    def begin(self) -> None:
+        """Start the preparation, which goes on in the background."""
+
+    def start(self, add: Add, say: Callable[[str], None]) -> None:
+        """Wait for the preparation, then start everything."""
+
+    def stop(self) -> None:
+        """End whatever is not a child that `add` was told of."""
+
+
+class ProcessSandbox:
+    """Two supervisors as children: the shop, and the world outside."""
+
+    def __init__(self, data: Path, logs: Path) -> None:
+        self.folder = data / "sandbox"
+        self._log = logs / "sandbox-prepare.log"
+        self._preparing: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        argv = [sys.executable, "-m", "sandbox", "prepare", "--dir", str(self.folder)]
+        argv += ["--port-base", str(PORT_BASE), "--pg-bin", str(postgres_bin())]
+        argv += ["--redis-server", str(redis_server())]
+        self._log.unlink(missing_ok=True)
+        self._preparing = spawn(argv, log=self._log, cwd=ROOT)
+
+    def start(self, add: Add, say: Callable[[str], None]) -> None:
+        assert self._preparing is not None
+        if self._preparing.wait():
+            raise LocalError(f"the sandbox could not be prepared: {tail(self._log)} (log: {self._log})")
+        say("the sandbox is prepared")
+        for name, folder in (("sandbox", self.folder), ("sandbox-world", self.folder / "world")):
+            processes = str(folder / "processes.yaml")
+            argv = [sys.executable, "-m", "systems.supervisor", processes, "--die-with-parent"]
+            add(name, argv, stop_rank=3, grace_s=10)
+        say("the sandbox is starting")
+
+    def stop(self) -> None:
+        if self._preparing:
+            stop(self._preparing, signal.SIGTERM, 3)
+
+
+class ContainerSandbox:
+    """The services `shop-*` and `world-*` of docker-compose.yml, as a project of this data folder."""
+
+    def __init__(self, data: Path, logs: Path) -> None:
+        self.folder = data / "sandbox-docker"
+        self.project = "opsportal-" + hashlib.sha256(str(data).encode()).hexdigest()[:8]
+        self._log = logs / "sandbox-compose.log"
+        self._building: subprocess.Popen[bytes] | None = None
+        self._started = False
+
+    def begin(self) -> None:
+        self._check_engine()
+        fresh = not (self.folder / "site.json").exists()
+        self._log.unlink(missing_ok=True)
+        self._started = True
+        self._down(volumes=fresh)  # what a killed `up` left, and data whose password is gone
+        argv = [sys.executable, "-m", "sandbox", "prepare", "--dir", str(self.folder)]
+        argv += ["--containers", self.project, "--port-base", str(PORT_BASE)]
+        self._check(subprocess.run(argv, cwd=ROOT, capture_output=True, text=True), "prepared")
+        self._building = spawn(self._compose("build"), log=self._log, env=self._env(), cwd=ROOT)
+
+    def start(self, add: Add, say: Callable[[str], None]) -> None:
+        assert self._building is not None
+        if self._building.wait():
+            raise LocalError(
+                f"the sandbox's images could not be built: {tail(self._log, 3)} (log: {self._log})"
+            )
+        say("the sandbox's images are built")
+        self._check(self._run("up", "--detach", *self._services()), "started")
+        say("the sandbox's containers are starting")
+
+    def stop(self, *, volumes: bool = False) -> None:
+        """`volumes`: with its data, for good."""
+        if self._building:
+            stop(self._building, signal.SIGTERM, 3)
+        if self._started:
+            self._down(volumes=volumes)
+
+    def _check_engine(self) -> None:
+        if shutil.which("docker") is None:
+            raise LocalError(f"there is no docker command here: {MEND}")
+        for argv, what in (
+            (["docker", "info", "--format", "{{.ServerVersion}}"], "no Docker engine answers"),
+            (["docker", "compose", "version"], "docker has no compose plugin"),
+        ):
+            done = subprocess.run(argv, capture_output=True, text=True)
+            if done.returncode:
+                last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+                raise LocalError(f"{what} ({last}): {MEND}")
+
+    def _down(self, *, volumes: bool) -> None:
+        self._run("down", "--timeout", "2", *(["--volumes"] if volumes else []))
+
+    def _services(self) -> list[str]:
+        told: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+        return [name for name in told if name.startswith(PREFIXES)]
+
+    def _compose(self, *words: str) -> list[str]:
+        files = ["--file", str(ROOT / "docker-compose.yml")]
+        published = self.folder / "published.yaml"
+        if published.exists():
+            files += ["--file", str(published)]
+        argv = ["docker", "compose", "--project-name", self.project, *files, "--profile", "sandbox", *words]
+        return argv + (self._services() if words == ("build",) else [])
+
+    def _env(self) -> dict[str, str]:
+        """Files written here are read in there by the same user."""
+        return {
+            **os.environ,
+            "SHOP_SITE": str(self.folder),
+            "SHOP_USER": f"{os.getuid()}:{os.getgid()}",
+            "SHOP_PORT": str(self._front_port()),
+        }
+
+    def _front_port(self) -> int:
+        try:
+            told = yaml.safe_load((self.folder / "published.yaml").read_text())["services"]["shop-gateway"]
+            return int(str(told["ports"][0]).split(":")[1])
+        except FileNotFoundError:
+            return PORT_BASE
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self._compose(*words), cwd=ROOT, env=self._env(), capture_output=True, text=True
+        )
+        with self._log.open("a") as log:
+            log.write(done.stdout + done.stderr)
+        return done
+
+    def _check(self, done: subprocess.CompletedProcess[str], what: str) -> None:
+        if done.returncode:
+            last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+            raise LocalError(f"the sandbox could not be {what}: {last} (log: {self._log})")
+
+
+KINDS: dict[str, type[ProcessSandbox] | type[ContainerSandbox]] = {
+    "process": ProcessSandbox,
+    "docker": ContainerSandbox,
+}
+
+
+def folder_of(data: Path) -> Path:
+    """The folder of the sandbox that was started last in this data folder."""
+    found = [data / name for name in ("sandbox", "sandbox-docker") if (data / name / "site.json").exists()]
+    return max(found, key=lambda f: (f / "site.json").stat().st_mtime, default=data / "sandbox")
