@@ -1,7 +1,7 @@
 """The docker driver: the containers of one compose project, found by their labels, ours or not.
 
 Helpers: dockerengine (the connection), dockerview (what answers mean), dockerfeed (events), dockerlook (inside a
-container), dockerswap (its replacement), dockerkeep (notes that outlive us).
+container), dockerswap (others in its place or beside it), dockerkeep (notes that outlive us).
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import math
 import signal as signals
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from . import dockerswap as swap
 from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Said, Units, UnitState, UnitStats
-from .dockerengine import Engine, ImageNotFound, Raw, scope_of
+from .dockerengine import Engine, Raw, scope_of
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
 from .dockerlogs import Entry, Mark, end_of, frames, read_since, terminal
 from .dockerlook import CpuMeter, engine_stats, run, send, tail_of, visible
-from .dockerswap import cut, mend, replace_container
-from .dockerview import MB, comes_back, endpoints, successor, unit_state, with_tag
+from .dockerview import MB, comes_back, endpoints, unit_state
 from .proctable import ProcTable
 
 GRACE_DEFAULT_S = 10  # the engine's own, where a container names none
@@ -185,27 +185,23 @@ class DockerRuntime:
     def release(self, unit: str, version: str, fence: int | None = None) -> UnitState:
         """The same container on its image's tag `version`; the old one is back if the new does not start."""
         with self._act("release", unit, fence):
-            raw = self.engine.inspect(unit)
-            image = with_tag(raw["Config"]["Image"], version)
-            try:
-                self.engine.api.inspect_image(image)
-            except ImageNotFound as exc:
-                raise RuntimeFailed(
-                    f"there is no release {version} of {unit}: no image {image} here"
-                ) from exc
-            old: Raw = {}
-            with suppress(ImageNotFound):
-                old = self.engine.api.inspect_image(raw["Image"])["Config"] or {}
-            config, networks = successor(raw, old, image)
+            change = swap.to_release(self.engine, unit, version)
             self._stop(unit, None)
-            replace_container(self.engine.api, raw, config, networks)
+            swap.replace_container(self.engine.api, *change)
         return self.state(unit)
+
+    def scale(self, unit: str, n: int, fence: int | None = None) -> Units:
+        """The service in `n` containers: more like its first one, or fewer, the last ones first. They are reached by
+        the service's name on its networks; a fixed port of the machine stays with the first."""
+        with self._act("scale", unit, fence):
+            names = swap.scale(self.engine, unit, n)
+        return [self.state(name) for name in names]
 
     # ---- networks
     def disconnect(self, unit: str, network: str | None = None, fence: int | None = None) -> Lines:
         """Cuts the unit off from `network` (None: from all); gives what was cut. reconnect() undoes it."""
         with self._act("disconnect", unit, fence):
-            return cut(self.engine.api, self._keep, unit, self.engine.inspect(unit), network)
+            return swap.cut(self.engine.api, self._keep, unit, self.engine.inspect(unit), network)
 
     def networks(self, unit: str) -> Raw:
         """Network -> how the unit hangs on it: what reconnect() needs when our own notes may be gone."""
@@ -214,7 +210,7 @@ class DockerRuntime:
     def reconnect(self, unit: str, fence: int | None = None, ends: Raw | None = None) -> Lines:
         """Back on every network it was cut from (or those of `ends`), under its old names."""
         with self._act("reconnect", unit, fence):
-            return mend(self.engine.api, self._keep, unit, self.engine.inspect(unit), ends)
+            return swap.mend(self.engine.api, self._keep, unit, self.engine.inspect(unit), ends)
 
     # ---- measurements
     def stats(self, unit: str) -> UnitStats | None:

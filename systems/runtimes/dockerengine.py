@@ -15,7 +15,7 @@ import docker.errors
 import docker.utils
 
 from .base import RuntimeFailed
-from .dockerview import Scope
+from .dockerview import COMPOSE, Scope
 
 ENGINE = "unix:///var/run/docker.sock"
 TIMEOUT_S = 10.0  # one answer of the engine
@@ -106,6 +106,29 @@ class Engine:
                 found[unit] = row["Id"]
         self._ids = (time.monotonic(), found)
         return found
+
+    def replicas(self, unit: str) -> dict[int, str]:
+        """The containers of the unit's service by their number. RuntimeFailed: `unit` is no whole service."""
+        service = self.scope.prefix + unit
+        api = self.api
+        self.container(unit)
+        with self.asking("list"):
+            wanted = [*self.scope.labels, f"{COMPOSE}service={service}", f"{COMPOSE}oneoff=False"]
+            rows = api.containers(all=True, filters={"label": wanted})
+        if not rows:
+            raise RuntimeFailed(f"{unit} is one of several containers of a service: name the service")
+        return {int(row["Labels"].get(f"{COMPOSE}container-number", 1)): row["Id"] for row in rows}
+
+    def image_of(self, raw: Raw) -> tuple[str, Raw]:
+        """(name, configuration) of the image that the container was made of, whatever its tag means by now."""
+        api, name = self.api, raw["Config"]["Image"]
+        with suppress(ImageNotFound):
+            named = api.inspect_image(name)
+            if named["Id"] == raw["Image"]:
+                return name, named["Config"] or {}
+        with suppress(ImageNotFound):
+            return raw["Image"], api.inspect_image(raw["Image"])["Config"] or {}
+        return name, {}
 
     def container(self, unit: str, fresh: bool = True) -> str:
         """The id of the unit's container."""

@@ -1,13 +1,14 @@
-"""Containers put in another's place, and back on their networks. `api`: the SDK's low-level client."""
+"""Containers put in another's place or beside it, and back on their networks. `api`: the SDK's low-level client."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .base import RuntimeFailed
+from .dockerengine import Engine, ImageNotFound, Raw
 from .dockerkeep import Keep
-from .dockerview import endpoints
+from .dockerview import Made, endpoints, successor, twin, with_tag
 
 
 def attach(api: Any, container: str, network: str, end: Mapping[str, Any]) -> None:
@@ -23,25 +24,82 @@ def attach(api: Any, container: str, network: str, end: Mapping[str, Any]) -> No
     )
 
 
+def create(api: Any, name: str, config: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]]) -> str:
+    """A new container, started; its id. One that does not start is not left behind."""
+    made = str(api.create_container_from_config(config, name)["Id"])
+    try:
+        for network, end in networks.items():
+            attach(api, made, network, end)
+        api.start(made)
+    except BaseException:
+        api.remove_container(made, force=True, v=True)
+        raise
+    return made
+
+
+def add(api: Any, wanted: Iterable[Made]) -> None:
+    """All of these containers, or none."""
+    made: list[str] = []
+    try:
+        for name, config, networks in wanted:
+            made.append(create(api, name, config, networks))
+    except BaseException:
+        for container in made:
+            api.remove_container(container, force=True, v=True)
+        raise
+
+
 def replace_container(
     api: Any, raw: Mapping[str, Any], config: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Start `config` under the name of the stopped container `raw`, which is back if that fails."""
     name = raw["Name"].lstrip("/")
     api.rename(raw["Id"], f"{name}-before")
-    made = None
     try:
-        made = api.create_container_from_config(config, name)["Id"]
-        for network, end in networks.items():
-            attach(api, made, network, end)
-        api.start(made)
+        create(api, name, config, networks)
     except BaseException:
-        if made is not None:
-            api.remove_container(made, force=True)
         api.rename(raw["Id"], name)
         api.start(raw["Id"])
         raise
     api.remove_container(raw["Id"])
+
+
+def to_release(
+    engine: Engine, unit: str, version: str
+) -> tuple[Raw, Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+    """What replace_container() needs to bring the unit to its image's tag. RuntimeFailed: there is none."""
+    raw = engine.inspect(unit)
+    image = with_tag(raw["Config"]["Image"], version)
+    try:
+        engine.api.inspect_image(image)
+    except ImageNotFound as exc:
+        raise RuntimeFailed(f"there is no release {version} of {unit}: no image {image} here") from exc
+    return raw, *successor(raw, engine.image_of(raw)[1], image)
+
+
+def scale(engine: Engine, unit: str, n: int) -> list[str]:
+    """The service of `unit` in `n` containers; their units. All of the new ones start or none."""
+    if n < 1:
+        raise RuntimeFailed(f"{unit} cannot be scaled to {n}: to have none, stop it")
+    names = [unit, *(f"{unit}-{number}" for number in range(2, n + 1))]
+    there, units = engine.replicas(unit), engine.containers()
+    for number, name in enumerate(names, 1):
+        if units.get(name, there.get(number)) != there.get(number):
+            raise RuntimeFailed(f"{unit} cannot be scaled to {n}: {name} is the name of another service")
+    raw = engine.inspect(unit)
+    image, config = engine.image_of(raw)
+    try:
+        more = [twin(raw, config, image, number) for number in range(2, n + 1) if number not in there]
+    except RuntimeFailed as exc:
+        raise RuntimeFailed(f"{unit} cannot be scaled to {n}: {exc}") from exc
+    add(engine.api, more)
+    for number in sorted(there, reverse=True):
+        if number > n:
+            engine.api.stop(there[number])
+            engine.api.remove_container(there[number], v=True)
+        elif number > 1:
+            engine.api.start(there[number])
+    return names
 
 
 def cut(api: Any, keep: Keep, unit: str, raw: Mapping[str, Any], network: str | None) -> list[str]:
@@ -58,10 +116,10 @@ def cut(api: Any, keep: Keep, unit: str, raw: Mapping[str, Any], network: str | 
 def mend(
     api: Any, keep: Keep, unit: str, raw: Mapping[str, Any], ends: Mapping[str, Any] | None = None
 ) -> list[str]:
-    """Back on every network of `ends`, else on every one that `keep` remembers."""
+    """Back on every network that `keep` remembers or `ends` (as endpoints() gives them) names; those it was off."""
     cuts, there = {**keep.cuts(unit), **(ends or {})}, endpoints(raw)
     for name, end in cuts.items():
         if name not in there:
             attach(api, raw["Id"], name, end)
         keep.mended(unit, name)
-    return [*cuts]
+    return [name for name in cuts if name not in there]

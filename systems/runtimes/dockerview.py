@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .base import RUNNING, UnitState
+from .base import RUNNING, RuntimeFailed, UnitState
 
 COMPOSE = "com.docker.compose."
 MB = 1024 * 1024
 TERM = ("15", "TERM", "SIGTERM")
 NETWORKLESS = ("host", "none", "container")
+Networks = dict[str, dict[str, Any]]
+Made = tuple[str, dict[str, Any], Networks]  # a container's name, what to create, and its further networks
 OF_THE_IMAGE = ("Cmd", "Entrypoint", "WorkingDir", "User", "Healthcheck", "StopSignal", "Shell", "Volumes")
 
 
@@ -142,9 +145,9 @@ def unit_state(unit: str, raw: Mapping[str, Any], past: Past, memory_total: int)
     )
 
 
-def endpoints(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def endpoints(raw: Mapping[str, Any]) -> Networks:
     """The networks of a container with what a reconnection must repeat: aliases and fixed addresses."""
-    found: dict[str, dict[str, Any]] = {}
+    found: Networks = {}
     for name, end in (raw["NetworkSettings"].get("Networks") or {}).items():
         aliases = [a for a in end.get("Aliases") or [] if a != raw["Id"][:12]]
         kept = {"Aliases": aliases, "IPAMConfig": end.get("IPAMConfig"), "Links": end.get("Links")}
@@ -161,9 +164,7 @@ def _binds(raw: Mapping[str, Any]) -> list[str]:
     return binds + [f"{m['Name']}:{m['Destination']}" for m in nameless if m.get("Destination") not in told]
 
 
-def successor(
-    raw: Mapping[str, Any], old: Mapping[str, Any], image: str
-) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def successor(raw: Mapping[str, Any], old: Mapping[str, Any], image: str) -> tuple[dict[str, Any], Networks]:
     """(what to create, further networks): the same container on another image.
 
     What it had from its old image (`old`: that image's Config) is left for the new image to say.
@@ -188,3 +189,39 @@ def successor(
             first = {name: networks.pop(name)}
     config |= {"Image": image, "HostConfig": host, "NetworkingConfig": {"EndpointsConfig": first}}
     return config, {} if mode in NETWORKLESS else networks
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of a service's container with that number, made of the first one's."""
+    return (
+        re.sub(r"([-_])1$", r"\g<1>" + str(number), name)
+        if re.search(r"[-_]1$", name)
+        else f"{name}-{number}"
+    )
+
+
+def twin(raw: Mapping[str, Any], old: Mapping[str, Any], image: str, number: int) -> Made:
+    """A further container of the same service: the same but for what only one can have, which is a fixed port of the
+    machine, a fixed address, a name, and the volumes that nobody named. RuntimeFailed: it has no network of its own."""
+    mode = str(raw["HostConfig"].get("NetworkMode") or "default").partition(":")[0]
+    if mode in ("host", "container"):
+        raise RuntimeFailed(f"it lives in the network of another ({mode}), where its ports are taken")
+    first = raw["Name"].lstrip("/")
+    name = numbered(first, number)
+    ports = raw["HostConfig"].get("PortBindings") or {}
+    free = {
+        p: b for p, b in ports.items() if not any(e.get("HostPort") not in ("", "0", None) for e in b or [])
+    }
+    ends = {
+        network: end
+        | {"IPAMConfig": None, "Aliases": [name if a == first else a for a in end.get("Aliases", ())]}
+        for network, end in endpoints(raw).items()
+    }
+    bare = dict(raw) | {
+        "HostConfig": dict(raw["HostConfig"]) | {"PortBindings": free},
+        "NetworkSettings": {"Networks": ends},
+        "Mounts": [],
+    }
+    config, networks = successor(bare, old, image)
+    config["Labels"] = config["Labels"] | {f"{COMPOSE}container-number": str(number)}
+    return name, config, networks

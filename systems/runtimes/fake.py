@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -210,6 +211,21 @@ class FakeRuntime:
             raise RuntimeFailed(f"there is no release {version} of {unit}")
         self._end(unit, -15)
         return self._run(unit, release=version)
+
+    def scale(self, unit: str, n: int, fence: int | None = None) -> Units:
+        first = self._begin("scale", unit, fence)
+        if n < 1:
+            raise RuntimeFailed(f"{unit} cannot be scaled to {n}: to have none, stop it")
+        names = [f"{unit}-{number}" for number in range(2, n + 1)]
+        for name in [u for u in self._units if re.fullmatch(re.escape(unit) + r"-\d+", u) and u not in names]:
+            self._end(name, -15)
+            del self._units[name]
+        for name in names:
+            if name not in self._units:
+                self._units[name] = UnitState(name, "STOPPED", release=first.release)
+            if self._get(name).pid is None:
+                self._run(name)
+        return [self._get(name) for name in (unit, *names)]
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         entry = (asyncio.get_running_loop(), asyncio.Queue[RuntimeEvent]())

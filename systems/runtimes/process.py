@@ -150,6 +150,14 @@ class ProcessRuntime:
         self._act("release", unit, fence, _patience(None) + START_S, version=version)
         return self.state(unit)
 
+    def scale(self, unit: str, n: int, fence: int | None = None) -> Units:
+        """Not here: two processes of one configuration would want the same port."""
+        self._one(unit)
+        raise RuntimeFailed(
+            f"{unit} is one process and cannot be {n} of them: give each replica a service of its own in the "
+            "supervisor's file, with its own port, and name it in the manifest and in the proxy's pool"
+        )
+
     # ---- measurements
     def stats(self, unit: str) -> UnitStats | None:
         """None when the unit is not running."""

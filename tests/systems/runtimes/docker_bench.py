@@ -66,6 +66,7 @@ class Compose:
     def __init__(self, label: str = "t") -> None:
         self.project = f"opsportal-test-{label}-{uuid.uuid4().hex[:8]}"
         self.api = engine(30)
+        self.labels = {f"{LABEL}project": self.project}
         self._images: list[str] = []
         self._networks: list[str] = []
 
@@ -121,8 +122,8 @@ class Compose:
             ports=[tuple(port.split("/")) for port in host.get("port_bindings", {})] or None,
             healthcheck=host.pop("healthcheck", None),
             stop_timeout=1,
-            labels={
-                f"{LABEL}project": self.project,
+            labels=self.labels
+            | {
                 f"{LABEL}service": service,
                 f"{LABEL}container-number": "1",
                 f"{LABEL}oneoff": "False",

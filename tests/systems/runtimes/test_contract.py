@@ -164,6 +164,40 @@ def test_limits_and_releases(bench: Bench) -> None:
     assert runtime.state("web").release == "1.1"
 
 
+def test_scale(bench: Bench) -> None:
+    runtime = bench.runtime
+    before = bench.reach("web", "RUNNING")
+
+    def units() -> set[str]:
+        return {u.unit for u in runtime.list()}
+
+    with pytest.raises(RuntimeFailed, match="nope"):
+        runtime.scale("nope", 2)
+    if runtime.driver == "process":
+        with pytest.raises(
+            RuntimeFailed, match="cannot be 3 of them: give each replica a service of its own"
+        ):
+            runtime.scale("web", 3)
+        assert units() == {"web", "idle"}
+        return
+    three = runtime.scale("web", 3, fence=3)
+    assert [(u.unit, u.state, u.release) for u in three] == [
+        (name, "RUNNING", "1.0") for name in ("web", "web-2", "web-3")
+    ]
+    assert len({u.pid for u in three}) == 3
+    assert units() == {"web", "web-2", "web-3", "idle"}
+    with pytest.raises(StaleFence):
+        runtime.scale("web", 1, fence=2)
+    runtime.stop("web-2", grace_s=1.0)
+    assert [u.state for u in runtime.scale("web", 2)] == ["RUNNING", "RUNNING"]
+    assert units() == {"web", "web-2", "idle"}
+    assert [u.unit for u in runtime.scale("web", 1)] == ["web"]
+    assert units() == {"web", "idle"}
+    assert runtime.state("web") == before
+    with pytest.raises(RuntimeFailed, match="to have none, stop it"):
+        runtime.scale("web", 0)
+
+
 def test_refusals_are_in_plain_words(bench: Bench) -> None:
     with pytest.raises(RuntimeFailed, match="'nope'"):
         bench.runtime.state("nope")

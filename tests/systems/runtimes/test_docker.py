@@ -17,7 +17,7 @@ from systems.runtimes.dockerview import Past, epoch, exit_code, tag_of, with_tag
 from systems.services import LoadedSystem
 from tests.systems.runtimes import docker_bench
 from tests.systems.runtimes.docker_bench import SLEEPER, TALKER, Compose
-from tests.systems.supervisor.harness import PATIENCE_S, eventually
+from tests.systems.supervisor.harness import PATIENCE_S, eventually, free_port
 
 ALWAYS = {"Name": "unless-stopped"}
 HOG = "x=aaaaaaaa; while :; do x=$x$x; done"
@@ -287,6 +287,13 @@ def test_a_cut_network_comes_back_with_its_names(project: Compose, tmp_path: Pat
     assert sorted(runtime_of(project, tmp_path).reconnect("db")) == [back, front]  # another process may mend
     assert names() == before
     assert runtime.reconnect("db") == []
+    ends = runtime.networks("db")
+    runtime.disconnect("db", front)
+    other = connect(
+        "docker", {"project": project.project, "state": "run/other.json"}, tmp_path
+    )  # knows of no cut
+    assert other.reconnect("db", ends=ends) == [front]
+    assert names() == before
 
 
 def test_a_release_keeps_data_networks_and_ports(project: Compose, tmp_path: Path) -> None:
@@ -350,6 +357,56 @@ def test_replicas_and_one_off_containers(project: Compose, tmp_path: Path) -> No
     project.container("worker", SLEEPER, image=image, name="w2", labels={f"{label}container-number": "2"})
     project.container("shell", SLEEPER, image=image, labels={f"{label}oneoff": "True"})
     assert {u.unit for u in runtime_of(project, tmp_path).list()} == {"worker", "worker-2"}
+
+
+def test_a_replica_shares_nothing_that_only_one_can_have(project: Compose, tmp_path: Path) -> None:
+    network, image = project.network("back"), project.image("1.0")
+    project.container(
+        "web",
+        TALKER,
+        image=image,
+        network=network,
+        volumes=["/data"],
+        environment={"GREETING": "hello"},
+        port_bindings={"8080/tcp": ("127.0.0.1", free_port()), "9090/tcp": ("127.0.0.1", None)},
+        mem_limit="64m",
+        restart_policy=ALWAYS,
+    )
+    runtime = runtime_of(project, tmp_path)
+    assert [u.unit for u in runtime.scale("web", 2)] == ["web", "web-2"]
+    first, second = (runtime.inspections()[unit] for unit in ("web", "web-2"))
+    assert (first["Name"], second["Name"]) == (f"/{project.project}-web-1", f"/{project.project}-web-2")
+    assert second["Config"]["Env"] == first["Config"]["Env"]
+    assert second["HostConfig"]["Memory"] == 64 * 2**20
+    assert second["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert not second["NetworkSettings"]["Ports"].get("8080/tcp")
+    assert second["NetworkSettings"]["Ports"]["9090/tcp"]
+    assert {"web", "web-other"} <= set(second["NetworkSettings"]["Networks"][network]["Aliases"])
+    assert not {m["Name"] for m in first["Mounts"]} & {m["Name"] for m in second["Mounts"]}
+    assert runtime.exec("web-2", ["sh", "-c", "echo $GREETING"]).out == "hello\n"
+    with pytest.raises(RuntimeFailed, match="one of several containers of a service"):
+        runtime.scale("web-2", 2)
+    runtime.kill("web-2")
+    assert runtime.state("web-2").restarts == 1
+
+
+def test_scaling_is_all_or_nothing_and_refused_where_it_cannot_be(project: Compose, tmp_path: Path) -> None:
+    image = project.image("1.0")
+    project.container("host", SLEEPER, image=image, network_mode="host")
+    project.container("web", SLEEPER, image=image)
+    project.container("web-3", SLEEPER, image=image)
+    project.container("db", SLEEPER, image=image)
+    project.api.create_container(
+        image, name=f"{project.project}-db-3", command=["true"], labels=project.labels
+    )
+    runtime = runtime_of(project, tmp_path)
+    with pytest.raises(RuntimeFailed, match="lives in the network of another"):
+        runtime.scale("host", 2)
+    with pytest.raises(RuntimeFailed, match="web-3 is the name of another service"):
+        runtime.scale("web", 3)
+    with pytest.raises(RuntimeFailed, match="already in use"):
+        runtime.scale("db", 3)
+    assert {u.unit for u in runtime.list()} == {"host", "web", "web-3", "db"}
 
 
 @pytest.mark.parametrize(
