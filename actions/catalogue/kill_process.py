@@ -13,7 +13,7 @@ from pydantic import Field
 from actions import effects
 from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
 from actions.models import Risk
-from systems.runtimes.base import ChildStat
+from systems.runtimes.base import ChildStat, RuntimeFailed
 from systems.services import LoadedSystem
 
 
@@ -31,7 +31,12 @@ class KillProcess(Action[ProcessParams]):
     finds_own_target = True
 
     def targets(self, system: LoadedSystem) -> list[str]:
-        return effects.controllable(system.services) if system.runtime.driver == "process" else []
+        """Only where the processes are of this machine."""
+        found = effects.controllable(system.services)
+        try:
+            return [name for name in found if system.runtime.nearby(system.services[name].unit or name)]
+        except RuntimeFailed:
+            return []
 
     def choices(self, ctx: ActionContext) -> dict[str, list[str]]:
         return {"process": sorted({_name(c) for c in _children(ctx)})}
@@ -39,6 +44,7 @@ class KillProcess(Action[ProcessParams]):
     def bind(self, ctx: ActionContext, params: ProcessParams) -> ProcessParams:
         if params.pid is not None and params.started is not None:
             return params
+        _must_be_here(ctx)
         found = [c for c in _children(ctx) if params.process in (_name(c), c.name, str(c.pid))]
         if not found:
             raise ActionRefused(f"{ctx.target} has no child process {params.process!r}")
@@ -51,10 +57,13 @@ class KillProcess(Action[ProcessParams]):
             raise ActionRefused(f"{params.process} has ended by itself") from None
 
     def check(self, ctx: ActionContext, params: ProcessParams) -> None:
+        _must_be_here(ctx)
         if not _alive(params):
             raise ActionRefused(f"{params.process} (pid {params.pid}) has ended by itself")
         if params.pid not in {c.pid for c in _children(ctx)}:
             raise ActionRefused(f"pid {params.pid} is not a child of {ctx.target}")
+        if not _may_end(params.pid):
+            raise ActionRefused(f"{params.process} belongs to a user whose processes we may not end")
 
     def preview(self, ctx: ActionContext, params: ProcessParams) -> Preview:
         child = next((c for c in _children(ctx) if c.pid == params.pid), None)
@@ -88,6 +97,25 @@ class KillProcess(Action[ProcessParams]):
 
     def read_back(self, ctx: ActionContext, params: ProcessParams) -> ReadBack:
         return "not_applied" if _alive(params) else "applied"
+
+
+def _must_be_here(ctx: ActionContext) -> None:
+    """Elsewhere its pid would be somebody else's here."""
+    if not ctx.runtime.nearby(ctx.unit(ctx.target)):
+        raise ActionRefused(
+            f"the processes of {ctx.target} are not of this machine and cannot be ended one by one from here: "
+            "restart the service instead"
+        )
+
+
+def _may_end(pid: int | None) -> bool:
+    try:
+        os.kill(pid or 0, 0)
+    except PermissionError:
+        return False
+    except ProcessLookupError:
+        pass
+    return True
 
 
 def _children(ctx: ActionContext) -> list[ChildStat]:

@@ -47,6 +47,7 @@ class DockerRuntime:
         self._keep = Keep(self.base_dir / str(options.get("state") or notes))
         self._history = History(scope)
         self._table, self._meter = ProcTable(), CpuMeter()
+        self._near: bool | None = None
         self._said: dict[str, int] = {}  # lines at the last look, by unit
 
     def _running(self, unit: str) -> Raw:
@@ -226,6 +227,15 @@ class DockerRuntime:
                 found = engine_stats(self.engine.api, container, pid, self._meter)
         frozen = found is not None and raw["State"].get("Paused")
         return replace(found, proc_state="T") if found and frozen else found
+
+    def nearby(self, unit: str) -> bool:
+        """Found out with the first container that runs: it is the same for all of an engine. Never over TCP, where a
+        proxy may stand for what must not be done."""
+        if self._near is None and self.engine.local:
+            raw = self.engine.inspect(unit, fresh=False)
+            if pid := raw["State"].get("Pid"):
+                self._near = visible(pid, raw["Id"])
+        return bool(self._near)
 
     def logs(self, unit: str, tail: int = 100) -> Lines:
         with self.engine.asking(f"logs {unit}"):

@@ -46,6 +46,7 @@ class FakeRuntime:
         self._exec: dict[tuple[str, ...], ExecResult] = {}
         self._fail: dict[str, str] = {}
         self._queues: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[RuntimeEvent]]] = []
+        self.near = False  # its pids are made up
         self.calls: list[tuple[str, str, int | None]] = []
         for unit in units:
             first = self._releases.get(unit, [None])[0]
@@ -200,6 +201,10 @@ class FakeRuntime:
             return None
         stats = self._stats.get(unit, UnitStats(0.0, 20.0, 1, 8, "S"))
         return replace(stats, proc_state="T") if unit in self._paused else stats
+
+    def nearby(self, unit: str) -> bool:
+        self._get(unit)
+        return self.near
 
     def limits(self, unit: str, memory_mb: float | None, fence: int | None = None) -> UnitState:
         self._begin("limits", unit, fence)

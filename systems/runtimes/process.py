@@ -168,6 +168,10 @@ class ProcessRuntime:
             found = self._table.stats(pid) if pid else None
         return found
 
+    def nearby(self, unit: str) -> bool:
+        """Always: the supervisor answers at a socket of this machine."""
+        return True
+
     def logs(self, unit: str, tail: int = 100) -> Lines:
         """The last `tail` lines of the unit's output (at most 1 MB), oldest first."""
         path = self._one(unit, fresh=False).get("log")

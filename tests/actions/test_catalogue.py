@@ -4,6 +4,8 @@ releases on disk is run for real in test_sandbox."""
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from typing import Any
 
 import psycopg
@@ -16,6 +18,7 @@ from actions.base import ActionContext
 from actions.catalogue.regenerate_db_creds import password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
 from systems.envfile import parse_env
+from systems.runtimes.base import ChildStat, UnitStats
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
 from tests.actions.conftest import SECRET
@@ -177,6 +180,51 @@ def test_sessions_are_ended_by_identity(system: LoadedSystem, alice: Any) -> Non
     assert (
         service.propose("tiny", "kill-session", "db", recycled, requested_by="agent").status == Status.REFUSED
     )
+
+
+def _child(system: LoadedSystem, runtime: FakeRuntime) -> subprocess.Popen[bytes]:
+    """A real process that the fake runtime calls a child of `crew`."""
+    child = subprocess.Popen(["sleep", "600"])
+    stat = ChildStat(child.pid, "thumbs", "sleep 600", 99.0, 10.0, "R")
+    runtime.set_stats("crew", UnitStats(0.0, 20.0, 1, 8, "S", children=[stat]))
+    return child
+
+
+def test_a_child_process_is_ended_by_identity(system: LoadedSystem, runtime: FakeRuntime, alice: Any) -> None:
+    runtime.near = True
+    child = _child(system, runtime)
+    try:
+        stale = {"process": "thumbs", "pid": child.pid, "started": 1.0}  # somebody else's pid by now
+        refused = service.propose("tiny", "kill-process", "crew", stale, requested_by="agent")
+        assert (refused.status, "ended by itself" in refused.status_why) == (Status.REFUSED, True)
+        assert child.poll() is None
+        request = run("kill-process", "crew", {"process": "thumbs"}, alice)
+        assert (request.status, request.params["pid"]) == (Status.SUCCEEDED, child.pid)
+        assert child.wait(20) == -signal.SIGKILL
+    finally:
+        child.kill()
+
+
+def test_a_process_of_another_machine_is_not_ended_here(system: LoadedSystem, runtime: FakeRuntime) -> None:
+    """Its pid belongs to somebody else on this one."""
+    child = _child(system, runtime)
+    try:
+        action = registry.get("kill-process")
+        assert action.targets(system) == []
+        assert registry.expand(action, system, "crew", {}) == []
+        with pytest.raises(service.ActionRefused, match="does not run on 'crew'"):
+            service.propose("tiny", "kill-process", "crew", {"process": "thumbs"}, requested_by="agent")
+        with pytest.raises(service.ActionRefused, match="restart the service instead"):
+            action.bind(ActionContext(system, "crew"), action.Params(process="thumbs"))
+        runtime.near = True
+        request = service.propose("tiny", "kill-process", "crew", {"process": "thumbs"}, requested_by="agent")
+        runtime.near = False  # between the plan and the act
+        done = service.execute(request.pk)
+        assert done.status not in (Status.SUCCEEDED, Status.WAITING)
+        assert child.poll() is None
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_idle_sessions_of_one_application_only(system: LoadedSystem, alice: Any) -> None:

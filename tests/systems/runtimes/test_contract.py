@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +150,12 @@ def test_stats(bench: Bench) -> None:
     assert stats.fds >= 3
     assert (stats.zombies, stats.children) == (0, [])
     assert bench.runtime.stats("idle") is None
+
+
+def test_whose_pids_they_are(bench: Bench) -> None:
+    runtime, web = bench.runtime, bench.reach("web", "RUNNING")
+    assert web.pid
+    assert runtime.nearby("web") == Path(f"/proc/{web.pid}").exists()
 
 
 def test_limits_and_releases(bench: Bench) -> None:

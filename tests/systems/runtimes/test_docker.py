@@ -229,6 +229,7 @@ def test_behind_a_proxy_that_only_lets_read(project: Compose, tmp_path: Path) ->
         assert (before.unit, before.state, before.release) == ("web", "RUNNING", "1.0")
         assert eventually(lambda: runtime.logs("web") == ["one", "two", "three"])
         assert runtime.stats("web").proc_state == "S"
+        assert not runtime.nearby("web")
         for op, more in (
             ("restart", {}),
             ("stop", {}),
