@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -22,7 +23,7 @@ LOCAL = re.compile(r"^(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(
 HEAD = """\
 # A first draft, written from what the compose project {project} runs now. Correct it, then:
 #   ./ops manage register_system {path}
-# Logs are read from the containers. Addresses are ports published on this machine: what publishes none is watched from
+# Logs are read from the containers. Addresses are ports published on {where}: what publishes none is watched from
 # outside only (is it up, its memory, its logs), so publish its port on 127.0.0.1 to have it probed too.
 """
 
@@ -31,17 +32,21 @@ def _environment(raw: Raw) -> dict[str, str]:
     return dict(e.split("=", 1) for e in raw["Config"].get("Env") or [] if "=" in e)
 
 
-def published(raw: Raw) -> dict[int, str]:
-    """Port inside -> address here, TCP only."""
+def host_of(engine: str | None) -> str:
+    """Where ports that an engine publishes on all addresses are reached from here."""
+    url = urlsplit(engine or "")
+    return url.hostname if url.scheme in ("tcp", "http", "https", "ssh") and url.hostname else "127.0.0.1"
+
+
+def published(raw: Raw, here: str = "127.0.0.1") -> dict[int, str]:
+    """Port inside -> address, TCP only."""
     found: dict[int, str] = {}
     for port, bindings in (raw["HostConfig"].get("PortBindings") or {}).items():
         live = (raw["NetworkSettings"].get("Ports") or {}).get(port) or bindings or []
         if not port.endswith("/tcp") or not live or not live[0].get("HostPort"):
             continue
         host = live[0].get("HostIp", "")
-        found[int(port.partition("/")[0])] = (
-            f"{'127.0.0.1' if host in EVERYWHERE else host}:{live[0]['HostPort']}"
-        )
+        found[int(port.partition("/")[0])] = f"{here if host in EVERYWHERE else host}:{live[0]['HostPort']}"
     return found
 
 
@@ -58,6 +63,13 @@ def _seen_from_here(url: str, ports: Mapping[int, str]) -> str | None:
         return None
     port = int(local[2] or (443 if local[1] == "https" else 80))
     return f"{local[1]}://{ports[port]}{local[3] or '/'}" if port in ports else None
+
+
+def _changes(raw: Raw) -> list[int]:
+    """Ports inside that get another number here at every start."""
+    bindings = raw["HostConfig"].get("PortBindings") or {}
+    loose = [p for p, b in bindings.items() if any(e.get("HostPort") in ("", "0", None) for e in b or [{}])]
+    return [int(port.partition("/")[0]) for port in loose]
 
 
 def kind_of(raw: Raw) -> str:
@@ -89,11 +101,17 @@ def _wishes(name: str, raw: Raw, kind: str, ports: Mapping[int, str]) -> list[st
     return []
 
 
-def service(name: str, raw: Raw, all_names: set[str]) -> dict[str, Any]:
-    """One service's part of the manifest."""
-    ports, kind = published(raw), kind_of(raw)
+def _warnings(raw: Raw) -> list[str]:
+    return [
+        f"port {port} gets another number here at every start: publish a fixed one" for port in _changes(raw)
+    ]
+
+
+def service(name: str, raw: Raw, units: Mapping[str, str], ports: Mapping[int, str]) -> dict[str, Any]:
+    """One service's part of the manifest. `units`: compose service -> unit; `ports`: as published() gives them."""
+    kind = kind_of(raw)
     found: dict[str, Any] = {"kind": kind, "unit": name}
-    if depends := [n for n in needs(raw) if n in all_names]:
+    if depends := [units[n] for n in needs(raw) if n in units]:
         found["depends_on"] = depends
     url = checked_url(raw)
     if url and (here := _seen_from_here(url, ports)):
@@ -114,13 +132,19 @@ def front_door(services: Mapping[str, dict[str, Any]]) -> str | None:
     return None
 
 
-def draft(project: str, containers: Mapping[str, Raw], path: str, engine: str | None = None) -> str:
-    """The manifest's text. `containers`: unit -> inspection; `path`: where it will be, for the instructions."""
-    slug = re.sub(r"[^a-z0-9-]+", "-", project.lower()).strip("-")[:60]
-    names = set(containers)
-    services = {name: service(name, raw, names) for name, raw in sorted(containers.items())}
-    runtime = {"driver": "docker", "project": project} | ({"engine": engine} if engine else {})
-    lines = [HEAD.format(project=project, path=path) + _yaml({"system": slug, "runtime": runtime}).rstrip()]
+def draft(containers: Mapping[str, Raw], path: str, runtime: Mapping[str, Any]) -> str:
+    """The manifest's text. `containers`: unit -> inspection; `path`: where it will be, for the instructions;
+    `runtime`: the options of the docker driver, `project` at least."""
+    project, prefix = runtime["project"], runtime.get("prefix") or ""
+    slug = re.sub(r"[^a-z0-9-]+", "-", (prefix or project).lower()).strip("-")[:60]
+    here = host_of(runtime.get("engine"))
+    where = "this machine" if here == "127.0.0.1" else here
+    ports = {name: published(raw, here) for name, raw in containers.items()}
+    units = {prefix + name: name for name in containers}
+    services = {name: service(name, raw, units, ports[name]) for name, raw in sorted(containers.items())}
+    options = {"driver": "docker"} | {k: v for k, v in runtime.items() if v}
+    head = HEAD.format(project=project, path=path, where=where)
+    lines = [head + _yaml({"system": slug, "runtime": options}).rstrip()]
     door = front_door(services)
     lines.append(f"front_door: {door}" if door else "# front_door: http://127.0.0.1:8080/")
     lines += ["# secrets: secrets.env   # KEY=VALUE lines; use them below as ${KEY}", "services:"]
@@ -128,7 +152,8 @@ def draft(project: str, containers: Mapping[str, Raw], path: str, engine: str | 
         raw = containers[name]
         lines.append("  " + _entry(name, 0).removesuffix(" 0"))
         lines += [_indented(_entry(key, value), 4) for key, value in found.items()]
-        lines += [f"    # {wish}" for wish in _wishes(name, raw, found["kind"], published(raw))]
+        wishes = _wishes(name, raw, found["kind"], ports[name]) + _warnings(raw)
+        lines += [f"    # {wish}" for wish in wishes]
     if door:
         step = _yaml([{"name": "front-door", "steps": [{"get": door}]}]).rstrip()
         lines.append("journeys:   # what your users do, step by step: add theirs\n" + _indented(step, 2))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from systems.adopt import draft
+from systems.adopt import draft, host_of
 from systems.manifest import ManifestError, parse_manifest
 from systems.services import from_manifest
 from tests.systems.runtimes import docker_bench
@@ -47,7 +47,7 @@ SHOP = {
 
 
 def test_a_draft_tells_what_runs() -> None:
-    text = draft("My_Shop", SHOP, "shop.yaml")
+    text = draft(SHOP, "shop.yaml", {"project": "My_Shop"})
     manifest = parse_manifest(text)
     assert manifest.system == "my-shop"
     assert manifest.runtime.options() == {"project": "My_Shop"}
@@ -64,13 +64,35 @@ def test_a_draft_tells_what_runs() -> None:
 
 def test_a_draft_holds_no_secret_and_says_what_is_missing() -> None:
     locked = SHOP | {"cache": container("redis:7", {"6379/tcp": "1"}, Cmd=["--requirepass", "hunter2"])}
-    text = draft("shop", locked, "shop.yaml")
+    text = draft(locked, "shop.yaml", {"project": "shop"})
     assert "hunter2" not in text
     assert '# postgres: {dsn: "postgresql://app:${DB_PASSWORD}@127.0.0.1:15432/shop"}' in text
     assert '# redis: {url: "redis://:${CACHE_PASSWORD}@127.0.0.1:1/0"}' in text
     assert "http://127.0.0.1:9/ping" in text
     assert "./ops manage register_system shop.yaml" in text
     assert parse_manifest(text).services["cache"].redis is None
+
+
+def test_part_of_a_project_on_another_machine() -> None:
+    part = {name: SHOP[name] | {} for name in ("web", "db")}
+    part["web"]["Config"] = part["web"]["Config"] | {
+        "Labels": needs("shop-db:service_healthy:true,mail:x:true")
+    }
+    runtime = {"project": "all", "prefix": "shop-", "engine": "tcp://10.0.0.7:2376"}
+    text = draft(part, "shop.yaml", runtime)
+    manifest = parse_manifest(text)
+    assert (manifest.system, manifest.runtime.options()) == ("shop", runtime)
+    assert manifest.services["web"].depends_on == ["db"]
+    assert manifest.front_door == "http://10.0.0.7:18000/healthz"
+    assert "ports published on 10.0.0.7" in text
+    assert [host_of(e) for e in (None, "unix:///x.sock", "tcp://h:1")] == ["127.0.0.1", "127.0.0.1", "h"]
+
+
+def test_a_port_that_changes_is_pointed_out() -> None:
+    loose = container("x", {"80/tcp": "49153"})
+    loose["HostConfig"]["PortBindings"] = {"80/tcp": [{"HostIp": "", "HostPort": ""}]}
+    assert "port 80 gets another number" in draft({"web": loose}, "-", {"project": "shop"})
+    assert "another number" not in draft(SHOP, "-", {"project": "shop"})
 
 
 def test_no_engine_and_no_project_are_told(tmp_path: Path, monkeypatch) -> None:
@@ -116,7 +138,7 @@ def test_a_running_project_is_adopted_breaks_and_is_repaired(tmp_path: Path) -> 
 
 
 def test_a_name_that_yaml_would_misread_stays_a_name() -> None:
-    manifest = parse_manifest(draft("shop", {"on": container("x"), "8": container("y")}, "-"))
+    manifest = parse_manifest(draft({"on": container("x"), "8": container("y")}, "-", {"project": "shop"}))
     assert set(manifest.services) == {"on", "8"}
     with pytest.raises(ManifestError):
-        parse_manifest(draft("shop", {}, "-"))
+        parse_manifest(draft({}, "-", {"project": "shop"}))

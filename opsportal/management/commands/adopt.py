@@ -17,22 +17,27 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="the name that `docker compose ls` shows")
+        parser.add_argument(
+            "--prefix", help="only the services that begin so, where the project holds several systems"
+        )
         parser.add_argument("--out", help="the file to write (PROJECT.yaml); - prints it")
         parser.add_argument("--engine", help="where the Docker engine answers, unless DOCKER_HOST says it")
         parser.add_argument("--force", action="store_true", help="write over a file that is there")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        project, out = options["project"], options["out"] or f"{options['project']}.yaml"
+        project, prefix = options["project"], options["prefix"] or ""
+        out = options["out"] or f"{prefix.strip('-_.') or project}.yaml"
         if out != "-" and Path(out).exists() and not options["force"]:
             raise CommandError(f"{out} is there already: name another file with --out, or use --force")
         try:
-            runtime = DockerRuntime({"project": project, "engine": options["engine"]}, Path.cwd())
-            containers = runtime.inspections()
+            runtime = {"project": project, "prefix": prefix, "engine": options["engine"]}
+            containers = DockerRuntime(runtime, Path.cwd()).inspections()
         except RuntimeFailed as error:
             raise CommandError(str(error)) from error
         if not containers:
-            raise CommandError(f"no container runs as part of a compose project {project!r}: is it up?")
-        text = draft(project, containers, "MANIFEST" if out == "-" else out, options["engine"])
+            of = f" with services {prefix}*" if prefix else ""
+            raise CommandError(f"no container runs as part of a compose project {project!r}{of}: is it up?")
+        text = draft(containers, "MANIFEST" if out == "-" else out, runtime)
         try:
             parse_manifest(text, name=out)
         except ManifestError as error:
