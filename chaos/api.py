@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
-from chaos import injector, service, tasks
+from chaos import service, tasks
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
 from systems.models import System
@@ -64,7 +64,10 @@ class FaultOut(Schema):
 
 
 class RevertOut(Schema):
+    """`handed_over`: the keeper is taking these back; there is none where this process can do it."""
+
     reverted: list[str]
+    handed_over: list[str] | None = None
 
 
 Answer = Status[Any]
@@ -114,7 +117,10 @@ def break_it(request: HttpRequest, fault: str, body: BreakIn | None = None) -> A
 
 
 @router.post(
-    "/revert", response={200: RevertOut, 403: Problem, 503: Problem}, summary="Take every fault back"
+    "/revert",
+    response={200: RevertOut, 202: RevertOut, 403: Problem, 503: Problem},
+    exclude_none=True,
+    summary="Take every fault back",
 )
 def revert_all(request: HttpRequest) -> Answer:
     return _revert(_may(request), None)
@@ -122,7 +128,8 @@ def revert_all(request: HttpRequest) -> Answer:
 
 @router.post(
     "/revert/{fault}",
-    response={200: RevertOut, 403: Problem, 404: Problem, 503: Problem},
+    response={200: RevertOut, 202: RevertOut, 403: Problem, 404: Problem, 503: Problem},
+    exclude_none=True,
     summary="Take one fault back; nothing happens when it does not run",
 )
 def revert(request: HttpRequest, fault: str) -> Answer:
@@ -134,19 +141,18 @@ def revert(request: HttpRequest, fault: str) -> Answer:
 
 
 def _revert(by: str, fault_id: str | None) -> Answer:
-    journal, done = service.journal(), []
+    wanted = [entry for entry in service.journal().live() if fault_id in (None, entry.fault)]
     try:
-        for entry in journal.live():
-            if fault_id in (None, entry.fault):
-                injector.revert(journal, entry.id, by)
-                done.append(entry.fault)
-    except Exception as error:
+        ended = [service.take_back(entry.id, by) for entry in wanted]
+    except OSError as error:
         log.exception("revert")
         why = f"not everything could be taken back ({type(error).__name__}: {error})"
         return Status(503, {"detail": f"{why}; the keeper tries again at the deadline"})
     finally:
         service.sync()
-    return Status(200, {"reverted": done})
+    left = [entry.fault for entry in ended if entry.live]
+    done = {"reverted": [entry.fault for entry in ended if not entry.live]}
+    return Status(202, done | {"handed_over": left}) if left else Status(200, done)
 
 
 def _start(row: Injection) -> None:

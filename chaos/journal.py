@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ARMED, ACTIVE, REVERTED, FAILED = "armed", "active", "reverted", "failed"
+LOOK_S = 0.05
 
 
 @dataclass
@@ -35,10 +36,16 @@ class Entry:
     reverted_at: float | None = None
     reverted_by: str = ""
     error: str = ""
+    asked_by: str = ""
 
     @property
     def live(self) -> bool:
         return self.status in (ARMED, ACTIVE)
+
+    @property
+    def ending(self) -> bool:
+        """Somebody (`asked_by`) has asked the keeper to end it, who is at it."""
+        return self.live and bool(self.asked_by)
 
 
 class Journal:
@@ -71,6 +78,22 @@ class Journal:
 
     def live(self) -> list[Entry]:
         return [e for e in self.entries() if e.live]
+
+    def hand_over(self, entry_id: str, by: str) -> Entry:
+        """Due now instead of later: the keeper ends it, in the name of `by`. For those who cannot themselves."""
+        with self.locked(entry_id):
+            entry = self.read(entry_id)
+            if entry.live:
+                entry.deadline, entry.asked_by = min(entry.deadline, time.time()), entry.asked_by or by
+                self.write(entry)
+            return entry
+
+    def wait_over(self, entry_id: str, seconds: float) -> Entry:
+        """The entry once it is over, or as it is after that time. Its end is another process's: no event tells it."""
+        until = time.monotonic() + seconds
+        while (entry := self.read(entry_id)).live and time.monotonic() < until:
+            time.sleep(LOOK_S)
+        return entry
 
     @contextmanager
     def locked(self, entry_id: str) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Ends every fault at its deadline, with the portal alive or dead: `python -m chaos.keeper JOURNAL_DIR`.
 
-Imports no Django and needs no database; the files of the journal are all it knows.
+Imports no Django and needs no database; the files of the journal are all it knows. It also ends what somebody who
+cannot do it himself has made due. OPSPORTAL_ALIVE_FILE, where it is set, is touched at each look: a health check.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import logging
+import os
 import signal
 import sys
 import threading
@@ -29,16 +31,19 @@ def overdue(journal: Journal, now: float) -> list[str]:
 def keep(journal: Journal, stop: threading.Event) -> None:
     """Look until told to stop. A revert that fails is tried again: the system it mends may be restarting."""
     not_before: dict[str, float] = {}
+    alive = os.environ.get("OPSPORTAL_ALIVE_FILE")
     while not stop.is_set():
         now = time.time()
         for entry_id in overdue(journal, now):
             if not_before.get(entry_id, 0.0) > now:
                 continue
             try:
-                injector.revert(journal, entry_id, "deadline")
+                injector.revert(journal, entry_id, journal.read(entry_id).asked_by or "deadline")
             except Exception:
                 log.exception("could not revert %s; trying again", entry_id)
                 not_before[entry_id] = now + RETRY_S
+        if alive:
+            Path(alive).touch()
         stop.wait(LOOK_S)
 
 

@@ -1,8 +1,12 @@
-"""The chaos panel's verbs: press, run, revert, halt all. The journal of files is the truth; rows mirror it."""
+"""The chaos panel's verbs: press, run, revert, halt all. The journal of files is the truth; rows mirror it.
+
+Whoever may only look at the system, or fails to take a fault back, hands that over to the keeper.
+"""
 
 from __future__ import annotations
 
 import difflib
+import logging
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +24,9 @@ from chaos.site import Site, SiteMissing
 from incidents import live
 from incidents.models import OPEN_STATES, Incident, State
 from systems.models import System
+
+log = logging.getLogger(__name__)
+KEEPER_S = 10.0  # what the keeper is given before a new fault is refused
 
 
 class Refused(Exception):
@@ -109,9 +116,22 @@ def run(injection_id: str) -> Injection:
 
 
 def revert(injection_id: str, by: str) -> Injection:
-    injector.revert(journal(), str(injection_id), by)
+    """Take one back. It is still running when that was handed over to the keeper."""
+    take_back(str(injection_id), by)
     sync()
     return Injection.objects.get(pk=injection_id)
+
+
+def take_back(entry_id: str, by: str) -> Entry:
+    """End it here, else have the keeper end it: the entry is then still live, and `ending`."""
+    if not settings.OPSPORTAL_LOOKS_ONLY:
+        try:
+            return injector.revert(journal(), entry_id, by)
+        except Exception:
+            log.exception("could not revert %s; the keeper is asked to", entry_id)
+    entry = journal().hand_over(entry_id, by)
+    _changed()
+    return entry
 
 
 def tidy(system: System) -> None:
@@ -120,16 +140,16 @@ def tidy(system: System) -> None:
     for row in running if not Incident.objects.filter(system=system, state__in=OPEN_STATES).exists() else []:
         ended = Incident.objects.filter(system=system, opened_at__gte=row.started_at, state=State.RESOLVED)
         if ended.exists() and injector.is_mended(journal(), str(row.pk)):
-            revert(str(row.pk), "repaired")
+            if take_back(str(row.pk), "repaired").live:
+                journal().wait_over(str(row.pk), KEEPER_S)
+            sync()
 
 
-def halt_all(by: str) -> int:
-    """Revert everything that runs, whoever started it. Returns how many."""
-    entries = journal().live()
-    for entry in entries:
-        injector.revert(journal(), entry.id, by)
+def halt_all(by: str) -> list[Entry]:
+    """Take back everything that runs, whoever started it. Gives what ran; `live` is what the keeper is still at."""
+    ended = [take_back(entry.id, by) for entry in journal().live()]
     sync()
-    return len(entries)
+    return ended
 
 
 def sync() -> None:
@@ -152,6 +172,8 @@ def _refuse_when_sick(system: System) -> None:
     running = Injection.objects.filter(system=system, status=Injection.Status.RUNNING).first()
     if running:
         title = FAULTS[running.fault].title
+        if any(entry.id == str(running.pk) and entry.ending for entry in journal().live()):
+            raise Refused(f"{title} is being taken back; try again in a moment")
         raise Refused(
             f"{title} is running and not repaired yet; one fault at a time, "
             "so revert it first (or ask for both with force)"

@@ -62,7 +62,8 @@ def _titled(rows: Sequence[Injection]) -> Sequence[Injection]:
 
 
 def _running() -> Sequence[Injection]:
-    """What runs, each with the newest incident that opened since: where to look."""
+    """What runs, each with the newest incident that opened since: where to look. `ended_for`: who has asked the keeper
+    to take it back."""
     since = Incident.objects.filter(system=OuterRef("system"), opened_at__gte=OuterRef("started_at"))
     rows = list(
         Injection.objects.filter(status=Injection.Status.RUNNING)
@@ -70,8 +71,10 @@ def _running() -> Sequence[Injection]:
         .annotate(incident_number=Subquery(since.order_by("-number").values("number")[:1]))
     )
     found = Incident.objects.in_bulk([r.incident_number for r in rows if r.incident_number])
+    ending = {entry.id: entry.asked_by for entry in service.journal().live() if entry.ending} if rows else {}
     for row in rows:
         row.incident = found.get(row.incident_number)  # type: ignore[attr-defined]
+        row.ended_for = ending.get(str(row.pk), "")  # type: ignore[attr-defined]
     return _titled(rows)
 
 
@@ -131,8 +134,11 @@ def inject(request: HttpRequest) -> HttpResponse:
 @permission_required("chaos.inject_fault", raise_exception=True)
 def revert(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = get_object_or_404(Injection, pk=pk)
-    service.revert(str(row.pk), request.user.get_username())
-    messages.success(request, "Reverted.")
+    row = service.revert(str(row.pk), request.user.get_username())
+    if row.status == Injection.Status.RUNNING:
+        messages.success(request, "It is being taken back.")
+    else:
+        messages.success(request, "Reverted.")
     return redirect("chaos")
 
 
@@ -141,10 +147,11 @@ def revert(request: HttpRequest, pk: UUID) -> HttpResponse:
 @permission_required("chaos.inject_fault", raise_exception=True)
 def halt(request: HttpRequest) -> HttpResponse:
     """Revert everything that runs, whoever started it."""
-    count = service.halt_all(request.user.get_username())
+    ended = service.halt_all(request.user.get_username())
+    count, verb = len(ended), "being taken back" if any(entry.live for entry in ended) else "reverted"
     messages.success(
         request,
-        f"Halted: {count} fault{'' if count == 1 else 's'} reverted." if count else "No fault is running.",
+        f"Halted: {count} fault{'' if count == 1 else 's'} {verb}." if count else "No fault is running.",
     )
     wanted = request.POST.get("next", "")
     return redirect(wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else "/chaos/")

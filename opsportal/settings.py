@@ -4,7 +4,10 @@ OPSPORTAL_DATA       data folder (default .data in the checkout)
 DATABASE_URL         Postgres with pgvector; `manage.py` fills it in from the running copy when it is not set
 REDIS_URL            Redis or Valkey, the same
 OPSPORTAL_DB_POOL    most connections of this process; 0 (default) is no pool
+OPSPORTAL_URL        where the other processes reach the web server
+OPSPORTAL_LOOKS_ONLY this process may look at the systems under care and change nothing there: workers do
 OPSPORTAL_SECRET_KEY, OPSPORTAL_HOSTS, OPSPORTAL_ORIGINS, OPSPORTAL_DEBUG, OPSPORTAL_LOG_LEVEL
+Each may instead stand in a file, which NAME_FILE names.
 """
 
 import logging
@@ -12,11 +15,12 @@ import secrets
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = environ.FileAwareEnv()
 
 OPSPORTAL_DATA = Path(env.str("OPSPORTAL_DATA", default=str(BASE_DIR / ".data"))).resolve()
 TESTING = env.bool("OPSPORTAL_TESTING", default=False)
@@ -26,7 +30,7 @@ DEBUG = env.bool("OPSPORTAL_DEBUG", default=False)
 def _secret_key() -> str:
     """The key of the environment, else of the data folder, else one that lives as long as this process."""
     if key := env.str("OPSPORTAL_SECRET_KEY", default=""):
-        return str(key)
+        return str(key).strip()
     try:
         return (OPSPORTAL_DATA / "secret_key").read_text().strip()
     except OSError:
@@ -35,6 +39,8 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("OPSPORTAL_HOSTS", default=[])]
+if _own_host := urlsplit(env.str("OPSPORTAL_URL", default="")).hostname:
+    ALLOWED_HOSTS.append(_own_host)
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("OPSPORTAL_ORIGINS", default=[])
 
 INSTALLED_APPS = [
@@ -89,8 +95,9 @@ TEMPLATES = [
 ]
 
 # Nothing listens on port 1: without DATABASE_URL only commands that need no database work.
-DATABASE_URL = env.str("DATABASE_URL", default="postgresql://opsportal@127.0.0.1:1/opsportal")
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0")
+DATABASE_URL = env.str("DATABASE_URL", default="postgresql://opsportal@127.0.0.1:1/opsportal").strip()
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0").strip()
+OPSPORTAL_LOOKS_ONLY: bool = env.bool("OPSPORTAL_LOOKS_ONLY", default=False)
 
 
 def _database() -> dict[str, Any]:
