@@ -1,13 +1,16 @@
 """The Celery application. A message is only a wake-up: work lives in rows, so results are off."""
 
+import contextlib
 import os
+import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opsportal.settings")
 
+import redis
 from django.conf import settings
 
 from opsportal import heartbeat
@@ -34,8 +37,18 @@ app.conf.update(
     worker_send_task_events=False,
 )
 app.autodiscover_tasks()
+_beating: threading.Event | None = None
 
 
 @worker_ready.connect
 def _say_alive(**_: Any) -> None:
-    heartbeat.beat_in_thread("worker")
+    global _beating
+    _beating = heartbeat.beat_in_thread("worker")
+
+
+@worker_shutdown.connect
+def _say_goodbye(**_: Any) -> None:
+    if _beating is not None:
+        _beating.set()
+        with contextlib.suppress(redis.RedisError):
+            heartbeat.leave("worker")

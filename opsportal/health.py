@@ -1,7 +1,8 @@
 """GET /healthz: the state of each part; 200 only when all of them are ready.
 
 A part is {"ok": bool, "state": plain words}. A system under care that is ill does not make the portal unready:
-`sandbox` is ok once the system was seen whole since the watcher started, and its state says how it is now.
+`sandbox` is ok once the system was seen whole since the watcher started, and its state says how it is now; also when
+none is registered yet. Of several workers one is enough.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from opsportal import heartbeat
+from systems.models import System
 
 Part = dict[str, Any]
 
@@ -35,28 +37,43 @@ def _redis() -> Part:
 
 def _process(name: str) -> Part:
     try:
-        seen = heartbeat.last(name)
+        seen = heartbeat.signs(name)
     except redis.RedisError:
         return {"ok": False, "state": "unknown: Redis does not answer"}
-    if seen is None:
+    if not seen:
         return {"ok": False, "state": "not started"}
-    if seen["age_s"] > heartbeat.FRESH_S:
-        return {"ok": False, "state": f"silent for {seen['age_s']:.0f} s", "age_s": seen["age_s"]}
-    return {"ok": True, "state": "ready", "age_s": seen["age_s"]}
+    ready = sum(sign["age_s"] <= heartbeat.FRESH_S for sign in seen)
+    part = {"ok": ready > 0, "age_s": seen[0]["age_s"], "count": ready}
+    if not ready:
+        return part | {"state": f"silent for {seen[0]['age_s']:.0f} s"}
+    silent = f", {len(seen) - ready} silent" if ready < len(seen) else ""
+    return part | {"state": f"ready{silent}" if len(seen) == 1 else f"{ready} ready{silent}"}
 
 
 def _sandbox() -> Part:
     """The systems under care, as the watcher saw them in its last tick."""
     try:
-        seen = heartbeat.last("watcher")
+        seen = heartbeat.signs("watcher")
     except redis.RedisError:
-        seen = None
-    systems: dict[str, Part] = (seen or {}).get("systems", {})
+        seen = []
+    systems: dict[str, Part] = {}
+    for sign in reversed(seen):
+        systems |= sign["systems"]
     if not systems:
-        return {"ok": False, "state": "not seen yet"}
+        return _none_seen() if seen else {"ok": False, "state": "not seen yet"}
     waiting = [f"{slug}: {found['state']}" for slug, found in systems.items() if not found["whole_once"]]
     now = "; ".join(f"{slug}: {found['state']}" for slug, found in systems.items())
     return {"ok": not waiting, "state": "; ".join(waiting) or now}
+
+
+def _none_seen() -> Part:
+    """What it means that the watcher sees no system."""
+    try:
+        if System.objects.filter(enabled=True).exists():
+            return {"ok": False, "state": "not seen yet"}
+    except DatabaseError:
+        return {"ok": False, "state": "unknown: Postgres does not answer"}
+    return {"ok": True, "state": "no system is registered yet"}
 
 
 def parts() -> dict[str, Part]:

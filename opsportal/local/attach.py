@@ -1,10 +1,15 @@
-"""Points a command at the running copy: DATABASE_URL and REDIS_URL from its run file."""
+"""Points a command at the running copy: DATABASE_URL and REDIS_URL from its run file.
+
+In a container the environment names them already, and a command started there as root becomes the portal's user.
+"""
 
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from opsportal.containers.stepdown import step_down
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -54,10 +59,11 @@ def take_data_option(argv: list[str]) -> tuple[list[str], str | None]:
 
 def attach(argv: list[str]) -> tuple[list[str], Attached]:
     """Set the environment for Django's settings; returns argv without --data."""
+    step_down()
     argv, chosen = take_data_option(argv)
     data_dir = Path(chosen or os.environ.get("OPSPORTAL_DATA") or ROOT / ".data").resolve()
     os.environ["OPSPORTAL_DATA"] = str(data_dir)
-    explicit = "DATABASE_URL" in os.environ
+    explicit = "DATABASE_URL" in os.environ or "DATABASE_URL_FILE" in os.environ
     state = read(data_dir)
     if state:
         os.environ.setdefault("DATABASE_URL", state["database_url"])

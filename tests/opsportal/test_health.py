@@ -1,10 +1,15 @@
 """/healthz tells each part's state, and is 200 only when all are ready."""
 
+import time
+
 import pytest
+import redis
 from django.test import Client
 
 from opsportal import heartbeat
+from opsportal.containers import alive
 from opsportal.readiness import Readiness
+from systems.models import System
 from systems.readings import Reading
 
 WHOLE = {"shop": {"whole_once": True, "state": "whole"}}
@@ -48,6 +53,57 @@ def test_a_system_never_seen_whole_does(client: Client, db):
     heartbeat.beat("worker")
     heartbeat.beat("watcher", systems={"shop": {"whole_once": False, "state": "waiting for api-1"}})
     assert parts(client)[0] == 503
+
+
+def test_no_system_at_all_is_ready(client: Client, db):
+    heartbeat.beat("worker")
+    heartbeat.beat("watcher", systems={})
+    status, found = parts(client)
+    assert status == 200
+    assert found["sandbox"] == {"ok": True, "state": "no system is registered yet"}
+
+
+def test_a_system_that_the_watcher_has_not_seen_is_not(client: Client, db):
+    System.objects.create(slug="shop", title="Shop", manifest_path="/x")
+    heartbeat.beat("worker")
+    heartbeat.beat("watcher", systems={})
+    status, found = parts(client)
+    assert status == 503
+    assert found["sandbox"]["state"] == "not seen yet"
+
+
+def test_several_workers_are_counted_and_one_is_enough(client: Client, db, monkeypatch):
+    heartbeat.beat("watcher", systems=WHOLE)
+    monkeypatch.setattr(heartbeat.time, "time", lambda at=time.time: at() - 20)
+    heartbeat.beat("worker", "w1")
+    monkeypatch.undo()
+    assert parts(client)[1]["worker"]["state"] == "silent for 20 s"
+    heartbeat.beat("worker", "w2")
+    heartbeat.beat("worker", "w3")
+    status, found = parts(client)
+    assert status == 200
+    assert (found["worker"]["state"], found["worker"]["count"]) == ("2 ready, 1 silent", 2)
+
+
+def test_who_leaves_or_is_long_gone_is_forgotten(db, monkeypatch):
+    heartbeat.beat("worker")
+    heartbeat.leave("worker")
+    monkeypatch.setattr(heartbeat.time, "time", lambda at=time.time: at() - 2 * heartbeat.GONE_S)
+    heartbeat.beat("worker", "w1")
+    monkeypatch.undo()
+    assert heartbeat.signs("worker") == []
+
+
+def test_the_file_of_a_health_check_is_touched_with_redis_away(tmp_path, monkeypatch, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setenv("OPSPORTAL_ALIVE_FILE", str(tmp_path / "alive"))
+    heartbeat.client.cache_clear()
+    try:
+        with pytest.raises(redis.RedisError):
+            heartbeat.beat("worker")
+    finally:
+        heartbeat.client.cache_clear()
+    assert alive.trouble(str(tmp_path / "alive")) == ""
 
 
 def test_silence_is_noticed(client: Client, db, monkeypatch):

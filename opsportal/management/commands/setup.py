@@ -1,6 +1,7 @@
 """Prepares the database: migrations, runbooks, the admin's account and the system to look after.
 
-Tells the launcher how far it is: one JSON object a line, {"stage": text, "seconds": s} or {"login": {...}}.
+Tells the launcher how far it is: one JSON object a line, {"stage": text, "seconds": s} or {"login": {...}}. With
+--announce it tells a person instead: the address and the login.
 """
 
 import json
@@ -8,6 +9,7 @@ import os
 import secrets
 import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -19,18 +21,44 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--manifest", help="manifest of a system to register")
+        parser.add_argument("--if-there", action="store_true", help="go on when there is no such manifest")
+        parser.add_argument(
+            "--announce", metavar="URL", help="print plain words, and that the portal is there"
+        )
         parser.add_argument("--events", type=int, default=1, help="file descriptor for the progress lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._events: int = options["events"]
+        self._events: int | None = None if options["announce"] else options["events"]
+        manifest: str | None = options["manifest"]
+        if manifest and options["if_there"] and not Path(manifest).exists():
+            manifest = None
         self._stage("database schema", "migrate", verbosity=0, interactive=False)
         self._stage("runbooks", "load_runbooks", verbosity=0)
-        self._emit(login=self._admin())
-        if options["manifest"]:
-            self._stage("system registered", "register_system", options["manifest"], verbosity=0)
+        login = self._admin()
+        self._emit(login=login)
+        if options["announce"]:  # before what may fail: a made password would be lost
+            self._announce(options["announce"], login["password"], manifest)
+        if manifest:
+            self._stage("system registered", "register_system", manifest, verbosity=0)
 
     def _emit(self, **event: Any) -> None:
-        os.write(self._events, json.dumps(event).encode() + b"\n")
+        if self._events is not None:
+            os.write(self._events, json.dumps(event).encode() + b"\n")
+        elif "stage" in event:
+            self.stdout.write(f"{event['stage']} ({event['seconds']} s)")
+
+    def _announce(self, url: str, password: str | None, manifest: str | None) -> None:
+        self.stdout.write(f"\n  The portal     {url}   (in some seconds)")
+        if password:
+            self.stdout.write(f"  Sign in        admin / {password}   (shown only this once)")
+        else:
+            self.stdout.write(
+                "  Sign in        admin, with the password you have (new one: changepassword admin)"
+            )
+        if not manifest:
+            self.stdout.write(
+                "  Under care     nothing yet: start the mini production too, or register a system"
+            )
 
     def _stage(self, text: str, command: str, *arguments: str, **options: Any) -> None:
         started = time.monotonic()

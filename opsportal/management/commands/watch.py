@@ -8,10 +8,12 @@ from typing import Any
 
 import redis
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.management import BaseCommand
 from django.db import close_old_connections
 
 from actions import service as actions
+from actions import tasks as action_tasks
 from agent import service as agent
 from incidents import detection
 from opsportal import heartbeat
@@ -42,12 +44,20 @@ async def _watch() -> None:
     async with asyncio.TaskGroup() as group:
         helpers = [
             group.create_task(_repeat(agent.sweep, SWEEP_EVERY_S)),
-            group.create_task(_repeat(actions.sweep, GATE_EVERY_S)),
+            group.create_task(_repeat(_sweep_gate, GATE_EVERY_S)),
             group.create_task(_repeat(signs.beat, heartbeat.EVERY_S)),
         ]
         await watcher.run(stop)
         for task in helpers:
             task.cancel()
+
+
+def _sweep_gate() -> None:
+    """The sweep may run actions: by a worker where this process may only look. A lost message costs one turn."""
+    if settings.OPSPORTAL_LOOKS_ONLY:
+        action_tasks.sweep.apply_async(expires=GATE_EVERY_S, retry=False)
+    else:
+        actions.sweep()
 
 
 class _Signs:
