@@ -11,14 +11,14 @@ import math
 import signal as signals
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from . import dockerswap as swap
 from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Said, Units, UnitState, UnitStats
-from .dockerengine import Engine, Raw, scope_of
+from .dockerengine import Engine, Raw, Refused, scope_of
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
 from .dockerlogs import Entry, Mark, end_of, frames, read_since, terminal
@@ -87,9 +87,20 @@ class DockerRuntime:
         return self._see(unit, self.engine.inspect(unit))
 
     def start(self, unit: str, fence: int | None = None) -> UnitState:
-        with self._act("start", unit, fence) as container:
-            self.engine.api.start(container)
+        with self._act("start", unit, fence):
+            self._start(unit)
         return self.state(unit)
+
+    def _start(self, unit: str) -> None:
+        """Of one that died, an update that changes nothing tells everybody who reads the engine's events that this
+        start is wanted, and no restart after a crash."""
+        raw = self.engine.inspect(unit)
+        if not raw["State"].get("Running"):
+            with suppress(Refused):
+                self.engine.api.update_container(
+                    raw["Id"], restart_policy=raw["HostConfig"].get("RestartPolicy")
+                )
+        self.engine.api.start(raw["Id"])
 
     def _stop(self, unit: str, grace_s: float | None) -> None:
         raw = self.engine.inspect(unit)
@@ -106,9 +117,9 @@ class DockerRuntime:
         return self.state(unit)
 
     def restart(self, unit: str, fence: int | None = None, grace_s: float | None = None) -> UnitState:
-        with self._act("restart", unit, fence) as container:
+        with self._act("restart", unit, fence):
             self._stop(unit, grace_s)
-            self.engine.api.start(container)
+            self._start(unit)
         return self.state(unit)
 
     def kill(self, unit: str, fence: int | None = None) -> None:

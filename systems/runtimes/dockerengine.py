@@ -22,6 +22,7 @@ TIMEOUT_S = 10.0  # one answer of the engine
 KNOWN_FOR_S = 0.5  # how long an inspection serves measurements
 TAG = re.compile(r"<[^>]*>")
 Raw = dict[str, Any]
+Refused = docker.errors.APIError
 NotFound = docker.errors.NotFound
 ImageNotFound = docker.errors.ImageNotFound
 

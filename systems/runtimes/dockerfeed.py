@@ -11,7 +11,7 @@ from typing import Any
 from .base import RuntimeError_, RuntimeEvent, UnitState
 from .dockerview import Past, Scope, exit_code
 
-ACTIONS = ("die", "oom", "start", "stop", "kill", "pause", "unpause")
+ACTIONS = ("die", "oom", "start", "stop", "kill", "pause", "unpause", "update")
 BACK_S = 3600.0  # how far the first look goes back (the engine itself remembers 256 events)
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 

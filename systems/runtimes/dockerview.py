@@ -21,13 +21,15 @@ OF_THE_IMAGE = ("Cmd", "Entrypoint", "WorkingDir", "User", "Healthcheck", "StopS
 
 @dataclass(slots=True)
 class Past:
-    """What happened to one unit since its events are known. wanted: somebody asked for the last stop."""
+    """What happened to one unit since its events are known. wanted: somebody asked for the last stop. tended: somebody
+    is at work on it since it died, so that its next start is no doing of the engine's."""
 
     restarts: int = 0
     oom_kills: int = 0
     exit_code: int | None = None
     died: bool = False
     wanted: bool = False
+    tended: bool = False
     frozen: bool = False
 
     def note(self, event: Mapping[str, Any]) -> None:
@@ -42,9 +44,11 @@ class Past:
             self.frozen = action == "pause"
         elif action == "stop" or (action == "kill" and (self.frozen or more.get("signal") in TERM)):
             self.wanted = True  # the driver ends a paused unit only to stop or restart it
+        elif action == "update":
+            self.tended = self.died
         elif action == "start":
-            self.restarts += self.died and not self.wanted
-            self.died = self.wanted = self.frozen = False
+            self.restarts += self.died and not (self.wanted or self.tended)
+            self.died = self.wanted = self.tended = self.frozen = False
 
 
 @dataclass(slots=True, frozen=True)

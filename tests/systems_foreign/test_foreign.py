@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 
 import pytest
 
 from incidents.models import Incident, TimelineEvent
-from tests.systems_foreign.library import Library, Story, follow, until
+from tests.care import ENDS, Pids, Tell, follow, repaired, until, untouched
+from tests.systems_foreign.library import Library
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]  # the tests only read; the portal commits
-
-Pids = dict[str, int | None]
-Tell = Callable[[Story], Story]
-ENDS = ("resolved", "handed_over")
-
-
-def repaired(story: Story, library: Library, component: str, *causes: str) -> None:
-    """Diagnosed, repaired, and measured to be well."""
-    assert (story.incident.component, story.incident.cause in causes) == (component, True), story.text()
-    assert story.incident.state == "resolved" and story.repaired_s, story.text()
-    assert story.actions and all(a.endswith(": succeeded") for a in story.actions), story.text()
-    assert not library.wrong()
-
-
-def untouched(story: Story, library: Library, before: Pids, *others: str) -> None:
-    """Nothing was done to the other services: no action names them, and they run as before."""
-    now = library.pids()
-    assert {n: now[n] for n in others} == {n: before[n] for n in others}, story.text()
-    assert not [a for a in story.actions if any(f" {o}:" in a for o in others)], story.text()
 
 
 def test_killed_until_it_is_given_up(library: Library, calm: Pids, tell: Tell) -> None:

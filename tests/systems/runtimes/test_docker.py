@@ -87,7 +87,9 @@ def test_taken_down_stays_down(project: Compose, tmp_path: Path) -> None:
 
     assert [down(), down()] == [("FATAL", -9, True)] * 2
     assert runtime_of(project, tmp_path).state("web") == runtime.state("web")
-    assert runtime.start("web").state == "RUNNING"
+    assert (runtime.start("web").state, runtime.state("web").restarts) == ("RUNNING", 0)  # it was wanted
+    assert down() == ("FATAL", -9, True)
+    assert (runtime.restart("web").state, runtime.state("web").restarts) == ("RUNNING", 0)
     runtime.pause("web")
     assert down() == ("FATAL", -9, True)
     eventually(lambda: runtime.state("loop").state == "BACKOFF")
@@ -442,6 +444,10 @@ def test_history_of_a_unit() -> None:
     tell("stop")
     assert (past.restarts, past.exit_code, past.wanted) == (2, -15, True)
     tell("start")  # wanted: no restart after a crash
+    tell("die", exitCode="137")
+    tell("update")
+    tell("start")  # tended: wanted too
+    tell("update")
     tell("oom")
     assert (past.restarts, past.oom_kills) == (2, 1)
 

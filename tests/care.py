@@ -1,0 +1,202 @@
+"""A portal in threads that looks after a running system, and the story of one fault in its care."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from actions.models import ActionRequest
+from agent import journal, loop
+from agent import service as agent
+from incidents import detection, evidence, live
+from incidents import service as incidents
+from incidents.models import OPEN_STATES, Incident, Symptom, TimelineEvent
+from knowledge.service import load_seeds
+from systems import services
+from systems.watcher import Watcher
+
+Pids = dict[str, int | None]
+Tell = Callable[["Story"], "Story"]
+ENDS = ("resolved", "handed_over")
+
+
+class Place(Protocol):
+    """A system in care."""
+
+    def wrong(self) -> list[str]:
+        """What its users cannot do now."""
+        ...
+
+    def pids(self) -> Pids:
+        """Of the main process of each unit."""
+        ...
+
+
+def until(what: Callable[[], Any], seconds: float, say: Callable[[], object]) -> Any:
+    """Look until it gives something; AssertionError with `say()` when it does not in time."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, say()
+        time.sleep(0.1)
+    return found
+
+
+@dataclass
+class Story:
+    """What became of one fault, in seconds from its beginning."""
+
+    incident: Incident
+    detected_s: float
+    over_s: float
+    repaired_s: float | None
+    actions: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        events = TimelineEvent.objects.filter(incident=self.incident).order_by("seq")
+        lines = [f"{e.at:%H:%M:%S} {e.kind}: {e.title}" for e in events]
+        return "\n".join([f"{self.incident.component}:{self.incident.cause} {self.actions}", *lines])
+
+
+class Portal:
+    """The watcher, the sweep and one worker, in threads of this process."""
+
+    def __init__(self) -> None:
+        self._runs: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._threads = [
+            threading.Thread(target=t, daemon=True) for t in (self._watch, self._sweep, self._work)
+        ]
+        self._ended = threading.Event()
+        journal.on_wake(self._runs.put)
+        for thread in self._threads:
+            thread.start()
+
+    def _watch(self) -> None:
+        watcher = Watcher(services.load_all, on_tick=[detection.on_tick])
+        self._loop.run_until_complete(watcher.run(self._stop))
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        connections.close_all()
+
+    def _sweep(self) -> None:
+        while not self._ended.wait(0.5):
+            agent.sweep()
+        connections.close_all()
+
+    def _work(self) -> None:
+        while (run := self._runs.get()) is not None:
+            loop.advance(run)
+        connections.close_all()
+
+    def wait_settled(self, slug: str) -> None:
+        """Until the detection knows what is normal, and nothing is open."""
+
+        def calm() -> bool:
+            known = detection._detectors.get(slug)
+            busy = Incident.objects.filter(state__in=OPEN_STATES).exists()
+            return known is not None and known.engine.settled_at is not None and not busy
+
+        until(calm, 60, lambda: list(Symptom.objects.filter(cleared_at=None).values_list("title", flat=True)))
+
+    def close(self) -> None:
+        self._ended.set()
+        self._runs.put(None)
+        self._loop.call_soon_threadsafe(self._stop.set)
+        for thread in self._threads:
+            thread.join(20)
+
+
+def follow(place: Place, fault: Callable[[], None], *, ends: tuple[str, ...], within_s: float) -> Story:
+    """Begin the fault and watch until the incident it opens is in one of the states `ends`."""
+    last = Incident.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    began, wall = time.monotonic(), time.time()
+    fault()
+
+    opened = until(
+        lambda: Incident.objects.filter(number__gt=last).first(), 40, lambda: "nothing was noticed"
+    )
+    number = opened.number
+
+    def over() -> Incident | None:
+        return Incident.objects.filter(number=number, state__in=ends).first()
+
+    def so_far() -> str:
+        return story(Incident.objects.get(pk=number)).text() + f"\nwrong: {place.wrong()}"
+
+    def story(incident: Incident) -> Story:
+        steps = ActionRequest.objects.filter(incident_id=number).order_by("requested_at")
+        done = [f"{a.slug} {a.target}: {a.status}" for a in steps]
+        green = TimelineEvent.objects.filter(
+            incident=number, kind="verify", title__startswith="Recovered"
+        ).last()
+        repaired = green.at.timestamp() - 4.0 - wall if green else None
+        return Story(
+            incident, incident.opened_at.timestamp() - wall, time.monotonic() - began, repaired, done
+        )
+
+    return story(until(over, within_s, so_far))
+
+
+@contextmanager
+def looked_after(slug: str, manifest: Path) -> Iterator[Portal]:
+    """A portal that was given the manifest and nothing else."""
+    hooks = list(journal._wake), list(incidents.on_opened)
+    incidents.on_opened[:] = [agent.on_opened]
+    live.client().delete(evidence.KEY.format(slug), detection.BASELINE_KEY.format(slug))
+    load_seeds()
+    call_command("register_system", str(manifest), verbosity=0)
+    running = Portal()
+    try:
+        yield running
+    finally:
+        running.close()
+        detection.forget(slug)
+        journal._wake[:], incidents.on_opened[:] = hooks
+
+
+def repaired(story: Story, place: Place, component: str, *causes: str) -> None:
+    """Diagnosed, repaired, and measured to be well."""
+    assert (story.incident.component, story.incident.cause in causes) == (component, True), story.text()
+    assert story.incident.state == "resolved" and story.repaired_s, story.text()
+    assert story.actions and all(a.endswith(": succeeded") for a in story.actions), story.text()
+    assert not place.wrong()
+
+
+def untouched(story: Story, place: Place, before: Pids, *others: str) -> None:
+    """Nothing was done to the other services: no action names them, and they run as before."""
+    now = place.pids()
+    assert {n: now[n] for n in others} == {n: before[n] for n in others}, story.text()
+    assert not [a for a in story.actions if any(f" {o}:" in a for o in others)], story.text()
+
+
+@pytest.fixture(scope="module")
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database for a whole module; emptied afterwards."""
+    with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)
+        yield
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Print the story (seen with -rP or on failure), and pass it on."""
+
+    def told(found: Story) -> Story:
+        figures = f"detected {found.detected_s:.1f} s, repaired {found.repaired_s}, over {found.over_s:.1f} s"
+        record_property("figures", figures)
+        print(figures, found.text(), sep="\n")
+        return found
+
+    return told
