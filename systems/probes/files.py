@@ -124,8 +124,8 @@ class EnvProbe(_Cached):
 
 
 class ReleaseProbe(FileProbe):
-    """release.changed: the `current` link points elsewhere than the manifest's known-good release (or, without one,
-    than when watching began). Text: `1.4.2 -> 1.5.0`."""
+    """release.changed: what runs is another release than the manifest's known-good one (or, without one, than when
+    watching began). Text: `1.4.2 -> 1.5.0`."""
 
     name = "release"
     interval_s = 1.0

@@ -78,9 +78,9 @@ class DockerRuntime:
 
     # ---- units
     def list(self) -> Units:
-        raws = self.inspections()
         with self.engine.asking("events"):
             self._history.catch_up(self.engine.api)
+        raws = self.engine.inspect_all(self._history.mark)
         return [unit_state(u, raw, self._history.of(u), self.engine.memory_total) for u, raw in raws.items()]
 
     def state(self, unit: str) -> UnitState:

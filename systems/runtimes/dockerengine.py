@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -19,7 +19,8 @@ from .dockerview import COMPOSE, Scope
 
 ENGINE = "unix:///var/run/docker.sock"
 TIMEOUT_S = 10.0  # one answer of the engine
-KNOWN_FOR_S = 0.5  # how long an inspection serves measurements
+KNOWN_FOR_S = 1.2  # how long an inspection serves measurements; a look at all units each second renews it
+UNCHANGED_FOR_S = 5.0  # how long one serves a look at all units while no event tells of a change
 TAG = re.compile(r"<[^>]*>")
 Raw = dict[str, Any]
 Refused = docker.errors.APIError
@@ -47,7 +48,8 @@ class Engine:
         self._tls = {} if url else docker.utils.kwargs_from_env()
         self._client: Any = None
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Raw]] = {}
+        self._known: dict[str, tuple[float, Raw]] = {}  # for measurements
+        self._seen: dict[str, tuple[float, int, Raw]] = {}  # for looks at all units, with the mark of then
         self._ids: tuple[float, dict[str, str]] = (0.0, {})
         self._terminals: dict[str, bool] = {}
 
@@ -150,7 +152,7 @@ class Engine:
         return self._terminals[container]
 
     def inspect(self, unit: str, fresh: bool = True) -> Raw:
-        """What the engine tells of the unit's container. fresh: not even half a second old."""
+        """What the engine tells of the unit's container. fresh: asked now."""
         at, raw = self._known.get(unit, (0.0, {}))
         if not fresh and time.monotonic() - at < KNOWN_FOR_S:
             return raw
@@ -160,16 +162,27 @@ class Engine:
         self._known[unit] = (time.monotonic(), raw)
         return raw
 
-    def inspect_all(self) -> dict[str, Raw]:
-        """Unit -> what the engine tells of its container."""
+    def inspect_all(self, mark: Callable[[str], int] | None = None) -> dict[str, Raw]:
+        """Unit -> what the engine tells of its container. `mark`: changes with each event of a unit; one that ran and
+        has the mark of the last look runs on, and is asked for only now and then."""
         found: dict[str, Raw] = {}
-        api = self.api
+        api, now = self.api, time.monotonic()
         for unit, container in self.containers().items():
-            with self.asking("list"), suppress(NotFound):  # it went while we looked
-                found[unit] = dict(api.inspect_container(container))
+            news = mark(unit) if mark else -1
+            at, before, raw = self._seen.get(unit, (0.0, 0, {}))
+            runs_on = raw.get("Id") == container and raw["State"].get("Running") and before == news
+            if not runs_on or now - at > UNCHANGED_FOR_S:
+                raw = {}
+                with self.asking("list"), suppress(NotFound):  # it went while we looked
+                    raw = dict(api.inspect_container(container))
+                    self._seen[unit] = (now, news, raw)
+            if raw:
+                found[unit] = raw
+                self._known[unit] = (now, raw)
         return found
 
     def forget(self, unit: str) -> None:
         """What was known of it is old."""
         self._known.pop(unit, None)
+        self._seen.pop(unit, None)
         self._ids = (0.0, {})

@@ -32,10 +32,12 @@ class History:
     def __init__(self, scope: Scope) -> None:
         self._scope, self._filters = scope, filters(scope)
         self._past: dict[str, Past] = {}
+        self._marks: dict[str, int] = {}
         self._last = 0
         self._lock = threading.Lock()
 
     def catch_up(self, api: Any) -> None:
+        """Note what happened since the last look."""
         with self._lock:
             now = time.time()
             since = self._last / 1e9 if self._last else now - BACK_S
@@ -47,6 +49,11 @@ class History:
                 self._last = int(event["timeNano"])
                 if unit := self._scope.unit_of(_attributes(event)):
                     self._past.setdefault(unit, Past()).note(event)
+                    self._marks[unit] = self._last
+
+    def mark(self, unit: str) -> int:
+        """Of its last event; 0 when none is known."""
+        return self._marks.get(unit, 0)
 
     def of(self, unit: str) -> Past:
         return self._past.get(unit) or Past()

@@ -456,3 +456,22 @@ def test_codes_and_times() -> None:
     assert [exit_code(c) for c in (0, 1, 127, 128, 137, 143, 255)] == [0, 1, 127, 128, -9, -15, 255]
     assert epoch("0001-01-01T00:00:00Z") is None
     assert epoch("2026-01-02T03:04:05.123456789Z") == pytest.approx(1767323045.123456789)
+
+
+def test_a_look_at_all_asks_again_only_for_what_events_told_of(
+    project: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for unit in ("web", "db"):
+        project.container(unit, TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
+    runtime = runtime_of(project, tmp_path)
+    runtime.list()
+    asked: list[str] = []
+    api = runtime.engine.api
+    ask = api.inspect_container
+    monkeypatch.setattr(api, "inspect_container", lambda container: asked.append(container) or ask(container))
+    before = {u.unit: u.pid for u in runtime.list()}
+    assert asked == []
+    project.crash("web")
+    eventually(lambda: {u.unit: u.pid for u in runtime.list()}["web"] not in (None, before["web"]))
+    assert set(asked) == {project.id_of("web")}
+    assert {u.unit: u.pid for u in runtime.list()}["db"] == before["db"]
