@@ -152,7 +152,9 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 
 def _worth_logging(record: logging.LogRecord) -> bool:
-    """A 503 of /healthz is an answer, not an error."""
+    """A 503 of /healthz is an answer, not an error; and a sweep of the gate is no news."""
+    if record.levelno <= logging.INFO and "actions.sweep[" in record.getMessage():
+        return False
     path = getattr(getattr(record, "request", None), "path", "")
     return not (path == "/healthz" and getattr(record, "status_code", 0) == 503)
 
