@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,16 @@ ENGINE = "unix:///var/run/docker.sock"
 TIMEOUT_S = 10.0  # one answer of the engine
 KNOWN_FOR_S = 1.2  # how long an inspection serves measurements; a look at all units each second renews it
 UNCHANGED_FOR_S = 5.0  # how long one serves a look at all units while no event tells of a change
+# A stream of events is silent for hours, also when its other end has gone without a word.
+ALIVE = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)
+    ),
+]
 TAG = re.compile(r"<[^>]*>")
 Raw = dict[str, Any]
 Refused = docker.errors.APIError
@@ -65,6 +76,10 @@ class Engine:
             if self._client is None:
                 where = {"base_url": self.url, "version": "auto", "timeout": TIMEOUT_S} | self._tls
                 client = docker.APIClient(**where)
+                if not self.local:
+                    client.get_adapter(client.base_url).poolmanager.connection_pool_kw["socket_options"] = (
+                        ALIVE
+                    )
                 with suppress(docker.errors.APIError):  # a proxy may keep this to itself
                     self.memory_total = int(client.info().get("MemTotal") or 0) or self.memory_total
                 self._client = client

@@ -29,6 +29,11 @@ class Bench:
         if isinstance(self.runtime, FakeRuntime):
             self.runtime.say("web", "one", "two", "three")
 
+    def ready(self, unit: str) -> None:
+        """Its program has set its traps: the first process of a container ignores a TERM that it does not expect."""
+        if self.runtime.driver == "docker":
+            eventually(lambda: docker_bench.catches_term(self.runtime.state(unit).pid))
+
     def reach(self, unit: str, state: str) -> UnitState:
         def there() -> UnitState | None:
             now = self.runtime.state(unit)

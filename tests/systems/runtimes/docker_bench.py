@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -176,6 +177,16 @@ def compose(label: str = "t") -> Iterator[Compose]:
         yield project
     finally:
         project.remove()
+
+
+def catches_term(pid: int | None) -> bool:
+    """Whether it does; or its process is of another machine, and nobody can say."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+    caught = re.search(r"^SigCgt:\s*(\w+)", status, re.M)
+    return caught is None or bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 REFUSED = b"""HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\nconnection: close\r\n\r

@@ -46,9 +46,11 @@ def test_start_stop_restart(bench: Bench) -> None:
     assert runtime.start("idle").state == "RUNNING"
     first = runtime.state("idle").pid
     assert runtime.start("idle").pid == first  # starting a running unit changes nothing
+    bench.ready("idle")
     second = runtime.restart("idle", grace_s=2.0)
     assert (second.state, second.restarts, second.exit_code) == ("RUNNING", 0, -15)
     assert second.pid not in (None, first)
+    bench.ready("idle")
     stopped = runtime.stop("idle")
     assert (stopped.state, stopped.pid, stopped.exit_code) == ("STOPPED", None, -15)
     assert runtime.stop("idle").state == "STOPPED"

@@ -248,6 +248,16 @@ def test_behind_a_proxy_that_only_lets_read(project: Compose, tmp_path: Path) ->
         assert runtime.state("web") == before
 
 
+KEPT_ALIVE = "02"
+
+
+def timers(url: str) -> set[str]:
+    """What the kernel waits for on our connections to a port."""
+    port = f":{int(url.rpartition(':')[2]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return {row[5].partition(":")[0] for row in rows if row[2].endswith(port) and row[3] == "01"}
+
+
 async def test_events_and_the_probe_through_a_proxy(project: Compose, tmp_path: Path) -> None:
     project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
     with docker_bench.read_only_proxy() as url:
@@ -263,6 +273,7 @@ async def test_events_and_the_probe_through_a_proxy(project: Compose, tmp_path: 
             await asyncio.wait({first}, timeout=0.5)
             await asyncio.to_thread(eventually, lambda: project.inspect("web")["State"]["Running"])
         assert (first.result().kind, first.result().exit_code) == ("exit", -9)
+        assert KEPT_ALIVE in timers(url)  # so that an end which goes without a word is noticed
         await stream.aclose()
     gone = {r.metric: r for r in await UnitProbe().observe(system, system.service("web"))}
     assert (gone["unit.up"].value, gone["unit.up"].text) == (None, "refused")
