@@ -120,14 +120,14 @@ class Board:
 
     def leak_until_killed(self) -> None:
         """Searches, each of which the page remembers, until the kernel ends it for want of memory."""
-        before, words = self.inspect("page"), iter(range(10_000))
+        began, words = self.inspect("page")["State"]["StartedAt"], iter(range(10_000))
 
-        def killed() -> bool:
+        def ended() -> dict[str, Any] | None:
             self.get(f"/find?{next(words)}")
-            now = self.inspect("page")
-            return bool(now["RestartCount"] > before["RestartCount"] or now["State"]["OOMKilled"])
+            state: dict[str, Any] = self.inspect("page")["State"]
+            return state if not state["Running"] or state["StartedAt"] != began else None
 
-        until(killed, 60, lambda: self.inspect("page")["State"])
+        assert until(ended, 60, lambda: self.inspect("page")["State"])["OOMKilled"]
 
     @contextmanager
     def searches(self) -> Iterator[None]:
