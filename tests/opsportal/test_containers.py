@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -91,9 +92,11 @@ def test_settings_and_commands_take_secrets_from_files(tmp_path: Path, monkeypat
 
 
 @pytest.fixture
-def listening(tmp_path: Path):
-    path = tmp_path / "engine.sock"
-    with socket.socket(socket.AF_UNIX) as server:
+def listening():
+    """A socket where every user may walk to."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "engine.sock"
         server.bind(str(path))
         yield path
 
@@ -110,8 +113,6 @@ def test_the_group_of_the_socket(listening: Path, tmp_path: Path):
 def test_stepping_down_keeps_the_group_of_the_socket_and_nothing_else(listening: Path):
     os.chown(listening, 0, 12345)
     listening.chmod(0o660)
-    for folder in (listening.parent, *listening.parent.parents[:-1]):
-        folder.chmod(folder.stat().st_mode | 0o011)
     code = (
         "import os, sys; from pathlib import Path; from opsportal.containers import stepdown as s\n"
         "path = Path(sys.argv[1]); s.step_down(path)\n"
