@@ -11,8 +11,8 @@ say() { echo "ci: $*" >&2; }
 mkdir -p "$CACHE"
 
 install_engine() {
-  command -v dockerd >/dev/null && return 0
   say "installing docker.io"
+  apt-get update -qq >&2
   apt-get install -y -qq --no-install-recommends docker.io iptables >"$CACHE/apt.log" 2>&1
 }
 
@@ -69,7 +69,7 @@ build_servers() {
   done
 }
 
-install_engine
+command -v dockerd >/dev/null || docker info >/dev/null 2>&1 || install_engine
 start_engine
 install_plugins
 build_base
