@@ -20,7 +20,7 @@ _WORDS = {
     "config.valid": "configuration does not parse",
     "env.valid": "environment incomplete",
     "link.ok": "link down",
-    "unit.fatal": "given up after repeated crashes",
+    "unit.fatal": "dead, and nothing brings it back",
     "proc.state": "process is stopped",
     "disk.used_pct": "disk full",
     "disk.inodes_pct": "out of inodes",

@@ -23,7 +23,7 @@ SIGNALS = [
     ),
     Signal(
         "unit_fatal",
-        "{service} keeps dying and was given up ({text})",
+        "{service} is dead and nothing brings it back ({text})",
         "unit.fatal",
         Equals(1),
         "container",
