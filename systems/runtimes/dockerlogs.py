@@ -10,12 +10,13 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from systems.logtail import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT, Chunk
 
 from .base import RuntimeFailed, Said
+from .dockerengine import Engine
 from .dockerview import epoch
 
 STEPS = (32, 256, 2048, 16_384, 65_536)  # so many last entries are asked for
@@ -190,3 +191,30 @@ def _give_out(entries: Iterable[Entry], said: Said, cut: set[str]) -> str:
             chunk.lines.append(text[:LINE_LIMIT].rstrip(b"\r\n"))
         (cut.discard if text.endswith(b"\n") else cut.add)(str(stream))
     return "".join(sorted(cut))
+
+
+class Output:
+    """The output of all units of an engine. Remembers only how much each of them said last, to ask for as much."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._guesses: dict[str, int] = {}
+
+    def since(self, unit: str, cursor: str | None) -> tuple[Said, str]:
+        """As base.Runtime.logs_since. A container that was replaced is read from its beginning."""
+        container = self._engine.container(unit, fresh=False)
+        split = terminal if self._engine.has_terminal(container) else frames
+
+        @contextmanager
+        def ask(tail: int) -> Iterator[Iterator[Entry]]:
+            how = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": tail}
+            with self._engine.reading(f"logs {unit}", f"/containers/{container}/logs", **how) as pieces:
+                yield split(pieces)
+
+        if cursor is None:
+            return {}, end_of(ask, container).text()
+        mark = Mark.of(cursor) if cursor else Mark(container)
+        if mark.container != container:
+            mark = Mark(container)
+        said, mark, self._guesses[unit] = read_since(ask, mark, self._guesses.get(unit, 0))
+        return said, mark.text()
