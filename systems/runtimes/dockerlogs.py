@@ -145,8 +145,7 @@ class _Window:
             with suppress(ValueError, TypeError):
                 began, ended = epoch(self.first), epoch(_stamp(self.held[-1]))
                 last = epoch(self.mark.stamp)
-                assert began and ended and last
-                if ended > began > last:
+                if began and ended and last and ended > began > last:
                     missed += self.bytes / (ended - began) * (began - last)
         return int(missed)
 
