@@ -1,7 +1,7 @@
 """The docker driver: the containers of one compose project, found by their labels, ours or not.
 
 Helpers: dockerengine (the connection), dockerview (what answers mean), dockerfeed (events), dockerlook (inside a
-container), dockerswap (others in its place or beside it), dockerkeep (notes that outlive us).
+container), dockerlogs (its output), dockerswap (others in its place or beside it), dockerkeep (notes that outlive us).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Said, Units, U
 from .dockerengine import Engine, Raw, Refused, scope_of
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
-from .dockerlogs import Entry, Mark, end_of, frames, read_since, terminal
-from .dockerlook import CpuMeter, engine_stats, run, send, tail_of, visible
+from .dockerlogs import Output
+from .dockerlook import EngineStats, run, send, tail_of, visible
 from .dockerview import MB, comes_back, endpoints, unit_state
 from .proctable import ProcTable
 
@@ -46,9 +46,9 @@ class DockerRuntime:
         notes = f"run/docker-{scope.project}{'.' if scope.prefix else ''}{scope.prefix}.json"
         self._keep = Keep(self.base_dir / str(options.get("state") or notes))
         self._history = History(scope)
-        self._table, self._meter = ProcTable(), CpuMeter()
+        self._table, self._far = ProcTable(), EngineStats()
         self._near: bool | None = None
-        self._said: dict[str, int] = {}  # lines at the last look, by unit
+        self._output = Output(self.engine)
 
     def _running(self, unit: str) -> Raw:
         raw = self.engine.inspect(unit)
@@ -235,7 +235,7 @@ class DockerRuntime:
             found = self._table.stats(pid)
         else:
             with self.engine.asking(f"stats {unit}"):
-                found = engine_stats(self.engine.api, container, pid, self._meter)
+                found = self._far.of(self.engine.api, container, pid)
         frozen = found is not None and raw["State"].get("Paused")
         return replace(found, proc_state="T") if found and frozen else found
 
@@ -254,23 +254,7 @@ class DockerRuntime:
 
     def logs_since(self, unit: str, cursor: str | None) -> tuple[Said, str]:
         """A replaced container's last words are lost if it is gone before we look."""
-        container = self.engine.container(unit, fresh=False)
-        split = terminal if self.engine.has_terminal(container) else frames
-        how = {"stdout": 1, "stderr": 1, "timestamps": 1}
-
-        @contextmanager
-        def ask(tail: int) -> Iterator[Iterator[Entry]]:
-            path = f"/containers/{container}/logs"
-            with self.engine.reading(f"logs {unit}", path, **how, tail=tail) as pieces:
-                yield split(pieces)
-
-        if cursor is None:
-            return {}, end_of(ask, container).text()
-        mark = Mark.of(cursor) if cursor else Mark(container)
-        if mark.container != container:
-            mark = Mark(container)
-        said, mark, self._said[unit] = read_since(ask, mark, self._said.get(unit, 0))
-        return said, mark.text()
+        return self._output.since(unit, cursor)
 
     # ---- events
     async def events(self) -> AsyncIterator[RuntimeEvent]:

@@ -17,6 +17,7 @@ from .proctable import child_name
 
 OUTPUT_MAX = 64 * 1024
 LOG_MAX = 1024 * 1024
+PS_S = 4.0  # how long a table of processes serves
 PS = "-eo pid,ppid,stat,nlwp,rss,pcpu,args"
 
 
@@ -57,11 +58,42 @@ class CpuMeter:
         return round(max(0.0, total_ns - before) / 1e7 / (now - at), 1) if now > at else 0.0
 
 
-def engine_stats(api: Any, container: str, pid: int, meter: CpuMeter) -> UnitStats:
+class EngineStats:
     """What the engine can tell when /proc is another machine's: no zombies, no file descriptors."""
-    raw = api.stats(container, stream=False, one_shot=True)
-    rows = [row for row in api.top(container, ps_args=PS)["Processes"] if len(row) >= 7]
-    main = next((row for row in rows if int(row[0]) == pid), None)
+
+    def __init__(self) -> None:
+        self._meter = CpuMeter()
+        self._rows: dict[str, tuple[float, list[list[str]]]] = {}
+
+    def of(self, api: Any, container: str, pid: int) -> UnitStats:
+        """`pid`: of the container's first process, as the engine counts."""
+        raw = api.stats(container, stream=False, one_shot=True)
+        rows = self._processes(api, container, pid)
+        main = next((row for row in rows if int(row[0]) == pid), None)
+        total = float(raw.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0))
+        usage = float(raw.get("memory_stats", {}).get("usage", 0))
+        return UnitStats(
+            cpu_pct=self._meter.pct(container, total),
+            rss_mb=round(int(main[4]) / 1024 if main else usage / MB, 2),
+            threads=int(main[3]) if main else int(raw.get("pids_stats", {}).get("current") or 1),
+            fds=0,
+            proc_state=main[2][:1] if main else "S",
+            children=_children(rows, pid),
+        )
+
+    def _processes(self, api: Any, container: str, pid: int) -> list[list[str]]:
+        """Rows of `ps`. For each the engine reads its machine's whole table, so an older answer about the same first
+        process will do for a while."""
+        at, rows = self._rows.get(container, (0.0, []))
+        if time.monotonic() - at > PS_S or all(int(row[0]) != pid for row in rows):
+            told = api.top(container, ps_args=PS)["Processes"]
+            rows = [row for row in told if len(row) >= 7]
+            self._rows[container] = (time.monotonic(), rows)
+        return rows
+
+
+def _children(rows: Sequence[Sequence[str]], pid: int) -> list[ChildStat]:
+    """Those of the rows that descend from `pid`."""
     parents = {int(row[0]): int(row[1]) for row in rows}
 
     def ours(row: Sequence[str]) -> bool:
@@ -70,7 +102,7 @@ def engine_stats(api: Any, container: str, pid: int, meter: CpuMeter) -> UnitSta
             at = parents[at]
         return at == pid and int(row[0]) != pid
 
-    children = [
+    found = [
         ChildStat(
             pid=int(row[0]),
             name=child_name(row[6].split()),
@@ -82,16 +114,7 @@ def engine_stats(api: Any, container: str, pid: int, meter: CpuMeter) -> UnitSta
         for row in rows
         if ours(row)
     ]
-    total = float(raw.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0))
-    usage = float(raw.get("memory_stats", {}).get("usage", 0))
-    return UnitStats(
-        cpu_pct=meter.pct(container, total),
-        rss_mb=round(int(main[4]) / 1024 if main else usage / MB, 2),
-        threads=int(main[3]) if main else int(raw.get("pids_stats", {}).get("current") or 1),
-        fds=0,
-        proc_state=main[2][:1] if main else "S",
-        children=sorted(children, key=lambda c: c.pid),
-    )
+    return sorted(found, key=lambda c: c.pid)
 
 
 class _Output:
