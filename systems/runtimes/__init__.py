@@ -22,7 +22,7 @@ from .process import ProcessRuntime
 
 
 def _docker(options: Mapping[str, Any], base_dir: Path) -> Runtime:
-    from .docker import DockerRuntime  # the SDK takes a moment to load: only for those who use it
+    from .dockerdriver import DockerRuntime  # the SDK takes a moment to load: only for those who use it
 
     return DockerRuntime(options, base_dir)
 

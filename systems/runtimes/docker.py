@@ -1,274 +1,203 @@
-"""The docker driver: the containers of one compose project, found by their labels, ours or not.
-
-Helpers: dockerengine (the connection), dockerview (what answers mean), dockerfeed (events), dockerlook (inside a
-container), dockerlogs (its output), dockerswap (others in its place or beside it), dockerkeep (notes that outlive us).
-"""
+"""The engine a docker driver talks to, and which of its containers are units. The only file that imports the SDK."""
 
 from __future__ import annotations
 
-import asyncio
-import math
-import signal as signals
+import os
+import re
+import socket
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from . import dockerswap as swap
-from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Said, Units, UnitState, UnitStats
-from .dockerengine import Engine, Raw, Refused, scope_of
-from .dockerfeed import Feed, History
-from .dockerkeep import Keep
-from .dockerlogs import Output
-from .dockerlook import EngineStats, run, send, tail_of, visible
-from .dockerview import MB, comes_back, endpoints, unit_state
-from .proctable import ProcTable
+import docker
+import docker.errors
+import docker.utils
 
-GRACE_DEFAULT_S = 10  # the engine's own, where a container names none
-EFFECT_S = 10.0  # until a kill's effect shows
+from .base import RuntimeFailed
+from .dockerview import COMPOSE, Scope
+
+ENGINE = "unix:///var/run/docker.sock"
+TIMEOUT_S = 10.0  # one answer of the engine
+KNOWN_FOR_S = 1.2  # how long an inspection serves measurements; a look at all units each second renews it
+UNCHANGED_FOR_S = 5.0  # how long one serves a look at all units while no event tells of a change
+# A stream of events is silent for hours, also when its other end has gone without a word.
+ALIVE = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)
+    ),
+]
+TAG = re.compile(r"<[^>]*>")
+Raw = dict[str, Any]
+Refused = docker.errors.APIError
+NotFound = docker.errors.NotFound
+ImageNotFound = docker.errors.ImageNotFound
 
 
-class DockerRuntime:
-    """options: {project: compose project, prefix: text?, engine: url?, state: file?}; `state` is relative to base_dir.
+def scope_of(options: Mapping[str, Any]) -> Scope:
+    """RuntimeFailed: no project, or a prefix that no compose service can have."""
+    project, prefix = str(options.get("project") or ""), str(options.get("prefix") or "")
+    if not project:
+        raise RuntimeFailed("runtime.project: the docker driver needs the compose project's name")
+    if not re.fullmatch(r"[\w.-]*", prefix, re.ASCII):
+        raise RuntimeFailed(f"runtime.prefix: no compose service can be called {prefix}...")
+    return Scope(project, prefix)
 
-    Units are named by their compose service, without the `prefix` that all of them share: others are not seen.
-    Releases are image tags. Needs no container of its own.
-    """
 
-    driver = "docker"
+class Engine:
+    """A lazy connection. Every call raises RuntimeFailed with the engine's words when it refuses or is away."""
 
-    def __init__(self, options: Mapping[str, Any], base_dir: Path) -> None:
-        scope = scope_of(options)
-        self.engine = Engine(options.get("engine"), scope)
-        self.base_dir = Path(base_dir)
-        notes = f"run/docker-{scope.project}{'.' if scope.prefix else ''}{scope.prefix}.json"
-        self._keep = Keep(self.base_dir / str(options.get("state") or notes))
-        self._history = History(scope)
-        self._table, self._far = ProcTable(), EngineStats()
-        self._near: bool | None = None
-        self._output = Output(self.engine)
+    def __init__(self, url: str | None, scope: Scope) -> None:
+        self.url = str(url or os.environ.get("DOCKER_HOST") or ENGINE)
+        self.scope = scope
+        self.memory_total = 1 << 62  # bytes of its machine, once connected
+        self._tls = {} if url else docker.utils.kwargs_from_env()
+        self._client: Any = None
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Raw]] = {}  # for measurements
+        self._seen: dict[str, tuple[float, int, Raw]] = {}  # for looks at all units, with the mark of then
+        self._ids: tuple[float, dict[str, str]] = (0.0, {})
+        self._terminals: dict[str, bool] = {}
 
-    def _running(self, unit: str) -> Raw:
-        raw = self.engine.inspect(unit)
-        if not raw["State"].get("Pid"):
-            raise RuntimeFailed(f"{unit} is not running ({self._see(unit, raw).state})")
-        return raw
+    @property
+    def local(self) -> bool:
+        """May processes be signalled past the engine? Over TCP it may be a proxy that says what we may do."""
+        return self.url.startswith("unix:")
 
-    def _see(self, unit: str, raw: Raw) -> UnitState:
-        with self.engine.asking("events"):
-            self._history.catch_up(self.engine.api)
-        return unit_state(unit, raw, self._history.of(unit), self.engine.memory_total)
+    @property
+    def api(self) -> Any:
+        """The SDK's low-level client."""
+        with self._lock, self.asking("connect"):
+            if self._client is None:
+                where = {"base_url": self.url, "version": "auto", "timeout": TIMEOUT_S} | self._tls
+                client = docker.APIClient(**where)
+                if not self.local:
+                    client.get_adapter(client.base_url).poolmanager.connection_pool_kw["socket_options"] = (
+                        ALIVE
+                    )
+                with suppress(docker.errors.APIError):  # a proxy may keep this to itself
+                    self.memory_total = int(client.info().get("MemTotal") or 0) or self.memory_total
+                self._client = client
+            return self._client
 
     @contextmanager
-    def _act(self, op: str, unit: str, fence: int | None) -> Iterator[str]:
-        """Checks the token; gives the container's id."""
-        raw = self.engine.inspect(unit)
-        self._keep.check(unit, fence)
+    def asking(self, what: str) -> Iterator[None]:
         try:
-            with self.engine.asking(f"{op} {unit}"):
-                yield raw["Id"]
-        finally:
-            self.engine.forget(unit)
+            yield
+        except docker.errors.APIError as exc:
+            words = " ".join(TAG.sub(" ", str(exc.explanation or exc)).split())[:500]
+            raise RuntimeFailed(f"the Docker engine refuses ({what}): {words}") from exc
+        except (docker.errors.DockerException, OSError) as exc:  # OSError: also what `requests` raises
+            raise RuntimeFailed(
+                f"no Docker engine answers at {self.url} ({what}): start it, or use --runtime process"
+            ) from exc
 
-    def inspections(self) -> dict[str, Raw]:
-        """Unit -> what the engine tells of its container."""
-        return self.engine.inspect_all()
+    @contextmanager
+    def reading(self, what: str, path: str, **params: object) -> Iterator[Iterator[bytes]]:
+        """The pieces of an answer as they come. It need not be read to its end."""
+        api = self.api
+        with self.asking(what):
+            url = f"{api.base_url}/v{api.api_version}{path}"
+            with api.get(url, params=params, stream=True, timeout=TIMEOUT_S) as answer:
+                try:
+                    answer.raise_for_status()
+                except OSError as exc:
+                    raise docker.errors.create_api_error_from_http_exception(exc) from exc
+                yield answer.iter_content(65536)
 
-    # ---- units
-    def list(self) -> Units:
-        with self.engine.asking("events"):
-            self._history.catch_up(self.engine.api)
-        raws = self.engine.inspect_all(self._history.mark)
-        return [unit_state(u, raw, self._history.of(u), self.engine.memory_total) for u, raw in raws.items()]
+    def containers(self, fresh: bool = True) -> dict[str, str]:
+        """Unit -> container id, of the newest container where a replacement is under way."""
+        at, found = self._ids
+        if not fresh and time.monotonic() - at < KNOWN_FOR_S:
+            return found
+        api = self.api
+        with self.asking("list"):
+            rows = api.containers(all=True, filters={"label": self.scope.labels})
+        found = {}
+        for row in sorted(rows, key=lambda r: r["Created"]):
+            if unit := self.scope.unit_of(row.get("Labels") or {}):
+                found[unit] = row["Id"]
+        self._ids = (time.monotonic(), found)
+        return found
 
-    def state(self, unit: str) -> UnitState:
-        return self._see(unit, self.engine.inspect(unit))
+    def replicas(self, unit: str) -> dict[int, str]:
+        """The containers of the unit's service by their number. RuntimeFailed: `unit` is no whole service."""
+        service = self.scope.prefix + unit
+        api = self.api
+        self.container(unit)
+        with self.asking("list"):
+            wanted = [*self.scope.labels, f"{COMPOSE}service={service}", f"{COMPOSE}oneoff=False"]
+            rows = api.containers(all=True, filters={"label": wanted})
+        if not rows:
+            raise RuntimeFailed(f"{unit} is one of several containers of a service: name the service")
+        return {int(row["Labels"].get(f"{COMPOSE}container-number", 1)): row["Id"] for row in rows}
 
-    def start(self, unit: str, fence: int | None = None) -> UnitState:
-        with self._act("start", unit, fence):
-            self._start(unit)
-        return self.state(unit)
+    def image_of(self, raw: Raw) -> tuple[str, Raw]:
+        """(name, configuration) of the image that the container was made of, whatever its tag means by now."""
+        api, name = self.api, raw["Config"]["Image"]
+        with suppress(ImageNotFound):
+            named = api.inspect_image(name)
+            if named["Id"] == raw["Image"]:
+                return name, named["Config"] or {}
+        with suppress(ImageNotFound):
+            return raw["Image"], api.inspect_image(raw["Image"])["Config"] or {}
+        return name, {}
 
-    def _start(self, unit: str) -> None:
-        """Of one that died, an update that changes nothing tells everybody who reads the engine's events that this
-        start is wanted, and no restart after a crash."""
-        raw = self.engine.inspect(unit)
-        if not raw["State"].get("Running"):
-            with suppress(Refused):
-                self.engine.api.update_container(
-                    raw["Id"], restart_policy=raw["HostConfig"].get("RestartPolicy")
-                )
-        self.engine.api.start(raw["Id"])
+    def container(self, unit: str, fresh: bool = True) -> str:
+        """The id of the unit's container."""
+        found = self.containers(fresh)
+        if unit not in found:
+            found = self.containers()
+        if unit not in found:
+            there = ", ".join(sorted(found)) or "none (is it up?)"
+            raise RuntimeFailed(f"there is no unit {unit!r} in {self.scope}: there are {there}")
+        return found[unit]
 
-    def _stop(self, unit: str, grace_s: float | None) -> None:
-        raw = self.engine.inspect(unit)
-        if raw["State"].get("Paused"):
-            self.engine.api.kill(raw["Id"], "KILL")  # a frozen process takes no other; the engine thaws it
-        patience = grace_s if grace_s is not None else raw["Config"].get("StopTimeout") or GRACE_DEFAULT_S
-        self.engine.api.stop(raw["Id"], timeout=math.ceil(patience))  # ends in KILL
-        if self.engine.inspect(unit)["State"].get("Running"):
-            raise RuntimeFailed(f"{unit} does not end: not even KILL helped")
+    def has_terminal(self, container: str) -> bool:
+        """Was it made with one? Its output is then in another form."""
+        if container not in self._terminals:
+            api = self.api
+            with self.asking("inspect"):
+                self._terminals[container] = bool(api.inspect_container(container)["Config"].get("Tty"))
+        return self._terminals[container]
 
-    def stop(self, unit: str, fence: int | None = None, grace_s: float | None = None) -> UnitState:
-        with self._act("stop", unit, fence):
-            self._stop(unit, grace_s)
-        return self.state(unit)
+    def inspect(self, unit: str, fresh: bool = True) -> Raw:
+        """What the engine tells of the unit's container. fresh: asked now."""
+        at, raw = self._known.get(unit, (0.0, {}))
+        if not fresh and time.monotonic() - at < KNOWN_FOR_S:
+            return raw
+        container = self.container(unit, fresh)
+        with self.asking(f"inspect {unit}"):
+            raw = dict(self.api.inspect_container(container))
+        self._known[unit] = (time.monotonic(), raw)
+        return raw
 
-    def restart(self, unit: str, fence: int | None = None, grace_s: float | None = None) -> UnitState:
-        with self._act("restart", unit, fence):
-            self._stop(unit, grace_s)
-            self._start(unit)
-        return self.state(unit)
+    def inspect_all(self, mark: Callable[[str], int] | None = None) -> dict[str, Raw]:
+        """Unit -> what the engine tells of its container. `mark`: changes with each event of a unit; one that ran and
+        has the mark of the last look runs on, and is asked for only now and then."""
+        found: dict[str, Raw] = {}
+        api, now = self.api, time.monotonic()
+        for unit, container in self.containers().items():
+            news = mark(unit) if mark else -1
+            at, before, raw = self._seen.get(unit, (0.0, 0, {}))
+            runs_on = raw.get("Id") == container and raw["State"].get("Running") and before == news
+            if not runs_on or now - at > UNCHANGED_FOR_S:
+                raw = {}
+                with self.asking("list"), suppress(NotFound):  # it went while we looked
+                    raw = dict(api.inspect_container(container))
+                    self._seen[unit] = (now, news, raw)
+            if raw:
+                found[unit] = raw
+                self._known[unit] = (now, raw)
+        return found
 
-    def kill(self, unit: str, fence: int | None = None) -> None:
-        """A crash: what the container's restart policy promises happens, whoever had to send the signal."""
-        with self._act("kill", unit, fence) as container:
-            raw = self._running(unit)
-            pid = raw["State"]["Pid"]
-            if raw["State"].get("Paused"):
-                self.engine.api.unpause(container)  # a frozen process does not even die
-            sent = self._send(raw, signals.SIGKILL)
-            if not sent:
-                self.engine.api.kill(container, "KILL")
-            self._until(unit, lambda now: now.get("Pid") != pid)
-            if not sent and comes_back(raw):
-                self.engine.api.start(container)  # after a kill of its own the engine would not
-
-    def take_down(self, unit: str, fence: int | None = None) -> UnitState:
-        """Killed by the engine itself, which does not bring it back whatever its restart policy promises: FATAL
-        until somebody starts it. One that is down stays as it is."""
-        with self._act("kill", unit, fence) as container:
-            if self.engine.inspect(unit)["State"].get("Paused"):
-                self.engine.api.unpause(container)  # killed while frozen reads as stopped by somebody
-            if self.engine.inspect(unit)["State"].get("Running"):  # so too while it waits to be restarted
-                self.engine.api.kill(container, "KILL")
-                self._until(unit, lambda now: not now.get("Running"))
-        return self.state(unit)
-
-    def _until(self, unit: str, true: Callable[[Raw], bool]) -> None:
-        """Wait for the effect of a KILL on the engine's `State`."""
-        end = time.monotonic() + EFFECT_S
-        while not true(self.engine.inspect(unit)["State"]):
-            if time.monotonic() > end:
-                raise RuntimeFailed(f"{unit} does not end: not even KILL helped")
-            time.sleep(0.02)
-
-    def _send(self, raw: Raw, number: int) -> bool:
-        """A signal past the engine, where that is possible and ours to do."""
-        return self.engine.local and send(raw["State"]["Pid"], raw["Id"], number)
-
-    def signal(self, unit: str, sig: str, fence: int | None = None) -> None:
-        number = getattr(signals, "SIG" + sig.upper().removeprefix("SIG"), None)
-        if number is None:
-            raise RuntimeFailed(f"there is no signal {sig!r}")
-        with self._act("signal", unit, fence) as container:
-            if not self._send(self._running(unit), number):
-                self.engine.api.kill(container, int(number))
-
-    def pause(self, unit: str, fence: int | None = None) -> None:
-        with self._act("pause", unit, fence) as container:
-            if not self._running(unit)["State"].get("Paused"):
-                self.engine.api.pause(container)
-
-    def resume(self, unit: str, fence: int | None = None) -> None:
-        with self._act("resume", unit, fence) as container:
-            raw = self._running(unit)
-            if raw["State"].get("Paused"):
-                self.engine.api.unpause(container)
-            elif not self._send(raw, signals.SIGCONT):
-                self.engine.api.kill(container, "CONT")
-
-    def exec(
-        self, unit: str, argv: Sequence[str], timeout_s: float = 30.0, fence: int | None = None
-    ) -> ExecResult:
-        with self._act("exec", unit, fence) as container:
-            self._running(unit)
-            return run(self.engine.api, container, argv, timeout_s)
-
-    def limits(self, unit: str, memory_mb: float | None, fence: int | None = None) -> UnitState:
-        """Memory and swap together, so that the kernel's kill is real. None: as much as the machine has."""
-        with self._act("limits", unit, fence) as container:
-            limit = self.engine.memory_total if memory_mb is None else int(memory_mb * MB)
-            self.engine.api.update_container(container, mem_limit=limit, memswap_limit=limit)
-        return self.state(unit)
-
-    def release(self, unit: str, version: str, fence: int | None = None) -> UnitState:
-        """The same container on its image's tag `version`; the old one is back if the new does not start."""
-        with self._act("release", unit, fence):
-            change = swap.to_release(self.engine, unit, version)
-            self._stop(unit, None)
-            swap.replace_container(self.engine.api, *change)
-        return self.state(unit)
-
-    def scale(self, unit: str, n: int, fence: int | None = None) -> Units:
-        """The service in `n` containers: more like its first one, or fewer, the last ones first. They are reached by
-        the service's name on its networks; a fixed port of the machine stays with the first."""
-        with self._act("scale", unit, fence):
-            names = swap.scale(self.engine, unit, n)
-        return [self.state(name) for name in names]
-
-    # ---- networks
-    def disconnect(self, unit: str, network: str | None = None, fence: int | None = None) -> Lines:
-        """Cuts the unit off from `network` (None: from all); gives what was cut. reconnect() undoes it."""
-        with self._act("disconnect", unit, fence):
-            return swap.cut(self.engine.api, self._keep, unit, self.engine.inspect(unit), network)
-
-    def networks(self, unit: str) -> Raw:
-        """Network -> how the unit hangs on it: what reconnect() needs when our own notes may be gone."""
-        return endpoints(self.engine.inspect(unit))
-
-    def reconnect(self, unit: str, fence: int | None = None, ends: Raw | None = None) -> Lines:
-        """Back on every network it was cut from (or those of `ends`), under its old names."""
-        with self._act("reconnect", unit, fence):
-            return swap.mend(self.engine.api, self._keep, unit, self.engine.inspect(unit), ends)
-
-    # ---- measurements
-    def stats(self, unit: str) -> UnitStats | None:
-        """None when the unit is not running. From /proc where its processes can be seen, else the engine's."""
-        raw = self.engine.inspect(unit, fresh=False)
-        pid, container = raw["State"].get("Pid"), raw["Id"]
-        if not pid:
-            return None
-        if visible(pid, container):
-            found = self._table.stats(pid)
-        else:
-            with self.engine.asking(f"stats {unit}"):
-                found = self._far.of(self.engine.api, container, pid)
-        frozen = found is not None and raw["State"].get("Paused")
-        return replace(found, proc_state="T") if found and frozen else found
-
-    def nearby(self, unit: str) -> bool:
-        """Found out with the first container that runs: it is the same for all of an engine. Never over TCP, where a
-        proxy may stand for what must not be done."""
-        if self._near is None and self.engine.local:
-            raw = self.engine.inspect(unit, fresh=False)
-            if pid := raw["State"].get("Pid"):
-                self._near = visible(pid, raw["Id"])
-        return bool(self._near)
-
-    def logs(self, unit: str, tail: int = 100) -> Lines:
-        with self.engine.asking(f"logs {unit}"):
-            return tail_of(self.engine.api, self.engine.inspect(unit, fresh=False)["Id"], tail)
-
-    def logs_since(self, unit: str, cursor: str | None) -> tuple[Said, str]:
-        """A replaced container's last words are lost if it is gone before we look."""
-        return self._output.since(unit, cursor)
-
-    # ---- events
-    async def events(self) -> AsyncIterator[RuntimeEvent]:
-        """Pushed events, for ever; after a lost connection `state` events tell what changed meanwhile."""
-        loop, queue = asyncio.get_running_loop(), asyncio.Queue[RuntimeEvent]()
-
-        def put(event: RuntimeEvent) -> None:
-            self.engine.forget(event.unit)
-            loop.call_soon_threadsafe(queue.put_nowait, event)
-
-        feed = Feed(self.engine.scope, lambda: self.engine.api, self.list, put)
-        feed.start()
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            feed.close()
+    def forget(self, unit: str) -> None:
+        """What was known of it is old."""
+        self._known.pop(unit, None)
+        self._seen.pop(unit, None)
+        self._ids = (0.0, {})

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from systems.logtail import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT, Chunk
 
 from .base import RuntimeFailed, Said
-from .dockerengine import Engine
+from .docker import Engine
 from .dockerview import epoch
 
 STEPS = (32, 256, 2048, 16_384, 65_536)  # so many last entries are asked for

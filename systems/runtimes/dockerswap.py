@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .base import RuntimeFailed
-from .dockerengine import Engine, ImageNotFound, Raw
+from .docker import Engine, ImageNotFound, Raw
 from .dockerkeep import Keep
 from .dockerview import Made, endpoints, successor, twin, with_tag
 
