@@ -11,12 +11,12 @@ import json
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-import httpx
+import h11
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -33,6 +33,7 @@ LOOKS = re.compile(
 )
 COLUMNS = re.compile(r"-eo [a-z,]+")  # of `ps`; its other options show environments
 HOP = frozenset((b"connection", b"transfer-encoding", b"keep-alive", b"upgrade"))
+CONNECT_S = 5.0
 log = logging.getLogger(__name__)
 
 
@@ -61,20 +62,6 @@ class View:
 
     def __init__(self, socket: str) -> None:
         self.socket = socket
-        self._client: httpx.AsyncClient | None = None
-
-    @property
-    def client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            transport = httpx.AsyncHTTPTransport(uds=self.socket, limits=httpx.Limits(max_connections=None))
-            timeout = httpx.Timeout(10.0, read=None)
-            self._client = httpx.AsyncClient(
-                transport=transport,
-                base_url="http://engine",
-                timeout=timeout,
-                headers={"accept-encoding": "identity"},
-            )
-        return self._client
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -94,31 +81,60 @@ class View:
                 await work
 
     async def _pass_on(self, method: str, path: str, query: str, send: Send) -> None:
-        started = False
         try:
-            request = self.client.build_request(method, f"{quote(path, safe='/:')}?{query}")
-            answer = await self.client.send(request, stream=True)
-            try:
-                shown = method == "GET" and answer.status_code == 200 and INSPECTS.fullmatch(path)
-                body = json.dumps(without_values(json.loads(await answer.aread()))) if shown else None
-                headers = [(k.lower(), v) for k, v in answer.headers.raw if k.lower() not in HOP]
-                if body is not None:
-                    headers = [(k, v) for k, v in headers if k != b"content-length"]
-                started = True
-                await _start(send, answer.status_code, headers)
-                if body is not None:
-                    await send({"type": "http.response.body", "body": body.encode()})
-                    return
-                async for piece in answer.aiter_raw():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
-            finally:
-                await answer.aclose()
-        except (httpx.HTTPError, OSError) as error:
-            if started:  # the reader learns it from an answer that is not whole
-                raise
+            async with asyncio.timeout(CONNECT_S):
+                reader, writer = await asyncio.open_unix_connection(self.socket)
+        except (OSError, TimeoutError) as error:
             log.warning("the engine at %s does not answer: %s", self.socket, error)
             await _say(send, 503, f"no Docker engine answers at {self.socket}: {error}")
+            return
+        try:
+            engine = _Engine(reader, writer)
+            answer = await engine.ask(method, f"{quote(path, safe='/:')}?{query}")
+            headers = [(name, value) for name, value in answer.headers if name not in HOP]
+            if method == "GET" and answer.status_code == 200 and INSPECTS.fullmatch(path):
+                body = b"".join([piece async for piece in engine.pieces()])
+                body = json.dumps(without_values(json.loads(body))).encode()
+                headers = [(name, value) for name, value in headers if name != b"content-length"]
+                await _start(send, 200, [*headers, (b"content-length", str(len(body)).encode())])
+                await send({"type": "http.response.body", "body": body})
+                return
+            await _start(send, answer.status_code, headers)
+            async for piece in engine.pieces():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            writer.close()
+
+
+class _Engine:
+    """One request to the engine, on a connection of its own."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._state = h11.Connection(h11.CLIENT)
+
+    async def ask(self, method: str, target: str) -> h11.Response:
+        """The answer's head. h11.RemoteProtocolError: it is none."""
+        headers = [("host", "engine"), ("connection", "close")]
+        head = self._state.send(h11.Request(method=method, target=target, headers=headers))
+        self._writer.write((head or b"") + (self._state.send(h11.EndOfMessage()) or b""))
+        event = await self._next()
+        while not isinstance(event, h11.Response):
+            if not isinstance(event, h11.InformationalResponse):
+                raise h11.RemoteProtocolError("the engine has hung up")
+            event = await self._next()
+        return event
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The answer's body as it comes."""
+        while isinstance(event := await self._next(), h11.Data):
+            yield bytes(event.data)
+
+    async def _next(self) -> Any:
+        while (event := self._state.next_event()) is h11.NEED_DATA:
+            self._state.receive_data(await self._reader.read(65536))
+        return event
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -12,8 +12,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+import redis
 from django.contrib.auth import get_user_model
-from django.core.management import BaseCommand, call_command
+from django.core.management import BaseCommand, CommandError, call_command
+from django.db import OperationalError, connection
+
+from opsportal import heartbeat
+
+LOOK_S = 0.3
 
 
 class Command(BaseCommand):
@@ -22,6 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--manifest", help="manifest of a system to register")
         parser.add_argument("--if-there", action="store_true", help="go on when there is no such manifest")
+        parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for Postgres and Redis")
         parser.add_argument(
             "--announce", metavar="URL", help="print plain words, and that the portal is there"
         )
@@ -32,6 +39,7 @@ class Command(BaseCommand):
         manifest: str | None = options["manifest"]
         if manifest and options["if_there"] and not Path(manifest).exists():
             manifest = None
+        self._wait(options["wait"])
         self._stage("database schema", "migrate", verbosity=0, interactive=False)
         self._stage("runbooks", "load_runbooks", verbosity=0)
         login = self._admin()
@@ -46,6 +54,28 @@ class Command(BaseCommand):
             os.write(self._events, json.dumps(event).encode() + b"\n")
         elif "stage" in event:
             self.stdout.write(f"{event['stage']} ({event['seconds']} s)")
+
+    def _wait(self, seconds: float) -> None:
+        """Until both stores answer. CommandError says which does not, and why, when the time is up."""
+        until, said = time.monotonic() + seconds, ""
+        while seconds and (why := self._away()):
+            if time.monotonic() > until:
+                raise CommandError(f"after {seconds:.0f} s still {why}")
+            if why != said:
+                self.stdout.write(f"waiting: {why}")
+            said = why
+            time.sleep(LOOK_S)
+
+    def _away(self) -> str:
+        """Which store does not answer, and why; empty when both do."""
+        try:
+            connection.ensure_connection()
+            heartbeat.client().ping()
+        except OperationalError as error:
+            return f"no Postgres: {str(error).strip().splitlines()[0]}"
+        except redis.RedisError as error:
+            return f"no Redis: {error}"
+        return ""
 
     def _announce(self, url: str, password: str | None, manifest: str | None) -> None:
         self.stdout.write(f"\n  The portal     {url}   (in some seconds)")
