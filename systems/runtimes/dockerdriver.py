@@ -142,10 +142,19 @@ class DockerRuntime:
         with self._act("kill", unit, fence) as container:
             if self.engine.inspect(unit)["State"].get("Paused"):
                 self.engine.api.unpause(container)  # killed while frozen reads as stopped by somebody
-            if self.engine.inspect(unit)["State"].get("Running"):  # so too while it waits to be restarted
-                self.engine.api.kill(container, "KILL")
-                self._until(unit, lambda now: not now.get("Running"))
+            self._until(unit, lambda now: not now.get("Running") or self._killed(container))
+            self._until(unit, lambda now: not now.get("Running"))
         return self.state(unit)
+
+    def _killed(self, container: str) -> bool:
+        """By the engine, also while it waits to be restarted. False: it was just ending or starting, so try again."""
+        try:
+            self.engine.api.kill(container, "KILL")
+        except Refused as exc:
+            if exc.status_code not in (409, 500):
+                raise
+            return False
+        return True
 
     def _until(self, unit: str, true: Callable[[Raw], bool]) -> None:
         """Wait for the effect of a KILL on the engine's `State`."""
