@@ -109,7 +109,7 @@ def test_a_killed_unit_without_a_policy_is_down_but_not_wanted_down(project: Com
 
 
 def test_the_engines_kill_is_a_crash_too(project: Compose, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("systems.runtimes.docker.send", lambda *a: False)  # as on another machine
+    monkeypatch.setattr("systems.runtimes.dockerdriver.send", lambda *a: False)  # as on another machine
     project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
     runtime = runtime_of(project, tmp_path)
     before = runtime.state("web")
@@ -127,7 +127,7 @@ def test_stats_of_another_machines_engine(project: Compose, tmp_path: Path, monk
     project.container("web", script, image=project.image("1.0"))
     runtime = runtime_of(project, tmp_path)
     near = eventually(lambda: (s := runtime.stats("web")) and s.children and s)
-    monkeypatch.setattr("systems.runtimes.docker.visible", lambda *a: False)
+    monkeypatch.setattr("systems.runtimes.dockerdriver.visible", lambda *a: False)
     eventually(lambda: runtime.stats("web").children[0].cpu_pct > 20)
     far = runtime.stats("web")
     assert [c.pid for c in far.children] == [c.pid for c in near.children]
