@@ -66,6 +66,20 @@ def test_what_could_not_be_read_is_not_held_against_a_cause() -> None:
     assert not any("consumer" in t for t in texts)
 
 
+def test_a_leak_that_kills_is_named_where_no_configuration_is_watched() -> None:
+    """As in a system that was adopted: a cause that would need a changed setting is not the better guess."""
+    signs = "rss_growing rss_near_limit oom_killed unit_restarting exit_nonzero http_unreachable tcp_refused"
+    states = [
+        state
+        for state in evidence(*(S(sign, "front") for sign in signs.split()), FAILED)
+        if state.signal.partition("_")[0] not in ("config", "env", "release")
+    ]
+    found = diagnose(SPECS, GRAPH, states, catalog=CATALOG)
+    top = found.hypotheses[0]
+    assert top.key == "front:memory_leak", [(h.key, round(h.probability, 2)) for h in found.hypotheses[:4]]
+    assert top.probability > 0.8
+
+
 def test_an_uncovered_fault_ends_as_unknown() -> None:
     """Symptoms no runbook puts together: no cause is forced on them."""
     for states in (
