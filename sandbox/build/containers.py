@@ -27,7 +27,7 @@ class Containers(Layout):
         return f"0.0.0.0:{self.port(name)}"
 
     def address(self, name: str) -> str:
-        return f"{'net' if name in EDGES else name}:{self.port(name)}"
+        return f"{service_of('net' if name in EDGES else name)}:{self.port(name)}"
 
     def seen(self, name: str) -> str:
         return self.address(name) if self.published is None else f"127.0.0.1:{self.published + OFFSETS[name]}"
@@ -43,6 +43,11 @@ class Containers(Layout):
     def inside(self) -> Containers:
         """The same shop as a container on its network sees it."""
         return replace(self, published=None)
+
+
+def service_of(name: str) -> str:
+    """Its service in the compose file, and so its name on the network: the portal has a worker there too."""
+    return f"{WORLD_PREFIX if name in WORLD else PREFIX}{name}"
 
 
 def far_end(edge: str, layout: Layout) -> str:
@@ -90,7 +95,7 @@ def published_ports(layout: Containers) -> dict[str, Any]:
     for name, offset in OFFSETS.items():
         if name not in EDGES and layout.published is not None:
             port = f"127.0.0.1:{layout.published + offset}:{BASE + offset}"
-            services[f"{WORLD_PREFIX if name in WORLD else PREFIX}{name}"] = {"ports": [port]}
+            services[service_of(name)] = {"ports": [port]}
     edges = [
         f"127.0.0.1:{layout.published + OFFSETS[n]}:{BASE + OFFSETS[n]}" for n in EDGES if layout.published
     ]
