@@ -104,7 +104,7 @@ class ContainerSandbox:
         """`volumes`: with its data, for good."""
         if self._building:
             stop(self._building, signal.SIGTERM, 3)
-        if self._started:
+        if self._started or volumes:
             self._down(volumes=volumes)
 
     def _check_engine(self) -> None:

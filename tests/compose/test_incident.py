@@ -1,4 +1,4 @@
-"""Portal and mini production in containers: from the button to the postmortem, with three workers, as a person does it."""
+"""Portal and mini production in containers, three workers: from the button to the postmortem, as a person does it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.compose.portal import Portal, running, until
 
 pytestmark = pytest.mark.slow
 
-WAITING = re.compile(r'/approvals/([0-9a-f-]{36})/decide/')
+WAITING = re.compile(r"/approvals/([0-9a-f-]{36})/decide/")
 PATIENCE_S = 240.0
 
 
