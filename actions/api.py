@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router, Schema
 from ninja import Status as Answer
 
-from actions import registry, service
+from actions import registry, service, tasks
 from actions.gate import load
 from actions.models import ActionRequest, Risk, Status
 from systems.models import System
@@ -141,7 +142,7 @@ def ask(request: HttpRequest, slug: str, body: Ask | None = None) -> Answer[Any]
         incident_id=body.incident,
         reason=body.reason,
     )
-    if row.status == Status.APPROVED and body.wait:
+    if row.status == Status.APPROVED and body.wait and not settings.OPSPORTAL_LOOKS_ONLY:
         row = service.execute(row.pk)
     elif row.status == Status.APPROVED:
         service.wake(row.pk)
@@ -181,10 +182,15 @@ def reject(request: HttpRequest, request_id: UUID, body: Say | None = None) -> d
 
 
 @router.post(
-    "/action/{uuid:request_id}/rollback", response={200: ActionOut, 422: Problem}, summary="Put it back"
+    "/action/{uuid:request_id}/rollback",
+    response={200: ActionOut, 202: ActionOut, 422: Problem},
+    summary="Put it back; where the web server may only look, a worker does it (202)",
 )
-def put_back(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
+def put_back(request: HttpRequest, request_id: UUID) -> Answer[Any]:
     user = request.require(RUN)  # type: ignore[attr-defined]
     if _one(request_id).risk == Risk.HIGH:
         user = request.require(APPROVE)  # type: ignore[attr-defined]
-    return show(service.rollback(request_id, user.get_username()))
+    if settings.OPSPORTAL_LOOKS_ONLY:
+        tasks.rollback.delay(str(request_id), user.get_username())
+        return Answer(202, show(_one(request_id)))
+    return Answer(200, show(service.rollback(request_id, user.get_username())))

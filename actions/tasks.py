@@ -15,3 +15,8 @@ def execute_request(request_id: str) -> None:
 @shared_task(name="actions.sweep", ignore_result=True)
 def sweep() -> None:
     service.sweep()
+
+
+@shared_task(name="actions.rollback", ignore_result=True)
+def rollback(request_id: str, by: str) -> None:
+    service.rollback(request_id, by)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.paginator import Paginator
@@ -16,7 +17,7 @@ from django.utils.dateparse import parse_date
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from actions import audit, audit_verify, service
+from actions import audit, audit_verify, service, tasks
 from actions.base import ActionFailed, ActionRefused, Busy
 from actions.models import ActionRequest, AuditEntry, Status
 
@@ -74,6 +75,10 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @permission_required("actions.run_action", raise_exception=True)
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+    if settings.OPSPORTAL_LOOKS_ONLY:  # nothing can be changed from here
+        tasks.rollback.delay(str(pk), request.user.get_username())
+        messages.success(request, "It is being put back as it was before.")
+        return redirect(_next(request, f"/approvals/{pk}/"))
     try:
         service.rollback(pk, request.user.get_username())
         messages.success(request, "Undone: it was put back as it was before.")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
 
-from actions import audit
+from actions import audit, tasks
 from actions.models import ActionRequest, AuditEntry, Decision, Status
 from tests.pages import make_incident, make_request, make_system, person
 
@@ -104,3 +105,14 @@ def test_audit_filters_export_and_verify() -> None:
     assert _as(person("tom")).get("/audit/export.csv").status_code == 403
     assert "The log is whole" in viewer.post("/audit/verify/").content.decode()
     AuditEntry.objects.all()
+
+
+def test_where_the_server_may_only_look_a_worker_puts_back(
+    request_: ActionRequest, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OPSPORTAL_LOOKS_ONLY = True
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(tasks.rollback, "delay", lambda pk, by: asked.append((pk, by)))
+    answer = _as(person("ann", "run_action")).post(f"/approvals/{request_.pk}/undo/", follow=True)
+    assert asked == [(str(request_.pk), "ann")]
+    assert "being put back" in answer.content.decode()
