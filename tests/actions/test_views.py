@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
 
 from actions import audit, tasks
 from actions.models import ActionRequest, AuditEntry, Decision, Status
@@ -108,7 +108,7 @@ def test_audit_filters_export_and_verify() -> None:
 
 
 def test_where_the_server_may_only_look_a_worker_puts_back(
-    request_: ActionRequest, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+    request_: ActionRequest, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.OPSPORTAL_LOOKS_ONLY = True
     asked: list[tuple[str, str]] = []
