@@ -23,13 +23,15 @@ from tests.care import Pids, until
 from tests.systems.runtimes import docker_bench
 from tests.systems.supervisor.harness import free_port
 
+PATIENCE_S = 240  # an answer of the docker command, which may build
 SITE = Path(__file__).parent / "board"
 LOCAL, STOCK = "opsportal-ci/python:3.11", "python:3.12-slim"
 
 
 def docker(*words: str, **environment: str) -> str:
     """What `docker ...` prints; AssertionError with its complaint when it fails."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, env=os.environ | environment)
+    env = os.environ | environment
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, env=env, timeout=PATIENCE_S)
     assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr[-2000:]}"
     return done.stdout
 
