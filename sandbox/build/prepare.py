@@ -25,6 +25,10 @@ from .secrets import Secrets
 FOLDERS = ("etc/postgres", "golden", "log", "run", "snapshots", "vol/redis", "vol/thumbs", "vol/exports", "world/etc",
            "world/log", "world/run")  # fmt: skip
 
+CONTAINER_FOLDERS = [
+    name for name in FOLDERS if name not in ("log", "world/log", "world/run")
+]  # logs are the engine's
+
 
 @dataclass(frozen=True)
 class Site:
@@ -60,16 +64,7 @@ def prepare_containers(root: Path, project: str, published: int | None = None) -
     if published is not None and (known is None or not port_is_free(known)):
         known = find_free_base(published)
     layout = Containers(root, containers.BASE, project, known)
-    for folder in (
-        "etc/postgres",
-        "golden",
-        "run",
-        "snapshots",
-        "vol/redis",
-        "vol/thumbs",
-        "vol/exports",
-        "world/etc",
-    ):
+    for folder in CONTAINER_FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     write_files(Site(layout, old.secrets if old else Secrets()))
     return layout
