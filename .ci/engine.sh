@@ -19,7 +19,9 @@ install_engine() {
 start_engine() {
   docker info >/dev/null 2>&1 && return 0
   say "starting an engine"
-  setsid nohup dockerd >"$CACHE/dockerd.log" 2>&1 </dev/null &
+  # Small networks, from more than one range: the default ones run out where the machine's own routes cover them.
+  local pools=(--default-address-pool base=172.16.0.0/12,size=24 --default-address-pool base=10.192.0.0/12,size=24)
+  setsid nohup dockerd "${pools[@]}" >"$CACHE/dockerd.log" 2>&1 </dev/null &
   timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 0.3; done' || { tail -n 5 "$CACHE/dockerd.log" >&2; return 1; }
 }
 

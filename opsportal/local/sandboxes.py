@@ -20,6 +20,10 @@ from opsportal.local.errors import LocalError
 PORT_BASE = 18080
 PREFIXES = ("shop-", "world-")  # of its services in docker-compose.yml
 MEND = "install Docker with its compose plugin and start it, or use --runtime process"
+MORE_NETWORKS = (
+    "the engine has no addresses left for another network: free some with `docker network prune`, "
+    "or give it more with default-address-pools in /etc/docker/daemon.json"
+)
 Add = Callable[..., None]  # (name, argv, *, stop_rank, **options of a Child)
 
 
@@ -160,8 +164,10 @@ class ContainerSandbox:
 
     def _check(self, done: subprocess.CompletedProcess[str], what: str) -> None:
         if done.returncode:
-            last = " | ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
-            raise LocalError(f"the sandbox could not be {what}: {last} (log: {self._log})")
+            said = done.stderr or done.stdout
+            last = " | ".join(said.strip().splitlines()[-3:])
+            mend = f"; {MORE_NETWORKS}" if "address pool" in said else ""
+            raise LocalError(f"the sandbox could not be {what}: {last}{mend} (log: {self._log})")
 
 
 KINDS: dict[str, type[ProcessSandbox] | type[ContainerSandbox]] = {

@@ -1,4 +1,5 @@
-"""One real sandbox of each kind for all tests of the faults, started when the first of them asks for it."""
+"""One real sandbox of each kind for all tests of the faults, started when the first of them asks for it
+and gone after the last."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from tests.compose.engine import why_no_compose
 from tests.sandbox.conftest import Running, free_base, wait_for
 
 
-@pytest.fixture(scope="session", params=["process", "docker"])
+@pytest.fixture(scope="package", params=["process", "docker"])
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     root = tmp_path_factory.mktemp("site")
     if request.param == "docker":

@@ -1,0 +1,63 @@
+"""What the sandbox in containers says when the engine refuses, with a `docker` command that plays one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from opsportal.local.errors import LocalError
+from opsportal.local.sandboxes import ContainerSandbox
+
+POOLS = "could not find an available, non-overlapping IPv4 address pool among the defaults"
+
+
+def say(message: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a `docker` that does nothing, first on the path; give the program its lines with `play`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder
+
+
+def play(folder: Path, *lines: str) -> None:
+    program = folder / "docker"
+    program.write_text("\n".join(["#!/bin/sh", *lines, "exit 0", ""]))
+    program.chmod(0o755)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> ContainerSandbox:
+    (tmp_path / "logs").mkdir()
+    return ContainerSandbox(tmp_path, tmp_path / "logs")
+
+
+def test_no_engine_answers(engine: Path, shop: ContainerSandbox):
+    play(engine, 'if [ "$1" = info ]; then echo "Cannot connect to the Docker daemon" >&2; exit 1; fi')
+    with pytest.raises(LocalError, match=r"no Docker engine answers \(Cannot connect.*--runtime process"):
+        shop.begin()
+
+
+def test_no_compose_plugin(engine: Path, shop: ContainerSandbox):
+    play(engine, 'if [ "$1" = compose ]; then echo "unknown command" >&2; exit 1; fi')
+    with pytest.raises(LocalError, match="docker has no compose plugin.*install"):
+        shop.begin()
+
+
+def test_no_addresses_left_for_its_networks(engine: Path, shop: ContainerSandbox):
+    play(engine, f'case " $* " in *" up "*) echo "failed to create network: {POOLS}" >&2; exit 1;; esac')
+    shop.begin()
+    with pytest.raises(LocalError, match=r"address pool.*docker network prune.*default-address-pools"):
+        shop.start(lambda *_, **__: None, say)
+
+
+def test_another_refusal_is_told_as_it_is(engine: Path, shop: ContainerSandbox):
+    play(engine, 'case " $* " in *" up "*) echo "port is already allocated" >&2; exit 1;; esac')
+    shop.begin()
+    with pytest.raises(LocalError, match=r"could not be started: port is already allocated \(log: "):
+        shop.start(lambda *_, **__: None, say)
