@@ -1,9 +1,14 @@
-"""Which system a command means when it is not told."""
+"""Which system a command means when it is not told, and what its sandbox has to be made of."""
 
 from __future__ import annotations
 
-from django.core.management.base import CommandError
+from collections.abc import Mapping
+from typing import Any
 
+from django.core.management.base import CommandError, CommandParser
+
+from opsportal.local.sandboxes import KINDS
+from systems import services
 from systems.models import System
 
 
@@ -14,3 +19,27 @@ def only_system() -> str:
         names = ", ".join(slugs) or "none is registered"
         raise CommandError(f"which system? name it with --system SLUG ({names})")
     return slugs[0]
+
+
+def add_choice(parser: CommandParser) -> None:
+    """The options of a command that plays with a sandbox, and starts a portal where none runs."""
+    parser.add_argument("--system", default="", help="slug; needed only when there are several")
+    parser.add_argument(
+        "--runtime",
+        choices=list(KINDS),
+        help="what the sandbox is made of (default: what runs, or processes)",
+    )
+
+
+def chosen(options: Mapping[str, Any]) -> System:
+    """The system those options mean. CommandError when there is none, or it runs as something else."""
+    slug, wanted = options["system"] or only_system(), options["runtime"]
+    row = System.objects.filter(slug=slug).first()
+    if row is None:
+        known = ", ".join(System.objects.values_list("slug", flat=True)) or "none"
+        raise CommandError(f"there is no system {slug!r} (registered: {known})")
+    if wanted and (found := services.load(slug).manifest.runtime.driver) != wanted:
+        raise CommandError(
+            f"{slug} runs as {found}: stop that portal (Ctrl-C in its ./ops up), or name another folder with --data"
+        )
+    return row

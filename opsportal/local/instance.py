@@ -1,5 +1,6 @@
 """Commands that need a running portal start one for their length when none runs (demo, gameday, bench)."""
 
+import argparse
 import signal
 import subprocess
 import sys
@@ -20,8 +21,8 @@ LOOK_S = 0.2
 
 def run_with_own(argv: list[str], data_dir: Path) -> int:
     """Start `up` on data_dir, run the command against it, stop `up`. Returns the command's exit code."""
-    port = free_port()
-    up = spawn([sys.executable, ROOT / "manage.py", "up", "--data", data_dir, "--port", str(port)], cwd=ROOT)
+    where = ["--data", str(data_dir), "--port", str(free_port())]
+    up = spawn([sys.executable, ROOT / "manage.py", "up", *where, *_runtime(argv)], cwd=ROOT)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     try:
@@ -42,6 +43,14 @@ def run_with_own(argv: list[str], data_dir: Path) -> int:
         return 130
     finally:
         stop(up, signal.SIGTERM, 30)
+
+
+def _runtime(argv: list[str]) -> list[str]:
+    """The command's --runtime, as an option of `up`."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--runtime")
+    found: str | None = parser.parse_known_args(argv)[0].runtime
+    return ["--runtime", found] if found else []
 
 
 def _ready(up: "subprocess.Popen[bytes]", data_dir: Path, stopped: threading.Event) -> bool:

@@ -1,4 +1,4 @@
-"""`./ops up --runtime docker` and a short game day: found, named and repaired, in containers as in processes."""
+"""`./ops gameday --runtime docker`: with a portal of its own, found, named and repaired as with processes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from pathlib import Path
 import pytest
 
 from opsportal.local.attach import ROOT
-from opsportal.local.ports import free_port
 from opsportal.local.sandboxes import ContainerSandbox
 from tests.compose.engine import why_no_compose
 from tests.compose.portal import images
 from tests.opsportal.conftest import clean_env
-from tests.opsportal.test_up import until_ready
 
 pytestmark = pytest.mark.slow
 
@@ -37,32 +35,12 @@ def test_faults_in_containers_are_named_and_repaired(folder: Path):
     if why := why_no_compose():
         pytest.skip(why)
     env, table = clean_env() | images(), folder / "table.json"
-    where = ["--data", str(folder / "data")]
-    up = subprocess.Popen(
-        [sys.executable, "manage.py", "up", "--runtime", "docker", "--port", str(free_port()), *where],
-        cwd=ROOT,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    argv = [sys.executable, "manage.py", "gameday", "--runtime", "docker", "--data", folder / "data"]
+    argv += ["--faults", ",".join(FAULTS), "--json", table]
     try:
-        until_ready(up)
-        argv = [
-            sys.executable,
-            "manage.py",
-            "gameday",
-            "--faults",
-            ",".join(FAULTS),
-            "--json",
-            str(table),
-            *where,
-        ]
         done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=PATIENCE_S)
         assert done.returncode == 0, done.stdout + done.stderr
     finally:
-        up.terminate()
-        up.communicate(timeout=90)
         ContainerSandbox(folder / "data", folder).stop(volumes=True)
     runs = json.loads(table.read_text())["runs"]
     assert sorted(run["fault"] for run in runs if run["fixed"]) == FAULTS, runs

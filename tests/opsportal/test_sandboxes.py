@@ -45,7 +45,7 @@ def test_no_engine_answers(engine: Path, shop: ContainerSandbox):
 
 def test_no_compose_plugin(engine: Path, shop: ContainerSandbox):
     play(engine, 'if [ "$1" = compose ]; then echo "unknown command" >&2; exit 1; fi')
-    with pytest.raises(LocalError, match="docker has no compose plugin.*install"):
+    with pytest.raises(LocalError, match=r"docker has no compose plugin.*install"):
         shop.begin()
 
 

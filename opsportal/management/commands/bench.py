@@ -17,9 +17,8 @@ from rich.table import Table
 from incidents.evidence import SignalState
 from opsportal.bench import page, recovery, thinking, ticks
 from opsportal.bench.figures import Row
-from opsportal.picked import only_system
+from opsportal.picked import add_choice, chosen
 from systems import services
-from systems.models import System
 
 PARTS = ("kill", "hang", "watcher", "page", "reasoner", "search")
 
@@ -37,14 +36,14 @@ class Command(BaseCommand):
             "--events", type=int, default=30, help="events on their way to the page (default 30)"
         )
         parser.add_argument("--json", type=Path, dest="json_file", help="write all samples to this file")
-        parser.add_argument("--system", default="", help="slug; needed only when there are several")
+        add_choice(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console(width=int(os.environ.get("COLUMNS") or 150))
         parts = [p for p in options["only"].split(",") if p] or list(PARTS)
         if unknown := [p for p in parts if p not in PARTS]:
             raise CommandError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
-        self.row = System.objects.get(slug=options["system"] or only_system())
+        self.row = chosen(options)
         self.picture: list[SignalState] = []
         rows: list[Row] = []
         for part in parts:

@@ -16,7 +16,7 @@ from chaos.gameday.measure import Eyes
 from chaos.registry import FAULTS
 from incidents import postmortem
 from incidents.models import Incident, Postmortem, State, TimelineEvent
-from opsportal.picked import only_system
+from opsportal.picked import add_choice, chosen
 from systems.models import System
 
 PATIENCE_S = 150.0
@@ -37,11 +37,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--fault", default="db_auth_failure", help="which (default db_auth_failure)")
-        parser.add_argument("--system", default="")
+        add_choice(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console()
-        system = System.objects.get(slug=options["system"] or only_system())
+        system = chosen(options)
         try:
             fault = FAULTS[service.resolve(options["fault"])[0]]
         except service.Refused as error:

@@ -12,8 +12,7 @@ from chaos import service
 from chaos.gameday import drive, table
 from chaos.models import GameDay
 from chaos.registry import FAULTS
-from opsportal.picked import only_system
-from systems.models import System
+from opsportal.picked import add_choice, chosen
 
 
 class Command(BaseCommand):
@@ -34,12 +33,12 @@ class Command(BaseCommand):
             "--timeout", type=float, default=150.0, help="seconds a run may take (default 150)"
         )
         parser.add_argument("--json", type=Path, help="also write the table here")
-        parser.add_argument("--system", default="")
+        add_choice(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["seeds"] < 1:
             raise CommandError("--seeds is a whole number from 1")
-        system = System.objects.get(slug=options["system"] or only_system())
+        system = chosen(options)
         faults = self._faults(options["faults"])
         baseline = "" if options["baseline"] == "agent" else options["baseline"]
         driver = drive.Driver(system, baseline, self._say)
