@@ -5,6 +5,7 @@ The request's id is committed before the effect is started, so a killed worker f
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -13,6 +14,7 @@ from actions import service as actions
 from actions.models import Risk
 from actions.service import ActionRefused
 from agent import journal, roles
+from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases.diagnose import ACT_AT
@@ -21,6 +23,7 @@ from incidents import lifecycle, timeline
 from incidents.models import State
 
 POLL_S = 2.0  # a decision wakes the run at once; this is for a lost wake-up
+WELL_S = 20.0  # no symptom left for this long while a person is asked: there is nothing left to decide
 
 
 def step(run: Run) -> Outcome:
@@ -45,12 +48,35 @@ def step(run: Run) -> Outcome:
         lifecycle.transition(
             run.incident_id, State.WAITING, actor="agent", title=f"Waiting for a person: {words}"
         )
-        return Outcome(Phase.ACT, wait_s=POLL_S)
+        if not _well_again(run):
+            return Outcome(Phase.ACT, wait_s=POLL_S)
+        view = roles.executor().withdraw(view.id, "the symptoms went away while it waited")
+        if view.status == "cancelled":
+            return _nothing_left(run, words)
     if view.status in ("running", "unknown"):
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
     if view.status == "approved":
         view = _execute(run, view, words)
     return _after(run, view, words, last=cursor + 1 >= len(steps))
+
+
+def _well_again(run: Run) -> bool:
+    """Whether all symptoms have been gone for a while: somebody mended it, or it was passing."""
+    memory, now = run.memory, timezone.now()
+    if not is_self_healed(run.incident):
+        memory["well_since"] = None
+        return False
+    since = memory["well_since"] = memory.get("well_since") or now.isoformat()
+    return now - datetime.fromisoformat(since) >= timedelta(seconds=WELL_S)
+
+
+def _nothing_left(run: Run, words: str) -> Outcome:
+    """Measure it; a path of which nothing was done stays untried."""
+    memory = run.memory
+    memory["well_since"] = None
+    if not memory["acted_at"]:
+        memory["path"] = None
+    return Outcome(Phase.VERIFY, f"{words} was withdrawn: the symptoms are gone")
 
 
 def _execute(run: Run, view: ActionView, words: str) -> ActionView:

@@ -102,6 +102,10 @@ class Executor(Protocol):
 
     def rollback(self, request_id: str) -> ActionView: ...
 
+    def withdraw(self, request_id: str, why: str) -> ActionView:
+        """Take back what has not started; where it stands then, whoever was faster."""
+        ...
+
 
 @dataclass
 class Verdict:

@@ -40,6 +40,10 @@ class GateExecutor:
     def rollback(self, request_id: str) -> ActionView:
         return _view(service.rollback(request_id, ACTOR))
 
+    def withdraw(self, request_id: str, why: str) -> ActionView:
+        service.cancel(request_id, ACTOR, f"withdrawn: {why}")
+        return self.look(request_id)
+
 
 def _view(request: ActionRequest) -> ActionView:
     message = str((request.result or {}).get("message", ""))

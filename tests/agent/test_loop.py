@@ -10,9 +10,9 @@ from actions.models import ActionRequest, AuditEntry, Status
 from agent import loop
 from agent import service as agent
 from agent.models import Phase, Run
-from agent.phases import diagnose, plan
+from agent.phases import act, diagnose, plan, verify
 from agent.roles.base import Question
-from incidents.models import Incident, Postmortem, State, TimelineEvent
+from incidents.models import Incident, Postmortem, State, Symptom, TimelineEvent
 from knowledge.models import Lesson, OutcomeStat
 from tests.agent.world import FileAction, World, finding, path
 
@@ -105,6 +105,55 @@ def test_risky_waits_for_a_person_then_acts(world: World, person: User, wired: N
     run.refresh_from_db()
     assert (run.outcome, world.effects()) == ("recovered", ["rebuild@db"])
     assert ActionRequest.objects.filter(run_id=run.pk).count() == 1
+
+
+def test_a_request_is_withdrawn_when_the_trouble_goes_away(
+    world: World, person: User, monkeypatch: pytest.MonkeyPatch
+):
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    incident = world.open()
+    run = world.start(incident)
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    run = world.drive(run, until=waiting.exists)
+    world.clear()
+    for _ in range(3):  # a breath without symptoms is not the end of it
+        world.tick()
+        world.time_passes(run)
+        loop.advance(run.pk)
+    assert waiting.exists()
+    monkeypatch.setattr(act, "WELL_S", 0.0)
+    run = world.drive(run)
+    request = ActionRequest.objects.get(run_id=run.pk)
+    assert (request.status, world.effects()) == (Status.CANCELLED, [])
+    assert "went away while it waited" in request.status_why
+    assert (run.outcome, Incident.objects.get().state) == ("recovered", State.RESOLVED)
+    assert titles(incident, "state")[-1] == "Resolved: it recovered without the agent"
+    with pytest.raises(actions.NotAllowed, match="cancelled already"):
+        actions.decide(request.pk, person, True)
+
+
+def test_a_symptom_that_comes_back_is_asked_about_again(
+    world: World, person: User, monkeypatch: pytest.MonkeyPatch
+):
+    """Withdrawn too soon: the same path is planned again, and a person asked again."""
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    world.cured = lambda effects: "rebuild@db" in effects
+    incident = world.open()
+    run = world.start(incident)
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    run = world.drive(run, until=waiting.exists)
+    first = waiting.get().pk
+    monkeypatch.setattr(act, "WELL_S", 0.0)
+    monkeypatch.setattr(verify, "SUSTAIN_S", 60.0)
+    world.clear()
+    run = world.drive(run, until=lambda: not waiting.exists())
+    Symptom.objects.filter(incident=incident).update(cleared_at=None)
+    run = world.drive(run, until=waiting.exists)
+    assert waiting.get().pk != first
+    monkeypatch.setattr(verify, "SUSTAIN_S", 0.0)
+    actions.decide(waiting.get().pk, person, True)
+    run = world.drive(run)
+    assert (run.outcome, world.effects()) == ("recovered", ["rebuild@db"])
 
 
 def test_rejected_takes_the_other_path(world: World, person: User):
