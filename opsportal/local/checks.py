@@ -1,5 +1,6 @@
 """`./ops test`: style, types, import directions, then every test. With arguments: only pytest."""
 
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,12 @@ CHECKS: dict[str, list[str]] = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "mypy": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()"],
+}
+# The fast ones share the cores; a slow one starts whole systems and measures them, so it has the machine to itself.
+CORES = min(4, os.cpu_count() or 1)
+TESTS: dict[str, list[str]] = {
+    "fast tests": ["-m", "not slow", "-n", str(CORES)],
+    "slow tests": ["-m", "slow"],
 }
 
 
@@ -31,8 +38,9 @@ def main(arguments: list[str]) -> int:
             print(f"== {name}: {'ok' if code == 0 else 'FAILED'} ({seconds:.1f} s)", flush=True)
             if code:
                 print(output, flush=True)
-    print("== pytest", flush=True)
-    results["pytest"] = subprocess.run([*pytest, "-q"]).returncode == 0
+    for name, chosen in TESTS.items():
+        print(f"== {name}", flush=True)
+        results[name] = subprocess.run([*pytest, "-q", *chosen]).returncode == 0
     print("ops test: " + ", ".join(f"{name} {'ok' if ok else 'FAILED'}" for name, ok in results.items()))
     return 0 if all(results.values()) else 1
 

@@ -21,7 +21,6 @@ from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_kill_9_at_every_line(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = connection.get_connection_params()

@@ -87,7 +87,6 @@ def forget(world: World) -> None:
     world.clear()
 
 
-@pytest.mark.slow
 def test_killed_at_every_step_boundary(world: World, person: User, monkeypatch: pytest.MonkeyPatch):
     undisturbed = steps_of_an_undisturbed_run(world, person)
     assert len(undisturbed) >= 12

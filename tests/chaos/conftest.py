@@ -15,6 +15,21 @@ from tests.chaos.sandbox import Sandbox
 from tests.compose.engine import why_no_compose
 from tests.sandbox.conftest import Running, free_base, wait_for
 
+# In containers the tests of the injector itself run on one fault of each kind: a crash, a cut line, a changed role.
+IN_CONTAINERS = {"queue_worker_crash", "net_outage", "db_auth_failure"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left = [item for item in items if item.get_closest_marker("sampled") and not _in_sample(item)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
+
+
+def _in_sample(item: pytest.Item) -> bool:
+    assert isinstance(item, pytest.Function)
+    given = item.callspec.params
+    return given["sandbox"] != "docker" or given["fault"].id in IN_CONTAINERS
+
 
 @pytest.fixture(scope="package", params=["process", "docker"])
 def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:

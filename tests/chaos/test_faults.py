@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from tests.chaos.sandbox import Sandbox, leaks, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 SHOWS_WITHIN_S = 60.0
-# In containers the tests of the injector itself run on one fault of each kind: a crash, a cut line, a changed role.
-IN_CONTAINERS = {"queue_worker_crash", "net_outage", "db_auth_failure"}
-
-
-def sampled(sandbox: Sandbox, fault: Fault) -> None:
-    if sandbox.site.facts["driver"] == "docker" and fault.id not in IN_CONTAINERS:
-        pytest.skip("tested on one fault of each kind in containers")
 
 
 @pytest.fixture
@@ -35,10 +27,10 @@ def journal(tmp_path: Path) -> Journal:
 
 
 @pytest.fixture
-def healthy(sandbox: Sandbox) -> Iterator[Sandbox]:
+def healthy(sandbox: Sandbox) -> Sandbox:
+    """As it was when the last test ended: every test waits for that at its end."""
     sandbox.wait_healthy()
-    yield sandbox
-    sandbox.wait_healthy()
+    return sandbox
 
 
 @EVERY
@@ -59,13 +51,12 @@ def test_aliases_lead_to_faults_and_shadow_none():
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @EVERY
-def test_prepare_touches_nothing(sandbox: Sandbox, fault: Fault, journal: Journal):
-    sampled(sandbox, fault)
-    sandbox.wait_healthy()
-    before = sandbox.fingerprint()
-    entry = injector.arm(journal, sandbox.site, fault.id, {"seed": 1}, 60, "one")
-    assert sandbox.fingerprint() == before
+def test_prepare_touches_nothing(healthy: Sandbox, fault: Fault, journal: Journal):
+    before = healthy.fingerprint()
+    entry = injector.arm(journal, healthy.site, fault.id, {"seed": 1}, 60, "one")
+    assert healthy.fingerprint() == before
     assert journal.read("one").status == ARMED
     assert journal.read("one").undo == entry.undo
 
@@ -93,12 +84,12 @@ def test_breaks_something_gives_nothing_away_and_is_put_back(
 
 
 @pytest.mark.slow
+@pytest.mark.sampled
 @EVERY
 def test_half_injected_it_ends_at_its_deadline_with_the_portal_dead(
     healthy: Sandbox, fault: Fault, journal: Journal
 ):
     """The injector is killed in the middle; only the keeper lives, with no Django, no database and no broker."""
-    sampled(healthy, fault)
     site = healthy.site
     entry = injector.arm(journal, site, fault.id, {"seed": 2}, 3, "one")
     pid = os.fork()

@@ -112,13 +112,9 @@ def test_log_patterns(tick: Ticker, signal: str, line: str) -> None:
 
 def test_numbers_and_everyday_words_match_nothing(tick: Ticker) -> None:
     """Order numbers run through every error code there is; none of them is one here."""
-    for start in range(0, 100_000, 50):
-        lines = [
-            log_line(f"order {n} fulfilled, total 17.99; GET /item/{n} 200 in {n} ms")
-            for n in range(start, start + 50)
-        ]
-        for line in lines:
-            assert tick.engine.log_hits(line.text) == (), line.text
+    for n in range(50_000):
+        line = log_line(f"order {n} fulfilled, total 17.99; GET /item/{n + 50_000} 200 in {n} ms")
+        assert tick.engine.log_hits(line.text) == (), line.text
 
 
 def test_a_new_kind_of_error_is_named_and_an_old_one_is_not_new(engine: Engine) -> None:
