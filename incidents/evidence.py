@@ -50,7 +50,7 @@ def write(slug: str, at: datetime, states: Iterable[SignalState]) -> None:
     try:
         pipe = live.client().pipeline(transaction=False)
         pipe.set(KEY.format(slug), picture, ex=KEEP_S)
-        pipe.publish(TICKS.format(slug), repr(at.timestamp()))
+        pipe.publish(live.channel(TICKS.format(slug)), repr(at.timestamp()))
         pipe.execute()
     except redis.RedisError as error:
         log.warning("evidence of %s not written this tick: %s", slug, error)
@@ -79,7 +79,7 @@ def wait_fresh(system_slug: str, after: datetime, timeout_s: float = 10.0) -> li
     """The first picture taken later than `after`; None when none came within `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     with live.client().pubsub(ignore_subscribe_messages=True) as ticks:  # type: ignore[no-untyped-call]
-        ticks.subscribe(TICKS.format(system_slug))
+        ticks.subscribe(live.channel(TICKS.format(system_slug)))
         while True:
             picture = _read(system_slug)
             if picture is not None and picture["at"] > after.timestamp():

@@ -19,7 +19,7 @@ import redis.asyncio as aioredis
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from incidents.live import CHANNEL
+from incidents import live
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Hub:
             )
             try:
                 async with client.pubsub() as channel:
-                    await channel.subscribe(CHANNEL)
+                    await channel.subscribe(live.channel(live.EVENTS))
                     await channel.get_message(timeout=2.0)
                     self.listening.set()
                     if tries:

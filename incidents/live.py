@@ -19,7 +19,7 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "ops:live"
+EVENTS = "ops:live"
 DASHBOARD_EVERY_S = 1.0
 
 _last_dashboard: dict[str, float] = {}
@@ -32,6 +32,12 @@ def client() -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=2.0, socket_connect_timeout=1.0, health_check_interval=15
     )
+
+
+def channel(name: str) -> str:
+    """The pub/sub channel of that name of this Redis database: without it, all portals on one server would hear
+    each other."""
+    return f"{name}:{client().connection_pool.connection_kwargs.get('db') or 0}"
 
 
 def publish(topic: str, payload: dict[str, Any]) -> None:
@@ -52,6 +58,6 @@ def publish_dashboard(slug: str) -> None:
 
 def _send(message: str) -> None:
     try:
-        client().publish(CHANNEL, message)
+        client().publish(channel(EVENTS), message)
     except redis.RedisError as error:
         log.warning("live message lost, pages will catch up by number: %s", error)

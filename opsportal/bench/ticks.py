@@ -62,7 +62,7 @@ def _count_ticks(slug: str, seconds: float) -> int:
     """Pictures published in so many seconds, from one to the next so that the ends are whole ticks."""
     until, ticks = time.monotonic() + seconds, 0
     with live.client().pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
-        channel.subscribe(evidence.TICKS.format(slug))
+        channel.subscribe(live.channel(evidence.TICKS.format(slug)))
         while (left := until - time.monotonic()) > 0:
             try:
                 message = channel.get_message(timeout=min(left, 1.0))

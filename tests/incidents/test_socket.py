@@ -166,5 +166,5 @@ async def test_one_subscription_for_all_sockets_of_a_process(
         closing.append(communicator)
         assert await communicator.connect()
     await asyncio.wait_for(hub.hub().listening.wait(), 10)
-    count = await sync_to_async(live.client().execute_command)("PUBSUB", "NUMSUB", live.CHANNEL)
+    count = await sync_to_async(live.client().execute_command)("PUBSUB", "NUMSUB", live.channel(live.EVENTS))
     assert count[1] == 1

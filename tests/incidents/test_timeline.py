@@ -71,7 +71,7 @@ def test_unknown_kind_or_incident(incident: Incident) -> None:
 @commits
 def test_published_after_commit_only(incident: Incident) -> None:
     with live.client().pubsub(ignore_subscribe_messages=True) as channel:
-        channel.subscribe(live.CHANNEL)
+        channel.subscribe(live.channel(live.EVENTS))
         channel.get_message(timeout=2)
         with transaction.atomic():
             timeline.record(incident.pk, "note", "never happened")
