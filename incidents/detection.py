@@ -63,7 +63,7 @@ class Detector:
     def use(self, system: Any) -> None:
         """Go on with a newly loaded manifest."""
         if system is not self.system:
-            self.system = self.engine.system = system
+            self.system = self.engine.quiet.system = system
             self.engine.forget_wiring()
             self._parts.clear()
 
@@ -170,7 +170,7 @@ class Detector:
     def _refresh(self, at: datetime) -> None:
         """Now and then: `last_seen`, present values, and symptoms whose incident was closed over their heads."""
         for name, row in self.rows.items():
-            key = self.engine.keys.get(name)
+            key = self.engine.keys.get(*name)
             if key is not None and key.value is True:
                 row.last_seen, row.value, row.text = at, _finite(key.reading_value), clean(key.text)
         Symptom.objects.bulk_update(self.rows.values(), ["last_seen", "value", "text"])

@@ -105,7 +105,7 @@ class Portal:
         def calm() -> bool:
             known = detection._detectors.get(slug)
             busy = Incident.objects.filter(state__in=OPEN_STATES).exists()
-            return known is not None and known.engine.settled_at is not None and not busy
+            return known is not None and known.engine.quiet.settled_at is not None and not busy
 
         until(calm, 60, lambda: list(Symptom.objects.filter(cleared_at=None).values_list("title", flat=True)))
 

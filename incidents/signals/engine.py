@@ -6,43 +6,24 @@ follows from a restart somebody asked for, or from the watcher itself being held
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from incidents.signals import logscan
 from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Signal, SignalState
 from incidents.signals.catalog import CATALOG
 from incidents.signals.detectors import Sample
-from incidents.signals.state import OF_THE_RUN, Key, Unit
+from incidents.signals.keys import Keys
+from incidents.signals.quiet import Graph, Quiet
+from incidents.signals.state import OF_THE_RUN, Key
 from systems.readings import Reading
 
-SETTLE_S = 6.0  # after a restart on request, its consequences are not judged
-GRACE_S = 45.0  # a system that is just starting gets this long to become well
-MIN_GRACE_S = 4.0
 STALE_S = 20.0  # not read for this long: unknown
 GIVE_UP_S = 90.0  # an open symptom that cannot be looked at is closed after this
-STALL_S = 3.0  # ticks further apart than this: the watcher was held up, so its timeouts mean nothing
-MAX_KEYS = 6000
-
-
-class ServiceLike(Protocol):
-    @property
-    def kind(self) -> str: ...
-    @property
-    def unit(self) -> str | None: ...
-
-
-class Graph(Protocol):
-    """The part of a loaded system that the engine needs."""
-
-    @property
-    def services(self) -> dict[str, Any]: ...
-    def dependencies(self, name: str) -> set[str]: ...
 
 
 @dataclass(slots=True)
@@ -58,42 +39,36 @@ class Engine:
     """The signal states of one system."""
 
     def __init__(self, system: Graph, catalog: dict[str, Signal] | None = None) -> None:
-        self.system = system
         self.catalog = CATALOG if catalog is None else catalog
-        self.keys: dict[tuple[str, str, str], Key] = {}
-        self._index: dict[tuple[str, str], dict[str, Key]] = defaultdict(dict)
-        self.units: dict[str, Unit] = defaultdict(Unit)
-        self.started: float | None = None
-        self.settled_at: float | None = None
-        self._last_full: float | None = None
-        self._stalled = 0
+        self.keys = Keys()
+        self.quiet = Quiet(system)
         self._latest: dict[tuple[str, str, str], float | None] = {}
-        self._muted: dict[str, bool] = {}
-        self._scanner = logscan.Scanner(self.catalog)
+        self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
         self._negatives = [s for s in self.catalog.values() if s.negative_from]
+
+    @property
+    def system(self) -> Graph:
+        return self.quiet.system
 
     # -- feeding -----------------------------------------------------------------------------------------------
 
     def feed(self, at: datetime, readings: Sequence[Reading], *, full: bool = True) -> list[Change]:
         """Take in one tick (`full=False`: the readings of one unit only). Returns what opened and what cleared."""
         now = at.timestamp()
-        self.started = self.started or now
-        if full:
-            self._note_pace(now)
         for reading in readings:
             self._latest[reading.service, reading.metric, reading.label] = reading.value
-        self._note_units(readings, now)
-        self._muted.clear()
+        self._forget_runs(self.quiet.note(readings, now, full=full))
         touched: list[Key] = []
         for reading in readings:
             touched += self._take(reading, now)
         touched += self._take_absent(readings, now)
-        touched += self._scanner.take(self, readings, now)
+        touched += self._scanner.take(readings, now)
         self._promote(touched, now)
         if full:
             touched += self._expire(now)
-            self._note_settled(now)
+            journeys = [v for (_, metric, _), v in self._latest.items() if metric == "journey.ok"]
+            self.quiet.settle(journeys, now)
         return self._changes(touched, now)
 
     def _take(self, reading: Reading, now: float) -> list[Key]:
@@ -114,51 +89,31 @@ class Engine:
         label = reading.label
         if signal.metric.endswith("*"):
             label = reading.metric[len(signal.metric) - 1 :].removeprefix("key.").removeprefix("client.")
-        return self.key(signal, reading.service, label, now)
-
-    def key(self, signal: Signal, service: str, label: str, now: float) -> Key:
-        """The key, made when it is new."""
-        name = (signal.id, service, label)
-        found = self.keys.get(name)
-        if found is None:
-            if len(self.keys) >= MAX_KEYS:
-                self._drop_oldest()
-            found = self.keys[name] = Key(signal, service, label, now, read_at=now)
-            self._index[signal.id, service][label] = found
-        return found
-
-    def drop(self, key: Key) -> None:
-        """Forget a key altogether."""
-        self.keys.pop((key.signal.id, key.service, key.label), None)
-        self._index[key.signal.id, key.service].pop(key.label, None)
+        return self.keys.made(signal, reading.service, label, now)
 
     def _judge(self, signal: Signal, key: Key, value: float | None, text: str, now: float) -> Key:
         """One observation of one key."""
-        held_up = self._stalled and signal.soft and logscan.matches(signal.soft, text)
-        verdict = None if held_up else signal.detector.judge(key.memory, self.sample(key, value, text, now))
-        if verdict and not key.active and signal.settle and self.muted(key.service, now):
+        held_up = self.quiet.held_up and signal.soft and logscan.matches(signal.soft, text)
+        verdict = None if held_up else signal.detector.judge(key.memory, self._sample(key, value, text, now))
+        if verdict and not key.active and signal.settle and self.quiet.muted(key.service, now):
             verdict, key.streak = None, 0.0
         key.observe(verdict, value, text, now)
         return key
 
-    def sample(self, key: Key, value: float | None, text: str, now: float) -> Sample:
-        unit = self.units.get(key.service)
-        settled = self.settled_at
-        return Sample(
-            at=now,
-            value=value,
-            text=text,
-            fresh=settled is not None and key.created > settled + 10,
-            uptime=unit.uptime if unit is not None and unit.up else None,
-            peers=self._peers(key),
-        )
+    def _sample(self, key: Key, value: float | None, text: str, now: float) -> Sample:
+        sample = self.quiet.sample(key, value, text, now)
+        if peer := getattr(key.signal.detector, "peer", ""):
+            sample.peers = {
+                m: v for (_, m, label), v in self._latest.items() if m == peer and label == key.label
+            }
+        return sample
 
-    def _peers(self, key: Key) -> dict[str, float | None]:
-        peer = getattr(key.signal.detector, "peer", "")
-        if peer:
-            return {m: v for (_, m, label), v in self._latest.items() if m == peer and label == key.label}
-        unit = self.units.get(key.service)
-        return {"unit.wanted_down": float(unit.wanted)} if unit is not None and unit.up is not None else {}
+    def _forget_runs(self, services: Iterable[str]) -> None:
+        """The crashes of the run before say nothing of this one."""
+        for service in services:
+            for signal in OF_THE_RUN:
+                for key in self.keys.of(signal, service):
+                    key.memory.history.clear()
 
     def _take_absent(self, readings: Sequence[Reading], now: float) -> list[Key]:
         """Labels that were not there although their source was read are zero."""
@@ -167,66 +122,12 @@ class Engine:
         touched = []
         for signal in self._negatives:
             for service in {s for s, metric in read if metric == signal.negative_from}:
-                known = [k for k in self.by_signal(signal.id, service) if k.label]
+                known = [k for k in self.keys.of(signal.id, service) if k.label]
                 absent = [k for k in known if (service, signal.metric, k.label) not in present]
                 if not known and (service, signal.metric, "") not in present:
-                    absent = [self.key(signal, service, "", now)]
+                    absent = [self.keys.made(signal, service, "", now)]
                 touched += [self._judge(signal, key, 0.0, "", now) for key in absent]
         return touched
-
-    def by_signal(self, signal: str, service: str) -> list[Key]:
-        return list(self._index[signal, service].values())
-
-    # -- what is not judged ------------------------------------------------------------------------------------
-
-    def muted(self, service: str, now: float) -> bool:
-        """Whether `service`, or something it needs, was just restarted on request, or all is only just starting."""
-        if self.settled_at is None:
-            return True
-        if service not in self._muted:
-            names = {service} | (
-                self.system.dependencies(service) if service in self.system.services else set()
-            )
-            recent = any(now - self.units[n].changed_at < SETTLE_S for n in names if n in self.units)
-            self._muted[service] = recent
-        return self._muted[service]
-
-    def _note_pace(self, now: float) -> None:
-        gap = now - self._last_full if self._last_full is not None else 0.0
-        self._stalled = 2 if gap > STALL_S else max(0, self._stalled - 1)
-        self._last_full = now
-
-    def _note_units(self, readings: Iterable[Reading], now: float) -> None:
-        by_service: dict[str, dict[str, Reading]] = defaultdict(dict)
-        for reading in readings:
-            if reading.metric.startswith("unit."):
-                by_service[reading.service][reading.metric] = reading
-        for service, found in by_service.items():
-            up = found.get("unit.up")
-            if up is None:
-                continue
-            uptime, restarts = found.get("unit.uptime_s"), found.get("unit.restarts")
-            asked = self.units[service].update(
-                up.value,
-                up.text,
-                uptime.value if uptime else None,
-                restarts.value if restarts else None,
-                now,
-            )
-            if asked:  # the crashes of the run before say nothing of this one
-                for signal in OF_THE_RUN:
-                    for key in self.by_signal(signal, service):
-                        key.memory.history.clear()
-
-    def _note_settled(self, now: float) -> None:
-        if self.settled_at is not None or self.started is None:
-            return
-        age = now - self.started
-        units = all(u.up and (u.uptime or 0) >= 3 for u in self.units.values())
-        journeys = [v for (_, metric, _), v in self._latest.items() if metric == "journey.ok"]
-        well = units and bool(self.units) and all(v == 1 for v in journeys)
-        if age >= GRACE_S or (age >= MIN_GRACE_S and well):
-            self.settled_at = now
 
     # -- what follows ------------------------------------------------------------------------------------------
 
@@ -235,12 +136,12 @@ class Engine:
         for signal in {k.signal.id: k.signal for k in touched if k.signal.quorum and k.streak}.values():
             failing = [
                 k
-                for k in self.keys.values()
+                for k in self.keys
                 if k.signal is signal and (k.pending(now) or (k.value is True and now - k.read_at < 5))
             ]
             slow = [
                 k
-                for k in self.keys.values()
+                for k in self.keys
                 if k.signal is signal and k.streak >= 2 * signal.soft_weight and now - k.read_at < 6
             ]
             believed = failing if len(failing) >= signal.quorum else []
@@ -250,17 +151,12 @@ class Engine:
                 touched.append(key)
 
     def _expire(self, now: float) -> list[Key]:
-        stale = [k for k in self.keys.values() if now - k.read_at > STALE_S]
+        stale = [k for k in self.keys if now - k.read_at > STALE_S]
         for key in stale:
             key.forget(now)
         for key in [k for k in stale if not k.active and now - k.read_at > 600]:
-            self.drop(key)
+            self.keys.drop(key)
         return stale
-
-    def _drop_oldest(self) -> None:
-        idle = sorted((k for k in self.keys.values() if not k.active), key=lambda k: k.read_at)
-        for key in idle[: MAX_KEYS // 4]:
-            self.drop(key)
 
     def _changes(self, touched: Iterable[Key], now: float) -> list[Change]:
         changes = []
@@ -282,7 +178,7 @@ class Engine:
 
     def states(self) -> list[SignalState]:
         """Every signal that was ever judged, with its present value."""
-        return [key.state() for key in self.keys.values()]
+        return [key.state() for key in self.keys]
 
     def log_hits(self, text: str) -> tuple[str, ...]:
         """The log signals whose pattern a line matches."""
@@ -291,7 +187,7 @@ class Engine:
     def forget_wiring(self) -> None:
         """The manifest has changed: which signals a service feeds is looked up anew."""
         self._signals_of.cache_clear()
-        self._muted.clear()
+        self.quiet.forget_wiring()
 
     def restore(
         self, signal: str, service: str, label: str, since: datetime, value: float | None, text: str
@@ -301,7 +197,7 @@ class Engine:
         if found is None or service not in self.system.services:
             return False
         now = datetime.now(UTC).timestamp()
-        key = self.key(found, service, label, now)
+        key = self.keys.made(found, service, label, now)
         key.value, key.active, key.since = True, True, since.timestamp()
         key.reading_value, key.text, key.memory.verdict = value, text, True
         return True
@@ -310,7 +206,7 @@ class Engine:
         """What is normal, as JSON: [[signal, service, label, [values]]]."""
         return [
             [k.signal.id, k.service, k.label, [round(v, 3) for _, v in list(k.memory.history)[-60:]]]
-            for k in self.keys.values()
+            for k in self.keys
             if isinstance(k.signal.detector, Baseline) and k.memory.history
         ]
 
@@ -320,5 +216,5 @@ class Engine:
         for signal, service, label, values in rows:
             found = self.catalog.get(signal)
             if found is not None and isinstance(found.detector, Baseline) and service in self.system.services:
-                memory = self.key(found, service, label, now).memory
+                memory = self.keys.made(found, service, label, now).memory
                 memory.history.extend((now, float(value)) for value in values)

@@ -6,15 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from incidents.signals.base import Signal
 from incidents.signals.detectors import LogMatch, NewError
+from incidents.signals.keys import Keys
+from incidents.signals.quiet import Quiet
+from incidents.signals.state import Key
 from systems.readings import Reading
-
-if TYPE_CHECKING:
-    from incidents.signals.engine import Engine
-    from incidents.signals.state import Key
 
 READ = "log.lines_rate"  # its value says whether the log could be read at all
 LEARN_S = 60.0  # error kinds seen in the first minute are not new
@@ -30,9 +28,10 @@ def matches(pattern: str, text: str) -> bool:
 
 
 class Scanner:
-    """The log signals of a catalogue."""
+    """The log signals of a catalogue, as keys among the others of a system."""
 
-    def __init__(self, catalog: dict[str, Signal]) -> None:
+    def __init__(self, catalog: dict[str, Signal], keys: Keys, quiet: Quiet) -> None:
+        self._keys, self._quiet = keys, quiet
         self.signals = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, LogMatch)]
         self.newness = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, NewError)]
         union = "|".join(f"(?:{d.pattern})" for _, d in self.signals)
@@ -46,7 +45,7 @@ class Scanner:
             return ()
         return tuple(signal.id for signal, detector in self.signals if detector.found(text))
 
-    def take(self, engine: Engine, readings: Sequence[Reading], now: float) -> list[Key]:
+    def take(self, readings: Sequence[Reading], now: float) -> list[Key]:
         """Feed every log signal of every service whose log was read, or could not be."""
         read = {r.service: r.value is not None for r in readings if r.metric == READ}
         lines: dict[str, list[Reading]] = defaultdict(list)
@@ -56,13 +55,11 @@ class Scanner:
         touched: list[Key] = []
         for service in read.keys() | lines.keys():
             readable = read.get(service, True)
-            touched += self._scan(engine, service, lines[service], readable, now)
-            touched += self._scan_new(engine, service, lines[service], readable, now)
+            touched += self._scan(service, lines[service], readable, now)
+            touched += self._scan_new(service, lines[service], readable, now)
         return touched
 
-    def _scan(
-        self, engine: Engine, service: str, lines: list[Reading], readable: bool, now: float
-    ) -> list[Key]:
+    def _scan(self, service: str, lines: list[Reading], readable: bool, now: float) -> list[Key]:
         counts: dict[str, float] = defaultdict(float)
         samples: dict[str, str] = {}
         for line in lines:
@@ -71,31 +68,28 @@ class Scanner:
                 samples.setdefault(name, line.text or line.label)
         touched = []
         for signal, detector in self.signals:
-            key = engine.key(signal, service, "", now)
-            self._feed(engine, key, detector, counts.get(signal.id, 0.0) if readable else None, samples, now)
+            key = self._keys.made(signal, service, "", now)
+            self._feed(key, detector, counts.get(signal.id, 0.0) if readable else None, samples, now)
             touched.append(key)
         return touched
 
     def _feed(
         self,
-        engine: Engine,
         key: Key,
         detector: LogMatch | NewError,
         count: float | None,
         samples: dict[str, str],
         now: float,
     ) -> None:
-        if count and not key.active and engine.muted(key.service, now):
+        if count and not key.active and self._quiet.muted(key.service, now):
             count = None  # lines written while things start are not held against anybody
-        sample = engine.sample(key, count, "", now)
+        sample = self._quiet.sample(key, count, "", now)
         verdict = detector.judge(key.memory, sample)
         if verdict is False and key.value is None and now - key.created < detector.window_s / 2:
             verdict = None  # read, but not yet for long enough to say "nothing there"
         key.observe(verdict, count, samples.get(key.signal.id, key.text if verdict else ""), now)
 
-    def _scan_new(
-        self, engine: Engine, service: str, lines: list[Reading], readable: bool, now: float
-    ) -> list[Key]:
+    def _scan_new(self, service: str, lines: list[Reading], readable: bool, now: float) -> list[Key]:
         first = self._first.setdefault(service, now)
         known = self._known[service]
         touched = []
@@ -105,24 +99,24 @@ class Scanner:
                 kind = detector.kind(line.text)
                 if kind:
                     found.setdefault(kind, line)
-            keys = {k.label: k for k in engine.by_signal(signal.id, service)}
-            learning = engine.settled_at is None or now - first < LEARN_S
+            keys = {k.label: k for k in self._keys.of(signal.id, service)}
+            learning = self._quiet.settled_at is None or now - first < LEARN_S
             for kind in found.keys() - keys.keys() - known:
                 if learning:
                     known.add(kind)
                 else:
-                    keys[kind] = engine.key(signal, service, kind, now)
+                    keys[kind] = self._keys.made(signal, service, kind, now)
             for kind, key in keys.items():
                 hit = found.get(kind)
                 count = (hit.value if hit else 0.0) if readable else None
-                self._feed(engine, key, detector, count, {signal.id: hit.text} if hit else {}, now)
+                self._feed(key, detector, count, {signal.id: hit.text} if hit else {}, now)
                 touched.append(key)
-            self._retire(engine, signal.id, service, known, now)
+            self._retire(signal.id, service, known, now)
         return touched
 
-    def _retire(self, engine: Engine, signal: str, service: str, known: set[str], now: float) -> None:
+    def _retire(self, signal: str, service: str, known: set[str], now: float) -> None:
         """What was new ten minutes ago is known, unless it still goes on."""
-        for key in engine.by_signal(signal, service):
+        for key in self._keys.of(signal, service):
             if now - key.created > 600 and not key.active:
                 known.add(key.label)
-                engine.drop(key)
+                self._keys.drop(key)

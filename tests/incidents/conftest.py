@@ -89,7 +89,7 @@ class Ticker:
         return found
 
     def value(self, signal: str, service: str, label: str = "") -> bool | None:
-        key = self.engine.keys.get((signal, service, label))
+        key = self.engine.keys.get(signal, service, label)
         return None if key is None else key.value
 
 

@@ -13,7 +13,8 @@ from incidents.signals import CATALOG
 from incidents.signals.adaptive import Baseline
 from incidents.signals.base import Hold, Signal
 from incidents.signals.detectors import Above, Memory, Sample
-from incidents.signals.engine import GIVE_UP_S, SETTLE_S, Engine
+from incidents.signals.engine import GIVE_UP_S, Engine
+from incidents.signals.quiet import SETTLE_S
 from systems.readings import Reading
 from tests.incidents.conftest import Ticker, load_bakery
 
@@ -225,7 +226,7 @@ def test_nothing_is_said_while_everything_starts(engine: Engine) -> None:
     ]
     assert tick(*starting, times=20) == []
     assert tick(times=20) == []
-    assert engine.settled_at is not None
+    assert engine.quiet.settled_at is not None
 
 
 def test_a_system_that_never_gets_well_is_reported_after_the_grace(engine: Engine) -> None:
@@ -333,7 +334,7 @@ def test_a_lasting_change_is_found_and_is_not_learned_as_normal(factor: float) -
 
 def test_every_signal_says_itself_in_plain_words() -> None:
     for signal in CATALOG.values():
-        state = Ticker(Engine(load_bakery())).engine.key(signal, "oven-1", "thing", 0).state()
+        state = Ticker(Engine(load_bakery())).engine.keys.made(signal, "oven-1", "thing", 0).state()
         words = signal.describe(state)
         assert "{" not in words
         assert "oven-1" in words or "thing" in words

@@ -1,0 +1,107 @@
+"""When signals are not judged: while all is only just starting, after a restart somebody asked for, and when the
+watcher itself was held up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from incidents.signals.detectors import Sample
+from incidents.signals.state import Key, Unit
+from systems.readings import Reading
+
+SETTLE_S = 6.0  # after a restart on request, its consequences are not judged
+GRACE_S = 45.0  # a system that is just starting gets this long to become well
+MIN_GRACE_S = 4.0
+STALL_S = 3.0  # ticks further apart than this: the watcher was held up, so its timeouts mean nothing
+
+
+class Graph(Protocol):
+    """The part of a loaded system that judging needs."""
+
+    @property
+    def services(self) -> dict[str, Any]: ...
+    def dependencies(self, name: str) -> set[str]: ...
+
+
+class Quiet:
+    """What is known of the units of one system, and of the pace of the ticks."""
+
+    def __init__(self, system: Graph) -> None:
+        self.system = system
+        self.units: dict[str, Unit] = defaultdict(Unit)
+        self.settled_at: float | None = None
+        self._started: float | None = None
+        self._last_full: float | None = None
+        self._stalled = 0
+        self._muted: dict[str, bool] = {}
+
+    @property
+    def held_up(self) -> bool:
+        """Whether this tick or the last came late."""
+        return self._stalled > 0
+
+    def note(self, readings: Sequence[Reading], now: float, *, full: bool) -> list[str]:
+        """Take in a tick. The services whose unit was just stopped or started on request."""
+        self._started = self._started or now
+        if full:
+            gap = now - self._last_full if self._last_full is not None else 0.0
+            self._stalled = 2 if gap > STALL_S else max(0, self._stalled - 1)
+            self._last_full = now
+        asked = self._note_units(readings, now)
+        self._muted.clear()
+        return asked
+
+    def muted(self, service: str, now: float) -> bool:
+        """Whether `service`, or something it needs, was just restarted on request, or all is only just starting."""
+        if self.settled_at is None:
+            return True
+        if service not in self._muted:
+            needs = self.system.dependencies(service) if service in self.system.services else set()
+            names = {service} | needs
+            recent = any(now - self.units[n].changed_at < SETTLE_S for n in names if n in self.units)
+            self._muted[service] = recent
+        return self._muted[service]
+
+    def sample(self, key: Key, value: float | None, text: str, now: float) -> Sample:
+        """One observation of a key, with what is known of its unit."""
+        unit, settled = self.units.get(key.service), self.settled_at
+        known = unit is not None and unit.up is not None
+        return Sample(
+            at=now,
+            value=value,
+            text=text,
+            fresh=settled is not None and key.created > settled + 10,
+            uptime=unit.uptime if unit is not None and unit.up else None,
+            peers={"unit.wanted_down": float(unit.wanted)} if unit is not None and known else {},
+        )
+
+    def forget_wiring(self) -> None:
+        """The manifest has changed."""
+        self._muted.clear()
+
+    def settle(self, journeys: Iterable[float | None], now: float) -> None:
+        """Note when the system has become well for the first time, or has had its time for it. `journeys`: the last
+        value of each, 1 for green."""
+        if self.settled_at is not None or self._started is None:
+            return
+        age = now - self._started
+        units = bool(self.units) and all(u.up and (u.uptime or 0) >= 3 for u in self.units.values())
+        well = units and all(value == 1 for value in journeys)
+        if age >= GRACE_S or (age >= MIN_GRACE_S and well):
+            self.settled_at = now
+
+    def _note_units(self, readings: Iterable[Reading], now: float) -> list[str]:
+        by_service: dict[str, dict[str, Reading]] = defaultdict(dict)
+        for reading in readings:
+            if reading.metric.startswith("unit."):
+                by_service[reading.service][reading.metric] = reading
+        return [service for service, found in by_service.items() if self._note_unit(service, found, now)]
+
+    def _note_unit(self, service: str, found: dict[str, Reading], now: float) -> bool:
+        up, uptime, restarts = (found.get(f"unit.{m}") for m in ("up", "uptime_s", "restarts"))
+        if up is None:
+            return False
+        age, count = (reading.value if reading else None for reading in (uptime, restarts))
+        return self.units[service].update(up.value, up.text, age, count, now)
