@@ -6,21 +6,25 @@ import re
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from .config import StartError, environment
+from .config import Config, StartError, environment
 from .linux import kill_group, parse_signal
-from .service import Service
+from .service import Host, Service
 from .spawn import Launch, spawn
-
-if TYPE_CHECKING:
-    from .core import Supervisor
 
 OUTPUT_MAX = 64 * 1024  # bytes of each of stdout and stderr
 EXEC_TIMEOUT_S = 30.0
 VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,100}$")
 Request = dict[str, Any]
 Answer = dict[str, Any]
+
+
+class Supervisor(Host, Protocol):
+    """What the operations and the socket need of the supervisor."""
+
+    config: Config
+    services: dict[str, Service]
 
 
 class OpError(Exception):
@@ -48,23 +52,23 @@ def _running(service: Service) -> int:
     return service.pid
 
 
-async def _start(_: "Supervisor", service: Service, request: Request) -> Answer:
+async def _start(_: Supervisor, service: Service, request: Request) -> Answer:
     await service.start()
     return service.status()
 
 
-async def _stop(_: "Supervisor", service: Service, request: Request) -> Answer:
+async def _stop(_: Supervisor, service: Service, request: Request) -> Answer:
     await service.stop(_seconds(request, "grace_s"))
     return service.status()
 
 
-async def _restart(_: "Supervisor", service: Service, request: Request) -> Answer:
+async def _restart(_: Supervisor, service: Service, request: Request) -> Answer:
     await service.restart(_seconds(request, "grace_s"))
     return service.status()
 
 
 def _sender(sig: signal.Signals, whole_group: bool) -> "Handler":
-    async def send(_: "Supervisor", service: Service, request: Request) -> Answer:
+    async def send(_: Supervisor, service: Service, request: Request) -> Answer:
         pid = _running(service)
         service.send(sig, whole_group)
         return {"pid": pid}
@@ -72,7 +76,7 @@ def _sender(sig: signal.Signals, whole_group: bool) -> "Handler":
     return send
 
 
-async def _signal(_: "Supervisor", service: Service, request: Request) -> Answer:
+async def _signal(_: Supervisor, service: Service, request: Request) -> Answer:
     try:
         sig = parse_signal(request.get("signal"))
     except ValueError as exc:
@@ -82,7 +86,7 @@ async def _signal(_: "Supervisor", service: Service, request: Request) -> Answer
     return {"pid": pid, "signal": sig.name}
 
 
-async def _limits(_: "Supervisor", service: Service, request: Request) -> Answer:
+async def _limits(_: Supervisor, service: Service, request: Request) -> Answer:
     size = request.get("memory_mb")
     if size is not None and (isinstance(size, bool) or not isinstance(size, int | float) or size < 1):
         raise OpError(f"memory_mb: must be a number of at least 1 or null, not {size!r}")
@@ -93,7 +97,7 @@ async def _limits(_: "Supervisor", service: Service, request: Request) -> Answer
     return {"memory_limit_mb": service.memory.limit_mb, "limit_kind": service.memory.kind}
 
 
-async def _release(_: "Supervisor", service: Service, request: Request) -> Answer:
+async def _release(_: Supervisor, service: Service, request: Request) -> Answer:
     folder, version = service.spec.release, request.get("version")
     if folder is None:
         raise OpError(f"{service.spec.name} has no releases")
@@ -138,7 +142,7 @@ async def _drain(fd: int) -> bytes:
     return bytes(kept)
 
 
-async def _exec(host: "Supervisor", service: Service, request: Request) -> Answer:
+async def _exec(host: Supervisor, service: Service, request: Request) -> Answer:
     argv = request.get("argv")
     if not isinstance(argv, list) or not argv or not all(isinstance(a, str) and "\0" not in a for a in argv):
         raise OpError("argv: must be a list of words")
@@ -174,7 +178,7 @@ async def _exec(host: "Supervisor", service: Service, request: Request) -> Answe
     return {"code": code, "out": out, "err": err, "timed_out": timed_out}
 
 
-Handler = Callable[["Supervisor", Service, Request], Awaitable[Answer]]
+Handler = Callable[[Supervisor, Service, Request], Awaitable[Answer]]
 HANDLERS: dict[str, Handler] = {
     "start": _start,
     "stop": _stop,
@@ -201,7 +205,7 @@ def check_fence(fences: dict[str, int], name: str, fence: Any) -> None:
     fences[name] = fence
 
 
-async def answer(host: "Supervisor", fences: dict[str, int], request: Any) -> Answer:
+async def answer(host: Supervisor, fences: dict[str, int], request: Any) -> Answer:
     """The answer to one request; OpError and StartError in plain words."""
     if not isinstance(request, dict):
         raise OpError('a request is a JSON object such as {"op": "status"}')

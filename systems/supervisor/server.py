@@ -5,14 +5,11 @@ import contextlib
 import json
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .config import ConfigError, StartError
 from .linux import short_socket_path
-from .ops import OpError, answer
-
-if TYPE_CHECKING:
-    from .core import Supervisor
+from .ops import OpError, Supervisor, answer
 
 LINE_MAX = 256 * 1024
 BACKLOG_MAX = 1000  # events a subscriber may lag behind before it is cut off
@@ -20,7 +17,7 @@ WRITE_S = 5.0
 
 
 class Server:
-    def __init__(self, host: "Supervisor") -> None:
+    def __init__(self, host: Supervisor) -> None:
         self._host = host
         self._fences: dict[str, int] = {}
         self._subscribers: set[asyncio.Queue[bytes | None]] = set()
