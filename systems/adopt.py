@@ -12,6 +12,7 @@ import yaml
 
 Raw = Mapping[str, Any]
 DEPENDS_ON = "com.docker.compose.depends_on"
+SERVICE, NUMBER = "com.docker.compose.service", "com.docker.compose.container-number"
 KINDS = {
     "postgres": ("postgres", "pgvector", "timescale"),
     "redis": ("redis", "valkey", "keydb"),
@@ -23,9 +24,14 @@ LOCAL = re.compile(r"^(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(
 HEAD = """\
 # A first draft, written from what the compose project {project} runs now. Correct it, then:
 #   ./ops manage register_system {path}
-# Logs are read from the containers. Addresses are ports published on {where}: what publishes none is watched from
-# outside only (is it up, its memory, its logs), so publish its port on 127.0.0.1 to have it probed too.
+# Logs are read from the containers. {addresses}
 """
+FROM_HERE = """\
+Addresses are ports published on {where}: what publishes none is watched from
+# outside only (is it up, its memory, its logs), so publish its port on 127.0.0.1 to have it probed too."""
+INSIDE = """\
+Addresses are names on the project's own networks ({networks}):
+# the portal's watcher and worker have to be on them too."""
 
 
 def _environment(raw: Raw) -> dict[str, str]:
@@ -50,6 +56,19 @@ def published(raw: Raw, here: str = "127.0.0.1") -> dict[int, str]:
     return found
 
 
+def exposed(name: str, raw: Raw) -> dict[int, str]:
+    """Port inside -> address on the project's own networks, TCP only."""
+    labels = raw["Config"].get("Labels") or {}
+    host = labels.get(SERVICE, name)
+    if labels.get(NUMBER, "1") != "1":  # the service's name means any of its containers
+        host = raw["Name"].lstrip("/")
+    told = [*(raw["Config"].get("ExposedPorts") or {}), *(raw["HostConfig"].get("PortBindings") or {})]
+    found = [int(port.partition("/")[0]) for port in told if port.endswith("/tcp")]
+    if (url := checked_url(raw)) and (local := LOCAL.match(url)):
+        found.append(_port(local))
+    return {port: f"{host}:{port}" for port in found}
+
+
 def checked_url(raw: Raw) -> str | None:
     """The address its own health check asks, as seen from inside."""
     test = (raw["Config"].get("Healthcheck") or {}).get("Test") or []
@@ -61,8 +80,12 @@ def _seen_from_here(url: str, ports: Mapping[int, str]) -> str | None:
     local = LOCAL.match(url)
     if local is None:
         return None
-    port = int(local[2] or (443 if local[1] == "https" else 80))
+    port = _port(local)
     return f"{local[1]}://{ports[port]}{local[3] or '/'}" if port in ports else None
+
+
+def _port(local: re.Match[str]) -> int:
+    return int(local[2] or (443 if local[1] == "https" else 80))
 
 
 def _changes(raw: Raw) -> list[int]:
@@ -108,7 +131,8 @@ def _warnings(raw: Raw) -> list[str]:
 
 
 def service(name: str, raw: Raw, units: Mapping[str, str], ports: Mapping[int, str]) -> dict[str, Any]:
-    """One service's part of the manifest. `units`: compose service -> unit; `ports`: as published() gives them."""
+    """One service's part of the manifest. `units`: compose service -> unit; `ports`: as published() or exposed() gives
+    them."""
     kind = kind_of(raw)
     found: dict[str, Any] = {"kind": kind, "unit": name}
     if depends := [units[n] for n in needs(raw) if n in units]:
@@ -132,18 +156,29 @@ def front_door(services: Mapping[str, dict[str, Any]]) -> str | None:
     return None
 
 
-def draft(containers: Mapping[str, Raw], path: str, runtime: Mapping[str, Any]) -> str:
+def networks(containers: Mapping[str, Raw]) -> list[str]:
+    """Those that the containers are on."""
+    return sorted({n for raw in containers.values() for n in raw["NetworkSettings"].get("Networks") or {}})
+
+
+def draft(
+    containers: Mapping[str, Raw], path: str, runtime: Mapping[str, Any], *, inside: bool = False
+) -> str:
     """The manifest's text. `containers`: unit -> inspection; `path`: where it will be, for the instructions;
-    `runtime`: the options of the docker driver, `project` at least."""
+    `runtime`: options of the docker driver, `project` at least; `inside`: for a portal on the project's networks."""
     project, prefix = runtime["project"], runtime.get("prefix") or ""
     slug = re.sub(r"[^a-z0-9-]+", "-", (prefix or project).lower()).strip("-")[:60]
     here = host_of(runtime.get("engine"))
     where = "this machine" if here == "127.0.0.1" else here
+    addresses = FROM_HERE.format(where=where)
     ports = {name: published(raw, here) for name, raw in containers.items()}
+    if inside:
+        addresses = INSIDE.format(networks=", ".join(networks(containers)))
+        ports = {name: exposed(prefix + name, raw) for name, raw in containers.items()}
     units = {prefix + name: name for name in containers}
     services = {name: service(name, raw, units, ports[name]) for name, raw in sorted(containers.items())}
     options = {"driver": "docker"} | {k: v for k, v in runtime.items() if v}
-    head = HEAD.format(project=project, path=path, where=where)
+    head = HEAD.format(project=project, path=path, addresses=addresses)
     lines = [head + _yaml({"system": slug, "runtime": options}).rstrip()]
     door = front_door(services)
     lines.append(f"front_door: {door}" if door else "# front_door: http://127.0.0.1:8080/")
@@ -152,7 +187,7 @@ def draft(containers: Mapping[str, Raw], path: str, runtime: Mapping[str, Any]) 
         raw = containers[name]
         lines.append("  " + _entry(name, 0).removesuffix(" 0"))
         lines += [_indented(_entry(key, value), 4) for key, value in found.items()]
-        wishes = _wishes(name, raw, found["kind"], ports[name]) + _warnings(raw)
+        wishes = _wishes(name, raw, found["kind"], ports[name]) + ([] if inside else _warnings(raw))
         lines += [f"    # {wish}" for wish in wishes]
     if door:
         step = _yaml([{"name": "front-door", "steps": [{"get": door}]}]).rstrip()

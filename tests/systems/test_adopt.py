@@ -88,6 +88,32 @@ def test_part_of_a_project_on_another_machine() -> None:
     assert [host_of(e) for e in (None, "unix:///x.sock", "tcp://h:1")] == ["127.0.0.1", "127.0.0.1", "h"]
 
 
+def test_seen_from_inside_nothing_need_be_published() -> None:
+    hidden = {
+        "web": container("shop-web", Healthcheck=SHOP["web"]["Config"]["Healthcheck"]),
+        "web-2": container("shop-web", Healthcheck=SHOP["web"]["Config"]["Healthcheck"])
+        | {"Name": "/shop-web-2"},
+        "db": container("postgres:18", ExposedPorts={"5432/tcp": {}}, Env=["POSTGRES_USER=app"]),
+        "cache": container("redis:8", {"6379/tcp": "0"}, ExposedPorts={"6379/tcp": {}}),
+    }
+    hidden["web-2"]["Config"]["Labels"] = {
+        "com.docker.compose.service": "web",
+        "com.docker.compose.container-number": "2",
+    }
+    for raw in hidden.values():
+        raw["NetworkSettings"]["Networks"] = {"shop_default": {}}
+    text = draft(hidden, "shop.yaml", {"project": "shop"}, inside=True)
+    manifest = parse_manifest(text)
+    urls = {name: s.http.url for name, s in manifest.services.items() if s.http}
+    assert urls == {"web": "http://web:8000/healthz", "web-2": "http://shop-web-2:8000/healthz"}
+    assert manifest.services["db"].tcp == "db:5432"
+    assert "postgresql://app:${DB_PASSWORD}@db:5432/app" in text
+    assert manifest.services["cache"].redis
+    assert manifest.services["cache"].redis.url == "redis://cache:6379/0"
+    assert "own networks (shop_default)" in text
+    assert "another number" not in text
+
+
 def test_a_port_that_changes_is_pointed_out() -> None:
     loose = container("x", {"80/tcp": "49153"})
     loose["HostConfig"]["PortBindings"] = {"80/tcp": [{"HostIp": "", "HostPort": ""}]}

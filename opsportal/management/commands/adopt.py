@@ -1,4 +1,4 @@
-"""`./ops adopt PROJECT [--out FILE | -]`."""
+"""`./ops adopt PROJECT [--out FILE | -] [--inside]`."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -22,6 +22,11 @@ class Command(BaseCommand):
         )
         parser.add_argument("--out", help="the file to write (PROJECT.yaml); - prints it")
         parser.add_argument("--engine", help="where the Docker engine answers, unless DOCKER_HOST says it")
+        parser.add_argument(
+            "--inside",
+            action="store_true",
+            help="address the services by their names on the project's networks (for a portal that is on them)",
+        )
         parser.add_argument("--force", action="store_true", help="write over a file that is there")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,7 +42,7 @@ class Command(BaseCommand):
         if not containers:
             of = f" with services {prefix}*" if prefix else ""
             raise CommandError(f"no container runs as part of a compose project {project!r}{of}: is it up?")
-        text = draft(containers, "MANIFEST" if out == "-" else out, runtime)
+        text = draft(containers, "MANIFEST" if out == "-" else out, runtime, inside=options["inside"])
         try:
             parse_manifest(text, name=out)
         except ManifestError as error:
