@@ -23,7 +23,7 @@ FROM base AS shop-release
 ARG SERVICE
 ARG VERSION
 COPY sandbox /src/sandbox
-RUN cd /src && python -m sandbox release "$SERVICE" "$VERSION" --to /srv/release
+RUN cd /src && python -m sandbox release "$SERVICE" "$VERSION" --to /srv/release && python -m compileall -q /srv/release
 
 FROM base AS shop
 COPY --from=shop-release /srv/release /srv/release
