@@ -9,7 +9,8 @@ import pytest
 from tests.care import ENDS, Pids, Tell, follow, repaired, untouched
 from tests.systems_compose.notices import Board, docker
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]  # the tests only read; the portal commits
+# The tests only read; the portal commits.
+pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.django_db]
 
 
 def test_killed_for_good(board: Board, calm: Pids, tell: Tell) -> None:

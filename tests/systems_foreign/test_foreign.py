@@ -10,7 +10,8 @@ from incidents.models import Incident, TimelineEvent
 from tests.care import ENDS, Pids, Tell, follow, repaired, until, untouched
 from tests.systems_foreign.library import Library
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]  # the tests only read; the portal commits
+# The tests only read; the portal commits.
+pytestmark = [pytest.mark.slow, pytest.mark.patient, pytest.mark.django_db]
 
 
 def test_killed_until_it_is_given_up(library: Library, calm: Pids, tell: Tell) -> None:

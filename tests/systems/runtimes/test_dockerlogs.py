@@ -205,6 +205,7 @@ def test_a_container_that_crashes_all_the_time_loses_no_line(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.patient
 @pytest.mark.parametrize("tty", [False, True])
 def test_40_mb_at_once_and_a_huge_line(tmp_path: Path, tty: bool) -> None:
     if why := docker_bench.why_not():
