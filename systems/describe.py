@@ -17,7 +17,9 @@ def describe(system: LoadedSystem) -> list[str]:
     width = max(map(len, system.services))
     lines = []
     for name, service in system.services.items():
-        looks = dict.fromkeys(p.name for p in probes if p.applies(service))  # each journey is a probe of its own
+        looks = dict.fromkeys(
+            p.name for p in probes if p.applies(service)
+        )  # each journey is a probe of its own
         seen = ", ".join(looks) or "nothing: give it http, tcp or logs"
         lines.append(f"{name:<{width}}  {service.kind}: watches {seen}; {_control(service)}")
     names = ", ".join(j.name for j in system.manifest.journeys)
