@@ -83,6 +83,14 @@ class Client:
         self.sock.close()
 
 
+def reach(path: Path) -> Client | None:
+    """A connection; None while nobody listens there, which is still so for a moment after the socket has appeared."""
+    try:
+        return Client(path)
+    except OSError:
+        return None
+
+
 class Running:
     """A supervisor of its own. `services` as in processes.yaml."""
 
@@ -101,9 +109,8 @@ class Running:
         assert self.process.poll() is None, (base / "stderr").read_text()
 
     def _answers(self) -> bool:
-        try:
-            client = Client(self.socket)
-        except OSError:
+        client = reach(self.socket)
+        if client is None:
             return False
         try:
             return client.ask("ping")["pid"] == self.process.pid

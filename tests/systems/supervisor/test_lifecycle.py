@@ -271,7 +271,7 @@ def test_die_with_parent(tmp_path: Path) -> None:
 
     import yaml
 
-    from .harness import ROOT, Client
+    from .harness import ROOT, reach
 
     (tmp_path / "p.yaml").write_text(yaml.safe_dump({"services": {"a": {"command": SLEEPER}}, "socket": "s"}))
     code = (
@@ -284,8 +284,7 @@ def test_die_with_parent(tmp_path: Path) -> None:
     )
     assert launcher.stdout
     supervisor = int(launcher.stdout.readline())
-    eventually(lambda: (tmp_path / "s").exists())
-    client = Client(tmp_path / "s")
+    client = eventually(lambda: reach(tmp_path / "s"))
     service = eventually(lambda: client.ask("status")["services"]["a"]["pid"])
     client.close()
     launcher.kill()
