@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 from pydantic import Field
@@ -19,8 +19,14 @@ from systems.services import LoadedSystem
 
 class ProcessParams(Params):
     process: str = Field(min_length=1, max_length=80, description="name of the child process")
+    most: Literal["cpu", "memory"] = Field(
+        "cpu", description="which of several of that name: what it uses most of"
+    )
     pid: int | None = Field(None, ge=2, description="filled in")
     started: float | None = Field(None, description="filled in: epoch seconds")
+
+
+ALL_FOR_ONE = ("postgres",)  # kinds whose server ends every session when one of its processes is killed
 
 
 class KillProcess(Action[ProcessParams]):
@@ -31,8 +37,9 @@ class KillProcess(Action[ProcessParams]):
     finds_own_target = True
 
     def targets(self, system: LoadedSystem) -> list[str]:
-        """Only where the processes are of this machine."""
-        found = effects.controllable(system.services)
+        """Only where the processes are of this machine, and one can go without the others."""
+        names = effects.controllable(system.services)
+        found = [name for name in names if system.services[name].kind not in ALL_FOR_ONE]
         try:
             return [name for name in found if system.runtime.nearby(system.services[name].unit or name)]
         except RuntimeFailed:
@@ -45,19 +52,24 @@ class KillProcess(Action[ProcessParams]):
         if params.pid is not None and params.started is not None:
             return params
         _must_be_here(ctx)
+        _must_be_one_of_many(ctx)
         found = [c for c in _children(ctx) if params.process in (_name(c), c.name, str(c.pid))]
         if not found:
             raise ActionRefused(f"{ctx.target} has no child process {params.process!r}")
-        child = max(found, key=lambda c: c.cpu_pct)
+        child = max(found, key=lambda c: c.cpu_pct if params.most == "cpu" else c.own_mb)
         try:
             return ProcessParams(
-                process=_name(child), pid=child.pid, started=psutil.Process(child.pid).create_time()
+                process=_name(child),
+                most=params.most,
+                pid=child.pid,
+                started=psutil.Process(child.pid).create_time(),
             )
         except psutil.NoSuchProcess:
             raise ActionRefused(f"{params.process} has ended by itself") from None
 
     def check(self, ctx: ActionContext, params: ProcessParams) -> None:
         _must_be_here(ctx)
+        _must_be_one_of_many(ctx)
         if not _alive(params):
             raise ActionRefused(f"{params.process} (pid {params.pid}) has ended by itself")
         if params.pid not in {c.pid for c in _children(ctx)}:
@@ -105,6 +117,14 @@ def _must_be_here(ctx: ActionContext) -> None:
         raise ActionRefused(
             f"the processes of {ctx.target} are not of this machine and cannot be ended one by one from here: "
             "restart the service instead"
+        )
+
+
+def _must_be_one_of_many(ctx: ActionContext) -> None:
+    kind = ctx.service.kind
+    if kind in ALL_FOR_ONE:
+        raise ActionRefused(
+            f"{kind} ends every session when one of its processes is killed: end the session instead"
         )
 
 

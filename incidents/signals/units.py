@@ -103,7 +103,7 @@ SIGNALS = [
     Signal(
         "child_rss_growing",
         "{label}, started by {service}, takes more and more memory ({value} MB more every second)",
-        "child.rss_mb",
+        "child.memory_mb",
         Slope(2.0, 16, least=40, share=0.3),
         "container",
         hold=Hold(2),
@@ -113,7 +113,7 @@ SIGNALS = [
     Signal(
         "child_running",
         "{label} is running under {service} ({text})",
-        "child.rss_mb",
+        "child.memory_mb",
         Above(0),
         "container",
         opens=False,

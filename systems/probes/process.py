@@ -111,7 +111,7 @@ class ProcessProbe(FileProbe):
         if stats is None:
             raise ProbeFailed("not running")
         readings = _stats_readings(service.name, stats, self._limit(system, service.unit))
-        return self._gone.fill(service.name, ("child.cpu_pct", "child.rss_mb"), readings)
+        return self._gone.fill(service.name, ("child.cpu_pct", "child.memory_mb"), readings)
 
     def _limit(self, system: LoadedSystem, unit: str) -> float | None:
         known = self._limits.get(unit)
@@ -142,7 +142,8 @@ def _stats_readings(service: str, stats: UnitStats, limit_mb: float | None) -> l
         readings.append(
             Reading(service, "child.cpu_pct", round(sum(c.cpu_pct for c in children), 1), text, name)
         )
-        readings.append(
-            Reading(service, "child.rss_mb", round(sum(c.rss_mb for c in children), 1), text, name)
-        )
+        # Of the biggest alone: more of them, as when a pool fills, are not one that grows.
+        biggest = max(children, key=lambda c: c.own_mb)
+        text = clean(f"pid={biggest.pid} cmdline={biggest.cmdline}", 300)
+        readings.append(Reading(service, "child.memory_mb", max(0.1, round(biggest.own_mb, 1)), text, name))
     return readings

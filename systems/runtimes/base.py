@@ -43,7 +43,8 @@ class UnitState:
 
 @dataclass(slots=True, frozen=True)
 class ChildStat:
-    """A descendant process. cpu_pct: % of one core since the last look; state: letter of /proc/PID/stat."""
+    """A descendant process. cpu_pct: % of one core since the last look; state: letter of /proc/PID/stat; private_mb:
+    memory it shares with nobody, None where that cannot be told."""
 
     pid: int
     name: str
@@ -51,6 +52,12 @@ class ChildStat:
     cpu_pct: float
     rss_mb: float
     state: str
+    private_mb: float | None = None
+
+    @property
+    def own_mb(self) -> float:
+        """The memory that would be free without it, as far as can be told."""
+        return self.rss_mb if self.private_mb is None else self.private_mb
 
 
 @dataclass(slots=True, frozen=True)

@@ -14,7 +14,7 @@ from django.db import connection
 from psycopg import sql
 
 from actions import effects, registry, service, vault
-from actions.base import ActionContext
+from actions.base import ActionContext, ActionRefused
 from actions.catalogue.regenerate_db_creds import password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
 from systems.envfile import parse_env
@@ -201,6 +201,45 @@ def test_a_child_process_is_ended_by_identity(system: LoadedSystem, runtime: Fak
         request = run("kill-process", "crew", {"process": "thumbs"}, alice)
         assert (request.status, request.params["pid"]) == (Status.SUCCEEDED, child.pid)
         assert child.wait(20) == -signal.SIGKILL
+    finally:
+        child.kill()
+
+
+def test_of_several_of_one_name_the_one_that_matters_is_meant(
+    system: LoadedSystem, runtime: FakeRuntime
+) -> None:
+    runtime.near = True
+    children = [subprocess.Popen(["sleep", "600"]) for _ in range(3)]
+    try:
+        sizes = [(90.0, 5.0, None), (1.0, 80.0, None), (2.0, 900.0, 3.0)]  # CPU, resident, of which its own
+        stats = [
+            ChildStat(child.pid, "thumbs", "sleep 600", cpu, rss, "R", private)
+            for child, (cpu, rss, private) in zip(children, sizes, strict=True)
+        ]
+        runtime.set_stats("crew", UnitStats(0.0, 20.0, 1, 8, "S", children=stats))
+        for most, nth in (("cpu", 0), ("memory", 1)):
+            params = {"process": "thumbs", "most": most}
+            request = service.propose("tiny", "kill-process", "crew", params, requested_by="agent")
+            assert request.params["pid"] == children[nth].pid
+    finally:
+        for child in children:
+            child.kill()
+
+
+def test_no_process_of_a_database_server_is_killed(system: LoadedSystem, runtime: FakeRuntime) -> None:
+    """It would end every session: the server starts over when one of its processes dies so."""
+    runtime.near = True
+    child = _child(system, runtime)
+    try:
+        runtime.set_stats("db", UnitStats(0.0, 20.0, 1, 8, "S", children=runtime.stats("crew").children))
+        action = registry.get("kill-process")
+        assert "db" not in action.targets(system)
+        with pytest.raises(service.ActionRefused):
+            service.propose("tiny", "kill-process", "db", {"process": "thumbs"}, requested_by="agent")
+        known = {"process": "thumbs", "pid": child.pid, "started": 1.0}
+        with pytest.raises(ActionRefused, match="ends every session"):
+            action.check(ActionContext(system, "db"), action.Params(**known))
+        assert child.poll() is None
     finally:
         child.kill()
 

@@ -43,5 +43,5 @@ def test_faults_in_containers_are_named_and_repaired(folder: Path):
     finally:
         ContainerSandbox(folder / "data", folder).stop(volumes=True)
     runs = json.loads(table.read_text())["runs"]
-    assert sorted(run["fault"] for run in runs if run["fixed"]) == FAULTS, runs
-    assert all(run["component_ok"] and run["cause_ok"] for run in runs), runs
+    assert sorted(run["fault"] for run in runs if run["fixed"]) == FAULTS, json.dumps(runs, indent=1)
+    assert all(run["component_ok"] and run["cause_ok"] for run in runs), json.dumps(runs, indent=1)

@@ -137,6 +137,11 @@ async def test_units_and_processes_as_the_runtime_sees_them(tmp_path: Path) -> N
     assert one(found, "proc.zombies").value == 4
     assert one(found, "proc.rss_limit_pct").value == 50
     assert one(found, "child.cpu_pct", "render").text == "pid=42 cmdline=python render"
+    more = [ChildStat(n, "render", f"render {n}", 1.0, 50.0 + n, "S", 4.0 - n) for n in range(3)]
+    runtime.set_stats("s", UnitStats(3.0, 80.0, 2, 9, "S", 0, more))
+    clock.at += 5
+    memory = one(await look(processes, system), "child.memory_mb", "render")
+    assert (memory.value, memory.text) == (4, "pid=0 cmdline=render 0")  # the biggest one's own, not the sum
     runtime.set_stats("s", UnitStats(3.0, 80.0, 2, 9, "S"))
     assert (
         one(await look(processes, system), "child.cpu_pct", "render").value == 0

@@ -11,7 +11,7 @@ import pytest
 
 from systems.runtimes import RuntimeFailed, connect
 from systems.runtimes.process import ProcessRuntime
-from systems.runtimes.proctable import child_name
+from systems.runtimes.proctable import LINUX, child_name
 from tests.systems.supervisor.harness import PATIENCE_S, SLEEPER, Running, eventually
 
 FAMILY = """
@@ -61,6 +61,9 @@ def test_children_zombies_and_cpu(tmp_path: Path) -> None:
         assert "job thumb-render" in child.cmdline
         assert child.state == "R"
         assert child.rss_mb > 1
+        if LINUX:
+            assert child.private_mb
+            assert 0 < child.private_mb < child.rss_mb  # it shares the interpreter with its parent
         assert stats.cpu_pct < child.cpu_pct
     finally:
         running.close()
