@@ -132,7 +132,8 @@ class Feed:
             self._oom.discard(unit)
             found = self._fresh(unit)
             yield RuntimeEvent("started", unit, found.pid if found else None, None, at)
-            yield from self._changed(unit, at)
+            if found and found.pid:  # else it has ended again, which the next event tells
+                yield from self._changed(unit, at)
 
     def _fresh(self, unit: str) -> UnitState | None:
         with suppress(RuntimeError_):
