@@ -11,7 +11,7 @@ import pytest
 
 from systems.manifest import parse_manifest
 from systems.probes.process import UnitProbe
-from systems.runtimes import RuntimeFailed, StaleFence, connect
+from systems.runtimes import RuntimeEvent, RuntimeFailed, StaleFence, connect
 from systems.runtimes import dockerlook as look
 from systems.runtimes.dockerview import Past, epoch, exit_code, tag_of, with_tag
 from systems.services import LoadedSystem
@@ -51,25 +51,34 @@ def test_an_empty_project_says_so(project: Compose, tmp_path: Path) -> None:
         runtime.state("web")
 
 
+async def until_heard(project: Compose, seen: list[RuntimeEvent]) -> None:
+    """The subscription has no acknowledgement: crash the container `other` until something is heard of it."""
+    while not seen:
+        await asyncio.to_thread(project.crash, "other")
+        await asyncio.to_thread(eventually, lambda: project.inspect("other")["State"]["Running"])
+
+
 async def test_a_real_oom_kill_is_told(project: Compose, tmp_path: Path) -> None:
     limits = {"mem_limit": "24m", "memswap_limit": "24m"}
     project.container("hog", HOG, image=project.image("1.0"), start=False, **limits)
     runtime = runtime_of(project, tmp_path)
     assert runtime.state("hog").memory_limit_mb == 24
+    project.container("other", SLEEPER, image=project.image("1.0"), restart_policy=ALWAYS)
     stream, seen = runtime.events(), []
 
     async def listen() -> None:
         async for event in stream:
             seen.append(event)
-            if event.kind == "exit":
+            if (event.unit, event.kind) == ("hog", "exit"):
                 return
 
     task = asyncio.ensure_future(listen())
-    await asyncio.sleep(0.5)  # the subscription has no acknowledgement
+    await until_heard(project, seen)
     await asyncio.to_thread(runtime.start, "hog")
     async with asyncio.timeout(PATIENCE_S):
         await task
     await stream.aclose()
+    seen = [e for e in seen if e.unit == "hog"]
     assert [e.kind for e in seen if e.kind not in ("state", "oom")] == ["started", "exit"]
     assert (seen[-1].exit_code, seen[-1].oom) == (-9, True)
     state = await asyncio.to_thread(eventually, lambda: (s := runtime.state("hog")).fatal and s)
@@ -152,23 +161,24 @@ def test_exec_runs_out_of_time_and_tells_what_is_missing(project: Compose, tmp_p
 async def test_exec_never_shows_in_the_events(project: Compose, tmp_path: Path) -> None:
     project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
     runtime = runtime_of(project, tmp_path)
+    project.container("other", SLEEPER, image=project.image("1.0"), restart_policy=ALWAYS)
     stream, seen = runtime.events(), []
 
     async def listen() -> None:
         async for event in stream:
             seen.append(event)
-            if event.kind == "started":
+            if (event.unit, event.kind) == ("web", "started"):
                 return
 
     task = asyncio.ensure_future(listen())
-    await asyncio.sleep(0.5)
+    await until_heard(project, seen)
     await asyncio.to_thread(runtime.exec, "web", ["sh", "-c", "echo secret-of-the-injector"])
     await asyncio.to_thread(runtime.pause, "web")
     await asyncio.to_thread(runtime.resume, "web")
     await asyncio.to_thread(runtime.kill, "web")
     async with asyncio.timeout(PATIENCE_S):
         await task
-    assert seen[0].kind == "exit"
+    assert next(e.kind for e in seen if e.unit == "web") == "exit"
     assert "secret" not in repr(seen)
     await stream.aclose()
 
