@@ -22,6 +22,8 @@ from typing import Any
 import docker
 import docker.utils
 
+from tests.systems.supervisor.harness import eventually
+
 LABEL = "com.docker.compose."
 PROGRAMS = ("bash", "sleep", "cat")
 SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
@@ -145,8 +147,12 @@ class Compose:
         return dict(self.api.inspect_container(self.id_of(service)))
 
     def crash(self, service: str) -> None:
-        """The main process gets a KILL that the engine did not send."""
-        os.kill(self.inspect(service)["State"]["Pid"], signal.SIGKILL)
+        """The main process gets a KILL that the engine did not send; waits for one while the engine restarts it."""
+        pid = eventually(
+            lambda: self.inspect(service)["State"]["Pid"]
+        )  # 0 would be everybody in our own group
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def type(self, container: str, text: bytes) -> None:
         """On its standard input."""
