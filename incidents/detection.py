@@ -63,8 +63,8 @@ class Detector:
     def use(self, system: Any) -> None:
         """Go on with a newly loaded manifest."""
         if system is not self.system:
-            self.system = self.engine.quiet.system = system
-            self.engine.forget_wiring()
+            self.system = system
+            self.engine.use(system)
             self._parts.clear()
 
     def consume(self, at: datetime, readings: Sequence[Reading], *, full: bool = True) -> list[Change]:

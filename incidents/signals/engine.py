@@ -184,10 +184,10 @@ class Engine:
         """The log signals whose pattern a line matches."""
         return self._scanner.hits(text)
 
-    def forget_wiring(self) -> None:
-        """The manifest has changed: which signals a service feeds is looked up anew."""
+    def use(self, system: Graph) -> None:
+        """Go on with a newly loaded manifest: which signals a service feeds is looked up anew."""
         self._signals_of.cache_clear()
-        self.quiet.forget_wiring()
+        self.quiet.use(system)
 
     def restore(
         self, signal: str, service: str, label: str, since: datetime, value: float | None, text: str

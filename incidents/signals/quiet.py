@@ -77,8 +77,9 @@ class Quiet:
             peers={"unit.wanted_down": float(unit.wanted)} if unit is not None and known else {},
         )
 
-    def forget_wiring(self) -> None:
-        """The manifest has changed."""
+    def use(self, system: Graph) -> None:
+        """Go on with a newly loaded manifest."""
+        self.system = system
         self._muted.clear()
 
     def settle(self, journeys: Iterable[float | None], now: float) -> None:

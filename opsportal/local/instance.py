@@ -22,7 +22,7 @@ LOOK_S = 0.2
 def run_with_own(argv: list[str], data_dir: Path) -> int:
     """Start `up` on data_dir, run the command against it, stop `up`. Returns the command's exit code."""
     where = ["--data", str(data_dir), "--port", str(free_port())]
-    up = spawn([sys.executable, ROOT / "manage.py", "up", *where, *_runtime(argv)], cwd=ROOT)
+    up = spawn([sys.executable, ROOT / "manage.py", "up", *where, *runtime_option(argv)], cwd=ROOT)
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     try:
@@ -45,7 +45,7 @@ def run_with_own(argv: list[str], data_dir: Path) -> int:
         stop(up, signal.SIGTERM, 30)
 
 
-def _runtime(argv: list[str]) -> list[str]:
+def runtime_option(argv: list[str]) -> list[str]:
     """The command's --runtime, as an option of `up`."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runtime")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .config import Config, StartError, environment
+from .host import Host
 from .linux import kill_group, parse_signal
-from .service import Host, Service
+from .service import Service
 from .spawn import Launch, spawn
 
 OUTPUT_MAX = 64 * 1024  # bytes of each of stdout and stderr

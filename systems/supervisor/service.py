@@ -4,17 +4,16 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from .config import ServiceSpec, StartError, environment
-from .journal import Journal, open_append
+from .host import Host
+from .journal import open_append
 from .linux import exists, kill_group, kill_one
-from .memory import Cgroups
 from .policy import MemoryLimit, Retries
 from .ready import until_ready
-from .spawn import Launch, Zygotes, spawn
+from .spawn import Launch, spawn
 
 STABLE_S = 10.0  # a run longer than this clears the count of failed starts
 CLEAN_S = 1.0  # exit code 0 after this long is a restart, not a failed start
@@ -29,20 +28,6 @@ class State(StrEnum):
     BACKOFF = "BACKOFF"
     FATAL = "FATAL"
     STOPPING = "STOPPING"
-
-
-class Host(Protocol):
-    """What a service needs of the supervisor."""
-
-    identity: str
-    journal: Journal
-    cgroups: Cgroups
-    zygotes: Zygotes
-
-    def adopt(self, pid: int, on_exit: Callable[[int], None]) -> None: ...
-    def emit(self, event: str, service: str, **extra: Any) -> None: ...
-    def session(self, pid: int, alive: bool) -> None: ...
-    def kill_orphans(self, service: str) -> list[int]: ...
 
 
 class Service:

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from opsportal import picked
-from opsportal.local.instance import _runtime
+from opsportal.local.instance import runtime_option
 from systems import services
 
 MANIFEST = """\
@@ -57,6 +57,6 @@ def test_what_runs_as_something_else_is_refused(db: None, tmp_path: Path):
 
 
 def test_the_portal_that_is_started_gets_the_runtime():
-    assert _runtime(["manage.py", "demo", "--runtime", "docker"]) == ["--runtime", "docker"]
-    assert _runtime(["manage.py", "gameday", "--runtime=docker"]) == ["--runtime", "docker"]
-    assert _runtime(["manage.py", "gameday"]) == []
+    assert runtime_option(["manage.py", "demo", "--runtime", "docker"]) == ["--runtime", "docker"]
+    assert runtime_option(["manage.py", "gameday", "--runtime=docker"]) == ["--runtime", "docker"]
+    assert runtime_option(["manage.py", "gameday"]) == []
