@@ -122,7 +122,8 @@ def _steps(incident: Incident, events: list[TimelineEvent]) -> list[dict[str, st
     chips = []
     for place, step in enumerate(STEPS):
         done = place < index or (step in seen and step != here)
-        if step == State.WAITING and step != here and step not in seen:
+        skipped = step != here and step not in seen  # nobody had to be asked; it went away by itself
+        if skipped and (step == State.WAITING or (step == State.ACTING and place < index)):
             continue
         tone = "now" if step == here and here != State.RESOLVED else "done" if done or step == here else ""
         chips.append({"word": STEP_WORDS[step], "tone": tone})

@@ -26,9 +26,8 @@ def step(run: Run) -> Outcome:
     if not memory.get("verify_from"):
         memory["verify_from"] = now.isoformat()
         memory["green_since"] = None
-        lifecycle.transition(
-            run.incident_id, State.VERIFYING, actor="agent", title="Measuring whether it helped"
-        )
+        title = "Measuring whether it helped" if memory.get("acted_at") else "Measuring whether all is well"
+        lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title=title)
     stamp = evidence.taken_at(run.incident.system.slug)
     acted = memory.get("acted_at")
     if stamp is None or stamp == memory.get("stamp") or (acted and _older(stamp, acted)):

@@ -127,7 +127,10 @@ def test_a_request_is_withdrawn_when_the_trouble_goes_away(
     assert (request.status, world.effects()) == (Status.CANCELLED, [])
     assert "went away while it waited" in request.status_why
     assert (run.outcome, Incident.objects.get().state) == ("recovered", State.RESOLVED)
-    assert titles(incident, "state")[-1] == "Resolved: it recovered without the agent"
+    assert titles(incident, "state")[-2:] == [
+        "Measuring whether all is well",
+        "Resolved: it recovered without the agent",
+    ]
     with pytest.raises(actions.NotAllowed, match="cancelled already"):
         actions.decide(request.pk, person, True)
 

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from incidents import postmortem, timeline
+from incidents import lifecycle, postmortem, timeline
 from incidents.models import Incident, State
 from tests.pages import make_incident, make_request, make_system, person
 
@@ -164,3 +164,24 @@ def test_postmortem_is_read_edited_and_exported(boss: Client, incident: Incident
     text = boss.get(f"/incidents/{incident.number}/postmortem.md").content.decode()
     assert "The api was gone." in text
     assert "you see version 1" in boss.get(url + "?version=1").content.decode()
+
+
+def _way(boss: Client, incident: Incident) -> list[str]:
+    chips = re.search(
+        r'<ol class="steps".*?</ol>', boss.get(f"/incidents/{incident.pk}/").content.decode(), re.S
+    )
+    assert chips
+    return re.findall(r"([A-Z][a-z ]+)</li>", chips[0])
+
+
+def test_the_way_shows_no_step_that_was_not_gone(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    kept = {"fingerprint": "a", "state": State.DIAGNOSING}
+    acted, alone = make_incident(system, **kept), make_incident(system, **kept | {"fingerprint": "b"})
+    assert _way(boss, acted) == ["Detect", "Diagnose", "Act", "Verify", "Resolved"]  # still to come
+    for state in (State.ACTING, State.VERIFYING, State.RESOLVED):
+        lifecycle.transition(acted.pk, state)
+    for state in (State.WAITING, State.VERIFYING, State.RESOLVED):
+        lifecycle.transition(alone.pk, state)
+    assert _way(boss, acted) == ["Detect", "Diagnose", "Act", "Verify", "Resolved"]
+    assert _way(boss, alone) == ["Detect", "Diagnose", "Ask you", "Verify", "Resolved"]  # nobody acted
