@@ -6,12 +6,13 @@ import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from systems.runtimes.base import RuntimeFailed
+from systems.runtimes.base import NotRunning, RuntimeFailed
 from systems.runtimes.dockerdriver import DockerRuntime
 
 CPU_WINDOW_S = 0.6  # the table of processes is read at most twice a second
@@ -45,7 +46,7 @@ class ContainerHands:
             list(together.map(self._of(world).take_down, units))
 
     def reload(self, unit: str) -> None:
-        if self._shop.state(unit).pid:
+        with suppress(NotRunning):
             self._shop.signal(unit, "HUP")
 
     def bounce(self, unit: str) -> None:
@@ -55,7 +56,7 @@ class ContainerHands:
         self._shop.signal(unit, "STOP")
 
     def thaw(self, unit: str) -> None:
-        if self._shop.state(unit).pid:
+        with suppress(NotRunning):
             self._shop.resume(unit)
 
     def is_frozen(self, unit: str) -> bool:

@@ -10,6 +10,7 @@ from . import fake
 from .base import (
     ChildStat,
     ExecResult,
+    NotRunning,
     Runtime,
     RuntimeError_,
     RuntimeEvent,
@@ -46,6 +47,7 @@ __all__ = [
     "DRIVERS",
     "ChildStat",
     "ExecResult",
+    "NotRunning",
     "Runtime",
     "RuntimeError_",
     "RuntimeEvent",

@@ -20,6 +20,10 @@ class RuntimeFailed(RuntimeError_):
     """The runtime does not answer, refuses, or the operation failed."""
 
 
+class NotRunning(RuntimeFailed):
+    """Nothing of the unit runs that this could be done to: it is down, or went down in this moment."""
+
+
 class StaleFence(RuntimeError_):
     """The operation carried an older fencing token than one seen before: somebody else acts on this unit."""
 

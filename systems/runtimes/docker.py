@@ -15,7 +15,7 @@ import docker
 import docker.errors
 import docker.utils
 
-from .base import RuntimeFailed
+from .base import NotRunning, RuntimeFailed
 from .dockerview import COMPOSE, Scope
 
 ENGINE = "unix:///var/run/docker.sock"
@@ -91,7 +91,8 @@ class Engine:
             yield
         except docker.errors.APIError as exc:
             words = " ".join(TAG.sub(" ", str(exc.explanation or exc)).split())[:500]
-            raise RuntimeFailed(f"the Docker engine refuses ({what}): {words}") from exc
+            failed = NotRunning if "is not running" in words else RuntimeFailed
+            raise failed(f"the Docker engine refuses ({what}): {words}") from exc
         except (docker.errors.DockerException, OSError) as exc:  # OSError: also what `requests` raises
             raise RuntimeFailed(
                 f"no Docker engine answers at {self.url} ({what}): start it, or use --runtime process"

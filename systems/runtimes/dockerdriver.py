@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from . import dockerswap as swap
-from .base import ExecResult, Lines, RuntimeEvent, RuntimeFailed, Said, Units, UnitState, UnitStats
+from .base import (
+    ExecResult,
+    Lines,
+    NotRunning,
+    RuntimeEvent,
+    RuntimeFailed,
+    Said,
+    Units,
+    UnitState,
+    UnitStats,
+)
 from .docker import Engine, Raw, Refused, scope_of
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
@@ -53,7 +63,7 @@ class DockerRuntime:
     def _running(self, unit: str) -> Raw:
         raw = self.engine.inspect(unit)
         if not raw["State"].get("Pid"):
-            raise RuntimeFailed(f"{unit} is not running ({self._see(unit, raw).state})")
+            raise NotRunning(f"{unit} is not running ({self._see(unit, raw).state})")
         return raw
 
     def _see(self, unit: str, raw: Raw) -> UnitState:

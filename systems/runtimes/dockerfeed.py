@@ -125,32 +125,33 @@ class Feed:
             now = self._fresh(unit)  # the `oom` event may come after this one
             more = unit in seen and now is not None and now.oom_kills > seen[unit].oom_kills
             yield RuntimeEvent("exit", unit, pid, code, at, unit in self._oom or more)
-            yield from self._changed(unit, at)
+            yield from self._changed(now, at)
         elif action == "stop":
-            yield from self._changed(unit, at)
+            yield from self._changed(self._fresh(unit), at)
         elif action == "start":
             self._oom.discard(unit)
             found = self._fresh(unit)
             yield RuntimeEvent("started", unit, found.pid if found else None, None, at)
             if found and found.pid:  # else it has ended again, which the next event tells
-                yield from self._changed(unit, at)
+                yield from self._changed(found, at)
 
     def _fresh(self, unit: str) -> UnitState | None:
         with suppress(RuntimeError_):
             return next((u for u in self._look() if u.unit == unit), None)
         return None
 
-    def _changed(self, unit: str, at: float) -> Iterator[RuntimeEvent]:
-        now = self._fresh(unit)
-        old = (self._seen or {}).get(unit)
+    def _changed(self, now: UnitState | None, at: float) -> Iterator[RuntimeEvent]:
+        """What a look at the unit shows that the last one did not. The caller's own look: a second one could see an
+        end that no event has told of yet."""
         if now is None:
             return
+        old = (self._seen or {}).get(now.unit)
         if self._seen is not None:
-            self._seen[unit] = now
+            self._seen[now.unit] = now
         if old is None or (old.state, old.pid) != (now.state, now.pid):
             yield _state(now, at)
         if now.fatal and not (old and old.fatal):
-            yield RuntimeEvent("fatal", unit, None, now.exit_code, at)
+            yield RuntimeEvent("fatal", now.unit, None, now.exit_code, at)
 
 
 def _state(unit: UnitState, at: float) -> RuntimeEvent:

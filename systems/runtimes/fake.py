@@ -16,6 +16,7 @@ from systems.logtail import Chunk
 from .base import (
     ExecResult,
     Lines,
+    NotRunning,
     RuntimeEvent,
     RuntimeFailed,
     Said,
@@ -121,7 +122,7 @@ class FakeRuntime:
 
     def _running(self, unit: str) -> None:
         if self._get(unit).pid is None:
-            raise RuntimeFailed(f"{unit} is not running ({self._get(unit).state})")
+            raise NotRunning(f"{unit} is not running ({self._get(unit).state})")
 
     def _run(self, unit: str, **more: Any) -> UnitState:
         self._paused.discard(unit)

@@ -18,6 +18,8 @@ from systems.supervisor.linux import short_socket_path
 from .base import (
     ExecResult,
     Lines,
+    NotRunning,
+    RuntimeError_,
     RuntimeEvent,
     RuntimeFailed,
     Said,
@@ -35,6 +37,8 @@ TAIL_MAX = 1024 * 1024  # bytes of a log read for its tail
 EVENT_LINE_MAX = 1024 * 1024
 KNOWN_FOR_S = 0.5  # how long a listing serves stats() and logs()
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5, 1.0)
+# the supervisor's codes for what a caller may want to tell from any other refusal
+REFUSALS: dict[str, type[RuntimeError_]] = {"stale_fence": StaleFence, "not_running": NotRunning}
 _FIELDS = UnitState.__dataclass_fields__
 
 
@@ -80,7 +84,7 @@ class ProcessRuntime:
             raise RuntimeFailed(f"the supervisor at {self.socket} does not answer ({op}): {why}") from exc
         if not answer.get("ok"):
             text = str(answer.get("error", "refused without a reason"))
-            raise StaleFence(text) if answer.get("code") == "stale_fence" else RuntimeFailed(text)
+            raise REFUSALS.get(str(answer.get("code")), RuntimeFailed)(text)
         return answer
 
     def _status(self) -> dict[str, dict[str, Any]]:

@@ -38,6 +38,10 @@ class StaleFenceError(OpError):
     code = "stale_fence"
 
 
+class NotRunning(OpError):
+    code = "not_running"
+
+
 def _seconds(request: Request, key: str, default: float | None = None) -> float | None:
     value = request.get(key, default)
     if value is None:
@@ -49,7 +53,7 @@ def _seconds(request: Request, key: str, default: float | None = None) -> float 
 
 def _running(service: Service) -> int:
     if service.pid is None:
-        raise OpError(f"{service.spec.name} is not running ({service.state.value})")
+        raise NotRunning(f"{service.spec.name} is not running ({service.state.value})")
     return service.pid
 
 

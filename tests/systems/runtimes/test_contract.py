@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from systems.runtimes import Runtime, RuntimeFailed, StaleFence, connect
+from systems.runtimes import NotRunning, Runtime, RuntimeFailed, StaleFence, connect
 from tests.systems.runtimes.conftest import Bench
 from tests.systems.supervisor.harness import PATIENCE_S, eventually
 
@@ -212,8 +212,9 @@ def test_refusals_are_in_plain_words(bench: Bench) -> None:
         bench.runtime.state("nope")
     with pytest.raises(RuntimeFailed, match="nope"):
         bench.runtime.restart("nope")
-    with pytest.raises(RuntimeFailed, match="idle is not running"):
-        bench.runtime.kill("idle")
+    for op, more in (("kill", {}), ("signal", {"sig": "HUP"}), ("pause", {}), ("resume", {})):
+        with pytest.raises(NotRunning, match="idle is not running"):
+            getattr(bench.runtime, op)("idle", **more)
 
 
 async def test_events_are_pushed(bench: Bench) -> None:
