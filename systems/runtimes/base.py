@@ -89,7 +89,8 @@ class ExecResult:
 
 @dataclass(slots=True, frozen=True)
 class RuntimeEvent:
-    """kind: exit started fatal oom state. at: epoch seconds. state: only for kind `state`."""
+    """kind: exit started fatal oom state. at: epoch seconds. state: only for kind `state`. oom: of an
+    exit, as far as is known by then; the `oom` event may come before it or after."""
 
     kind: str
     unit: str

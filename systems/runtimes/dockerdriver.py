@@ -32,7 +32,7 @@ from .docker import Engine, Raw, Refused, scope_of
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
 from .dockerlogs import Output
-from .dockerlook import EngineStats, run, send, tail_of, visible
+from .dockerlook import EngineStats, run, send, send_inside, tail_of, visible
 from .dockerview import MB, comes_back, endpoints, unit_state
 from .proctable import ProcTable
 
@@ -57,7 +57,7 @@ class DockerRuntime:
         self._keep = Keep(self.base_dir / str(options.get("state") or notes))
         self._history = History(scope)
         self._table, self._far = ProcTable(), EngineStats()
-        self._near: bool | None = None
+        self._near = False
         self._output = Output(self.engine)
 
     def _running(self, unit: str) -> Raw:
@@ -139,7 +139,7 @@ class DockerRuntime:
             pid = raw["State"]["Pid"]
             if raw["State"].get("Paused"):
                 self.engine.api.unpause(container)  # a frozen process does not even die
-            sent = self._send(raw, signals.SIGKILL)
+            sent = self._send(unit, raw, signals.SIGKILL)
             if not sent:
                 self.engine.api.kill(container, "KILL")
             self._until(unit, lambda now: now.get("Pid") != pid)
@@ -174,17 +174,29 @@ class DockerRuntime:
                 raise RuntimeFailed(f"{unit} does not end: not even KILL helped")
             time.sleep(0.02)
 
-    def _send(self, raw: Raw, number: int) -> bool:
-        """A signal past the engine, where that is possible and ours to do."""
-        return self.engine.local and send(raw["State"]["Pid"], raw["Id"], number)
+    def _send(self, unit: str, raw: Raw, number: int) -> bool:
+        """A signal past the engine, where that is possible and ours to do. NotRunning: it has just ended."""
+        pid, container = raw["State"]["Pid"], raw["Id"]
+        if self.engine.local and send(pid, container, number):
+            self._near = True
+            return True
+        if self.nearby(unit) and not visible(pid, container):
+            raise NotRunning(f"{unit} has just ended")
+        return False
+
+    def _tell(self, unit: str, raw: Raw, number: int) -> None:
+        """A signal that means no end. The engine's own would switch off the restarts that it promised, and is sent
+        only where nothing else is possible."""
+        container = raw["Id"]
+        if not self._send(unit, raw, number) and not send_inside(self.engine.api, container, number):
+            self.engine.api.kill(container, int(number))
 
     def signal(self, unit: str, sig: str, fence: int | None = None) -> None:
         number = getattr(signals, "SIG" + sig.upper().removeprefix("SIG"), None)
         if number is None:
             raise RuntimeFailed(f"there is no signal {sig!r}")
-        with self._act("signal", unit, fence) as container:
-            if not self._send(self._running(unit), number):
-                self.engine.api.kill(container, int(number))
+        with self._act("signal", unit, fence):
+            self._tell(unit, self._running(unit), number)
 
     def pause(self, unit: str, fence: int | None = None) -> None:
         with self._act("pause", unit, fence) as container:
@@ -196,8 +208,8 @@ class DockerRuntime:
             raw = self._running(unit)
             if raw["State"].get("Paused"):
                 self.engine.api.unpause(container)
-            elif not self._send(raw, signals.SIGCONT):
-                self.engine.api.kill(container, "CONT")
+            else:
+                self._tell(unit, raw, signals.SIGCONT)
 
     def exec(
         self, unit: str, argv: Sequence[str], timeout_s: float = 30.0, fence: int | None = None
@@ -259,13 +271,12 @@ class DockerRuntime:
         return replace(found, proc_state="T") if found and frozen else found
 
     def nearby(self, unit: str) -> bool:
-        """Found out with the first container that runs: it is the same for all of an engine. Never over TCP, where a
+        """Known once any container's process was seen: it is the same for all of an engine. Never over TCP, where a
         proxy may stand for what must not be done."""
-        if self._near is None and self.engine.local:
-            raw = self.engine.inspect(unit, fresh=False)
-            if pid := raw["State"].get("Pid"):
-                self._near = visible(pid, raw["Id"])
-        return bool(self._near)
+        if not self._near and self.engine.local:
+            raws = self.engine.inspect_all(self._history.mark).values()
+            self._near = any(visible(raw["State"].get("Pid"), raw["Id"]) for raw in raws)
+        return self._near
 
     def logs(self, unit: str, tail: int = 100) -> Lines:
         with self.engine.asking(f"logs {unit}"):

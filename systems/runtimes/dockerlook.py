@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from .base import ChildStat, ExecResult, UnitStats
+from .docker import Refused
 from .dockerview import MB, exit_code
 from .proctable import child_name
 
 OUTPUT_MAX = 64 * 1024
 LOG_MAX = 1024 * 1024
+INSIDE_S = 3.0  # for a signal sent by a shell
 PS_S = 4.0  # how long a table of processes serves
 PS = "-eo pid,ppid,stat,nlwp,rss,pcpu,args"
 
@@ -43,6 +45,17 @@ def send(pid: int | None, container: str, sig: int) -> bool:
     except ProcessLookupError:
         pass
     return True
+
+
+def send_inside(api: Any, container: str, sig: int) -> bool:
+    """A signal to the first process by a shell beside it, which the engine does not take for a wish to stop. False:
+    there is no shell, or it may not; KILL and STOP cannot be sent so at all."""
+    if sig in (signal.SIGKILL, signal.SIGSTOP):
+        return False
+    try:
+        return run(api, container, ["sh", "-c", f"kill -{int(sig)} 1"], INSIDE_S).code == 0
+    except Refused:
+        return False
 
 
 class CpuMeter:

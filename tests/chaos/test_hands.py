@@ -10,7 +10,7 @@ import pytest
 from chaos.hands.containers import ContainerHands
 from systems.runtimes import RuntimeFailed
 from tests.systems.runtimes import docker_bench
-from tests.systems.runtimes.docker_bench import Compose
+from tests.systems.runtimes.docker_bench import SLEEPER, Compose
 
 ALWAYS = {"Name": "unless-stopped"}
 TIMES = 40
@@ -27,6 +27,7 @@ def project() -> Iterator[Compose]:
 def test_one_that_crashes_in_a_loop_is_reloaded_and_thawed_or_let_be(project: Compose, tmp_path: Path):
     """Whatever moment of its loop it is met in: a fault that put a file back must not fail because of it."""
     project.container("shop-loop", "sleep 0.05; exit 3", image=project.image("1.0"), restart_policy=ALWAYS)
+    project.container("shop-other", SLEEPER, image=project.image("1.0"))
     hands = ContainerHands(
         tmp_path, {"project": project.project, "prefix": "shop-", "world_prefix": "world-"}
     )
@@ -36,5 +37,6 @@ def test_one_that_crashes_in_a_loop_is_reloaded_and_thawed_or_let_be(project: Co
         hands.thaw("loop")
         met.add(hands.units()["loop"]["state"])
     assert "BACKOFF" in met
+    assert "FATAL" not in met  # nobody has switched off its restarts
     with pytest.raises(RuntimeFailed, match="no unit"):
-        hands.reload("other")
+        hands.reload("nobody")

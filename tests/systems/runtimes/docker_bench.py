@@ -14,7 +14,7 @@ import tarfile
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,13 @@ class Compose:
             self.api.start(made)
         return str(made)
 
+    def take_shell(self, service: str) -> None:
+        """No further shell can be started in it."""
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("sh"))
+        self.api.put_archive(self.id_of(service), "/bin", data.getvalue())
+
     def id_of(self, service: str) -> str:
         wanted = [f"{LABEL}project={self.project}", f"{LABEL}service={service}"]
         return str(self.api.containers(all=True, filters={"label": wanted})[0]["Id"])
@@ -217,10 +224,38 @@ class _Guard(socketserver.StreamRequestHandler):
                     self.wfile.write(part)
 
 
-@contextmanager
-def read_only_proxy() -> Iterator[str]:
+class _Line(socketserver.StreamRequestHandler):
+    """Everything, both ways."""
+
+    def handle(self) -> None:
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.connect(SOCKET)
+            back = threading.Thread(target=_pour, args=(engine, self.connection), daemon=True)
+            back.start()
+            _pour(self.connection, engine)
+            back.join()
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(65536):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
+
+
+def read_only_proxy() -> AbstractContextManager[str]:
     """A TCP address of the engine at which nothing can be changed."""
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Guard)
+    return _serve(_Guard)
+
+
+def far_engine() -> AbstractContextManager[str]:
+    """A TCP address of the engine, as of another machine: nothing is known of its processes."""
+    return _serve(_Line)
+
+
+@contextmanager
+def _serve(handler: type[socketserver.StreamRequestHandler]) -> Iterator[str]:
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
     server.daemon_threads, server.block_on_close = True, False
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:

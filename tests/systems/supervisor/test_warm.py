@@ -7,9 +7,10 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
-from .harness import alive, eventually
+from .harness import Running, alive, eventually
 
 REPORT = """
 import json, os, random, signal, sys, time
@@ -63,6 +64,11 @@ def reports(tmp_path: Path, count: int = 1) -> list[dict]:
     return eventually(found, "the service reports")
 
 
+def zygote_of(sup: Running) -> int:
+    children = psutil.Process(sup.process.pid).children()
+    return next(child.pid for child in children if "(warm)" in " ".join(child.cmdline()))
+
+
 def test_it_looks_like_a_fresh_interpreter(supervise, tmp_path: Path, app: Path, monkeypatch) -> None:
     monkeypatch.setenv("PORTAL_SECRET", "must-not-leak")
     sup = supervise({"a": spec(tmp_path)})
@@ -111,11 +117,7 @@ def test_signals_are_the_real_ones(supervise, tmp_path: Path, app: Path, sig) ->
 def test_without_its_warm_interpreter_it_starts_plainly(supervise, tmp_path: Path, app: Path) -> None:
     sup = supervise({"a": spec(tmp_path)})
     first = reports(tmp_path)[0]
-    zygote = next(
-        int(p.parent.name)
-        for p in Path("/proc").glob("[0-9]*/cmdline")
-        if b"(warm)" in p.read_bytes() and f"PPid:\t{sup.process.pid}\n" in (p.parent / "status").read_text()
-    )
+    zygote = zygote_of(sup)
     os.kill(zygote, signal.SIGKILL)
     eventually(lambda: not alive(zygote))
     sup.ask("restart", "a")
@@ -134,11 +136,7 @@ def test_without_its_warm_interpreter_it_starts_plainly(supervise, tmp_path: Pat
 def test_a_hung_warm_interpreter_does_not_stop_a_start(supervise, tmp_path: Path, app: Path) -> None:
     sup = supervise({"a": spec(tmp_path)})
     reports(tmp_path)
-    zygote = next(
-        int(p.parent.name)
-        for p in Path("/proc").glob("[0-9]*/cmdline")
-        if b"(warm)" in p.read_bytes() and f"PPid:\t{sup.process.pid}\n" in (p.parent / "status").read_text()
-    )
+    zygote = zygote_of(sup)
     os.kill(zygote, signal.SIGSTOP)
     assert sup.ask("restart", "a")["ok"]
     assert reports(tmp_path, 2)[1]["warmed"] is False
