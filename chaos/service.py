@@ -61,6 +61,14 @@ def normal(name: str) -> str:
     return name.strip().lower().replace("-", "_")
 
 
+def driver_of(system: System) -> str:
+    """Of its runtime; empty where no fault can be put in."""
+    try:
+        return str(Site.load(Path(system.manifest_path).parent).facts.get("driver", ""))
+    except (SiteMissing, OSError, ValueError):
+        return ""
+
+
 def press(
     system_slug: str,
     fault_name: str,

@@ -40,8 +40,9 @@ def panel(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "chaos/_live.html", context)
     by_category: dict[str, list[Any]] = defaultdict(list)
+    driver = service.driver_of(system) if system else ""
     for fault in FAULTS.values():
-        by_category[fault.category].append(fault)
+        by_category[fault.category].append((fault, fault.imitated.get(driver, "")))
     context |= {"categories": sorted(by_category.items()), "systems": System.objects.filter(enabled=True)}
     return render(request, "chaos/panel.html", context)
 

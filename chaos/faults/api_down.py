@@ -1,4 +1,4 @@
-"""Both api processes crash at every start until the supervisor gives up."""
+"""Both api processes crash until whoever runs them gives up."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ class ApiDown(Fault):
     title = "API crash"
     category = "api"
     targets = UNITS
-    description = (
-        "Both api processes die of a segmentation fault at every start, until the supervisor gives up."
-    )
+    description = "Both api processes crash and stay down: whoever runs them has given them up."
     blast_radius = "the whole shop: every page and order"
     reverts = "starts both processes"
     expected = Expected(("api", *UNITS), ("process_dead",))

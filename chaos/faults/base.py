@@ -7,6 +7,7 @@ touches nothing; it is on disk before `inject` runs. `revert` is idempotent and 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,8 +31,8 @@ class FaultFailed(Exception):
 class Fault(ABC):
     """A real fault of the mini production.
 
-    `label` is empty for the real mechanism, else what is imitated and how. `restraint` marks a test of restraint:
-    nothing is broken and nothing should be done. Times are in seconds.
+    `imitated`: runtime driver -> what is not the real mechanism there, and what stands for it. `restraint` marks a test
+    of restraint: nothing is broken and nothing should be done. Times are in seconds.
     """
 
     id: ClassVar[str]
@@ -43,7 +44,7 @@ class Fault(ABC):
     reverts: ClassVar[str]
     expected: ClassVar[Expected]
     may_touch: ClassVar[tuple[str, ...]] = ()  # what a right repair may act on besides targets and components
-    label: ClassVar[str] = ""
+    imitated: ClassVar[Mapping[str, str]] = {}
     restraint: ClassVar[bool] = False
     max_duration_s: ClassVar[float] = 600.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from chaos.faults import _config
 from chaos.faults.base import Expected, Fault, Undo
@@ -22,7 +22,9 @@ class MemoryLeakOom(Fault):
     )
     blast_radius = "requests that api-2 was serving when it is killed, again and again"
     reverts = "puts the configuration back and reloads it"
-    label = "memory limit by cgroup as root, else by the supervisor"
+    imitated: ClassVar = {
+        "process": "without root, the supervisor keeps the memory limit instead of a cgroup"
+    }
     expected = Expected((UNIT,), ("unbounded_session_cache", "memory_leak"))
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from chaos.faults import _config
 from chaos.faults.base import Expected, Fault, Undo
@@ -22,7 +22,9 @@ class NetOutage(Fault):
     )
     blast_radius = "everything that reaches the database over this link"
     reverts = "takes the link up again and moves the traffic back to it"
-    label = "a network namespace or a container's network; a userland path that goes silent where neither is to be had"
+    imitated: ClassVar = {
+        "process": "where no network namespace is to be had, a path in userland goes silent instead of a link"
+    }
     expected = Expected((UNIT,), ("edge_down",))
     may_touch = (EDGE,)
 

@@ -18,7 +18,7 @@ class QueueWorkerCrash(Fault):
     title = "Queue worker crash"
     category = "cache-queue"
     targets = UNITS
-    description = "The worker dies of a segmentation fault at every start; what it had taken stays half done."
+    description = "The worker crashes and stays down; what it had taken stays half done."
     blast_radius = "orders are taken but not fulfilled; the shop itself works"
     reverts = "starts the worker"
     expected = Expected(UNITS, ("process_dead",))

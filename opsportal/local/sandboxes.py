@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from opsportal.local.errors import LocalError
 PORT_BASE = 18080
 PREFIXES = ("shop-", "world-")  # of its services in docker-compose.yml
 MEND = "install Docker with its compose plugin and start it, or use --runtime process"
+NO_ENGINE = "no Docker engine answers"
+COMPOSE_SINCE = (2, 24)  # env_file with `required`
 MORE_NETWORKS = (
     "the engine has no addresses left for another network: free some with `docker network prune`, "
     "or give it more with default-address-pools in /etc/docker/daemon.json"
@@ -81,7 +84,7 @@ class ContainerSandbox:
         self.project = "opsportal-" + hashlib.sha256(str(data).encode()).hexdigest()[:8]
         self._log = logs / "sandbox-compose.log"
         self._building: subprocess.Popen[bytes] | None = None
-        self._started = False
+        self._started = self._rootless = False
 
     def begin(self) -> None:
         self._check_engine()
@@ -114,14 +117,13 @@ class ContainerSandbox:
     def _check_engine(self) -> None:
         if shutil.which("docker") is None:
             raise LocalError(f"there is no docker command here: {MEND}")
-        for argv, what in (
-            (["docker", "info", "--format", "{{.ServerVersion}}"], "no Docker engine answers"),
-            (["docker", "compose", "version"], "docker has no compose plugin"),
-        ):
-            done = subprocess.run(argv, capture_output=True, text=True)
-            if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-                raise LocalError(f"{what} ({last}): {MEND}")
+        self._rootless = "rootless" in _docker("info", "--format", "{{.SecurityOptions}}", fails=NO_ENGINE)
+        told = _docker("compose", "version", "--short", fails="docker has no compose plugin")
+        found = re.match(r"v?(\d+)\.(\d+)", told)
+        if found and (int(found[1]), int(found[2])) < COMPOSE_SINCE:
+            raise LocalError(
+                f"docker's compose plugin is {told}, {_dotted(COMPOSE_SINCE)} is needed: renew it"
+            )
 
     def _down(self, *, volumes: bool) -> None:
         self._run("down", "--timeout", "2", *(["--volumes"] if volumes else []))
@@ -139,11 +141,11 @@ class ContainerSandbox:
         return argv + (self._services() if words == ("build",) else [])
 
     def _env(self) -> dict[str, str]:
-        """Files written here are read in there by the same user."""
+        """Files written here are read in there by the same user: for an engine without root that is its root."""
         return {
             **os.environ,
             "SHOP_SITE": str(self.folder),
-            "SHOP_USER": f"{os.getuid()}:{os.getgid()}",
+            "SHOP_USER": "0:0" if self._rootless else f"{os.getuid()}:{os.getgid()}",
             "SHOP_PORT": str(self._front_port()),
         }
 
@@ -168,6 +170,19 @@ class ContainerSandbox:
             last = " | ".join(said.strip().splitlines()[-3:])
             mend = f"; {MORE_NETWORKS}" if "address pool" in said else ""
             raise LocalError(f"the sandbox could not be {what}: {last}{mend} (log: {self._log})")
+
+
+def _docker(*words: str, fails: str) -> str:
+    """What `docker WORDS` says. LocalError with `fails` and its last words."""
+    done = subprocess.run(["docker", *words], capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise LocalError(f"{fails} ({last}): {MEND}")
+    return done.stdout.strip()
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 KINDS: dict[str, type[ProcessSandbox] | type[ContainerSandbox]] = {

@@ -27,10 +27,11 @@ def build(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
         furnish(layout, secrets, pg_bin)
 
 
-def furnish(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
-    """Everything, on a server that runs."""
+def furnish(layout: Layout, secrets: Secrets, pg_bin: Path, *, keep: bool = False) -> None:
+    """Everything, on a server that runs. `keep`: roles that are there keep their password, which may be another by
+    now."""
     with connect(super_dsn(layout, secrets, "postgres")) as conn:
-        roles(conn, secrets)
+        roles(conn, secrets, keep=keep)
         if conn.execute("SELECT 1 FROM pg_database WHERE datname = 'shop'").fetchone() is None:
             conn.execute("CREATE DATABASE shop OWNER app")
     with connect(super_dsn(layout, secrets)) as conn:
@@ -54,7 +55,7 @@ def _fingerprint() -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def roles(conn: Conn, secrets: Secrets) -> None:
+def roles(conn: Conn, secrets: Secrets, *, keep: bool = False) -> None:
     """app: the shop itself, owner of its schema. prober: reads only. ops_admin: repairs.
 
     ops_admin is no superuser: membership in `app` lets it restore the schema and change app's password (with the ADMIN
@@ -67,6 +68,8 @@ def roles(conn: Conn, secrets: Secrets) -> None:
     )
     for name, password, options in wanted:
         exists = conn.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+        if exists and keep:
+            continue
         verb = "ALTER" if exists else "CREATE"
         conn.execute(
             sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(

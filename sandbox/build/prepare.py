@@ -1,6 +1,8 @@
 """`prepare` writes everything a shop needs; run again, it keeps ports, secrets and data. `reset`: as on day one.
 
-As processes: databases too. As containers: files only; `fill` makes the database once its container answers.
+As processes: databases too. As containers: files only; `fill` makes the database once its container answers. Compose
+runs both again whenever somebody says `up`, also while the shop runs and something in it is broken or being repaired:
+what is there already is left as it is.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def prepare_containers(root: Path, project: str, published: int | None = None) -
     layout = Containers(root, containers.BASE, project, known)
     for folder in CONTAINER_FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
-    write_files(Site(layout, old.secrets if old else Secrets()))
+    write_files(Site(layout, old.secrets if old else Secrets()), keep=True)
     return layout
 
 
@@ -75,7 +77,7 @@ def fill(root: Path, pg_bin: Path) -> None:
     site = load(root)
     if site is None or not isinstance(site.layout, Containers):
         raise FileNotFoundError(f"{root}: no shop in containers was prepared here")
-    database.furnish(site.layout.inside(), site.secrets, pg_bin)
+    database.furnish(site.layout.inside(), site.secrets, pg_bin, keep=True)
 
 
 def prepare(root: Path, port_base: int, pg_bin: Path, redis_server: Path) -> Layout:
@@ -106,18 +108,20 @@ def _keeps_ports(layout: Layout) -> bool:
     return all(port_is_free(layout.base + offset) for offset in OFFSETS.values())
 
 
-def write_files(site: Site) -> None:
-    """etc, golden, releases, the process files, the manifest and site.json."""
+def write_files(site: Site, *, keep: bool = False) -> None:
+    """etc, golden, releases, the process files, the manifest and site.json. `keep`: what is in etc is left alone
+    unless this version of the shop wants another text than the one it was written from."""
     layout, root = site.layout, site.layout.root
     wanted = files.etc_files(layout, site.secrets)
     golden = wanted | {"etc/postgres/tuning.conf": files.PG_CONF}
+    kept = {name for name, text in wanted.items() if keep and _reads(root / "golden" / name) == text}
+    for name in wanted.keys() - kept:
+        _write(root / name, wanted[name], private=name.endswith((".env", "redis.conf")))
     sums = []
     for name, text in golden.items():
         _write(root / "golden" / name, text, private=name.endswith((".env", "redis.conf")))
         sums.append(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n")
     _write(root / "golden/SHA256SUMS", "".join(sums))
-    for name, text in wanted.items():
-        _write(root / name, text, private=name.endswith((".env", "redis.conf")))
     plain = manifest.manifest(layout)
     if isinstance(layout, Containers):
         plain = containers.manifest(layout, plain)
@@ -227,6 +231,10 @@ def _write(path: Path, text: str, *, private: bool = False) -> None:
     fresh.write_text(text)
     fresh.chmod(0o600 if private else 0o644)
     os.replace(fresh, path)  # noqa: PTH105 - the same
+
+
+def _reads(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
 
 
 def _yaml(data: dict[str, Any]) -> str:

@@ -127,9 +127,9 @@ def _stats_readings(service: str, stats: UnitStats, limit_mb: float | None) -> l
         Reading(service, "proc.cpu_pct", round(stats.cpu_pct, 1)),
         Reading(service, "proc.rss_mb", round(stats.rss_mb, 1)),
         Reading(service, "proc.threads", float(stats.threads)),
-        Reading(service, "proc.fds", float(stats.fds)),
-        Reading(service, "proc.zombies", float(stats.zombies)),
     ]
+    counts = {"proc.fds": stats.fds, "proc.zombies": stats.zombies}
+    readings += [Reading(service, name, float(n)) for name, n in counts.items() if n is not None]
     if limit_mb:
         text = f"{stats.rss_mb:.0f} of {limit_mb:.0f} MB"
         readings.append(Reading(service, "proc.rss_limit_pct", round(100 * stats.rss_mb / limit_mb, 1), text))

@@ -66,14 +66,15 @@ class ChildStat:
 
 @dataclass(slots=True, frozen=True)
 class UnitStats:
-    """Measurements of the main process, and of its descendants one by one (zombies are only counted)."""
+    """Measurements of the main process, and of its descendants one by one (zombies are only counted). None: it cannot
+    be told from here."""
 
     cpu_pct: float
     rss_mb: float
     threads: int
-    fds: int
+    fds: int | None
     proc_state: str
-    zombies: int = 0
+    zombies: int | None = 0
     children: list[ChildStat] = field(default_factory=list)
 
 

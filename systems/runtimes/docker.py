@@ -9,17 +9,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import docker
 import docker.errors
 import docker.utils
+from docker.context import ContextAPI
 
 from .base import NotRunning, RuntimeFailed
 from .dockerview import COMPOSE, Scope
 
 ENGINE = "unix:///var/run/docker.sock"
 TIMEOUT_S = 10.0  # one answer of the engine
+CLOCK_HOLDS_S = 60.0  # how long a comparison of its clock with ours is good
+SAME_CLOCK_S = 0.05
 KNOWN_FOR_S = 1.2  # how long an inspection serves measurements; a look at all units each second renews it
 UNCHANGED_FOR_S = 5.0  # how long one serves a look at all units while no event tells of a change
 # A stream of events is silent for hours, also when its other end has gone without a word.
@@ -49,14 +53,30 @@ def scope_of(options: Mapping[str, Any]) -> Scope:
     return Scope(project, prefix)
 
 
+def address() -> dict[str, Any]:
+    """Where the docker command finds its engine, as the SDK's base_url and tls: DOCKER_HOST, else the context that is
+    in use, else this machine's socket."""
+    if os.environ.get("DOCKER_HOST"):
+        return dict(docker.utils.kwargs_from_env())
+    with suppress(
+        docker.errors.DockerException, OSError, ValueError, KeyError
+    ):  # whatever stands in its files
+        if found := ContextAPI.kwargs_from_context():
+            return dict(found)
+    return {"base_url": ENGINE}
+
+
 class Engine:
     """A lazy connection. Every call raises RuntimeFailed with the engine's words when it refuses or is away."""
 
     def __init__(self, url: str | None, scope: Scope) -> None:
-        self.url = str(url or os.environ.get("DOCKER_HOST") or ENGINE)
+        self._where = {"base_url": url} if url else address()
+        self.url = str(self._where["base_url"])
         self.scope = scope
         self.memory_total = 1 << 62  # bytes of its machine, once connected
-        self._tls = {} if url else docker.utils.kwargs_from_env()
+        self._clock: tuple[float, float] | None = (
+            None  # when it was compared, and how far the engine's is ahead
+        )
         self._client: Any = None
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Raw]] = {}  # for measurements
@@ -74,8 +94,7 @@ class Engine:
         """The SDK's low-level client."""
         with self._lock, self.asking("connect"):
             if self._client is None:
-                where = {"base_url": self.url, "version": "auto", "timeout": TIMEOUT_S} | self._tls
-                client = docker.APIClient(**where)
+                client = docker.APIClient(**self._where, version="auto", timeout=TIMEOUT_S)
                 if not self.local:
                     client.get_adapter(client.base_url).poolmanager.connection_pool_kw["socket_options"] = (
                         ALIVE
@@ -84,6 +103,18 @@ class Engine:
                     self.memory_total = int(client.info().get("MemTotal") or 0) or self.memory_total
                 self._client = client
             return self._client
+
+    def now(self) -> float:
+        """The time by the engine's clock, which may be another machine's; ours where it does not tell. Rather a moment
+        late than early, so that everything it has told of until now is before it."""
+        if self._clock is None or time.monotonic() - self._clock[0] > CLOCK_HOLDS_S:
+            ahead, asked = 0.0, time.time()
+            with suppress(docker.errors.APIError, ValueError):  # a proxy may keep this to itself
+                told = datetime.fromisoformat(self.api.info().get("SystemTime", "")).timestamp()
+                if not asked - SAME_CLOCK_S <= told <= time.time() + SAME_CLOCK_S:
+                    ahead = told - asked
+            self._clock = (time.monotonic(), ahead)
+        return time.time() + self._clock[1]
 
     @contextmanager
     def asking(self, what: str) -> Iterator[None]:

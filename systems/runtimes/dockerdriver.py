@@ -33,10 +33,9 @@ from .dockerfeed import Feed, History
 from .dockerkeep import Keep
 from .dockerlogs import Output
 from .dockerlook import EngineStats, run, send, send_inside, tail_of, visible
-from .dockerview import MB, comes_back, endpoints, unit_state
+from .dockerview import MB, comes_back, endpoints, grace_of, unit_state
 from .proctable import ProcTable
 
-GRACE_DEFAULT_S = 10  # the engine's own, where a container names none
 EFFECT_S = 10.0  # until a kill's effect shows
 
 
@@ -68,7 +67,7 @@ class DockerRuntime:
 
     def _see(self, unit: str, raw: Raw) -> UnitState:
         with self.engine.asking("events"):
-            self._history.catch_up(self.engine.api)
+            self._history.catch_up(self.engine.api, self.engine.now())
         return unit_state(unit, raw, self._history.of(unit), self.engine.memory_total)
 
     @contextmanager
@@ -89,7 +88,7 @@ class DockerRuntime:
     # ---- units
     def list(self) -> Units:
         with self.engine.asking("events"):
-            self._history.catch_up(self.engine.api)
+            self._history.catch_up(self.engine.api, self.engine.now())
         raws = self.engine.inspect_all(self._history.mark)
         return [unit_state(u, raw, self._history.of(u), self.engine.memory_total) for u, raw in raws.items()]
 
@@ -116,7 +115,7 @@ class DockerRuntime:
         raw = self.engine.inspect(unit)
         if raw["State"].get("Paused"):
             self.engine.api.kill(raw["Id"], "KILL")  # a frozen process takes no other; the engine thaws it
-        patience = grace_s if grace_s is not None else raw["Config"].get("StopTimeout") or GRACE_DEFAULT_S
+        patience = grace_s if grace_s is not None else grace_of(raw)
         self.engine.api.stop(raw["Id"], timeout=math.ceil(patience))  # ends in KILL
         if self.engine.inspect(unit)["State"].get("Running"):
             raise RuntimeFailed(f"{unit} does not end: not even KILL helped")

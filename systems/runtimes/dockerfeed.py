@@ -36,11 +36,12 @@ class History:
         self._last = 0
         self._lock = threading.Lock()
 
-    def catch_up(self, api: Any) -> None:
-        """Note what happened since the last look."""
+    def catch_up(self, api: Any, now: float) -> None:
+        """Note what happened since the last look. `now`: by the engine's clock, to which it compares these times; of a
+        later one it would wait until it has come."""
         with self._lock:
-            now = time.time()
             since = self._last / 1e9 if self._last else now - BACK_S
+            now = max(now, since)
             reply = api.events(
                 since=f"{since:.9f}", until=f"{now:.9f}", filters=dict(self._filters), decode=True
             )

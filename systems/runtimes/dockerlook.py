@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .base import ChildStat, ExecResult, UnitStats
 from .docker import Refused
@@ -20,7 +20,8 @@ OUTPUT_MAX = 64 * 1024
 LOG_MAX = 1024 * 1024
 INSIDE_S = 3.0  # for a signal sent by a shell
 PS_S = 4.0  # how long a table of processes serves
-PS = "-eo pid,ppid,stat,nlwp,rss,pcpu,args"
+COLUMNS = ("pid", "ppid", "stat", "nlwp", "rss", "cputimes", "args")
+PS = f"-eo {','.join(COLUMNS)}"
 
 
 def visible(pid: int | None, container: str) -> bool:
@@ -71,63 +72,104 @@ class CpuMeter:
         return round(max(0.0, total_ns - before) / 1e7 / (now - at), 1) if now > at else 0.0
 
 
+class Row(NamedTuple):
+    """One process of a container. cpu_pct: % of one core since the table before; 0 in the first one."""
+
+    pid: int
+    ppid: int
+    state: str
+    threads: int
+    rss_mb: float
+    cpu_pct: float
+    args: str
+
+
+class Table(NamedTuple):
+    """What `ps` told at a moment. spent: pid -> seconds of CPU so far."""
+
+    at: float
+    rows: list[Row]
+    spent: dict[int, float]
+
+
+NOTHING = Table(float("-inf"), [], {})
+
+
 class EngineStats:
-    """What the engine can tell when /proc is another machine's: no zombies, no file descriptors."""
+    """What the engine can tell when /proc is another machine's: no file descriptors."""
 
     def __init__(self) -> None:
         self._meter = CpuMeter()
-        self._rows: dict[str, tuple[float, list[list[str]]]] = {}
+        self._tables: dict[str, Table] = {}
 
     def of(self, api: Any, container: str, pid: int) -> UnitStats:
         """`pid`: of the container's first process, as the engine counts."""
         raw = api.stats(container, stream=False, one_shot=True)
         rows = self._processes(api, container, pid)
-        main = next((row for row in rows if int(row[0]) == pid), None)
+        main = next((row for row in rows if row.pid == pid), None)
         total = float(raw.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0))
         usage = float(raw.get("memory_stats", {}).get("usage", 0))
+        below = descendants(rows, pid)
         return UnitStats(
             cpu_pct=self._meter.pct(container, total),
-            rss_mb=round(int(main[4]) / 1024 if main else usage / MB, 2),
-            threads=int(main[3]) if main else int(raw.get("pids_stats", {}).get("current") or 1),
-            fds=0,
-            proc_state=main[2][:1] if main else "S",
-            children=_children(rows, pid),
+            rss_mb=main.rss_mb if main else round(usage / MB, 2),
+            threads=main.threads if main else int(raw.get("pids_stats", {}).get("current") or 1),
+            fds=None,
+            proc_state=main.state if main else "S",
+            zombies=sum(row.state == "Z" for row in below) if main else None,
+            children=[_child(row) for row in below if row.state != "Z"],
         )
 
-    def _processes(self, api: Any, container: str, pid: int) -> list[list[str]]:
+    def _processes(self, api: Any, container: str, pid: int) -> list[Row]:
         """Rows of `ps`. For each the engine reads its machine's whole table, so an older answer about the same first
         process will do for a while."""
-        at, rows = self._rows.get(container, (0.0, []))
-        if time.monotonic() - at > PS_S or all(int(row[0]) != pid for row in rows):
-            told = api.top(container, ps_args=PS)["Processes"]
-            rows = [row for row in told if len(row) >= 7]
-            self._rows[container] = (time.monotonic(), rows)
-        return rows
+        before, now = self._tables.get(container, NOTHING), time.monotonic()
+        if now - before.at <= PS_S and any(row.pid == pid for row in before.rows):
+            return before.rows
+        self._tables[container] = table(api.top(container, ps_args=PS)["Processes"], before, now)
+        return self._tables[container].rows
 
 
-def _children(rows: Sequence[Sequence[str]], pid: int) -> list[ChildStat]:
-    """Those of the rows that descend from `pid`."""
-    parents = {int(row[0]): int(row[1]) for row in rows}
+def table(told: Sequence[Sequence[str]], before: Table, now: float) -> Table:
+    """The rows of `ps` with columns PS. What a process spent is told in whole seconds: a shorter span than PS_S would
+    make a second look like a burst."""
+    whole = [row for row in told if len(row) >= len(COLUMNS)]
+    spent = {int(row[0]): float(row[5]) for row in whole}
+    span = max(now - before.at, PS_S)
 
-    def ours(row: Sequence[str]) -> bool:
-        at = int(row[0])
+    def share(pid: int) -> float:
+        first = before is NOTHING
+        return 0.0 if first else round(max(0.0, spent[pid] - before.spent.get(pid, 0.0)) / span * 100, 1)
+
+    rows = [
+        Row(int(r[0]), int(r[1]), r[2][:1], int(r[3]), round(int(r[4]) / 1024, 2), share(int(r[0])), r[6])
+        for r in whole
+    ]
+    return Table(now, rows, spent)
+
+
+def descendants(rows: Sequence[Row], pid: int) -> list[Row]:
+    """Those of the rows that descend from `pid`, by their pids."""
+    parents = {row.pid: row.ppid for row in rows}
+
+    def ours(row: Row) -> bool:
+        at = row.pid
         while at in parents and at != pid:
             at = parents[at]
-        return at == pid and int(row[0]) != pid
+        return at == pid and row.pid != pid
 
-    found = [
-        ChildStat(
-            pid=int(row[0]),
-            name=child_name(row[6].split()),
-            cmdline=row[6][:300],
-            cpu_pct=float(row[5]),
-            rss_mb=round(int(row[4]) / 1024, 2),
-            state=row[2][:1],
-        )
-        for row in rows
-        if ours(row)
-    ]
-    return sorted(found, key=lambda c: c.pid)
+    return sorted((row for row in rows if ours(row)), key=lambda row: row.pid)
+
+
+def _child(row: Row) -> ChildStat:
+    return ChildStat(
+        pid=row.pid,
+        name=child_name(row.args.split()),
+        cmdline=row.args[:300],
+        cpu_pct=row.cpu_pct,
+        rss_mb=row.rss_mb,
+        state=row.state,
+    )
 
 
 class _Output:

@@ -8,7 +8,7 @@ from typing import Any
 from .base import RuntimeFailed
 from .docker import Engine, ImageNotFound, Raw
 from .dockerkeep import Keep
-from .dockerview import Made, endpoints, successor, twin, with_tag
+from .dockerview import Made, endpoints, grace_of, successor, twin, with_tag
 
 
 def attach(api: Any, container: str, network: str, end: Mapping[str, Any]) -> None:
@@ -95,7 +95,7 @@ def scale(engine: Engine, unit: str, n: int) -> list[str]:
     add(engine.api, more)
     for number in sorted(there, reverse=True):
         if number > n:
-            engine.api.stop(there[number])
+            engine.api.stop(there[number], timeout=grace_of(raw))
             engine.api.remove_container(there[number], v=True)
         elif number > 1:
             engine.api.start(there[number])

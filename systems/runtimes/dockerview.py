@@ -15,6 +15,7 @@ MB = 1024 * 1024
 TERM = ("15", "TERM", "SIGTERM")
 NETWORKLESS = ("host", "none", "container")
 Networks = dict[str, dict[str, Any]]
+GRACE_DEFAULT_S = 10  # the engine's own, where a container names none
 Made = tuple[str, dict[str, Any], Networks]  # a container's name, what to create, and its further networks
 OF_THE_IMAGE = ("Cmd", "Entrypoint", "WorkingDir", "User", "Healthcheck", "StopSignal", "Shell", "Volumes")
 
@@ -103,6 +104,11 @@ def with_tag(image: str, tag: str) -> str:
 def _policy(raw: Mapping[str, Any]) -> tuple[str, int]:
     policy = raw["HostConfig"].get("RestartPolicy") or {}
     return policy.get("Name") or "no", int(policy.get("MaximumRetryCount") or 0)
+
+
+def grace_of(raw: Mapping[str, Any]) -> int:
+    """Seconds that the container has to end by itself."""
+    return int(raw["Config"].get("StopTimeout") or GRACE_DEFAULT_S)
 
 
 def comes_back(raw: Mapping[str, Any]) -> bool:

@@ -183,13 +183,13 @@ def _cmdline(pid: int) -> list[str]:
         return []
 
 
-def _fds(pid: int) -> int:
+def _fds(pid: int) -> int | None:
     try:
         if LINUX:
             return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208
         return psutil.Process(pid).num_fds()
-    except (OSError, psutil.Error):
-        return 0
+    except (OSError, psutil.Error):  # somebody else's
+        return None
 
 
 def _child(row: Row, share: float) -> ChildStat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def test_a_button_per_fault_with_a_confirm_that_names_the_target(boss: Client, s
     assert "ready for a fault" in page
 
 
+@pytest.mark.parametrize("driver", ["process", "docker"])
+def test_what_is_imitated_is_said_where_it_is(
+    boss: Client, system: System, tmp_path: Path, driver: str
+) -> None:
+    """A limit that a supervisor keeps is one; in a container the kernel keeps it."""
+    (tmp_path / "site.json").write_text(json.dumps({"driver": driver}))
+    text = boss.get("/chaos/").content.decode()
+    assert text.count("Imitated: ") == sum(driver in fault.imitated for fault in FAULTS.values())
+    assert ("Imitated: without root, the supervisor keeps" in text) == (driver == "process")
+
+
 def test_no_buttons_without_the_permission(client: Client, system: System) -> None:
     client.force_login(person("tom"))
     page = client.get("/chaos/").content.decode()
@@ -68,9 +80,9 @@ def test_unknown_fault_is_refused_with_near_names(boss: Client, system: System) 
 
 
 def test_history_shows_what_the_agent_made_of_it(boss: Client, system: System) -> None:
-    _past(system)
+    past = Injection.objects.get(pk=_past(system).pk)
     incident = make_incident(system)
-    type(incident).objects.update(opened_at=timezone.now() - timedelta(seconds=58))
+    type(incident).objects.update(opened_at=past.started_at + timedelta(seconds=2))
     page = boss.get("/chaos/", headers={"HX-Request": "true"}).content.decode()
     assert "<html" not in page
     assert f"#{incident.number}" in page

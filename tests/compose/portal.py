@@ -121,6 +121,11 @@ class Portal:
             return {}
         return answer
 
+    def worker(self) -> dict[str, Any]:
+        """What /healthz says of the workers; empty when nobody answers."""
+        found: dict[str, Any] = self.health().get("parts", {}).get("worker", {})
+        return found
+
     def wait_ready(self, seconds: float = READY_S) -> dict[str, Any]:
         """The parts that /healthz tells, once it says `ready`."""
 

@@ -57,12 +57,7 @@ def client(portal: Portal, little: docker_bench.Compose) -> httpx.Client:
 
 def workers(portal: Portal, count: int) -> None:
     """Wait until so many are ready and none more."""
-    until(lambda: worker(portal).get("count") == count, 120, portal.health)
-
-
-def worker(portal: Portal) -> dict[str, Any]:
-    found: dict[str, Any] = portal.health().get("parts", {}).get("worker", {})
-    return found
+    until(lambda: portal.worker().get("count") == count, 120, portal.health)
 
 
 def restart_all(client: httpx.Client) -> list[dict[str, Any]]:
@@ -144,7 +139,7 @@ def test_a_store_that_restarts_is_found_again(portal: Portal, client: httpx.Clie
 
 def test_a_killed_worker_is_missed_and_the_others_go_on(portal: Portal, client: httpx.Client):
     portal.compose("kill", "--signal", "KILL", "worker")
-    until(lambda: "silent" in worker(portal).get("state", ""), 60, portal.health)
+    until(lambda: "silent" in portal.worker().get("state", ""), 60, portal.health)
     portal.compose("up", "--detach", "--no-recreate", "--scale", "worker=2", "worker")
     portal.wait_ready()
     assert [one["status"] for one in restart_all(client)] == ["succeeded"] * len(UNITS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,28 @@ def test_no_compose_plugin(engine: Path, shop: ContainerSandbox):
     play(engine, 'if [ "$1" = compose ]; then echo "unknown command" >&2; exit 1; fi')
     with pytest.raises(LocalError, match=r"docker has no compose plugin.*install"):
         shop.begin()
+
+
+def test_a_compose_plugin_too_old_for_the_file(engine: Path, shop: ContainerSandbox):
+    play(engine, 'if [ "$1 $3" = "compose --short" ]; then echo v2.17.3; fi')
+    with pytest.raises(LocalError, match=r"compose plugin is v2\.17\.3, 2\.24 is needed"):
+        shop.begin()
+
+
+@pytest.mark.parametrize(("rootless", "user"), [(True, "0:0"), (False, f"{os.getuid()}:{os.getgid()}")])
+def test_the_files_are_read_by_whoever_wrote_them(
+    engine: Path, shop: ContainerSandbox, tmp_path: Path, rootless: bool, user: str
+):
+    """An engine without root takes the one who started it for its root."""
+    options = "[name=seccomp,profile=builtin name=rootless]" if rootless else "[name=seccomp,profile=builtin]"
+    play(
+        engine,
+        f'if [ "$1" = info ]; then echo "{options}"; fi',
+        f'case " $* " in *" up "*) echo "$SHOP_USER" > {tmp_path}/user;; esac',
+    )
+    shop.begin()
+    shop.start(lambda *_, **__: None, say)
+    assert (tmp_path / "user").read_text().strip() == user
 
 
 def test_no_addresses_left_for_its_networks(engine: Path, shop: ContainerSandbox):

@@ -60,6 +60,23 @@ def test_prepared_again_it_keeps_secrets_and_ports(tmp_path: Path) -> None:
     assert found.layout.seen("gateway") == before["addresses"]["gateway"]
 
 
+def test_prepared_again_it_mends_nothing_and_undoes_no_repair(tmp_path: Path) -> None:
+    """`docker compose up --scale worker=3` prepares again, whatever is going on."""
+    prepare_containers(tmp_path, "one")
+    broken, rotated, lost = (tmp_path / "etc" / name for name in ("api-1.yaml", "api-1.env", "gateway.yaml"))
+    broken.write_text("half a li")
+    rotated.write_text("DATABASE_URL=another\n")
+    lost.unlink()
+    prepare_containers(tmp_path, "one")
+    assert (broken.read_text(), rotated.read_text()) == ("half a li", "DATABASE_URL=another\n")
+    assert not lost.exists()
+    golden = tmp_path / "golden/etc/worker.yaml"
+    golden.write_text("of an older version")
+    (tmp_path / "etc/worker.yaml").write_text("of an older version, edited")
+    prepare_containers(tmp_path, "one")
+    assert (tmp_path / "etc/worker.yaml").read_text() == golden.read_text() != "of an older version"
+
+
 def test_the_entry_point_reads_variables() -> None:
     text = "# kept by hand\nURL=postgresql://a:b@c/d?x=1&y=2\n\nEMPTY=\nnonsense\n"
     assert variables(text) == {"URL": "postgresql://a:b@c/d?x=1&y=2", "EMPTY": ""}

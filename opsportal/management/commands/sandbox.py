@@ -1,5 +1,7 @@
 """`./ops sandbox status | reset`."""
 
+import json
+import shutil
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -14,6 +16,7 @@ from rich.table import Table
 
 from opsportal.local.sandboxes import folder_of
 from systems.manifest import ManifestError
+from systems.models import System
 from systems.runtimes.base import RuntimeFailed
 from systems.services import from_manifest
 
@@ -27,13 +30,27 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = folder_of(settings.OPSPORTAL_DATA)
         if not (folder / "manifest.yaml").exists():
+            folder = self._registered() or folder
+        if not (folder / "manifest.yaml").exists():
             raise CommandError(f"there is no sandbox in {folder}: ./ops up makes one")
         if options["verb"] == "reset":
             self._reset(folder)
         else:
             self._status(folder)
 
+    def _registered(self) -> Path | None:
+        """Of a portal in containers, whose sandbox has a volume of its own."""
+        found = [Path(path).parent for path in System.objects.values_list("manifest_path", flat=True)]
+        return next((folder for folder in found if (folder / "site.json").exists()), None)
+
     def _reset(self, folder: Path) -> None:
+        if json.loads((folder / "site.json").read_text())["driver"] == "docker" and not shutil.which(
+            "docker"
+        ):
+            raise CommandError(
+                "there is no docker command here to restart its containers with; where there is one, "
+                "`docker compose --profile sandbox down --volumes` and then `up` begin anew"
+            )
         argv = [sys.executable, "-m", "sandbox", "reset", "--dir", str(folder)]
         if subprocess.run(argv, cwd=settings.BASE_DIR).returncode:
             raise CommandError("the sandbox could not be reset; see the lines above")

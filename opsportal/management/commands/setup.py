@@ -80,7 +80,7 @@ class Command(BaseCommand):
     def _announce(self, url: str, password: str | None, manifest: str | None) -> None:
         self.stdout.write(f"\n  The portal     {url}   (in some seconds)")
         if password:
-            self.stdout.write(f"  Sign in        admin / {password}   (shown only this once)")
+            self.stdout.write(f"  Sign in        admin / {password}   (it stays in this log)")
         else:
             self.stdout.write(
                 "  Sign in        admin, with the password you have (new one: changepassword admin)"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +16,7 @@ from systems.manifest import parse_manifest
 from systems.probes.process import UnitProbe
 from systems.runtimes import RuntimeEvent, RuntimeFailed, StaleFence, connect
 from systems.runtimes import dockerlook as look
+from systems.runtimes.docker import address
 from systems.runtimes.dockerview import Past, epoch, exit_code, tag_of, with_tag
 from systems.services import LoadedSystem
 from tests.systems.runtimes import docker_bench
@@ -276,6 +280,43 @@ def test_a_far_engine_is_told_by_its_own_kill_only_where_nothing_else_works(
         if shell:
             project.crash("web")
             assert eventually(lambda: (now := runtime.state("web")).restarts == 1 and now.state == "RUNNING")
+
+
+@pytest.mark.parametrize("ahead_s", [-40.0, 40.0])
+def test_the_clock_of_another_machine_is_what_its_events_are_asked_by(
+    project: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    """With ours the engine would wait until its own has come there, or refuse a time before its last event."""
+    project.container("web", SLEEPER, image=project.image("1.0"), restart_policy=ALWAYS)
+    clock, real = time.time, time.monotonic()
+    monkeypatch.setattr(time, "time", lambda: clock() - ahead_s)
+    runtime = runtime_of(project, tmp_path)
+    for _ in range(2):
+        assert runtime.restart("web", grace_s=0.1).state == "RUNNING"
+        assert runtime.state("web").exit_code is not None
+    assert time.monotonic() - real < abs(ahead_s) / 2
+    assert runtime.engine.now() == pytest.approx(clock(), abs=1.0)
+
+
+def test_the_engine_is_the_one_that_the_docker_command_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / ".docker"))
+    assert address() == {"base_url": "unix:///var/run/docker.sock"}
+    name = "desktop-linux"
+    meta = tmp_path / ".docker/contexts/meta" / hashlib.sha256(name.encode()).hexdigest()
+    meta.mkdir(parents=True)
+    endpoints = {"docker": {"Host": "unix:///home/me/.docker/desktop/docker.sock", "SkipTLSVerify": False}}
+    (meta / "meta.json").write_text(json.dumps({"Name": name, "Metadata": {}, "Endpoints": endpoints}))
+    (tmp_path / ".docker/config.json").write_text(json.dumps({"currentContext": name}))
+    assert address()["base_url"] == "unix:///home/me/.docker/desktop/docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", "unix:///other.sock")
+    assert address()["base_url"].endswith("///other.sock")
+    monkeypatch.delenv("DOCKER_HOST")
+    (tmp_path / ".docker/config.json").write_text("no json")
+    assert address() == {"base_url": "unix:///var/run/docker.sock"}
 
 
 KEPT_ALIVE = "02"
