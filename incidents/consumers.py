@@ -38,11 +38,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not await self._may_look():
             await self.close(code=LOGGED_OUT)
             return
-        await self.accept()
         query = parse_qs(self.scope.get("query_string", b"").decode(errors="replace"))
         after = query.get("after", [""])[0]
-        for topic in ",".join(query.get("topics", [])).split(","):
-            await self._join(topic, int(after) if after.isdecimal() else None)
+        joined = [t for t in ",".join(query.get("topics", [])).split(",") if self._join(t)]
+        await hub().ready()  # an open socket promises that nothing is missed from now on
+        await self.accept()
+        for topic in joined:
+            await self._catch_up(topic, int(after) if after.isdecimal() else None)
         self.tasks = [self._start(self._forward()), self._start(self._watch_user())]
 
     async def disconnect(self, code: int) -> None:
@@ -58,13 +60,17 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         if isinstance(leave, str):
             hub().leave(self.subscriber, leave)
-        if isinstance(topic, str):
-            await self._join(topic, after if isinstance(after, int) and after >= 0 else None)
+        if isinstance(topic, str) and self._join(topic):
+            await self._catch_up(topic, after if isinstance(after, int) and after >= 0 else None)
 
-    async def _join(self, topic: str, after: int | None) -> None:
+    def _join(self, topic: str) -> bool:
         if not TOPIC.match(topic) or len(self.subscriber.topics) >= MAX_TOPICS:
-            return
-        hub().join(self.subscriber, topic)  # first join, then look: nothing can fall between
+            return False
+        hub().join(self.subscriber, topic)
+        return True
+
+    async def _catch_up(self, topic: str, after: int | None) -> None:
+        """After joining: nothing can fall between."""
         if topic.startswith("incident:"):
             for message in await _missed(int(topic.removeprefix("incident:")), after):
                 self.subscriber.put(message)

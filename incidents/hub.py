@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 200
 RETRY_MOST_S = 5.0
+READY_WITHIN_S = 2.0
 
 Message = dict[str, Any]
 
@@ -59,6 +60,16 @@ class Hub:
         self._subscribers: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
         self.listening = asyncio.Event()
+        self._owes = False  # a look again, to those who did not wait for the subscription
+
+    async def ready(self) -> None:
+        """Wait until messages arrive here: one sent before that is lost. When Redis is away, not for long: whoever has
+        gone on without it is told to look again once it is back."""
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                await self.listening.wait()
+        except TimeoutError:
+            self._owes = True
 
     def join(self, subscriber: Subscriber, topic: str) -> None:
         subscriber.topics.add(topic)
@@ -93,9 +104,9 @@ class Hub:
                     await channel.subscribe(live.channel(live.EVENTS))
                     await channel.get_message(timeout=2.0)
                     self.listening.set()
-                    if tries:
+                    if tries or self._owes:
                         self._resync()
-                    tries = 1
+                    tries, self._owes = 1, False
                     await self._deliver(channel)
             except (RedisError, OSError) as error:
                 self.listening.clear()

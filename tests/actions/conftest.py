@@ -16,6 +16,7 @@ from systems.models import System
 from systems.runtimes.fake import FakeRuntime, forget
 
 SECRET = "kQ7vT2mXw9Lp4ZrB"
+ROLE = f"tiny_app_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"  # roles belong to the whole server
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,7 @@ def manifest(dsn: str, redis_url: str) -> dict[str, Any]:
             "db": service(
                 "postgres",
                 postgres={"dsn": "${DB_DSN}", "admin_dsn": "${DB_DSN}", "schema": "tiny_shop"},
-                credentials=[{"role": "tiny_app", "key": "DATABASE_URL", "consumers": ["web-1", "web-2"]}],
+                credentials=[{"role": ROLE, "key": "DATABASE_URL", "consumers": ["web-1", "web-2"]}],
             ),
             "cache": service(
                 "redis",
@@ -81,7 +82,7 @@ def base(tmp_path: Path) -> Path:
     for name in ("front", "web-1", "web-2"):
         for place in ("etc", "golden"):
             (folder / place / f"{name}.yaml").write_text("delay_s: 0\nbank:\n  active: first\n")
-            app = f"postgresql://tiny_app:{SECRET}@{dsn['host']}:{dsn['port']}/{dsn['dbname']}"
+            app = f"postgresql://{ROLE}:{SECRET}@{dsn['host']}:{dsn['port']}/{dsn['dbname']}"
             (folder / place / f"{name}.env").write_text(f"DATABASE_URL={app}\nAPI_KEY={SECRET}x\n")
     (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest(url, "")))
     return folder

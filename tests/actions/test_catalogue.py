@@ -21,7 +21,7 @@ from systems.envfile import parse_env
 from systems.runtimes.base import ChildStat, UnitStats
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
-from tests.actions.conftest import SECRET
+from tests.actions.conftest import ROLE, SECRET
 
 pytestmark = pytest.mark.django_db
 HERE = {
@@ -49,12 +49,13 @@ def world(system: LoadedSystem, runtime: FakeRuntime, settings: Any) -> Any:
     client.rpush("jobs:busy", "one", "two")
     system.path("log/web-1.log").write_text("noise\n" * 100)
     system.path("etc/web-1.yaml").write_text("delay_s: 6\nbank:\n  active: first\n")
+    name = sql.Identifier(ROLE)
     role = psycopg.connect(system.service("db").postgres.dsn, autocommit=True)  # type: ignore[union-attr]
-    role.execute("drop role if exists tiny_app")
-    role.execute(sql.SQL("create role tiny_app login password {}").format(sql.Literal(SECRET)))
+    role.execute(sql.SQL("drop role if exists {}").format(name))
+    role.execute(sql.SQL("create role {} login password {}").format(name, sql.Literal(SECRET)))
     yield client
     client.delete("product:1", "sess:1", "jobs:busy", "jobs")
-    role.execute("drop role tiny_app")
+    role.execute(sql.SQL("drop role {}").format(name))
     role.close()
 
 
@@ -119,7 +120,7 @@ def test_rotation_changes_role_and_files_and_comes_back(
     def can(password: str) -> bool:
         dsn = system.service("db").postgres.dsn  # type: ignore[union-attr]
         try:
-            psycopg.connect(dsn, user="tiny_app", password=password).close()
+            psycopg.connect(dsn, user=ROLE, password=password).close()
         except psycopg.OperationalError:
             return False
         return True

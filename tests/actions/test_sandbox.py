@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,9 @@ from systems.redact import secrets_of
 from tests.actions.conftest import person
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+HELD_S = 5.0
 
 
 def _free_base() -> int:
@@ -331,25 +335,30 @@ def test_run_migrations(loaded: services.LoadedSystem, run: Callable[..., Action
     assert row.status == "succeeded", row.result
 
 
-def test_kill_process_by_identity(loaded: services.LoadedSystem, run: Callable[..., ActionRequest]) -> None:
-    httpx.post(effects.control(loaded.service("batch"), "/jobs/thumb-render/run"), trust_env=False)
+def test_kill_process_by_identity(
+    shop: Path, loaded: services.LoadedSystem, run: Callable[..., ActionRequest]
+) -> None:
+    """A job that would go on for minutes."""
+    file = shop / "etc/batch.yaml"
+    before = file.read_text()
+    data = yaml.safe_load(before)
+    data["jobs"]["nightly-report"]["hold_s"] = 600
+    file.write_text(yaml.safe_dump(data))
+    loaded.runtime.signal("batch", "HUP")
 
-    def children() -> list[str]:
-        stats = loaded.runtime.stats("batch")
-        return [c.name for c in stats.children] if stats else []
+    def held() -> int | None:
+        """The pid of one that has begun with these settings: without them it is done in a moment."""
+        httpx.post(effects.control(loaded.service("batch"), "/jobs/nightly-report/run"), trust_env=False)
+        job = _jobs(loaded)["nightly-report"]
+        return job["pid"] if job["pid"] and time.time() - job["started_at"] > HELD_S else None
 
-    found: list[str] = []
-
-    def started() -> bool:
-        found[:] = children()
-        return bool(found)
-
-    assert effects.wait_until(started, 10)
-    row = service.propose("shop", "kill-process", "batch", {"process": found[0]}, requested_by="agent")
-    if row.status == "refused":  # the job was done before it could be ended
-        assert "ended by itself" in row.status_why
-        return
-    assert service.execute(row.pk).status in ("succeeded", "failed", "cancelled")
+    assert effects.wait_until(lambda: held() is not None, 4 * HELD_S)
+    pid = held()
+    row = run("kill-process", "batch", process="nightly-report")
+    file.write_text(before)
+    loaded.runtime.signal("batch", "HUP")
+    assert row.status == "succeeded", row.result
+    assert _jobs(loaded)["nightly-report"]["pid"] != pid
     os.kill(loaded.runtime.state("batch").pid or 0, 0)  # its parent lives
 
 

@@ -131,7 +131,7 @@ async def test_keys_theme_and_confirm(page: Page, incident: Incident) -> None:
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     await page.keyboard.press("g")
     await page.keyboard.press("i")
-    await expect(page).to_have_url(re.compile("/incidents/$"))
+    await page.wait_for_url(re.compile("/incidents/$"))  # loaded, the keys too
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")

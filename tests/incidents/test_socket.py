@@ -11,8 +11,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.test import Client
+from redis.asyncio.client import PubSub
 
-from incidents import hub, live, timeline
+from incidents import live, timeline
 from incidents.consumers import LOGGED_OUT, LiveConsumer
 from incidents.hub import QUEUE_LIMIT, Subscriber
 from incidents.models import Incident
@@ -45,6 +46,19 @@ async def closing() -> AsyncIterator[list[Socket]]:
         await communicator.hang_up()
 
 
+def cut_subscriptions() -> None:
+    """Those of this database: other tests use the same server."""
+    client = live.client()
+    ours = [
+        c["id"]
+        for c in client.client_list(_type="pubsub")
+        if c["db"] == str(client.get_connection_kwargs()["db"])
+    ]
+    assert ours
+    for one in ours:
+        client.client_kill_filter(_id=one)
+
+
 @commits
 async def test_anonymous_and_foreign_origins_are_refused(cookie: tuple[bytes, User]) -> None:
     leaks = 0
@@ -70,7 +84,6 @@ async def test_messages_reach_those_who_joined_and_nobody_else(
         closing.append(communicator)
         assert await communicator.connect()
     assert (await here.hear_kind("joined"))["seq"] == 0
-    await asyncio.wait_for(hub.hub().listening.wait(), 10)
     await sync_to_async(timeline.record)(incident.pk, "note", "secret words")
     message = await here.hear_kind("note")
     assert message == {"topic": f"incident:{incident.pk}", "seq": 1, "kind": "note"}
@@ -127,11 +140,37 @@ async def test_a_lost_redis_connection_means_look_again(
     communicator = dial(cookie[0], f"topics=incident:{incident.pk}")
     closing.append(communicator)
     assert await communicator.connect()
-    await asyncio.wait_for(hub.hub().listening.wait(), 10)
-    await sync_to_async(live.client().execute_command)("CLIENT", "KILL", "TYPE", "pubsub")
+    await sync_to_async(cut_subscriptions)()
     assert (await communicator.hear_kind("resync"))["topic"] == f"incident:{incident.pk}"
     await sync_to_async(timeline.record)(incident.pk, "note", "after the cut")
     assert (await communicator.hear_kind("note"))["seq"] == 1
+
+
+@commits
+async def test_an_open_socket_misses_nothing_and_one_opened_without_redis_looks_again(
+    cookie: tuple[bytes, User], closing: list[Socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the subscription of its process is slow, as of the first page after a start."""
+    subscribe, away = PubSub.subscribe, asyncio.Event()
+
+    async def slowly(self: PubSub, *channels: str) -> None:
+        await asyncio.sleep(0.3) if not away.is_set() else await asyncio.wait_for(hub_may.wait(), 10)
+        await subscribe(self, *channels)
+
+    hub_may = asyncio.Event()
+    monkeypatch.setattr(PubSub, "subscribe", slowly)
+    first = dial(cookie[0], "topics=approvals")
+    assert await first.connect()
+    await sync_to_async(live.publish)("approvals", {"kind": "requested"})
+    assert await first.hear_kind("requested")
+    await first.hang_up()
+    away.set()
+    monkeypatch.setattr("incidents.hub.READY_WITHIN_S", 0.1)
+    second = dial(cookie[0], "topics=approvals")
+    closing.append(second)
+    assert await second.connect()
+    hub_may.set()
+    assert await second.hear_kind("resync")
 
 
 @commits
@@ -165,6 +204,5 @@ async def test_one_subscription_for_all_sockets_of_a_process(
         communicator = dial(cookie[0], "topics=dashboard")
         closing.append(communicator)
         assert await communicator.connect()
-    await asyncio.wait_for(hub.hub().listening.wait(), 10)
     count = await sync_to_async(live.client().execute_command)("PUBSUB", "NUMSUB", live.channel(live.EVENTS))
     assert count[1] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -185,7 +186,9 @@ def test_the_sdk_looks_through_it_and_changes_nothing(view: str, project: docker
 def test_events_and_logs_flow(view: str, project: docker_bench.Compose):
     api = docker.APIClient(base_url=view, version="auto", timeout=10)
     events = api.events(
-        filters={"label": f"com.docker.compose.project={project.project}", "event": ["pause"]}, decode=True
+        since=int(time.time()) - 1,
+        filters={"label": f"com.docker.compose.project={project.project}", "event": ["pause"]},
+        decode=True,
     )
     project.api.pause(project.id_of("talk"))
     assert next(iter(events))["Action"] == "pause"

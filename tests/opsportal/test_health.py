@@ -73,10 +73,11 @@ def test_a_system_that_the_watcher_has_not_seen_is_not(client: Client, db):
 
 
 def test_several_workers_are_counted_and_one_is_enough(client: Client, db, monkeypatch):
-    heartbeat.beat("watcher", systems=WHOLE)
-    monkeypatch.setattr(heartbeat.time, "time", lambda at=time.time: at() - 20)
+    now = time.time()
+    monkeypatch.setattr(heartbeat.time, "time", lambda: now - 20)
     heartbeat.beat("worker", "w1")
-    monkeypatch.undo()
+    monkeypatch.setattr(heartbeat.time, "time", lambda: now)
+    heartbeat.beat("watcher", systems=WHOLE)
     assert parts(client)[1]["worker"]["state"] == "silent for 20 s"
     heartbeat.beat("worker", "w2")
     heartbeat.beat("worker", "w3")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsportal.charts import spark_path
@@ -26,6 +26,7 @@ def test_nothing_to_draw() -> None:
     assert layout({}).nodes == {}
 
 
+@settings(deadline=None)
 @given(GRAPHS)
 def test_any_graph_is_placed_without_overlap_inside_the_picture(graph: dict[str, list[str]]) -> None:
     drawn = layout(graph)
