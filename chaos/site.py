@@ -6,6 +6,7 @@ The facts come from site.json in the sandbox's folder. Chaos only: the portal re
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ import redis as redis_client
 import yaml
 
 from chaos.hands import Hands, hands_of
-from chaos.hands.base import ALIVE, DEAD
+from chaos.hands.base import ALIVE, DEAD, UNSETTLED
+
+SETTLES_WITHIN_S = 8.0
+LOOK_S = 0.1
 
 
 class SiteMissing(Exception):
@@ -45,7 +49,13 @@ class Site:
         return hands_of(self.folder, self.facts)
 
     def start_if_dead(self, unit: str, *, world: bool = False) -> None:
-        if self.hands.units(world=world)[unit]["state"] in DEAD:
+        """One that is just starting or ending is waited for: it may have begun with what was wrong."""
+        until = time.monotonic() + SETTLES_WITHIN_S
+        while (state := self.hands.units(world=world)[unit]["state"]) in UNSETTLED:
+            if time.monotonic() > until:
+                break
+            time.sleep(LOOK_S)
+        if state in DEAD:
             self.hands.start(unit, world=world)
 
     def down(self, units: tuple[str, ...], *, world: bool = False) -> str:

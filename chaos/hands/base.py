@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 DEAD = ("FATAL", "STOPPED", "BACKOFF")
 ALIVE = ("RUNNING", "STARTING")
+UNSETTLED = ("STARTING", "STOPPING")
 
 
 class Hands(Protocol):

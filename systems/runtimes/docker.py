@@ -122,7 +122,8 @@ class Engine:
             yield
         except docker.errors.APIError as exc:
             words = " ".join(TAG.sub(" ", str(exc.explanation or exc)).split())[:500]
-            failed = NotRunning if "is not running" in words else RuntimeFailed
+            down = "is not running" in words or "is restarting, wait" in words
+            failed = NotRunning if down else RuntimeFailed
             raise failed(f"the Docker engine refuses ({what}): {words}") from exc
         except (docker.errors.DockerException, OSError) as exc:  # OSError: also what `requests` raises
             raise RuntimeFailed(

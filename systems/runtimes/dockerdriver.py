@@ -258,14 +258,19 @@ class DockerRuntime:
     def stats(self, unit: str) -> UnitStats | None:
         """None when the unit is not running. From /proc where its processes can be seen, else the engine's."""
         raw = self.engine.inspect(unit, fresh=False)
+        if not visible(raw["State"].get("Pid"), raw["Id"]) and self.nearby(unit):
+            raw = self.engine.inspect(unit)  # it has ended since that look
         pid, container = raw["State"].get("Pid"), raw["Id"]
-        if not pid:
-            return None
         if visible(pid, container):
             found = self._table.stats(pid)
+        elif not pid or self.nearby(unit):
+            return None
         else:
-            with self.engine.asking(f"stats {unit}"):
-                found = self._far.of(self.engine.api, container, pid)
+            try:
+                with self.engine.asking(f"stats {unit}"):
+                    found = self._far.of(self.engine.api, container, pid)
+            except NotRunning:
+                return None
         frozen = found is not None and raw["State"].get("Paused")
         return replace(found, proc_state="T") if found and frozen else found
 

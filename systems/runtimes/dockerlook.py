@@ -18,6 +18,7 @@ from .proctable import child_name
 
 OUTPUT_MAX = 64 * 1024
 LOG_MAX = 1024 * 1024
+BEGINS_WITHIN_S = 3.0  # a command that was asked for
 INSIDE_S = 3.0  # for a signal sent by a shell
 PS_S = 4.0  # how long a table of processes serves
 COLUMNS = ("pid", "ppid", "stat", "nlwp", "rss", "cputimes", "args")
@@ -197,7 +198,12 @@ def run(api: Any, container: str, argv: Sequence[str], timeout_s: float) -> Exec
     output = _Output(api.exec_start(command, stream=True, demux=True))
     output.thread.join(timeout_s)
     if output.thread.is_alive():
-        send(api.exec_inspect(command).get("Pid"), container, signal.SIGKILL)
+        end = time.monotonic() + BEGINS_WITHIN_S
+        while not (told := api.exec_inspect(command)).get("Pid") and told.get("Running") is not False:
+            if time.monotonic() > end:
+                break
+            time.sleep(0.01)
+        send(told.get("Pid"), container, signal.SIGKILL)
         output.thread.join(1.0)
         return ExecResult(-9, output.text(0), output.text(1), True)
     end = time.monotonic() + 5.0

@@ -46,7 +46,7 @@ class Service:
         self._leftovers: list[int] = []  # killed, perhaps not gone yet; negative: a process group
         self._started_mono = 0.0
         self._was_ready = False
-        self._over_limit = False
+        self._over_limit = self._killed_for_memory = False  # in this run
         self._retries = Retries(spec.start_retries, spec.retry_window_s)
         self._lock = asyncio.Lock()
         self._exited = asyncio.Event()
@@ -125,14 +125,14 @@ class Service:
         self._over_limit = True
         self.send(signal.SIGKILL, whole_group=True)
 
-    def note_kernel_ooms(self) -> bool:
-        """Reads the cgroup's counter; True when the kernel has killed somebody since the last look."""
+    def note_kernel_ooms(self) -> None:
+        """Reads the cgroup's counter. The kernel counts a kill some time before its process has ended."""
         fresh = self.memory.fresh_ooms()
         self.oom_kills += fresh
         if fresh:
+            self._killed_for_memory = True
             self._host.journal.write("error", "out of memory", service=self.spec.name, limit="cgroup")
             self._host.emit("oom", self.spec.name, pid=self.pid, exit_code=None, oom=True)
-        return fresh > 0
 
     # ---- inside
     @staticmethod
@@ -227,7 +227,7 @@ class Service:
     def _adopt(self, pid: int) -> None:
         self.pid, self.last_session = pid, pid
         self.started_at, self._started_mono = time.time(), time.monotonic()
-        self._was_ready = self._over_limit = False
+        self._was_ready = self._over_limit = self._killed_for_memory = False
         self._exited.clear()
         self._host.session(pid, alive=True)
         self._host.adopt(pid, self._on_exit)
@@ -242,7 +242,8 @@ class Service:
         kill_group(pid, signal.SIGKILL)
         self._leftovers = [-pid, *self._host.kill_orphans(name)]
         self._host.session(pid, alive=False)
-        oom = self.note_kernel_ooms() or self._over_limit
+        self.note_kernel_ooms()
+        oom = self._killed_for_memory or self._over_limit
         if self._over_limit:
             self.oom_kills += 1
             self._host.emit("oom", name, pid=pid, exit_code=self.exit_code, oom=True)

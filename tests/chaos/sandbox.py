@@ -114,8 +114,12 @@ class Sandbox:
         found = {}
         for unit, state in self.site.hands.units().items():
             if state["pid"]:
-                parent = psutil.Process(state["pid"])
-                for process in [parent, *parent.children(recursive=True)]:
+                try:
+                    parent = psutil.Process(state["pid"])
+                    family = [parent, *parent.children(recursive=True)]
+                except psutil.NoSuchProcess:  # it is crashing in a loop
+                    continue
+                for process in family:
                     try:
                         words = f"{process.name()} {process.cmdline()} {process.environ()} {process.cwd()}"
                     except psutil.Error:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from opsportal.local.embedded import postgres_bin, redis_server
+from sandbox.build.control import Control
 from sandbox.build.layout import OFFSETS, port_is_free
 from sandbox.build.prepare import Site, load, prepare
 
@@ -109,6 +110,13 @@ class Running:
                 saved |= {key: answer.json()[field] for key, field in step.get("save", {}).items()}
         return "ok"
 
+    def complete(self) -> bool:
+        """Every service runs, also those that no journey needs."""
+        inner = Control(self.site.layout.socket_path())
+        return inner.alive() and all(
+            s["state"] == "RUNNING" for s in inner.call("status")["services"].values()
+        )
+
     def healthy(self) -> bool:
         return all(self.journey(j["name"]) == "ok" for j in self.manifest["journeys"])
 
@@ -119,6 +127,7 @@ def shop(site: Site) -> Iterator[Running]:
     running = Running(site)
     running.start()
     try:
+        wait_for(lambda: running.complete() or None, 60)
         wait_for(lambda: running.healthy() or None, 60)
         yield running
     finally:

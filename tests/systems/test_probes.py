@@ -24,8 +24,10 @@ from systems.probes.process import ProcessProbe, UnitProbe
 from systems.probes.ready import ReadyProbe
 from systems.probes.redis import RedisProbe
 from systems.probes.tcp import TcpProbe
+from systems.readings import Reading
 from systems.runtimes.base import ChildStat, UnitStats
 from systems.services import LoadedSystem
+from tests.systems.supervisor.harness import PATIENCE_S
 
 from .helpers import Clock, closed_port, http_server, make_system, one, silent_server
 
@@ -179,12 +181,17 @@ async def test_idle_sessions_and_a_full_role_are_seen(tmp_path: Path, pg_role: t
     assert one(found, "pg.idle", "report").value == 4
     for connection in held:
         await connection.close()
-    for _ in range(50):
-        found = await look(probe, system)
-        if one(found, "pg.idle", "report").value == 0:
-            break
+    async with asyncio.timeout(PATIENCE_S):
+        while one(found := await look(probe, system), "pg.idle", "report").value != 0:
+            await asyncio.sleep(0.05)
     assert one(found, "pg.idle", "report").text == "gone"
     await probe.close()
+
+
+def blocked_by(label: str, found: list[Reading]) -> Reading | None:
+    """The reading of one that blocks two."""
+    roots = (r for r in found if (r.metric, r.label, r.value) == ("pg.block_root", label, 2))
+    return next(roots, None)
 
 
 async def test_the_root_of_a_blocking_tree_is_named(tmp_path: Path) -> None:
@@ -199,12 +206,11 @@ async def test_the_root_of_a_blocking_tree_is_named(tmp_path: Path) -> None:
         await waiter.rollback()
 
     tasks = [asyncio.create_task(wait_and_let_go(waiter)) for waiter in waiters]
-    for _ in range(100):
-        found = await look(probe, system)
-        if one(found, "pg.blocked").value == 2:
-            break
-    root = one(found, "pg.block_root")
-    assert (root.label, root.value) == ("holder", 2)
+    async with asyncio.timeout(
+        PATIENCE_S
+    ):  # others may be blocked on this server, too: it is about this holder
+        while not (root := blocked_by("holder", found := await look(probe, system))):
+            await asyncio.sleep(0.05)
     assert f"pid={holder.info.backend_pid} " in root.text
     assert one(found, "pg.idle_in_tx_s", "holder").value is not None
     await holder.rollback()

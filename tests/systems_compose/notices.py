@@ -129,7 +129,9 @@ class Board:
             state: dict[str, Any] = self.inspect("page")["State"]
             return state if not state["Running"] or state["StartedAt"] != began else None
 
-        assert until(ended, 60, lambda: self.inspect("page")["State"])["OOMKilled"]
+        until(ended, 60, lambda: self.inspect("page")["State"])
+        runtime = services.from_manifest(self.manifest).runtime
+        until(lambda: runtime.state("page").oom_kills > 0, 10, lambda: self.inspect("page")["State"])
 
     @contextmanager
     def searches(self) -> Iterator[None]:

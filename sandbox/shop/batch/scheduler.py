@@ -28,6 +28,7 @@ class Job:
     last_s: float | None = None
     runs: int = 0
     watcher: asyncio.Task[None] | None = field(default=None, repr=False)
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     @property
     def state(self) -> str:
@@ -64,9 +65,12 @@ class Scheduler:
             await asyncio.sleep(0.5)
 
     async def run(self, job: Job) -> None:
-        """Start it now unless it runs already."""
-        if job.process is not None:
-            return
+        """Start it now unless it runs already, or is being started."""
+        async with job.starting:
+            if job.process is None:
+                await self._start(job)
+
+    async def _start(self, job: Job) -> None:
         nice = int(self.config.number(f"jobs.{job.name}.nice", 5))
         package = __package__ or "batch"
         job.process = await asyncio.create_subprocess_exec(
@@ -79,14 +83,16 @@ class Scheduler:
     async def _watch(self, job: Job, process: asyncio.subprocess.Process) -> None:
         job.last_exit = await process.wait()
         job.last_s = round(time.time() - (job.started_at or time.time()), 2)
-        job.process = None
+        if job.process is process:
+            job.process = None
         level = logging.INFO if job.last_exit == 0 else logging.ERROR
         log.log(level, "job %s ended with %s after %.1f s", job.name, job.last_exit, job.last_s)
 
     async def pause(self, job: Job, grace_s: float = 2.0) -> None:
         """No more runs, and the one under way is ended."""
         job.paused = True
-        process = job.process
+        async with job.starting:
+            process = job.process
         if process is None:
             return
         for sig, wait in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 2.0)):

@@ -107,7 +107,8 @@ def test_taken_down_stays_down(project: Compose, tmp_path: Path) -> None:
     runtime.pause("web")
     assert down() == ("FATAL", -9, True)
     eventually(lambda: runtime.state("loop").state == "BACKOFF")
-    assert (runtime.take_down("loop").state, runtime.state("loop").exit_code) == ("FATAL", 3)
+    assert runtime.take_down("loop").state == "FATAL"
+    assert runtime.state("loop").exit_code in (3, -9)  # of itself, or met while it ran
     runtime.start("web", fence=4)
     with pytest.raises(StaleFence):
         runtime.take_down("web", fence=3)
@@ -142,6 +143,7 @@ def test_stats_of_another_machines_engine(project: Compose, tmp_path: Path, monk
     runtime = runtime_of(project, tmp_path)
     near = eventually(lambda: (s := runtime.stats("web")) and s.children and s)
     monkeypatch.setattr("systems.runtimes.dockerdriver.visible", lambda *a: False)
+    runtime = runtime_of(project, tmp_path)
     eventually(lambda: runtime.stats("web").children[0].cpu_pct > 20)
     far = runtime.stats("web")
     assert [c.pid for c in far.children] == [c.pid for c in near.children]
@@ -153,7 +155,7 @@ def test_stats_of_another_machines_engine(project: Compose, tmp_path: Path, monk
 def test_exec_runs_out_of_time_and_tells_what_is_missing(project: Compose, tmp_path: Path) -> None:
     project.container("web", TALKER, image=project.image("1.0"))
     runtime = runtime_of(project, tmp_path)
-    late = runtime.exec("web", ["sh", "-c", "echo begun; echo bad >&2; sleep 60"], timeout_s=0.5)
+    late = runtime.exec("web", ["sh", "-c", "echo begun; echo bad >&2; sleep 60"], timeout_s=4.0)
     assert (late.code, late.out, late.err, late.timed_out) == (-9, "begun\n", "bad\n", True)
     big = runtime.exec(
         "web", ["sh", "-c", "while :; do echo 0123456789abcdef; done | cat & sleep 1; kill $!"]
@@ -203,6 +205,7 @@ def test_a_prefix_is_all_that_can_be_seen(project: Compose, tmp_path: Path) -> N
     shop.kill("api-1", fence=5)
     assert (shop.state("api-1").restarts, shop.state("api-1").exit_code) == (1, -9)
     assert whole.state("shop-api-1").restarts == 1
+    assert eventually(lambda: shop.state("api-1").state == "RUNNING")
     connect("docker", options | {"prefix": "shop-a"}, tmp_path).signal(
         "pi-1", "WINCH", fence=1
     )  # notes of its own
@@ -338,12 +341,12 @@ async def test_events_and_the_probe_through_a_proxy(project: Compose, tmp_path: 
         readings = {r.metric: r.value for r in await probe.observe(system, system.service("web"))}
         assert (readings["unit.up"], readings["unit.restarts"]) == (1.0, 0.0)
         stream = runtime.events()
-        first = asyncio.ensure_future(anext(stream))
-        while not first.done():
+        exits = asyncio.ensure_future(anext(e async for e in stream if e.kind == "exit"))
+        while not exits.done():
             await asyncio.to_thread(project.crash, "web")
-            await asyncio.wait({first}, timeout=0.5)
+            await asyncio.wait({exits}, timeout=0.5)
             await asyncio.to_thread(eventually, lambda: project.inspect("web")["State"]["Running"])
-        assert (first.result().kind, first.result().exit_code) == ("exit", -9)
+        assert exits.result().exit_code == -9
         assert KEPT_ALIVE in timers(url)  # so that an end which goes without a word is noticed
         await stream.aclose()
     gone = {r.metric: r for r in await UnitProbe().observe(system, system.service("web"))}

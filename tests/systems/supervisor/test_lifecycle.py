@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import SLEEPER, alive, eventually, free_port
+from .harness import SLEEPER, Running, alive, eventually, free_port
 
 WAIT = "import time; time.sleep(600)"
 STUBBORN = """
@@ -182,6 +182,12 @@ def test_http_ready_needs_a_good_status(supervise, tmp_path: Path) -> None:
     sup.reach("a", "RUNNING")
 
 
+def cgroups_of(sup: Running) -> list[Path]:
+    """Others' come and go while we look, which os.walk takes as it is."""
+    name = f"supervisor-{sup.process.pid}"
+    return [Path(folder) for folder, _, _ in os.walk("/sys/fs/cgroup") if folder.endswith(f"/{name}")]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a cgroup needs root")
 def test_the_kernel_kills_over_the_cgroup_limit(supervise) -> None:
     sup = supervise({"a": {"command": ["{python}", "-c", HOG], "memory_limit_mb": 60}})
@@ -192,7 +198,7 @@ def test_the_kernel_kills_over_the_cgroup_limit(supervise) -> None:
     assert (gone["exit_code"], gone["oom"]) == (-9, True)
     assert sup.status("a")["oom_kills"] >= 1
     assert sup.ask("limits", "a", memory_mb=4000)["memory_limit_mb"] == 4000
-    groups = list(Path("/sys/fs/cgroup").rglob(f"supervisor-{sup.process.pid}"))
+    groups = cgroups_of(sup)
     assert groups
     sup.close()
     assert not any(g.exists() for g in groups)
@@ -246,7 +252,7 @@ def test_after_kill_9_of_the_supervisor_nothing_is_left(supervise, tmp_path: Pat
     assert len(children) >= 5  # three services, the warm interpreter, the keeper
     sup.kill()
     eventually(lambda: not [p for p in {*pids, *children} if alive(p)], "everybody gone")
-    eventually(lambda: not list(Path("/sys/fs/cgroup").rglob(f"supervisor-{sup.process.pid}")))
+    eventually(lambda: not cgroups_of(sup))
 
 
 def _parent(stat: Path) -> int:
