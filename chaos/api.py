@@ -58,7 +58,7 @@ class FaultOut(Schema):
     description: str
     blast_radius: str
     reverts: str
-    label: str
+    imitated: dict[str, str]  # by runtime driver
     max_duration_s: float
     running: list[Running]
 
@@ -82,7 +82,7 @@ def faults(request: HttpRequest) -> list[dict[str, Any]]:
             "id": fault.id,
             "aliases": [alias for alias, (target, _) in ALIASES.items() if target == fault.id],
             **{name: getattr(fault, name) for name in ("title", "category", "description", "blast_radius")},
-            **{name: getattr(fault, name) for name in ("reverts", "label", "max_duration_s")},
+            **{name: getattr(fault, name) for name in ("reverts", "imitated", "max_duration_s")},
             "targets": list(fault.targets),
             "running": [_running(row) for row in running if row.fault == fault.id],
         }

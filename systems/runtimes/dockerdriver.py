@@ -1,7 +1,8 @@
 """The docker driver: the containers of one compose project, found by their labels, ours or not.
 
 Helpers: docker (the engine, through the SDK), dockerview (what answers mean), dockerfeed (events), dockerlook (inside a
-container), dockerlogs (its output), dockerswap (others in its place or beside it), dockerkeep (notes that outlive us).
+container), dockerreach (its processes), dockerlogs (its output), dockerswap (others in its place or beside it),
+dockerkeep (notes that outlive us).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import signal as signals
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,9 @@ from .docker import Engine, Raw, Refused, scope_of
 from .dockerfeed import Feed, History
 from .dockerkeep import Keep
 from .dockerlogs import Output
-from .dockerlook import EngineStats, run, send, send_inside, tail_of, visible
+from .dockerlook import run, tail_of
+from .dockerreach import Reach
 from .dockerview import MB, comes_back, endpoints, grace_of, unit_state
-from .proctable import ProcTable
 
 EFFECT_S = 10.0  # until a kill's effect shows
 
@@ -55,8 +55,7 @@ class DockerRuntime:
         notes = f"run/docker-{scope.project}{'.' if scope.prefix else ''}{scope.prefix}.json"
         self._keep = Keep(self.base_dir / str(options.get("state") or notes))
         self._history = History(scope)
-        self._table, self._far = ProcTable(), EngineStats()
-        self._near = False
+        self._reach = Reach(self.engine, self._history.mark)
         self._output = Output(self.engine)
 
     def _running(self, unit: str) -> Raw:
@@ -138,7 +137,7 @@ class DockerRuntime:
             pid = raw["State"]["Pid"]
             if raw["State"].get("Paused"):
                 self.engine.api.unpause(container)  # a frozen process does not even die
-            sent = self._send(unit, raw, signals.SIGKILL)
+            sent = self._reach.send(unit, raw, signals.SIGKILL)
             if not sent:
                 self.engine.api.kill(container, "KILL")
             self._until(unit, lambda now: now.get("Pid") != pid)
@@ -173,29 +172,12 @@ class DockerRuntime:
                 raise RuntimeFailed(f"{unit} does not end: not even KILL helped")
             time.sleep(0.02)
 
-    def _send(self, unit: str, raw: Raw, number: int) -> bool:
-        """A signal past the engine, where that is possible and ours to do. NotRunning: it has just ended."""
-        pid, container = raw["State"]["Pid"], raw["Id"]
-        if self.engine.local and send(pid, container, number):
-            self._near = True
-            return True
-        if self.nearby(unit) and not visible(pid, container):
-            raise NotRunning(f"{unit} has just ended")
-        return False
-
-    def _tell(self, unit: str, raw: Raw, number: int) -> None:
-        """A signal that means no end. The engine's own would switch off the restarts that it promised, and is sent
-        only where nothing else is possible."""
-        container = raw["Id"]
-        if not self._send(unit, raw, number) and not send_inside(self.engine.api, container, number):
-            self.engine.api.kill(container, int(number))
-
     def signal(self, unit: str, sig: str, fence: int | None = None) -> None:
         number = getattr(signals, "SIG" + sig.upper().removeprefix("SIG"), None)
         if number is None:
             raise RuntimeFailed(f"there is no signal {sig!r}")
         with self._act("signal", unit, fence):
-            self._tell(unit, self._running(unit), number)
+            self._reach.tell(unit, self._running(unit), number)
 
     def pause(self, unit: str, fence: int | None = None) -> None:
         with self._act("pause", unit, fence) as container:
@@ -208,7 +190,7 @@ class DockerRuntime:
             if raw["State"].get("Paused"):
                 self.engine.api.unpause(container)
             else:
-                self._tell(unit, raw, signals.SIGCONT)
+                self._reach.tell(unit, raw, signals.SIGCONT)
 
     def exec(
         self, unit: str, argv: Sequence[str], timeout_s: float = 30.0, fence: int | None = None
@@ -257,30 +239,11 @@ class DockerRuntime:
     # ---- measurements
     def stats(self, unit: str) -> UnitStats | None:
         """None when the unit is not running. From /proc where its processes can be seen, else the engine's."""
-        raw = self.engine.inspect(unit, fresh=False)
-        if not visible(raw["State"].get("Pid"), raw["Id"]) and self.nearby(unit):
-            raw = self.engine.inspect(unit)  # it has ended since that look
-        pid, container = raw["State"].get("Pid"), raw["Id"]
-        if visible(pid, container):
-            found = self._table.stats(pid)
-        elif not pid or self.nearby(unit):
-            return None
-        else:
-            try:
-                with self.engine.asking(f"stats {unit}"):
-                    found = self._far.of(self.engine.api, container, pid)
-            except NotRunning:
-                return None
-        frozen = found is not None and raw["State"].get("Paused")
-        return replace(found, proc_state="T") if found and frozen else found
+        return self._reach.stats(unit)
 
     def nearby(self, unit: str) -> bool:
-        """Known once any container's process was seen: it is the same for all of an engine. Never over TCP, where a
-        proxy may stand for what must not be done."""
-        if not self._near and self.engine.local:
-            raws = self.engine.inspect_all(self._history.mark).values()
-            self._near = any(visible(raw["State"].get("Pid"), raw["Id"]) for raw in raws)
-        return self._near
+        """Never over TCP, where a proxy may stand for what must not be done."""
+        return self._reach.near()
 
     def logs(self, unit: str, tail: int = 100) -> Lines:
         with self.engine.asking(f"logs {unit}"):

@@ -105,3 +105,12 @@ BENCHES = {"process": _process, "docker": _docker, "fake": _fake}
 @pytest.fixture(params=BENCHES)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     yield from BENCHES[request.param](tmp_path)
+
+
+@pytest.fixture
+def project() -> Iterator[docker_bench.Compose]:
+    """An empty compose project."""
+    if why := docker_bench.why_not():
+        pytest.skip(why)
+    with docker_bench.compose("driver") as made:
+        yield made

@@ -22,12 +22,14 @@ from typing import Any
 import docker
 import docker.utils
 
+from systems.runtimes import Runtime, connect
 from tests.systems.supervisor.harness import eventually
 
 LABEL = "com.docker.compose."
 PROGRAMS = ("bash", "sleep", "cat")
 SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 SLEEPER = "trap 'exit 143' TERM; read -r forever"  # open stdin that nobody writes to: no child needed
+ALWAYS = {"Name": "unless-stopped"}
 TALKER = f"echo one; echo two; echo three; {SLEEPER}"
 
 
@@ -263,3 +265,8 @@ def _serve(handler: type[socketserver.StreamRequestHandler]) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def runtime_of(project: Compose, base_dir: Path) -> Runtime:
+    """The driver of that project."""
+    return connect("docker", {"project": project.project}, base_dir)
