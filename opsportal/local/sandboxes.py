@@ -121,9 +121,8 @@ class ContainerSandbox:
         told = _docker("compose", "version", "--short", fails="docker has no compose plugin")
         found = re.match(r"v?(\d+)\.(\d+)", told)
         if found and (int(found[1]), int(found[2])) < COMPOSE_SINCE:
-            raise LocalError(
-                f"docker's compose plugin is {told}, {_dotted(COMPOSE_SINCE)} is needed: renew it"
-            )
+            since = ".".join(map(str, COMPOSE_SINCE))
+            raise LocalError(f"docker's compose plugin is {told}, {since} is needed: renew it")
 
     def _down(self, *, volumes: bool) -> None:
         self._run("down", "--timeout", "2", *(["--volumes"] if volumes else []))
@@ -179,10 +178,6 @@ def _docker(*words: str, fails: str) -> str:
         last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
         raise LocalError(f"{fails} ({last}): {MEND}")
     return done.stdout.strip()
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
 
 
 KINDS: dict[str, type[ProcessSandbox] | type[ContainerSandbox]] = {

@@ -58,9 +58,8 @@ def address() -> dict[str, Any]:
     in use, else this machine's socket."""
     if os.environ.get("DOCKER_HOST"):
         return dict(docker.utils.kwargs_from_env())
-    with suppress(
-        docker.errors.DockerException, OSError, ValueError, KeyError
-    ):  # whatever stands in its files
+    # Whatever stands in the files of a context.
+    with suppress(docker.errors.DockerException, OSError, ValueError, KeyError):
         if found := ContextAPI.kwargs_from_context():
             return dict(found)
     return {"base_url": ENGINE}
@@ -74,9 +73,8 @@ class Engine:
         self.url = str(self._where["base_url"])
         self.scope = scope
         self.memory_total = 1 << 62  # bytes of its machine, once connected
-        self._clock: tuple[float, float] | None = (
-            None  # when it was compared, and how far the engine's is ahead
-        )
+        # When the engine's clock was compared with ours, and how far ahead it was.
+        self._clock: tuple[float, float] | None = None
         self._client: Any = None
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Raw]] = {}  # for measurements

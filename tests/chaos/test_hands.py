@@ -10,9 +10,8 @@ import pytest
 from chaos.hands.containers import ContainerHands
 from systems.runtimes import RuntimeFailed
 from tests.systems.runtimes import docker_bench
-from tests.systems.runtimes.docker_bench import SLEEPER, Compose
+from tests.systems.runtimes.docker_bench import ALWAYS, SLEEPER, Compose
 
-ALWAYS = {"Name": "unless-stopped"}
 TIMES = 40
 
 

@@ -44,9 +44,8 @@ class Command(BaseCommand):
         return next((folder for folder in found if (folder / "site.json").exists()), None)
 
     def _reset(self, folder: Path) -> None:
-        if json.loads((folder / "site.json").read_text())["driver"] == "docker" and not shutil.which(
-            "docker"
-        ):
+        driver = json.loads((folder / "site.json").read_text())["driver"]
+        if driver == "docker" and not shutil.which("docker"):
             raise CommandError(
                 "there is no docker command here to restart its containers with; where there is one, "
                 "`docker compose --profile sandbox down --volumes` and then `up` begin anew"
