@@ -1,6 +1,7 @@
 """/ws/live/?topics=dashboard,incident:12 : authenticates, joins topics, forwards. Content is fetched by the pages.
 
 The page may also send {"join": topic, "after": seq} and {"leave": topic}; joining an incident replays what it missed.
+{"ping": 1} is answered with {"kind": "pong"}: a page tells by it that the link is there.
 """
 
 from __future__ import annotations
@@ -56,8 +57,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         try:
             asked = json.loads(text_data or "")
             topic, leave, after = asked.get("join"), asked.get("leave"), asked.get("after")
-        except (ValueError, AttributeError):
+            ping = "ping" in asked
+        except (ValueError, AttributeError, TypeError):
             return
+        if ping:
+            self.subscriber.put({"kind": "pong"})
         if isinstance(leave, str):
             hub().leave(self.subscriber, leave)
         if isinstance(topic, str) and self._join(topic):

@@ -1,4 +1,5 @@
-// Keys: j k move, Enter opens, / searches, ? helps, g then a letter goes. Never while typing.
+// Keys: j k move, Enter opens, / searches, ? helps, g then a letter goes, a x open the form of an answer. Never while
+// typing.
 (() => {
   const GO = { d: "/", i: "/incidents/", a: "/approvals/", c: "/chaos/", g: "/gameday/", r: "/runbooks/", l: "/audit/", s: "/settings/" };
   let pending = false, at = -1;
@@ -12,6 +13,17 @@
     rows[at].scrollIntoView({ block: "nearest" });
     (rows[at].querySelector("[data-open]") || rows[at]).focus();
   }
+  // A form that opens has the focus: Enter sends it, Escape puts it away.
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches?.("details[data-hold][open]")) event.target.querySelector("form input:not([type=hidden]), form select, form textarea, form button")?.focus();
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    const form = event.key === "Escape" && event.target.closest?.("details[data-hold][open]");
+    if (!form) return;
+    form.open = false;
+    form.querySelector("summary").focus();
+    event.preventDefault();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (pending) {

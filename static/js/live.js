@@ -1,50 +1,7 @@
-// The live link. A socket message only says what changed ({topic, seq, kind}); the page fetches it again through
-// the view that checks permission: an element listens with hx-trigger="live:incident-12 from:body".
-// After a reconnect, and every few seconds while the link is down, every topic of the page is fetched again.
+// What changes without a reload: parts of the page that are fetched again when link.js hears that their topic changed.
+// An element listens with hx-trigger="live:incident-12 from:body".
 (() => {
-  const POLL_MS = 5000;
-  const topics = (document.body.dataset.topics || "").split(",").filter(Boolean);
-  const seen = {};  // topic -> highest sequence number heard of
-  let socket, tries = 0, poll = null, closing = false;
-
-  // At most one fetch in EVERY_MS per topic, and always one after the last message.
-  const EVERY_MS = { dashboard: 1000 };
-  const last = {}, later = {};
-  function fire(topic) {
-    const wait = (last[topic] || 0) + (EVERY_MS[topic] || 150) - Date.now();
-    if (wait > 0) { later[topic] ||= setTimeout(() => { later[topic] = null; fire(topic); }, wait); return; }
-    last[topic] = Date.now();
-    htmx.trigger(document.body, "live:" + topic.replace(":", "-"));
-  }
-  const fireAll = () => topics.forEach(fire);
-
-  function show(state) {
-    document.body.classList.toggle("is-down", state === "down");
-    for (const node of document.querySelectorAll("[data-live-state]")) {
-      node.dataset.state = state;
-      node.querySelector(".w").textContent = { live: "Live", down: "Not live", wait: "Connecting" }[state];
-    }
-    if (state === "down" && !poll) poll = setInterval(fireAll, POLL_MS);
-    if (state === "live" && poll) { clearInterval(poll); poll = null; }
-  }
-
-  function connect() {
-    const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-    socket = new WebSocket(scheme + location.host + "/ws/live/?topics=" + encodeURIComponent(topics.join(",")));
-    socket.onopen = () => { tries = 0; show("live"); fireAll(); };
-    socket.onmessage = (event) => {
-      const message = JSON.parse(event.data);
-      if (!topics.includes(message.topic)) return;
-      if (message.seq) seen[message.topic] = Math.max(seen[message.topic] || 0, message.seq);
-      fire(message.topic);
-    };
-    socket.onclose = (event) => {
-      if (closing) return;
-      if (event.code === 4401) { location.reload(); return; }  // logged out elsewhere
-      if (tries++ > 0) show("down");
-      setTimeout(connect, Math.min(15000, 500 * 2 ** Math.min(tries, 5)) * (0.75 + Math.random() / 2));
-    };
-  }
+  const link = window.opsLink;
 
   // A list that grows asks for what is newer than its newest row, and asks again when the socket told of more.
   const newest = (list) => Number(list.querySelector("[data-seq]")?.dataset.seq || 0);
@@ -53,8 +10,8 @@
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     const list = event.detail.requestConfig?.elt;
-    if (list?.dataset.grows && newest(list) < (seen[list.dataset.grows] || 0) && event.detail.xhr.responseText.trim()) {
-      fire(list.dataset.grows);
+    if (list?.dataset.grows && newest(list) < link.seen(list.dataset.grows) && event.detail.xhr.responseText.trim()) {
+      link.fire(list.dataset.grows);
     }
   });
 
@@ -66,16 +23,24 @@
     for (const { name } of [...old.attributes]) if (!KEEP[name] && !fresh.hasAttribute(name)) old.removeAttribute(name);
     patchChildren(old, fresh);
   }
+  // Parts with an id are told apart by it: one that goes, or comes in between, leaves the others as they are.
   function patchChildren(old, fresh) {
-    const has = [...old.childNodes], wanted = [...fresh.childNodes];
-    wanted.forEach((node, i) => {
-      const was = has[i];
-      if (!was) old.append(node);
-      else if (was.nodeName !== node.nodeName || (was.id || "") !== (node.id || "")) was.replaceWith(node);
+    const wanted = [...fresh.childNodes], ids = new Set(wanted.map((node) => node.id).filter(Boolean));
+    let was = old.firstChild;
+    const drop = () => { const gone = was; was = was.nextSibling; gone.remove(); };
+    for (const node of wanted) {
+      if (node.id && [...old.children].some((child) => child.id === node.id)) {
+        while (was && was.id !== node.id && !ids.has(was.id)) drop();
+        if (was?.id !== node.id) { const moved = [...old.children].find((child) => child.id === node.id); old.insertBefore(moved, was); was = moved; }
+      }
+      if (!was || (was.id && was.id !== node.id && ids.has(was.id))) { old.insertBefore(node, was); continue; }
+      const next = was.nextSibling;
+      if (was.nodeName !== node.nodeName || (was.id || "") !== (node.id || "")) was.replaceWith(node);
       else if (node.nodeType !== 1) { if (was.data !== node.data) was.data = node.data; }
       else patch(was, node);
-    });
-    has.slice(wanted.length).forEach((node) => node.remove());
+      was = next;
+    }
+    while (was) drop();
   }
   function patched(event, target, content) {
     event.detail.shouldSwap = false;
@@ -110,7 +75,7 @@
   document.addEventListener("htmx:afterSwap", reopen);
   document.addEventListener("htmx:oobAfterSwap", reopen);
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches?.("details[data-hold]") && !event.target.open) fireAll();
+    if (event.target.matches?.("details[data-hold]") && !event.target.open) link.fireAll();
   }, true);
 
   // What a screen reader should hear: the text of [data-announce] when it is new.
@@ -170,9 +135,6 @@
   // What went well is said, and then gets out of the way; trouble stays.
   setTimeout(() => document.querySelectorAll(".toasts .notice.success").forEach((node) => node.remove()), 12000);
 
-  addEventListener("pagehide", () => { closing = true; socket?.close(); });
-  addEventListener("pageshow", (event) => { if (event.persisted) { closing = false; connect(); } });
   clock(); setInterval(clock, 1000);
   announce();
-  if (topics.length) { show("wait"); connect(); }
 })();

@@ -91,6 +91,19 @@ async def test_messages_reach_those_who_joined_and_nobody_else(
 
 
 @commits
+async def test_a_ping_is_answered_and_nonsense_is_not(
+    cookie: tuple[bytes, User], closing: list[Socket]
+) -> None:
+    here = dial(cookie[0], "topics=approvals")
+    closing.append(here)
+    assert await here.connect()
+    for nonsense in ("7", "null", '"ping"', "{", '{"topic": "ping"}'):
+        await here.say(nonsense)
+    await here.say('{"ping": 1}')
+    assert await here.hear() == {"kind": "pong"}
+
+
+@commits
 async def test_what_was_missed_is_replayed_without_gaps(
     cookie: tuple[bytes, User], incident: Incident, closing: list[Socket]
 ) -> None:
