@@ -10,9 +10,11 @@ from actions.models import ActionRequest
 from agent import journal
 from agent import service as agent
 from agent.tasks import advance
+from incidents import detection
 from incidents import service as incidents
 from knowledge import validation
 from knowledge.spec import RunbookSpec
+from systems.ticks import Handler
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,16 @@ def connect() -> None:
     action_events.on_decided[:] = [_wake_run]
     action_events.on_finished[:] = [_wake_run]
     validation.register(actions=_action_names, check=_ranks_first)
+
+
+def tick_handlers() -> list[Handler]:
+    """Who gets the watcher's ticks, in order: the one place where observing meets detecting."""
+    return [detection.on_tick]
+
+
+def sweep() -> None:
+    """What the watcher does between ticks: wake the runs that are due, whose wake-ups may have got lost."""
+    agent.sweep()
 
 
 def _send(run_id: int) -> None:

@@ -14,9 +14,7 @@ from django.db import close_old_connections
 
 from actions import service as actions
 from actions import tasks as action_tasks
-from agent import service as agent
-from incidents import detection
-from opsportal import heartbeat
+from opsportal import heartbeat, wiring
 from opsportal.readiness import Readiness
 from systems import services
 from systems.watcher import Tick, Watcher
@@ -40,10 +38,10 @@ async def _watch() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     signs = _Signs()
-    watcher = Watcher(services.load_all, on_tick=[detection.on_tick, signs.on_tick])
+    watcher = Watcher(services.load_all, on_tick=[*wiring.tick_handlers(), signs.on_tick])
     async with asyncio.TaskGroup() as group:
         helpers = [
-            group.create_task(_repeat(agent.sweep, SWEEP_EVERY_S)),
+            group.create_task(_repeat(wiring.sweep, SWEEP_EVERY_S)),
             group.create_task(_repeat(_sweep_gate, GATE_EVERY_S)),
             group.create_task(_repeat(signs.beat, heartbeat.EVERY_S)),
         ]
