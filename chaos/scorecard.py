@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from actions.models import ActionRequest, Status
 from chaos.faults.base import Fault
+from chaos.models import Injection
+from chaos.registry import FAULTS
 from incidents.models import Incident, TimelineEvent
+from systems.manifest import ManifestError
 from systems.models import System
+from systems.services import UnknownSystem, load
 
+LATE = timedelta(seconds=60)  # a fault that was taken back may still be noticed so long after
 EFFECTIVE = (Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN, Status.ROLLED_BACK)
 HARMLESS = ("warm-cache", "requeue-inflight")
 
@@ -38,19 +44,81 @@ class Row:
         return asdict(self)
 
 
+def about(system: System, injections: Iterable[Injection]) -> dict[Any, Incident]:
+    """Which incident each injection brought about, by the injection's id; none where none is about it.
+
+    Several may be open near a fault: the time counts from a press to the incident about it, never to the newest, nor to
+    whichever came first."""
+    presses = [i for i in injections if i.status != Injection.Status.FAILED and i.fault in FAULTS]
+    if not presses:
+        return {}
+    since = min(i.started_at for i in presses)
+    opened = list(_opened(system, since))
+    found = {}
+    for press in presses:
+        until = press.reverted_at + LATE if press.reverted_at else None
+        mine = [
+            i for i in opened if i.opened_at >= press.started_at and (until is None or i.opened_at <= until)
+        ]
+        if (incident := the_one(FAULTS[press.fault], system, mine)) is not None:
+            found[press.pk] = incident
+    return found
+
+
+def the_one(fault: Fault, system: System, opened: Sequence[Incident]) -> Incident | None:
+    """Of incidents that opened after the fault was put in, the one about it; the earliest of equally good ones."""
+    here, callers = _reach(fault, system)
+    ranked = [(rank, i) for i in opened if (rank := _rank(i, here, callers))]
+    return max(ranked, key=lambda r: (r[0], -r[1].number))[1] if ranked else None
+
+
+def _rank(incident: Incident, here: set[str], callers: set[str]) -> int:
+    """3: diagnosed where the fault is. 2: something is seen there. 1: not diagnosed, and all that is seen are callers'
+    symptoms, which may come from there. 0: about something else."""
+    seen = {s.service for s in incident.symptoms.all() if s.opens}
+    if incident.component in here:
+        return 3
+    if seen & here:
+        return 2
+    return int(bool(seen) and not incident.component and seen <= callers)
+
+
+def _reach(fault: Fault, system: System) -> tuple[set[str], set[str]]:
+    """The parts a fault is in, with the groups they belong to, and whoever needs them."""
+    here = {*fault.targets, *fault.expected.components}
+    try:
+        loaded = load(system.slug)
+    except (ManifestError, UnknownSystem, OSError):
+        return here, set()
+    for group, members in loaded.groups.items():
+        if group in here:
+            here |= set(members)
+        elif here & set(members):
+            here.add(group)
+    callers = {c for name in here & set(loaded.services) for c in loaded.dependents(name)}
+    return here, callers - here
+
+
+def _opened(system: System, since: datetime) -> Iterable[Incident]:
+    found = Incident.objects.filter(system=system, opened_at__gte=since)
+    return found.order_by("number").prefetch_related("symptoms")
+
+
 def grade(row: Row, fault: Fault, system: System, injected_at: datetime) -> None:
-    """Fill in what the records say: the incidents opened since the injection and the actions run since."""
-    opened = list(Incident.objects.filter(system=system, opened_at__gte=injected_at).order_by("number"))
-    if opened:
+    """Fill in what the records say: the incident about the fault and the actions run since the injection."""
+    opened = list(_opened(system, injected_at))
+    best = the_one(fault, system, opened)
+    if best is not None:
         row.detected = True
-        row.detect_s = round((opened[0].opened_at - injected_at).total_seconds(), 2)
-        best = next((i for i in opened if _component_ok(fault, i) and _cause_ok(fault, i)), opened[0])
+        row.detect_s = round((best.opened_at - injected_at).total_seconds(), 2)
         row.incident_number = best.number
         row.component_ok, row.cause_ok = _component_ok(fault, best), _cause_ok(fault, best)
         row.note = best.diagnosis or "unknown"
-        row.paths = TimelineEvent.objects.filter(
-            incident__in=opened, kind="plan", data__has_key="p_success"
-        ).count()
+    elif opened:
+        row.note = f"only incidents about something else: {', '.join(f'#{i.number}' for i in opened[:5])}"
+    row.paths = TimelineEvent.objects.filter(
+        incident__in=opened, kind="plan", data__has_key="p_success"
+    ).count()
     run = ActionRequest.objects.filter(system=system, claimed_at__gte=injected_at, status__in=EFFECTIVE)
     row.approvals = run.filter(risk="high", decision__approved=True).count()
     allowed = {*fault.targets, *fault.expected.components, *fault.may_touch}

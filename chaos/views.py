@@ -9,13 +9,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.db.models import Avg, Count, OuterRef, Q, Subquery
+from django.db.models import Avg, Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from chaos import service, tasks
+from chaos import scorecard, service, tasks
 from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import FAULTS
 from incidents.models import OPEN_STATES, Incident
@@ -63,43 +63,33 @@ def _titled(rows: Sequence[Injection]) -> Sequence[Injection]:
 
 
 def _running() -> Sequence[Injection]:
-    """What runs, each with the newest incident that opened since: where to look. `ended_for`: who has asked the keeper
-    to take it back."""
-    since = Incident.objects.filter(system=OuterRef("system"), opened_at__gte=OuterRef("started_at"))
-    rows = list(
-        Injection.objects.filter(status=Injection.Status.RUNNING)
-        .select_related("system")
-        .annotate(incident_number=Subquery(since.order_by("-number").values("number")[:1]))
-    )
-    found = Incident.objects.in_bulk([r.incident_number for r in rows if r.incident_number])
+    """What runs, each with the incident about it. `ended_for`: who has asked the keeper to take it back."""
+    rows = list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system"))
     ending = {entry.id: entry.asked_by for entry in service.journal().live() if entry.ending} if rows else {}
     for row in rows:
-        row.incident = found.get(row.incident_number)  # type: ignore[attr-defined]
         row.ended_for = ending.get(str(row.pk), "")  # type: ignore[attr-defined]
-    return _titled(rows)
+    return _titled(_with_incidents(rows))
 
 
 def _history() -> Sequence[Injection]:
-    """Ended injections with the first incident that opened while each ran: the agent's result."""
-    during = Incident.objects.filter(
-        Q(opened_at__lte=OuterRef("reverted_at")),
-        system=OuterRef("system"),
-        opened_at__gte=OuterRef("started_at"),
-    ).order_by("number")
-    rows = list(
-        Injection.objects.exclude(status=Injection.Status.RUNNING)
-        .select_related("system")
-        .annotate(incident_number=Subquery(during.values("number")[:1]))[:HISTORY]
-    )
-    found = Incident.objects.in_bulk([r.incident_number for r in rows if r.incident_number])
-    for row in rows:
-        incident = found.get(row.incident_number) if row.incident_number else None
-        row.incident = incident  # type: ignore[attr-defined]
-        if incident:
-            row.detect_s = (incident.opened_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
-            if incident.resolved_at:
-                row.repair_s = (incident.resolved_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
-    return _titled(rows)
+    """Ended injections with the incident about each: the agent's result."""
+    ended = Injection.objects.exclude(status=Injection.Status.RUNNING).select_related("system")
+    return _titled(_with_incidents(list(ended[:HISTORY])))
+
+
+def _with_incidents(rows: Sequence[Injection]) -> Sequence[Injection]:
+    """Each row with the incident about it and the seconds until that opened and was over."""
+    for system in {row.system for row in rows}:
+        mine = [row for row in rows if row.system == system]
+        found = scorecard.about(system, mine)
+        for row in mine:
+            incident = found.get(row.pk)
+            row.incident = incident  # type: ignore[attr-defined]
+            if incident is not None:
+                row.detect_s = (incident.opened_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
+                if incident.resolved_at:
+                    row.repair_s = (incident.resolved_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
+    return rows
 
 
 def _refusal(system: System | None) -> str:

@@ -15,8 +15,8 @@ from django.utils import timezone
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
 from chaos.registry import FAULTS
-from incidents.models import OPEN_STATES, Incident
-from opsportal import measured
+from incidents.models import OPEN_STATES, Incident, Symptom
+from opsportal import measured, record
 from opsportal.charts import spark_path
 from opsportal.measured import AXIS_S, AXIS_SLOTS
 from opsportal.servicemap import NODE_W, Layout, layout
@@ -25,8 +25,7 @@ from systems.models import ServiceStatus, System
 from systems.services import LoadedSystem, UnknownSystem, load
 
 STALE_S = 15.0
-RANK = {"down": 0, "degraded": 1, "unknown": 2, "ok": 3}
-TONE = {"ok": "ok", "degraded": "warn", "down": "bad", "unknown": "idle"}
+RANK = {"down": 0, "degraded": 1, "symptom": 2, "unknown": 3, "ok": 4}
 
 T = TypeVar("T")
 _kept: dict[str, tuple[float, Any]] = {}
@@ -67,14 +66,30 @@ class Service:
     line: str = ""
     area: str = ""
     incident: int | None = None
+    suspected: bool = False  # the open incident's cause is thought to be here
+    symptoms: list[str] = field(default_factory=list)  # open ones, in words
+
+    @property
+    def seen(self) -> bool:
+        """Whether the watcher has said something of it lately. What is not seen is not well."""
+        return (
+            self.status is not None and (timezone.now() - self.status.updated_at).total_seconds() <= STALE_S
+        )
 
     @property
     def health(self) -> str:
-        return self.status.health if self.status else "unknown"
+        """ok, degraded, down or unknown as measured now; `symptom`: it answers, and shows an open symptom."""
+        if self.status is None or not self.seen or self.status.health == "unknown":
+            return "symptom" if self.symptoms else "unknown"
+        return "symptom" if self.status.health == "ok" and self.symptoms else self.status.health
 
     @property
-    def tone(self) -> str:
-        return TONE.get(self.health, "idle")
+    def why(self) -> str:
+        """What is wrong with it, in words; empty when nothing is."""
+        if self.health == "unknown":
+            return (self.status.reason if self.status and self.seen else "") or "not seen by the watcher"
+        reason = self.status.reason if self.status and self.health != "symptom" else ""
+        return "; ".join(dict.fromkeys([*([reason] if reason else []), *self.symptoms[:3]]))
 
 
 def context(system: System | None) -> dict[str, Any]:
@@ -95,7 +110,7 @@ def context(system: System | None) -> dict[str, Any]:
         "incidents": incidents,
         "strip": _strip(system, incidents, services),
         "axis": _axis(system),
-        "record": remember(f"record-{system.pk}", 5, lambda: measured.record(system)),
+        "record": remember(f"record-{system.pk}", 5, lambda: record.record(system)),
     }
 
 
@@ -116,7 +131,12 @@ def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incid
         )
         for name in members:
             if incident.system_id == system.pk and name in services:
-                services[name].incident = incident.number
+                services[name].incident, services[name].suspected = incident.number, True
+    open_now = Symptom.objects.filter(system=system, cleared_at=None, opens=True).order_by("first_seen")
+    for name, title, number in open_now.values_list("service", "title", "incident_id"):
+        if name in services:
+            services[name].symptoms.append(title)
+            services[name].incident = services[name].incident or number
     for name, (metric, points) in remember(
         f"sparks-{system.pk}", 2, lambda: measured.sparks(system.pk)
     ).items():
@@ -137,7 +157,7 @@ def _place(services: dict[str, Service], loaded: LoadedSystem | None) -> Layout 
 
 def _edges(drawn: Layout, services: dict[str, Service]) -> list[dict[str, str]]:
     """Edges with the tone of what they lead to: a caller of something down is at risk."""
-    tones = {"down": "bad", "degraded": "warn"}
+    tones = {"down": "bad", "degraded": "warn", "symptom": "warn"}
     return [{"path": e.path, "tone": tones.get(services[e.target].health, "")} for e in drawn.edges]
 
 
@@ -149,7 +169,8 @@ def _strip(system: System, incidents: list[Incident], services: dict[str, Servic
     for injection in faults:
         fault = FAULTS.get(injection.fault)
         injection.title = fault.title if fault else injection.fault  # type: ignore[attr-defined]
-    sick = [s for s in services.values() if s.health in ("down", "degraded")]
+    sick = [s for s in services.values() if s.health in ("down", "degraded", "symptom")]
+    unseen = [s for s in services.values() if s.health == "unknown"]
     tick = system.last_tick_at
     stale = tick is None or (timezone.now() - tick).total_seconds() > STALE_S
     if waiting:
@@ -163,9 +184,22 @@ def _strip(system: System, incidents: list[Incident], services: dict[str, Servic
     elif sick:
         tone, icon = "warn", "warn"
         text = f"{', '.join(s.name for s in sick[:3])} not well, no incident yet"
+    elif unseen or not services:
+        tone, icon, text = "idle", "idle", _not_seen(unseen, len(services))
     else:
         tone, icon, text = "ok", "ok", "All is well"
     return {"tone": tone, "icon": icon, "text": text, "waiting": waiting, "faults": faults, "stale": stale}
+
+
+def _not_seen(unseen: list[Service], total: int) -> str:
+    if not total:
+        return "Not known: no service of it has been seen"
+    if len(unseen) == total:
+        return f"Not known: none of the {total} services is seen"
+    names = ", ".join(s.name for s in unseen[:3]) + (
+        f" and {len(unseen) - 3} more" if len(unseen) > 3 else ""
+    )
+    return f"Not known how {names} {'does' if len(unseen) == 1 else 'do'}: not seen"
 
 
 def _plural(word: str, count: int) -> str:

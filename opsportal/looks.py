@@ -8,7 +8,8 @@ HEALTH: dict[str, Look] = {
     "ok": ("Healthy", "ok", "ok"),
     "degraded": ("Degraded", "warn", "warn"),
     "down": ("Down", "bad", "bad"),
-    "unknown": ("Unknown", "idle", "idle"),
+    "symptom": ("Symptoms", "warn", "warn"),
+    "unknown": ("Not known", "idle", "idle"),
 }
 SEVERITY: dict[str, Look] = {
     "low": ("Low", "idle", "info"),

@@ -1,17 +1,10 @@
-"""What the dashboard reads out of the readings and records: sparklines, journeys, seven days of figures."""
+"""What the dashboard reads out of the readings: sparklines and journeys."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Q
-from django.utils import timezone
-
-from actions.models import ActionRequest, Status
-from agent.models import Run
-from systems.models import System
 
 SPARK_S, SPARK_SLOTS = 300, 60
 AXIS_S, AXIS_SLOTS = 3600, 240
@@ -60,51 +53,3 @@ def journeys(system_id: int) -> dict[str, Any]:
                 latency[AXIS_SLOTS - 1 - slot], good[AXIS_SLOTS - 1 - slot] = ms, least
                 passed, asked = passed + float(total or 0), asked + count
     return {"latency": latency, "ok": good, "share": passed / asked if asked else None}
-
-
-def record(system: System) -> dict[str, Any]:
-    """Seven days: times to detect and to repair (median, p90), and what became of the agent's runs.
-
-    Detection counts from the injection where a fault of ours was running, else from the first symptom."""
-    since = timezone.now() - timedelta(days=7)
-    sql = """with t as (
-               select extract(epoch from i.opened_at - coalesce(f.started_at, i.started_at)) as detect,
-                      extract(epoch from i.resolved_at - coalesce(f.started_at, i.started_at)) as repair
-               from incidents_incident i left join lateral (
-                 select started_at from chaos_injection c
-                 where c.system_id = i.system_id and c.started_at <= i.opened_at
-                   and c.started_at > i.opened_at - interval '10 minutes'
-                   and coalesce(c.reverted_at, now()) >= i.started_at
-                 order by started_at desc limit 1) f on true
-               where i.system_id = %s and i.opened_at >= %s)
-             select count(*), count(repair),
-               percentile_cont(0.5) within group (order by detect), percentile_cont(0.9) within group (order by detect),
-               percentile_cont(0.5) within group (order by repair), percentile_cont(0.9) within group (order by repair)
-             from t"""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [system.pk, since])
-        total, repaired, d50, d90, r50, r90 = cursor.fetchone()
-    runs = Run.objects.filter(incident__system=system, started_at__gte=since).aggregate(
-        recovered=Count("pk", filter=Q(outcome="recovered")),
-        handed=Count("pk", filter=Q(outcome__in=["handed_over", "no_action"])),
-        stopped=Count("pk", filter=Q(outcome="stopped")),
-        total=Count("pk"),
-    )
-    runs["live"] = runs["total"] - runs["recovered"] - runs["handed"] - runs["stopped"]
-    acted = ActionRequest.objects.filter(system=system, requested_at__gte=since).aggregate(
-        run=Count("pk", filter=Q(claimed_at__isnull=False)),
-        asked=Count(
-            "pk", filter=Q(decision__by__isnull=False) | Q(status__in=[Status.WAITING, Status.EXPIRED])
-        ),
-        rejected=Count("pk", filter=Q(status=Status.REJECTED)),
-    )
-    return {
-        "total": total,
-        "repaired": repaired,
-        "d50": d50,
-        "d90": d90,
-        "r50": r50,
-        "r90": r90,
-        "runs": runs,
-        "acts": acted,
-    }

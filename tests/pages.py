@@ -38,10 +38,15 @@ def make_system(folder: Path, slug: str = "kiosk") -> System:
         slug=slug, title="Kiosk", manifest_path=str(manifest), last_tick_at=now, last_tick_ms=12.0
     )
     for name, health in (("gateway", "ok"), ("api-1", "down"), ("api-2", "ok"), ("postgres", "ok")):
-        ServiceStatus.objects.create(
-            system=system, service=name, health=health, latency_ms=7.5, error_rate=0.0, updated_at=now
-        )
+        make_status(system, name, health)
     return system
+
+
+def make_status(system: System, name: str, health: str = "ok") -> ServiceStatus:
+    """What the watcher has just said of a service."""
+    return ServiceStatus.objects.create(
+        system=system, service=name, health=health, latency_ms=7.5, error_rate=0.0, updated_at=timezone.now()
+    )
 
 
 def make_incident(system: System, **changes: Any) -> Incident:

@@ -15,10 +15,10 @@ from actions.models import ActionRequest, Decision
 from chaos.faults.base import Fault
 from chaos.gameday import measure, table
 from chaos.gameday.measure import Eyes, Measurement
-from chaos.models import GameDay, GameDayRun
+from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import FAULTS
-from chaos.scorecard import Row, grade
-from incidents.models import Incident, TimelineEvent
+from chaos.scorecard import Row, about, grade
+from incidents.models import Incident, Symptom, TimelineEvent
 from systems.models import System
 
 NOW = timezone.now()
@@ -41,6 +41,20 @@ def incident(system: System, component: str, cause: str, after_s: float = 2.0) -
     )
     Incident.objects.filter(pk=made.pk).update(opened_at=NOW + timedelta(seconds=after_s))
     return made
+
+
+def symptom(of: Incident, service: str, **more: Any) -> Incident:
+    Symptom.objects.create(
+        system=of.system,
+        incident=of,
+        signal=f"x-{of.pk}",
+        service=service,
+        title=f"{service} is not well",
+        first_seen=NOW,
+        last_seen=NOW,
+        **more,
+    )
+    return of
 
 
 def action(system: System, target: str, slug: str = "restart-service", **more: Any) -> ActionRequest:
@@ -75,7 +89,7 @@ def test_the_right_component_and_cause(system: System):
     ],
 )
 def test_half_right_is_not_right(system: System, component: str, cause: str, right: tuple[bool, bool]):
-    incident(system, component, cause)
+    symptom(incident(system, component, cause), "postgres")
     row = graded(system)
     assert (row.component_ok, row.cause_ok) == right
 
@@ -116,6 +130,71 @@ def test_approvals_and_paths_are_counted(system: System):
     action(system, "worker")
     row = graded(system)
     assert (row.paths, row.approvals) == (2, 1)
+
+
+# --- which incident is about which injection
+
+
+def press(system: System, fault: str, after_s: float = 0.0, **more: Any) -> Injection:
+    row = Injection.objects.create(system=system, fault=fault, by="mira", deadline=NOW, **more)
+    Injection.objects.filter(pk=row.pk).update(started_at=NOW + timedelta(seconds=after_s))
+    row.refresh_from_db()
+    return row
+
+
+def matched(system: System, *presses: Injection) -> list[int | None]:
+    found = about(system, presses)
+    return [found[p.pk].number if p.pk in found else None for p in presses]
+
+
+def test_neither_the_first_nor_the_newest_but_the_one_about_it(system: System):
+    symptom(incident(system, "mailer", "disk_full", 1.0), "mailer")
+    mine = symptom(incident(system, "postgres", "app_credentials_mismatch", 4.0), "api-1")
+    symptom(incident(system, "redis", "down", 9.0), "redis")
+    row = graded(system)
+    assert (row.incident_number, row.detect_s) == (mine.number, 5.0)
+    assert matched(system, press(system, "db_auth_failure")) == [mine.number]
+
+
+def test_an_incident_about_something_else_is_none(system: System):
+    symptom(incident(system, "mailer", "disk_full"), "mailer")
+    symptom(incident(system, "", ""), "mailer")
+    row = graded(system)
+    assert not row.detected and row.incident_number is None and "something else" in row.note
+    assert matched(system, press(system, "db_auth_failure")) == [None]
+
+
+def test_what_was_open_before_the_press_is_not_about_it(system: System):
+    symptom(incident(system, "postgres", "app_credentials_mismatch", -5.0), "postgres")
+    assert matched(system, press(system, "db_auth_failure")) == [None]
+
+
+def test_two_faults_at_once_are_each_timed_by_their_own(system: System):
+    base = symptom(incident(system, "postgres", "app_credentials_mismatch", 6.0), "postgres")
+    cache = symptom(incident(system, "redis", "cache_poisoned", 3.0), "redis")
+    presses = press(system, "db_auth_failure"), press(system, "cache_poisoning", 1.0)
+    assert matched(system, *presses) == [base.number, cache.number]
+
+
+def test_callers_symptoms_count_until_there_is_a_diagnosis(system: System):
+    Path(system.manifest_path).write_text(
+        "system: shop\nruntime: {driver: fake}\nservices:\n"
+        "  front: {kind: proxy, depends_on: [postgres]}\n  postgres: {kind: postgres}\n  mailer: {kind: http}\n"
+    )
+    found = symptom(incident(system, "", ""), "front")
+    fault = press(system, "db_auth_failure")
+    assert matched(system, fault) == [found.number]
+    Incident.objects.filter(pk=found.pk).update(component="front", cause="config_drift")
+    assert matched(system, fault) == [None], "diagnosed elsewhere, and nothing seen at the target"
+    symptom(found, "postgres", label="2")
+    assert matched(system, fault) == [found.number]
+
+
+def test_long_after_it_was_taken_back_nothing_is_about_it(system: System):
+    symptom(incident(system, "postgres", "down", 400.0), "postgres")
+    ended = NOW + timedelta(seconds=60)
+    assert matched(system, press(system, "db_auth_failure", status="reverted", reverted_at=ended)) == [None]
+    assert matched(system, press(system, "db_auth_failure", status="failed")) == [None]
 
 
 # --- the eyes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
+from django.utils import timezone
 
 from actions.models import AuditEntry, Freeze, PolicyRule
 from opsportal import dashboard, portal_urls
 from systems.models import System
-from tests.pages import make_incident, make_request, make_system, person
+from tests.pages import make_incident, make_request, make_status, make_system, person
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +84,48 @@ def test_all_well_only_when_it_is(boss: Client, tmp_path: Path) -> None:
     assert "All is well" in boss.get("/").content.decode()
     System.objects.update(last_tick_at=None)
     assert "The watcher is silent" in boss.get("/").content.decode()
+
+
+def test_what_is_not_seen_is_not_well(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    system.statuses.filter(service="postgres").delete()
+    system.statuses.update(health="ok")
+    page = boss.get("/").content.decode()
+    assert "All is well" not in page and "Not known how postgres does: not seen" in page
+    system.statuses.update(health="unknown")
+    page = boss.get("/").content.decode()
+    assert "Not known: none of the 4 services is seen" in page
+    assert "Healthy" not in page
+    make_status(system, "postgres")
+    system.statuses.update(health="ok", updated_at=timezone.now() - timedelta(minutes=5))
+    page = boss.get("/").content.decode()
+    assert "All is well" not in page and "Healthy" not in page, (
+        "what was well five minutes ago is not known now"
+    )
+
+
+def test_map_shows_open_symptoms_and_marks_the_suspected_cause(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    system.statuses.update(health="ok")
+    incident = make_incident(system, component="postgres", cause="app_credentials_mismatch")
+    page = boss.get("/").content.decode()
+    node = {
+        name: page.split(f'id="node-{name}"')[1].split("</a>")[0] for name in ("api-1", "api-2", "postgres")
+    }
+    assert "Symptoms" in node["api-1"] and "api-1 refuses connections" in node["api-1"]
+    assert "Healthy" not in node["api-1"] and "suspected cause" not in node["api-1"]
+    assert "suspected cause" in node["postgres"] and f"incident #{incident.number}" in node["postgres"]
+    assert "Healthy" in node["api-2"]
+    incident.symptoms.update(cleared_at=timezone.now())
+    page = boss.get("/").content.decode()
+    assert "Symptoms" not in page.split('id="node-api-1"')[1].split("</a>")[0]
+
+
+def test_the_portal_is_not_called_well_for_a_system_that_is_not(boss: Client, tmp_path: Path) -> None:
+    """The dot of the portal's own parts says nothing of the systems under care."""
+    make_system(tmp_path)
+    own = boss.get("/").content.decode().split("The portal itself")[1]
+    assert "Postgres" in own and "Sandbox" not in own
 
 
 def test_broken_manifest_is_said_on_the_page(boss: Client, tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from actions import policy
-from chaos import service
+from chaos import scorecard, service
 from chaos.gameday.drive import SUSTAIN_S, Driver, NotSteady
 from chaos.gameday.measure import Eyes
+from chaos.models import Injection
 from chaos.registry import FAULTS
 from incidents import postmortem
 from incidents.models import Incident, Postmortem, State, TimelineEvent
 from opsportal.picked import add_choice, chosen
-from systems.models import System
 
 PATIENCE_S = 150.0
 LOOK_S = 0.2
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         try:
             with Eyes(lambda: fault.still_broken(driver.site, undo) or driver.journeys_wrong()) as eyes:
                 service.run(str(row.pk))
-                incident = self._follow(system, injected)
+                incident = self._follow(row, injected)
                 well = incident is not None and incident.state == State.RESOLVED
                 since = eyes.wait_green(time.time(), SUSTAIN_S, 30.0) if well else None
         finally:
@@ -75,13 +75,14 @@ class Command(BaseCommand):
             service.revert(str(row.pk), "demo")
         self._conclude(incident, since, injected)
 
-    def _follow(self, system: System, injected: datetime) -> Incident | None:
+    def _follow(self, row: Injection, injected: datetime) -> Incident | None:
         """Print the incident's timeline as it grows, until it is over."""
         until, seen = time.time() + PATIENCE_S, 0
         incident: Incident | None = None
         while time.time() < until:
+            number = incident.number if incident else None
             incident = (
-                Incident.objects.filter(system=system, opened_at__gte=injected).order_by("number").first()
+                Incident.objects.get(pk=number) if number else scorecard.about(row.system, [row]).get(row.pk)
             )
             if incident is None:
                 time.sleep(LOOK_S)
