@@ -114,6 +114,13 @@ def context(system: System | None) -> dict[str, Any]:
     }
 
 
+def services_of(system: System) -> list[Service]:
+    """Every service of a system as it is known now, the worst first: also those the watcher has never seen."""
+    loaded, _ = _loaded(system.slug)
+    incidents = list(Incident.objects.filter(system=system, state__in=OPEN_STATES))
+    return sorted(_services(system, loaded, incidents).values(), key=lambda s: (RANK[s.health], s.name))
+
+
 def _loaded(slug: str) -> tuple[LoadedSystem | None, str]:
     try:
         return load(slug), ""

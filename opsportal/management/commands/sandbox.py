@@ -8,7 +8,6 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from rich.console import Console
@@ -17,7 +16,7 @@ from rich.table import Table
 from opsportal.local.sandboxes import folder_of
 from systems.manifest import ManifestError
 from systems.models import System
-from systems.runtimes.base import RuntimeFailed
+from systems.runtimes.base import RUNNING, RuntimeFailed
 from systems.services import from_manifest
 
 
@@ -55,9 +54,9 @@ class Command(BaseCommand):
             raise CommandError("the sandbox could not be reset; see the lines above")
 
     def _status(self, folder: Path) -> None:
-        manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
         try:
-            units = from_manifest(folder / "manifest.yaml").runtime.list()
+            loaded = from_manifest(folder / "manifest.yaml")
+            units = loaded.runtime.list()
         except (ManifestError, RuntimeFailed, OSError) as error:
             raise CommandError(f"the sandbox does not answer: {error}") from error
         table = Table("unit", "state", "pid", "restarts", "out of memory", "release")
@@ -66,7 +65,14 @@ class Command(BaseCommand):
             table.add_row(
                 unit.unit, str(unit.state), pid, str(unit.restarts), str(unit.oom_kills), unit.release or ""
             )
+        named = [s.unit for s in loaded.services.values() if s.unit]
+        unseen = [name for name in named if name not in {unit.unit for unit in units}]
+        for name in unseen:
+            table.add_row(name, "not seen", "", "", "", "")
         console = Console()
         console.print(table)
-        if front_door := manifest.get("front_door"):
+        running = sum(1 for unit in units if unit.state == RUNNING)
+        said = f"{running} of {len(units) + len(unseen)} run"
+        console.print(said + (f"; not seen: {', '.join(unseen)}" if unseen else ""))
+        if front_door := loaded.manifest.front_door:
             console.print(f"Front door: {front_door}")

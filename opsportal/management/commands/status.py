@@ -1,17 +1,21 @@
 """`./ops status`: the parts of the portal, the systems under care and the open incidents."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 from django.core.management import BaseCommand, CommandError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from incidents.models import OPEN_STATES, Incident
+from opsportal import dashboard
+from opsportal.looks import look
 from systems.models import System
 
-_COLOURS = {"ok": "green", "degraded": "yellow", "down": "red", "unknown": "dim"}
+_COLOURS = {"ok": "green", "idle": "dim", "warn": "yellow", "bad": "red"}
 
 
 class Command(BaseCommand):
@@ -39,23 +43,26 @@ class Command(BaseCommand):
             raise CommandError(f"{url} does not answer: {error}") from error
         console.print(f"[bold]Portal[/bold]  {url}")
         for name, part in parts.items():
+            if name == "sandbox":  # how a system under care does is told below, service by service
+                continue
             colour = "green" if part["ok"] else "red"
             console.print(f"  [{colour}]●[/{colour}] {name:<10} {part['state']}")
         return answer.status_code == 200
 
     def _system(self, console: Console, system: System) -> None:
-        table = Table(
-            "service", "health", "latency", "cpu", "memory", "", title=system.title, title_justify="left"
-        )
-        for row in system.statuses.all():
-            colour = _COLOURS[row.health]
+        services = dashboard.services_of(system)
+        title = f"{system.title}: {_summary(services)}"
+        table = Table("service", "health", "latency", "cpu", "memory", "", title=title, title_justify="left")
+        for service in services:
+            word, tone, _ = look("health", service.health)
+            row = service.status if service.seen else None
             table.add_row(
-                row.service,
-                f"[{colour}]{row.get_health_display()}[/{colour}]",
-                _figure(row.latency_ms, "ms"),
-                _figure(row.cpu_pct, "%"),
-                _figure(row.rss_mb, "MB"),
-                row.reason,
+                service.name,
+                f"[{_COLOURS[tone]}]{word}[/{_COLOURS[tone]}]",
+                _figure(row.latency_ms if row else None, "ms"),
+                _figure(row.cpu_pct if row else None, "%"),
+                _figure(row.rss_mb if row else None, "MB"),
+                escape(service.why),
             )
         console.print(table)
 
@@ -65,6 +72,14 @@ class Command(BaseCommand):
             console.print("No open incidents.")
         for incident in rows:
             console.print(f"[red]#{incident.number}[/red] {incident.title} ({incident.get_state_display()})")
+
+
+def _summary(services: Sequence[dashboard.Service]) -> str:
+    """How many are well; what is not seen is not counted as well."""
+    well = sum(1 for s in services if s.health == "ok")
+    unseen = sum(1 for s in services if s.health == "unknown")
+    said = f"{well} of {len(services)} services well"
+    return said + (f", {unseen} not seen" if unseen else "")
 
 
 def _figure(value: float | None, unit: str) -> str:
