@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import journal as j
-from chaos.faults.base import FaultFailed
+from chaos.faults.base import FaultFailed, NotUndone, run_parts
 from chaos.journal import Entry, Journal
 from chaos.registry import FAULTS
 from chaos.site import Site
@@ -31,7 +31,8 @@ def arm(
 
 
 def inject(journal: Journal, entry_id: str) -> Entry:
-    """Break it. What fails half-way is put back at once, and FaultFailed says why."""
+    """Break it. What fails half-way is put back at once, or by the keeper where that fails too, and FaultFailed says
+    why."""
     with journal.locked(entry_id):
         entry = journal.read(entry_id)
         if entry.status != j.ARMED:
@@ -40,10 +41,8 @@ def inject(journal: Journal, entry_id: str) -> Entry:
         try:
             fault.inject(site, entry.params, entry.undo)
         except Exception as error:
-            fault.revert(site, entry.undo)
-            entry.status, entry.error = j.FAILED, f"{type(error).__name__}: {error}"
-            entry.reverted_at = time.time()
-            journal.write(entry)
+            entry.error = f"{type(error).__name__}: {error}"
+            _take_out(journal, entry, "failed injection", j.FAILED)
             raise FaultFailed(entry.error) from error
         entry.status = j.ACTIVE
         journal.write(entry)
@@ -60,14 +59,40 @@ def cancel(journal: Journal, entry_id: str, why: str) -> None:
 
 
 def revert(journal: Journal, entry_id: str, by: str) -> Entry:
-    """Put it back; any number of times, by anybody."""
+    """Put it back; any number of times, by anybody. Raises NotUndone when a part could not be: the rest is done, and
+    the entry stays live and due, so that the keeper (or the next start) finishes it."""
     with journal.locked(entry_id):
         entry = journal.read(entry_id)
         if entry.live:
-            FAULTS[entry.fault].revert(Site.load(Path(entry.site)), entry.undo)
-            entry.status, entry.reverted_at, entry.reverted_by = j.REVERTED, time.time(), by
-            journal.write(entry)
+            _take_out(journal, entry, by, j.REVERTED)
+        if entry.left:
+            raise NotUndone(entry.left)
         return entry
+
+
+def _take_out(journal: Journal, entry: Entry, by: str, ended: str) -> None:
+    """Run every part. `ended`: the status of the entry when nothing is left."""
+    entry.left = _undo(journal, entry)
+    if entry.left:
+        entry.deadline, entry.asked_by = min(entry.deadline, time.time()), entry.asked_by or by
+    else:
+        entry.status, entry.reverted_at, entry.reverted_by = ended, time.time(), by
+    journal.write(entry)
+
+
+def _undo(journal: Journal, entry: Entry) -> list[str]:
+    """What is left, in words."""
+    if not Path(entry.site).exists():
+        entry.error = entry.error or "the sandbox it was put into is gone, and the fault with it"
+        return []
+    if entry.fault not in FAULTS:
+        return [f"everything: there is no fault named {entry.fault} any more; ./ops sandbox reset mends it"]
+    try:
+        parts = FAULTS[entry.fault].parts(Site.load(Path(entry.site)), entry.undo)
+    except Exception as error:
+        return [f"everything ({error})"]
+    journal.write(entry)
+    return run_parts(parts)
 
 
 def is_mended(journal: Journal, entry_id: str) -> bool:

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Entry:
     reverted_by: str = ""
     error: str = ""
     asked_by: str = ""
+    left: list[str] = field(default_factory=list)  # parts that could not be put back yet, and why
 
     @property
     def live(self) -> bool:
@@ -67,14 +68,19 @@ class Journal:
 
     def read(self, entry_id: str) -> Entry:
         """Raises KeyError when there is no such entry."""
-        try:
-            return Entry(**json.loads((self.folder / f"{entry_id}.json").read_text()))
-        except FileNotFoundError:
-            raise KeyError(entry_id) from None
+        found = _load(self.folder / f"{entry_id}.json")
+        if found is None:
+            raise KeyError(entry_id)
+        return found
 
     def entries(self) -> list[Entry]:
-        found = [Entry(**json.loads(p.read_text())) for p in self.folder.glob("*.json")]
+        """The oldest first. A file that cannot be read hides no other: damaged() names it."""
+        found = [entry for path in self.folder.glob("*.json") if (entry := _load(path))]
         return sorted(found, key=lambda e: e.started_at)
+
+    def damaged(self) -> list[str]:
+        """Ids of entries whose file cannot be read: what they broke is not known."""
+        return [path.stem for path in self.folder.glob("*.json") if path.exists() and _load(path) is None]
 
     def live(self) -> list[Entry]:
         return [e for e in self.entries() if e.live]
@@ -100,3 +106,15 @@ class Journal:
         with (self.folder / f"{entry_id}.lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+_FIELDS = frozenset(f.name for f in fields(Entry))
+
+
+def _load(path: Path) -> Entry | None:
+    """None when it is not there, or not an entry."""
+    try:
+        told = json.loads(path.read_text())
+        return Entry(**{name: value for name, value in told.items() if name in _FIELDS})
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from chaos import injector
-from chaos.faults.base import FaultFailed
+from chaos.faults.base import FaultFailed, NotUndone
 from chaos.journal import FAILED, Entry, Journal
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
@@ -27,6 +28,8 @@ from systems.models import System
 
 log = logging.getLogger(__name__)
 KEEPER_S = 10.0  # what the keeper is given before a new fault is refused
+MISSING = "its entry in the injector's journal is gone: it counts as over"
+DAMAGED = "its entry in the injector's journal cannot be read; ./ops sandbox reset puts the sandbox back"
 
 
 class Refused(Exception):
@@ -85,7 +88,9 @@ def press(
     system = System.objects.filter(slug=system_slug).first()
     if system is None:
         raise Refused(f"there is no system named {system_slug!r}")
+    sync()
     if not force:
+        _end_overdue()
         tidy(system)
         _refuse_when_sick(system)
     entry_id = str(uuid.uuid4())
@@ -94,6 +99,12 @@ def press(
         entry = injector.arm(journal(), site, fault_id, params or {}, duration_s or implied, entry_id)
     except (SiteMissing, FaultFailed) as error:
         raise Refused(str(error)) from error
+    except Exception as error:  # whatever a sick system does when it is asked how it is
+        log.warning("could not prepare %s", fault_id, exc_info=True)
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise Refused(
+            f"{FAULTS[fault_id].title} cannot be prepared, the system does not answer: {why}"
+        ) from error
     try:
         with transaction.atomic():
             row = Injection.objects.create(
@@ -117,7 +128,10 @@ def run(injection_id: str) -> Injection:
     try:
         injector.inject(journal(), str(row.pk))
     except FaultFailed as error:
-        Injection.objects.filter(pk=row.pk).update(status=Injection.Status.FAILED, error=str(error))
+        Injection.objects.filter(pk=row.pk).update(error=str(error))
+    except KeyError:
+        log.warning("%s has no entry in the journal any more", row)
+    sync()
     _changed()
     row.refresh_from_db()
     return row
@@ -135,6 +149,8 @@ def take_back(entry_id: str, by: str) -> Entry:
     if not settings.OPSPORTAL_LOOKS_ONLY:
         try:
             return injector.revert(journal(), entry_id, by)
+        except NotUndone as error:
+            log.warning("%s is not wholly reverted, the keeper goes on: %s", entry_id, error)
         except Exception:
             log.exception("could not revert %s; the keeper is asked to", entry_id)
     entry = journal().hand_over(entry_id, by)
@@ -160,12 +176,32 @@ def halt_all(by: str) -> list[Entry]:
     return ended
 
 
+def _end_overdue() -> None:
+    """What should have ended by itself, and did not because nobody was there to do it."""
+    for entry in journal().live():
+        if entry.deadline < time.time() - KEEPER_S:
+            take_back(entry.id, entry.asked_by or "deadline")
+    sync()
+
+
 def sync() -> None:
-    """Bring the rows up to what the journal says (the keeper and the command line write only there)."""
-    running = {str(r.pk): r for r in Injection.objects.filter(status=Injection.Status.RUNNING)}
-    for entry in journal().entries() if running else []:
-        if entry.id in running and not entry.live:
-            _mirror(entry)
+    """Bring the rows up to what the journal says (the keeper and the command line write only there).
+
+    An entry is written before its row, so a row without one is over: its journal was deleted, or lost its disk.
+    """
+    running = {
+        str(pk)
+        for pk in Injection.objects.filter(status=Injection.Status.RUNNING).values_list("pk", flat=True)
+    }
+    if not running:
+        return
+    entries = {entry.id: entry for entry in journal().entries()}
+    damaged = journal().damaged()
+    for pk in running:
+        if pk not in entries:
+            _mirror(Entry("", "", 0.0, id=pk, status=FAILED, error=DAMAGED if pk in damaged else MISSING))
+        elif not entries[pk].live:
+            _mirror(entries[pk])
 
 
 def _mirror(entry: Entry) -> None:

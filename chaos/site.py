@@ -72,7 +72,8 @@ class Site:
     def write_atomic(self, path: Path, text: str) -> None:
         fresh = path.with_name(f".{path.name}.new")
         fresh.write_text(text)
-        fresh.chmod(path.stat().st_mode & 0o777)
+        if path.exists():
+            fresh.chmod(path.stat().st_mode & 0o777)
         fresh.rename(path)
 
     def edit_config(self, unit: str, key: str, value: Any) -> None:
@@ -107,8 +108,10 @@ class Site:
     # --- stores
 
     def superuser(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """Autocommit; closes at the end of its `with`."""
-        return psycopg.connect(self.facts["super_dsn"], autocommit=True, connect_timeout=5)
+        """Autocommit; closes at the end of its `with`. A statement takes 10 s at most: faults have deadlines."""
+        return psycopg.connect(
+            self.facts["super_dsn"], autocommit=True, connect_timeout=5, options="-c statement_timeout=10s"
+        )
 
     def redis(self) -> redis_client.Redis:
         return redis_client.Redis.from_url(self.facts["redis_url"], socket_timeout=5, decode_responses=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from chaos.faults.base import FaultFailed
+from collections.abc import Iterable
+from functools import partial
+
+from chaos.faults.base import FaultFailed, Part
 from chaos.site import Site
 
 
@@ -12,3 +15,8 @@ def for_good(site: Site, units: tuple[str, ...], number: int, *, world: bool = F
         site.hands.crash(units, number, world=world)
     except TimeoutError as error:
         raise FaultFailed(str(error)) from error
+
+
+def started(site: Site, units: Iterable[str], *, world: bool = False) -> list[Part]:
+    """Each of them runs again."""
+    return [Part(f"{unit} runs", partial(site.start_if_dead, unit, world=world)) for unit in units]

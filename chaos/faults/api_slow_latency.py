@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 UNITS = ("api-1", "api-2")
@@ -30,8 +30,8 @@ class ApiSlowLatency(Fault):
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         _config.put(site, [(unit, KEY, undo["delay"]) for unit in UNITS])
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        _config.restore(site, undo)
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return _config.restore(site, undo)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return _config.still(site, [(unit, KEY, undo["delay"]) for unit in UNITS])

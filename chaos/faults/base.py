@@ -1,13 +1,14 @@
 """What a fault is. One fault = one file here, one line in chaos/registry.py, one row in the contract test.
 
 No Django in this package: a fault is put in and taken out with the portal dead. `prepare` computes the inverse and
-touches nothing; it is on disk before `inject` runs. `revert` is idempotent and safe after a half-done injection.
+touches nothing; it is on disk before `inject` runs. Putting it back is a list of parts, each idempotent, safe after a
+half-done injection, and done whether or not the others can be: files first, for they need nobody alive.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -26,6 +27,38 @@ class Expected:
 
 class FaultFailed(Exception):
     """The fault could not be put in; the message says what to mend."""
+
+
+class NotUndone(Exception):
+    """Some parts could not be put back. `left`: which, and why, in plain words; the others are done."""
+
+    def __init__(self, left: list[str]) -> None:
+        self.left = left
+        super().__init__("; ".join(left))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing to put back. `what` names it as a thing that is still to be done; `run` raises whatever it meets."""
+
+    what: str
+    run: Callable[[], object]
+
+
+def run_parts(parts: Iterable[Part]) -> list[str]:
+    """Run every part, whatever becomes of the others. What is left, and why."""
+    left = []
+    for part in parts:
+        try:
+            part.run()
+        except Exception as error:
+            left.append(f"{part.what} ({_words(error)})")
+    return left
+
+
+def _words(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 class Fault(ABC):
@@ -57,8 +90,14 @@ class Fault(ABC):
         """Break it. Raises FaultFailed with what to mend."""
 
     @abstractmethod
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        """What puts it back, however much of it was broken and whoever mended what meanwhile. Touches nothing yet; what
+        it notes in `undo` is on disk before the first part runs."""
+
     def revert(self, site: Site, undo: Undo) -> None:
-        """Put it back, however much of it was broken and whoever mended what meanwhile."""
+        """Put it back, part by part. Raises NotUndone when some could not be."""
+        if left := run_parts(self.parts(site, undo)):
+            raise NotUndone(left)
 
     @abstractmethod
     def still_broken(self, site: Site, undo: Undo) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chaos.faults.base import Expected, Fault, FaultFailed, Undo
+from chaos.faults.base import Expected, Fault, FaultFailed, Part, Undo
 from chaos.site import Site
 
 PATTERN = "product:*"
@@ -41,7 +41,10 @@ class CachePoisoning(Fault):
         if not rows:
             raise FaultFailed("the shop has no products; reset the sandbox first")
 
-    def revert(self, site: Site, undo: Undo) -> None:
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return [Part("the wrong prices leave the cache", lambda: self._forget(site, undo))]
+
+    def _forget(self, site: Site, undo: Undo) -> None:
         if self._wrong(site):
             with site.redis() as redis:
                 keys = list(redis.scan_iter(undo["pattern"], count=500))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 UNITS = ("api-1", "api-2")
@@ -33,8 +33,8 @@ class ConfigCorruption(Fault):
         for unit in UNITS:
             site.hands.bounce(unit)
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        _config.restore(site, undo)
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return _config.restore(site, undo)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         bad = [unit for unit in UNITS if not site.config_parses(unit)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, FaultFailed, Undo
+from chaos.faults.base import Expected, Fault, FaultFailed, Part, Undo
 from chaos.site import Site
 
 JOB = "thumb-render"
@@ -42,13 +42,19 @@ class CpuSpike(Fault):
         site.job(JOB, "resume")
         site.job(JOB, "run")
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        with site.superuser() as db:
-            db.execute("UPDATE shop.products SET title = %s WHERE id = %s", [undo["title"], undo["product"]])
-        _config.restore(site, undo)
-        site.job(JOB, "pause")
-        site.job(JOB, "resume")
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return [
+            *_config.restore(site, undo),
+            Part("the product's title", lambda: _put_back(site, undo)),
+            Part(f"the run of {JOB} ends", lambda: site.job(JOB, "pause")),
+            Part(f"{JOB} is scheduled", lambda: site.job(JOB, "resume")),
+        ]
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         hot = site.hands.busy_children(UNIT, 20.0)
         return f"burning a core: {', '.join(hot)}" if hot else ""
+
+
+def _put_back(site: Site, undo: Undo) -> None:
+    with site.superuser() as db:
+        db.execute("UPDATE shop.products SET title = %s WHERE id = %s", [undo["title"], undo["product"]])

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from chaos.faults.base import Expected, Fault, FaultFailed, Undo
+from chaos.faults.base import Expected, Fault, FaultFailed, Part, Undo
 from chaos.site import Site
 
 ROLE = "app"
@@ -42,15 +42,16 @@ class DbAuthFailure(Fault):
             )
             db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [ROLE])
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        with site.superuser() as db:
-            row = db.execute(READ, [ROLE]).fetchone()
-            if row and row[0] == undo["new"]:
-                db.execute(
-                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-                        sql.Identifier(ROLE), sql.Literal(undo["old"])
-                    )
-                )
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return [Part(f"the password of the database role {ROLE}", lambda: _put_back(site, undo))]
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return site.login_fails("api-1", "DATABASE_URL") or site.login_fails("worker", "DATABASE_URL")
+
+
+def _put_back(site: Site, undo: Undo) -> None:
+    with site.superuser() as db:
+        row = db.execute(READ, [ROLE]).fetchone()
+        if row and row[0] == undo["new"]:
+            old = sql.Literal(undo["old"])
+            db.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), old))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 JOB = "report-export"
@@ -32,14 +32,13 @@ class DbPoolExhaustion(Fault):
         _config.put(site, [(UNIT, f"jobs.{JOB}.{key}", value) for key, value in edits])
         site.job(JOB, "run")
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        _config.restore(site, undo)
-        site.job(JOB, "pause")
-        with site.superuser() as db:
-            db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [JOB]
-            )
-        site.job(JOB, "resume")
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return [
+            *_config.restore(site, undo),
+            Part(f"the run of {JOB} ends", lambda: site.job(JOB, "pause")),
+            Part(f"the sessions of {JOB} end", lambda: _end_sessions(site)),
+            Part(f"{JOB} is scheduled", lambda: site.job(JOB, "resume")),
+        ]
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         with site.superuser() as db:
@@ -48,3 +47,10 @@ class DbPoolExhaustion(Fault):
             ).fetchone()
         held = int(row[0]) if row else 0
         return f"{JOB} holds {held} idle sessions" if held >= 3 else ""
+
+
+def _end_sessions(site: Site) -> None:
+    with site.superuser() as db:
+        db.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [JOB]
+        )

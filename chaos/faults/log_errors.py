@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 UNIT = "api-1"
@@ -50,8 +50,8 @@ class LogErrors(Fault):
             site.hands.write_log(UNIT, [json.dumps(line)] * 4)
             time.sleep(0.5)
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        return
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return []
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return ""

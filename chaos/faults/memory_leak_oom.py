@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 UNIT = "api-2"
@@ -33,8 +33,8 @@ class MemoryLeakOom(Fault):
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         _config.put(site, [(UNIT, KEY, 0)])
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        _config.restore(site, undo)
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return _config.restore(site, undo)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return _config.still(site, [(UNIT, KEY, 0)]) or site.answers(UNIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 EDGE = "api-db"
@@ -35,11 +35,19 @@ class NetOutage(Fault):
         if not site.hands.cut(EDGE):
             _config.put(site, [(UNIT, f"edges.{EDGE}.up", False)])
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        site.hands.mend(undo["edge"], undo["line"])
-        _config.restore(site, undo)
-        if site.edge(undo["edge"])["path"] != "A":
-            site.post(UNIT, f"/edges/{undo['edge']}/reset")
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        edge = undo["edge"]
+        line = Part(f"the line of {edge}", lambda: site.hands.mend(edge, undo["line"]))
+        return [
+            *_config.restore(site, undo),
+            line,
+            Part(f"{edge} runs over its own line", lambda: _back(site, edge)),
+        ]
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return "" if site.edge(EDGE)["ok"] else f"the link {EDGE} is dead"
+
+
+def _back(site: Site, edge: str) -> None:
+    if site.edge(edge)["path"] != "A":
+        site.post(UNIT, f"/edges/{edge}/reset")

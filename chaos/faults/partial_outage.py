@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaos.faults.base import Expected, Fault, FaultFailed, Undo
+from chaos.faults import _crash
+from chaos.faults.base import Expected, Fault, FaultFailed, Part, Undo
 from chaos.site import Site
 
 UNIT = "frontend"
@@ -30,9 +31,9 @@ class PartialOutage(Fault):
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         site.hands.freeze(UNIT)
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        site.hands.thaw(UNIT)
-        site.start_if_dead(UNIT)
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        thawed = Part(f"{UNIT} moves again", lambda: site.hands.thaw(UNIT))
+        return [thawed, *_crash.started(site, (UNIT,))]
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return f"{UNIT} does not move" if site.hands.is_frozen(UNIT) else site.down((UNIT,))

@@ -6,7 +6,7 @@ import signal
 from typing import Any
 
 from chaos.faults import _crash
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 UNITS = ("worker",)
@@ -30,9 +30,8 @@ class QueueWorkerCrash(Fault):
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         _crash.for_good(site, UNITS, signal.SIGSEGV)
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        for unit in undo["units"]:
-            site.start_if_dead(unit)
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return _crash.started(site, undo["units"])
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         if wrong := site.down(UNITS):

@@ -6,7 +6,7 @@ import signal
 from typing import Any
 
 from chaos.faults import _config, _crash
-from chaos.faults.base import Expected, Fault, Undo
+from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
 UNITS = ("upstream",)
@@ -31,10 +31,8 @@ class ThirdPartyOutage(Fault):
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         _crash.for_good(site, UNITS, signal.SIGKILL, world=True)
 
-    def revert(self, site: Site, undo: Undo) -> None:
-        for unit in undo["units"]:
-            site.start_if_dead(unit, world=True)
-        _config.restore(site, undo)
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return [*_config.restore(site, undo), *_crash.started(site, undo["units"], world=True)]
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return ""  # it stays down; whether the shop can live without it is what the journeys measure

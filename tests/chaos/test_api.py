@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chaos import service, tasks
+from chaos.faults.base import Part
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
 from incidents.models import Incident
@@ -156,7 +157,8 @@ def test_without_a_token_or_the_permission_nothing_is_broken(client: Client, sys
 def test_revert_one_by_alias_and_all(post: Post, told: list[str], monkeypatch: pytest.MonkeyPatch):
     reverted: list[str] = []
     for fault in ("api_slow_latency", "config_corruption", "api_down"):
-        monkeypatch.setattr(FAULTS[fault], "revert", lambda site, undo, f=fault: reverted.append(f))
+        part = Part(fault, lambda f=fault: reverted.append(f))
+        monkeypatch.setattr(FAULTS[fault], "parts", lambda site, undo, p=part: [p])
         post(f"/break/{fault}", force=True)
     assert data(post("/revert/latency")) == {"reverted": ["api_slow_latency"]}
     assert data(post("/revert/latency")) == {"reverted": []}
@@ -209,7 +211,7 @@ def test_only_a_repaired_fault_makes_way(
     )
     fault = type(FAULTS["api_slow_latency"])
     monkeypatch.setattr(fault, "still_broken", lambda self, site, undo: wrong)
-    monkeypatch.setattr(fault, "revert", lambda self, site, undo: None)
+    monkeypatch.setattr(fault, "parts", lambda self, site, undo: [])
     service.tidy(system)
     row.refresh_from_db()
     assert (row.status == Injection.Status.REVERTED) is goes

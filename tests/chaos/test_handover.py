@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from chaos import injector, keeper, service
 from chaos.faults.api_slow_latency import ApiSlowLatency
+from chaos.faults.base import Part
 from chaos.journal import REVERTED, Entry
 from chaos.models import Injection
 from incidents.models import Incident
@@ -35,7 +36,7 @@ def system(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Sy
         (tmp_path / "etc" / f"{unit}.yaml").write_text("a: 1\n")
     (tmp_path / "site.json").write_text("{}")
     monkeypatch.setattr(ApiSlowLatency, "inject", lambda self, site, params, undo: None)
-    monkeypatch.setattr(ApiSlowLatency, "revert", lambda self, site, undo: None)
+    monkeypatch.setattr(ApiSlowLatency, "parts", lambda self, site, undo: [])
     return System.objects.create(slug="shop", title="Shop", manifest_path=str(tmp_path / "manifest.yaml"))
 
 
@@ -98,7 +99,7 @@ def test_who_fails_hands_over(running: Injection, settings: Any, monkeypatch: py
     def refuse(*_: Any) -> None:
         raise OSError("nobody answers")
 
-    monkeypatch.setattr(ApiSlowLatency, "revert", refuse)
+    monkeypatch.setattr(ApiSlowLatency, "parts", lambda self, site, undo: [Part("it", refuse)])
     assert service.take_back(str(running.pk), "tom").ending
 
 

@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from chaos import injector, service
+from chaos.faults.base import NotUndone
+from chaos.journal import Entry, Journal
 from chaos.registry import FAULTS
 
 
@@ -28,10 +30,27 @@ class Command(BaseCommand):
             except service.Refused as error:
                 raise CommandError(str(error)) from None
         entries = [e for e in journal.live() if not wanted or e.fault == wanted]
-        for entry in entries:
-            injector.revert(journal, entry.id, "command line")
-            self.stdout.write(f"taken back: {FAULTS[entry.fault].title}")
+        whole = [self._take_back(journal, entry) for entry in entries]
         if not entries:
             self.stdout.write("nothing to take back: no such fault is running")
+        for entry_id in journal.damaged():
+            self.stdout.write(f"cannot be read: {journal.folder / entry_id}.json")
         with contextlib.suppress(DatabaseError):
             service.sync()
+        if not all(whole):
+            raise CommandError(
+                "some of it is left: the portal does it first of all when it starts again (./ops up)"
+            )
+
+    def _take_back(self, journal: Journal, entry: Entry) -> bool:
+        """Whether nothing is left of it."""
+        title = FAULTS[entry.fault].title if entry.fault in FAULTS else entry.fault
+        try:
+            injector.revert(journal, entry.id, "command line")
+        except NotUndone as error:
+            self.stdout.write(f"taken back as far as can be: {title}; left for the next start:")
+            for part in error.left:
+                self.stdout.write(f"  - {part}")
+            return False
+        self.stdout.write(f"taken back: {title}")
+        return True
