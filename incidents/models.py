@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
+
+from incidents import verdict as verdicts
 
 
 class Severity(models.TextChoices):
@@ -52,8 +57,11 @@ class Incident(models.Model):
     detail = models.CharField(max_length=200, blank=True)
     confidence = models.FloatField(null=True, blank=True)
     summary = models.TextField(blank=True, help_text="one plain sentence of what is wrong")
-    # [{component, cause, detail, title, probability, for: [{text, bits}], against: [...], check}]
+    # [{key, component, cause, detail, title, summary, probability, stated, pro: [{text, weight}], con: [...]}], and the
+    # one with the key "none". Shown through `verdict` only.
     hypotheses = models.JSONField(default=list, blank=True)
+    # What verified measurements said of each repair; see incidents/verdict.py.
+    repairs = models.JSONField(default=list, blank=True)
     last_seq = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -78,6 +86,15 @@ class Incident(models.Model):
     def seconds_open(self) -> float | None:
         """From the first symptom to the verified recovery; None while open."""
         return (self.resolved_at - self.started_at).total_seconds() if self.resolved_at else None
+
+    @cached_property
+    def verdict(self) -> verdicts.Verdict:
+        """Headline, cause, certainty and bars, for whoever shows them; see incidents/verdict.py."""
+        return verdicts.of(self)
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__.pop("verdict", None)
+        super().refresh_from_db(*args, **kwargs)
 
     @property
     def diagnosis(self) -> str:

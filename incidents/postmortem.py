@@ -11,6 +11,7 @@ from django.db import transaction
 from incidents import timeline
 from incidents.figures import figures, windows
 from incidents.models import Incident, Postmortem, PostmortemRevision, Symptom, TimelineEvent
+from incidents.verdict import Verdict
 
 Kind = TimelineEvent.Kind
 Sentence = dict[str, Any]
@@ -80,7 +81,7 @@ def edit(
 def markdown(postmortem: Postmortem) -> str:
     """The postmortem as Markdown; numbers in brackets are the incident's timeline events."""
     incident, sections = postmortem.incident, postmortem.sections
-    lines = [f"# Postmortem of #{incident.number}: {_escape(incident.summary or incident.title)}", ""]
+    lines = [f"# Postmortem of #{incident.number}: {_escape(incident.verdict.headline)}", ""]
     lines += [
         f"- System: {incident.system.title}",
         f"- Severity: {incident.get_severity_display()}",
@@ -88,8 +89,7 @@ def markdown(postmortem: Postmortem) -> str:
     ]
     if incident.resolved_at:
         lines.append(f"- Resolved: {incident.resolved_at:%Y-%m-%d %H:%M:%S} UTC")
-    if incident.diagnosis:
-        lines.append(f"- Cause: `{incident.diagnosis}`")
+    lines.append(f"- Cause: {_escape(incident.verdict.cause)}")
     for key, title in PARTS.items():
         lines += ["", f"## {title}", ""]
         lines += [f"- {_escape(s['text'])}{_links(s.get('seq', []))}" for s in sections.get(key) or []]
@@ -115,9 +115,7 @@ to_markdown = markdown
 def _what_broke(incident: Incident, events: list[TimelineEvent], symptoms: list[Symptom]) -> list[Sentence]:
     seen = [e for e in events if e.kind == Kind.SYMPTOM]
     first = [e.seq for e in events[:1]]
-    sentences = [
-        _say(f"{_capital(incident.summary or incident.title)}.", _last(events, Kind.HYPOTHESES) or first)
-    ]
+    sentences = [_say(f"{_capital(incident.verdict.headline)}.", _last(events, Kind.HYPOTHESES) or first)]
     if seen:
         named = [e for e in seen if e.data.get("opens", True)][:MAX_NAMED]
         more = len(seen) - len(named)
@@ -161,20 +159,29 @@ def _in_passing(event: TimelineEvent) -> bool:
 
 def _why(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
     thought = [e for e in events if e.kind == Kind.HYPOTHESES]
-    if not thought or not incident.cause:
-        return [_say("The cause is not known.", [e.seq for e in (thought or events)[-1:]])]
-    last = thought[-1]
-    sure = f" ({incident.confidence:.0%} sure)" if incident.confidence is not None else ""
-    sentences = [_say(f"The cause was found to be {incident.diagnosis}{sure}.", [last.seq])]
-    leader: dict[str, Any] = next((h for h in incident.hypotheses if h.get("cause") == incident.cause), {})
-    texts = [str(f.get("text", "")) for f in (leader.get("pro") or leader.get("for") or [])][:4]
+    verdict = incident.verdict
+    sentences = [_say(_said_of(verdict), [e.seq for e in (thought or events)[-1:]])]
+    if not thought or not verdict.bars or not verdict.is_known:
+        return sentences
+    last, leader = thought[-1], verdict.bars[0]
+    texts = [str(f.get("text", "")) for f in leader["pro"]][:4]
     if any(texts):
         sentences.append(_say(f"What spoke for it: {'; '.join(t for t in texts if t)}.", [last.seq]))
-    against = [str(f.get("text", "")) for f in (leader.get("con") or leader.get("against") or [])][:2]
+    against = [str(f.get("text", "")) for f in leader["con"]][:2]
     if any(against):
         sentences.append(_say(f"What spoke against it: {'; '.join(t for t in against if t)}.", [last.seq]))
     sentences += [_say(f"{e.title}.", [e.seq]) for e in events if e.kind == Kind.CHECK]
     return sentences
+
+
+def _said_of(verdict: Verdict) -> str:
+    """The cause in one sentence, as sure as it is and no surer."""
+    if verdict.standing == "known":
+        sure = f" ({100 * verdict.confidence:.1f} % sure)" if verdict.confidence is not None else ""
+        return f"The cause was found to be {verdict.diagnosis}: {verdict.cause}{sure}."
+    if verdict.standing == "stated":
+        return f"{_capital(verdict.cause)}."
+    return "The cause is not known." if verdict.standing == "looking" else f"The cause is {verdict.cause}."
 
 
 def _prevention(events: list[TimelineEvent]) -> list[Sentence]:

@@ -210,6 +210,15 @@ def refresh_head(incident: Incident) -> None:
             setattr(incident, name, value)
 
 
+def note_repair(incident_id: int, finding: dict[str, Any], did: list[str], *, helped: bool) -> None:
+    """Keep what measurements said of a repair: `did` for the cause of `finding` (its JSON) helped, or did not."""
+    names = ("key", "title", "summary", "component", "cause", "detail", "prevent")
+    with transaction.atomic():
+        row = Incident.objects.select_for_update(of=("self",)).only("repairs").get(pk=incident_id)
+        row.repairs = [*row.repairs, {**{n: finding.get(n, "") for n in names}, "did": did, "helped": helped}]
+        row.save(update_fields=["repairs"])
+
+
 def leading(symptoms: Iterable[Symptom]) -> Symptom:
     """The symptom that tells most: those that may open an incident first, then by the catalogue's order."""
 

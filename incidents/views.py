@@ -133,20 +133,8 @@ def _steps(incident: Incident, events: list[TimelineEvent]) -> list[dict[str, st
 
 
 def _hypotheses(incident: Incident) -> list[dict[str, Any]]:
-    """Hypotheses as the page wants them, evidence sorted by weight."""
-    found = []
-    for raw in incident.hypotheses:
-        pro = raw.get("pro") or raw.get("for") or []
-        con = raw.get("con") or raw.get("against") or []
-        width = raw.get("probability") or 0
-        pro, con = sorted(pro, key=_weight), sorted(con, key=_weight)
-        found.append({**raw, "pro": pro, "con": con, "more": pro[5:] + con[3:], "width": width})
-    return found
-
-
-def _weight(item: dict[str, Any]) -> float:
-    """Sorts the strongest evidence first."""
-    return -abs(float(item.get("bits") or 0))
+    """The verdict's bars, with what does not fit on the card folded away."""
+    return [{**bar, "more": bar["pro"][5:] + bar["con"][3:]} for bar in incident.verdict.bars]
 
 
 def _latest(events: list[TimelineEvent], kind: str, key: str) -> Any:

@@ -25,6 +25,9 @@ class IncidentOut(Schema):
     started_at: datetime
     opened_at: datetime
     resolved_at: datetime | None
+    headline: str
+    cause: str
+    standing: str
     diagnosis: str
     confidence: float | None
     summary: str
@@ -52,7 +55,11 @@ class SymptomOut(Schema):
 
 
 class IncidentFull(IncidentOut):
+    """`hypotheses`: the bars, the leading one first; see incidents/verdict.py."""
+
     hypotheses: list[Any]
+    repaired: list[Any]
+    failed: list[Any]
     symptoms: list[SymptomOut]
     events: list[EventOut]
     actions: list[str]
@@ -60,8 +67,12 @@ class IncidentFull(IncidentOut):
 
 def _short(incident: Incident) -> dict[str, Any]:
     names = ("number", "title", "severity", "category", "state", "started_at", "opened_at", "resolved_at")
-    more = ("diagnosis", "confidence", "summary")
-    return {"system": incident.system.slug} | {name: getattr(incident, name) for name in (*names, *more)}
+    verdict = incident.verdict
+    told = {
+        name: getattr(verdict, name) for name in ("headline", "cause", "standing", "diagnosis", "confidence")
+    }
+    facts = {name: getattr(incident, name) for name in names}
+    return {"system": incident.system.slug, "summary": verdict.headline, **facts, **told}
 
 
 @router.get("/incidents", response=list[IncidentOut], summary="Incidents, newest first")
@@ -89,7 +100,9 @@ def incident(request: HttpRequest, number: int) -> dict[str, Any]:
     request.require(READ)  # type: ignore[attr-defined]
     found = Incident.objects.select_related("system").get(number=number)
     return _short(found) | {
-        "hypotheses": found.hypotheses,
+        "hypotheses": found.verdict.bars,
+        "repaired": found.verdict.repaired,
+        "failed": found.verdict.failed,
         "symptoms": list(found.symptoms.values()),
         "events": list(found.events.values()),
         "actions": [f"/action/{pk}" for pk in found.action_requests.values_list("pk", flat=True)],

@@ -17,10 +17,10 @@ from agent import journal, roles
 from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases.diagnose import ACT_AT
 from agent.roles.base import ActionView
 from incidents import lifecycle, timeline
 from incidents.models import State
+from incidents.verdict import ACT_AT
 
 POLL_S = 2.0  # a decision wakes the run at once; this is for a lost wake-up
 WELL_S = 20.0  # no symptom left for this long while a person is asked: there is nothing left to decide
@@ -116,7 +116,7 @@ def _ask_why(run: Run, item: dict[str, Any]) -> str:
     """Acting alone needs two independent sources, one of them not log text, and where there is some risk a cause that
     is likely enough. Empty when there is nothing to ask a person about."""
     finding = _finding_of(run)
-    sources = {e.get("source", "") for e in finding.get("pro", []) if float(e.get("bits", 0)) > 0}
+    sources = {e.get("source", "") for e in finding.get("pro", []) if float(e.get("weight", 0)) > 0}
     named = {s for s in sources if s}
     if named and named <= {"log"}:
         return "the only evidence is log text, which anybody who can write to the log can forge"

@@ -14,13 +14,13 @@ from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
 from agent.roles.base import Finding, Opinion, Question
-from incidents import evidence, timeline
+from incidents import evidence, service, timeline
 from incidents.evidence import SignalState
 from incidents.models import Incident
+from incidents.verdict import ACT_AT, NONE
 from knowledge import retrieval
 
 TICK_S = 0.9  # look again with the next tick's evidence
-ACT_AT = 0.60  # the leading hypothesis must be at least this probable
 GUESS_AT = 0.35  # when patience is over, the best guess must reach this for a low-risk try
 SURE_AT = 0.90  # ... and at this it need not be asked about further
 STEADY = 2  # looks in a row with the same leader, each on fresh evidence
@@ -103,7 +103,7 @@ def _next_question(run: Run, opinion: Opinion) -> Question | None:
     asked = run.memory.setdefault("asked", [])
     if len(asked) >= MAX_QUESTIONS:
         return None
-    return next((q for q in opinion.questions if q.key not in asked and q.gain_bits > 0.02), None)
+    return next((q for q in opinion.questions if q.key not in asked and q.gain > 0.02), None)
 
 
 def _ask(run: Run, question: Question) -> Outcome:
@@ -127,27 +127,21 @@ def _ask(run: Run, question: Question) -> Outcome:
             "signal": question.signal,
             "service": question.service,
             "answer": said,
-            "gain_bits": question.gain_bits,
         },
     )
     return Outcome(Phase.DIAGNOSE, f"asked {question.key}", {"answer": said})
 
 
 def _publish(run: Run, opinion: Opinion) -> None:
-    """Show the hypotheses on the incident; an event only when the order or the odds really changed."""
+    """Bring the incident up to date; an event only when the order or the odds really changed.
+
+    What is not likely enough to act on is shown as a guess and never called the cause (see incidents/verdict.py)."""
     shown = [f.as_json() for f in opinion.findings[:5]]
-    print_ = [[f["key"], round(f["probability"], 1)] for f in shown[:3]]
-    if print_ == run.memory.get("shown"):
-        return
-    run.memory["shown"] = print_
-    values: dict[str, Any] = {
-        "hypotheses": [
-            *shown,
-            {"key": "none", "title": "None of these", "probability": opinion.none_probability},
-        ]
-    }
+    none = {"key": NONE, "title": "None of these", "probability": opinion.none_probability}
+    values: dict[str, Any] = {"hypotheses": [*shown, none]}
     leader = opinion.leading
-    if leader and leader.probability > opinion.none_probability:
+    known = leader is not None and leader.probability >= ACT_AT
+    if leader and known:
         values |= {
             "component": leader.component,
             "cause": leader.cause,
@@ -158,20 +152,22 @@ def _publish(run: Run, opinion: Opinion) -> None:
         }
         if leader.severity:
             values["severity"] = leader.severity
-        if leader.probability >= ACT_AT:
-            values["title"] = leader.summary[:300]
-    elif not run.memory.get("acted"):  # what was acted on stays the diagnosis until there is a better one
+    else:
         values |= {"component": "", "cause": "", "detail": "", "confidence": None}
     with transaction.atomic():
         Incident.objects.filter(pk=run.incident_id).update(**values)
-        head = (
-            f"{leader.title} on {leader.component}, {leader.probability:.0%}"
-            if leader
-            else "no known cause fits"
-        )
-        data = {"hypotheses": values["hypotheses"], "questions": [vars(q) for q in opinion.questions[:3]]}
-        timeline.record(run.incident_id, "hypotheses", f"Most likely: {head}", data=data)
-    run.incident.refresh_from_db()
+        run.incident.refresh_from_db()
+        if not known:
+            service.refresh_head(run.incident)
+        print_ = [[f["key"], round(f["probability"], 1)] for f in shown[:3]]
+        if print_ != run.memory.get("shown"):
+            run.memory["shown"] = print_
+            data = {"hypotheses": values["hypotheses"], "questions": [vars(q) for q in opinion.questions[:3]]}
+            cause = run.incident.verdict.cause
+            title = (
+                f"Most likely: {cause}, {leader.probability:.0%}" if leader and known else f"Cause {cause}"
+            )
+            timeline.record(run.incident_id, "hypotheses", title, data=data)
 
 
 def _passages(run: Run, leader: Finding) -> None:

@@ -16,7 +16,7 @@ from incidents.models import Incident
 
 @dataclass
 class Finding:
-    """One hypothesis in JSON-able form. `pro` and `con` are [{"text", "bits", "source", "signal", "service"}]."""
+    """One hypothesis in JSON-able form. `pro` and `con` are [{"text", "weight", "source", "signal", "service"}]."""
 
     component: str
     cause: str
@@ -42,11 +42,11 @@ class Finding:
 
 @dataclass
 class Question:
-    """A check that would tell the leading hypotheses apart, and how much it is expected to tell (bits)."""
+    """A check that would tell the leading hypotheses apart, and how much it is expected to tell (in bits)."""
 
     signal: str
     service: str
-    gain_bits: float
+    gain: float
     title: str = ""
 
     @property

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from agent import reasoner
 from agent.context import seconds_open
-from agent.reasoner import Hypothesis
+from agent.reasoner import Evidence, Hypothesis
 from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence
 from incidents.evidence import SignalState
@@ -57,11 +58,17 @@ def finding(h: Hypothesis) -> Finding:
         title=h.title,
         summary=h.summary,
         probability=h.probability,
-        pro=[asdict(e) for e in h.evidence_for],
-        con=[asdict(e) for e in h.evidence_against],
+        pro=[_shown(e) for e in h.evidence_for],
+        con=[_shown(e) for e in h.evidence_against],
         category=h.category,
         severity=h.severity,
         prevent=h.prevent,
         verify=list(h.verify),
         paths=[[asdict(s) for s in path] for path in h.paths],
     )
+
+
+def _shown(evidence: Evidence) -> dict[str, Any]:
+    """As the finding keeps it: a weight for sorting, words for reading."""
+    kept = asdict(evidence)
+    return {"weight": kept.pop("bits"), **kept}

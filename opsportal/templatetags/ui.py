@@ -207,9 +207,10 @@ def unmarked(text: str) -> str:
 
 
 @register.filter
-def signed(value: float | None) -> str:
-    """Evidence against is shown with a minus, however it was stored."""
-    return f"−{abs(float(value or 0)):.1f}"
+def force(weight: float | None) -> str:
+    """How strongly a piece of evidence speaks, in a word."""
+    size = abs(float(weight or 0))
+    return "strongly" if size >= 4 else "clearly" if size >= 1.5 else "a little"
 
 
 @register.filter

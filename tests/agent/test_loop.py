@@ -312,7 +312,7 @@ def test_a_person_takes_over_at_the_next_step(world: World):
 
 def test_only_log_text_for_evidence_asks_a_person(world: World):
     world.findings = [finding("stuck", 0.95, path("mend web"))]
-    world.findings[0].pro = [{"text": "the log says so", "bits": 6.0, "source": "log"}]
+    world.findings[0].pro = [{"text": "the log says so", "weight": 6.0, "source": "log"}]
     world.drive(
         world.start(world.open()), until=lambda: ActionRequest.objects.filter(status=Status.WAITING).exists()
     )

@@ -108,7 +108,7 @@ def finding(cause: str, probability: float, *paths: list[dict[str, Any]], compon
         cause.capitalize(),
         f"{component}: {cause}",
         probability,
-        pro=[{"text": "it does not answer", "bits": 4.0, "source": "probe", "signal": "http_unreachable"}],
+        pro=[{"text": "it does not answer", "weight": 4.0, "source": "probe", "signal": "http_unreachable"}],
         paths=list(paths),
         prevent="Do not do that.",
     )

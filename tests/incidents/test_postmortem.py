@@ -25,7 +25,18 @@ def story(incident: Incident) -> Incident:
         detail="20",
         confidence=0.93,
         summary="The timer of oven-1 is wrong",
-        hypotheses=[{"cause": "timer", "pro": [{"text": "its configuration changed"}], "con": []}],
+        hypotheses=[
+            {
+                "key": "oven-1:timer:20",
+                "component": "oven-1",
+                "cause": "timer",
+                "title": "Wrong timer",
+                "summary": "The timer of oven-1 is wrong",
+                "probability": 0.93,
+                "pro": [{"text": "its configuration changed"}],
+                "con": [],
+            }
+        ],
     )
     for signal, service, label, severity in [
         ("journey_failed", "door", "bake", "high"),

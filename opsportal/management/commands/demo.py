@@ -110,7 +110,7 @@ class Command(BaseCommand):
             self.console.print(postmortem.to_markdown(found), markup=False, highlight=False)
         if since is None:
             raise CommandError(
-                f"not healthy again: {incident.title} is {incident.get_state_display().lower()}"
+                f"not healthy again: {incident.verdict.headline} is {incident.get_state_display().lower()}"
             )
         seconds = (incident.resolved_at or datetime.now(UTC)) - injected
         after = f"resolved {seconds.total_seconds():.1f} s after the injection"

@@ -71,7 +71,9 @@ class Command(BaseCommand):
         if not rows:
             console.print("No open incidents.")
         for incident in rows:
-            console.print(f"[red]#{incident.number}[/red] {incident.title} ({incident.get_state_display()})")
+            console.print(
+                f"[red]#{incident.number}[/red] {incident.verdict.headline} ({incident.get_state_display()})"
+            )
 
 
 def _summary(services: Sequence[dashboard.Service]) -> str:

@@ -1,0 +1,148 @@
+"""What is held to be the cause of an incident, from one place: pages, lists, postmortem and REST all read this.
+
+Below the acting threshold nothing is called the cause; a cause whose repair was tried and did not help is not it
+either; and what a part itself says outright is not replaced by what is inferred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+ACT_AT = 0.60  # a cause must be at least this probable to be called the cause, and to be acted on
+NAMED_AT = 0.05  # a best guess below this is not worth a name
+NONE = "none"  # the key of the bar for "none of these"
+
+Standing = Literal["looking", "known", "stated", "guess", "unknown", "refuted"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The diagnosis as it stands, for showing. Everything here agrees with everything else here.
+
+    `standing`: looking (nothing thought yet), known (at or above ACT_AT), stated (a part says it itself), guess and
+    unknown (below), refuted (its repair was tried and did not help).
+    `headline`: one sentence for titles and lists, without a full stop: what is wrong where that is known, else what is
+    seen and "cause not known yet: best guess ... (34 %)".
+    `cause`: the same for a line of its own that is about the cause alone.
+    `component`: the suspected service or group, "" unless known or stated. `diagnosis`: `component:cause[:detail]`,
+    "" unless known. `probability`: 0..1 of the first bar, None while looking.
+    `confidence`: the same, but None unless known: "so sure" may only be said of what is called the cause.
+    `bars`: what is thought, the first one leading, "none of these" last: {"key", "title", "component", "detail",
+    "probability", "refuted", "stated", "pro", "con"}, evidence strongest first, each {"text", "weight", ...}.
+    `repaired`, `failed`: what was repaired with success, and what was taken for the cause and was not: entries of
+    `Incident.repairs`, {"key", "title", "summary", "component", "cause", "prevent", "did": [text], "helped": bool}.
+    """
+
+    standing: Standing
+    headline: str
+    cause: str
+    component: str = ""
+    diagnosis: str = ""
+    probability: float | None = None
+    bars: list[dict[str, Any]] = field(default_factory=list)
+    repaired: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def confidence(self) -> float | None:
+        return self.probability if self.standing == "known" else None
+
+    @property
+    def is_known(self) -> bool:
+        return self.standing in ("known", "stated")
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "confidence": self.confidence}
+
+
+class Row(Protocol):
+    """The fields of an incident that are read here."""
+
+    title: Any
+    summary: Any
+    component: Any
+    cause: Any
+    confidence: Any
+    hypotheses: Any
+    repairs: Any
+
+    @property
+    def diagnosis(self) -> str: ...
+
+
+def of(incident: Row) -> Verdict:
+    """The verdict of an incident as its row has it."""
+    helped = [r for r in incident.repairs if r.get("helped")]
+    cured = {r["key"] for r in helped}
+    failed = [r for r in incident.repairs if r["key"] not in cured]
+    bars = [_bar(h, {r["key"] for r in failed}) for h in incident.hypotheses]
+    lead = next((b for b in bars if b["key"] != NONE), None)
+    seen = incident.title.rstrip(". ")
+    shown: dict[str, Any] = {"bars": bars, "repaired": helped, "failed": failed}
+    if lead is None and incident.cause:  # written down by a person, or by an import
+        words = {"component": incident.component, "title": incident.cause.replace("_", " ")}
+        headline = incident.summary.rstrip(". ") or seen
+        return Verdict(
+            "known",
+            headline,
+            _named(words),
+            incident.component,
+            incident.diagnosis,
+            incident.confidence,
+            **shown,
+        )
+    if lead is None:
+        looking = not bars
+        cause = "not known yet" if looking else "not known yet: no known cause fits"
+        headline = seen if looking else f"{seen}; cause {cause}"
+        return Verdict("looking" if looking else "unknown", headline, cause, **shown)
+    shown["probability"] = lead["probability"]
+    place = {"component": lead["component"]}
+    summary = str(lead.get("summary") or lead["title"]).rstrip(". ")
+    if lead["refuted"]:
+        was = f"{_named(lead)} was taken for the cause; its repair did not help"
+        return Verdict("refuted", f"{seen}; cause not known yet: {was}", f"not known yet: {was}", **shown)
+    if lead["stated"]:
+        return Verdict(
+            "stated", summary, f"what {lead['component']} itself says: {summary}", **place, **shown
+        )
+    if lead["probability"] >= ACT_AT:
+        return Verdict("known", summary, _named(lead), diagnosis=lead["key"], **place, **shown)
+    guess = f"best guess {_named(lead)} ({_percent(lead['probability'])})"
+    named = lead["probability"] >= NAMED_AT
+    cause = f"not known yet: {guess if named else 'no known cause fits'}"
+    return Verdict("guess" if named else "unknown", f"{seen}; cause {cause}", cause, **shown)
+
+
+def _bar(raw: dict[str, Any], refuted: set[str]) -> dict[str, Any]:
+    key = str(raw.get("key") or ":".join(p for p in (raw.get("component"), raw.get("cause")) if p))
+    pro, con = ([*(raw.get(name) or [])] for name in ("pro", "con"))
+    return {
+        "component": "",
+        "detail": "",
+        "title": key,
+        **raw,
+        "key": key,
+        "probability": float(raw.get("probability") or 0.0),
+        "pro": sorted(pro, key=_weight),
+        "con": sorted(con, key=_weight),
+        "refuted": key in refuted,
+        "stated": bool(raw.get("stated")),
+    }
+
+
+def _weight(item: dict[str, Any]) -> float:
+    return -abs(float(item.get("weight") or 0))
+
+
+def _named(lead: dict[str, Any]) -> str:
+    title = str(lead["title"]).rstrip(". ")
+    plain = title[1:2].islower()  # not an abbreviation
+    where = f" on {lead['component']}" if lead["component"] else ""
+    return f"{title[:1].lower() if plain else title[:1]}{title[1:]}{where}"
+
+
+def _percent(share: float) -> str:
+    """Never rounded up to certainty."""
+    return f"{min(share * 100, 99.9):.1f} %" if share > 0.99 else f"{share * 100:.0f} %"
