@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils import timezone
 
 from agent import journal
@@ -71,7 +71,9 @@ def _close_calm() -> None:
     """Handed-over incidents whose symptoms are gone for a while are over, whoever mended it."""
     calm_since = timezone.now() - timedelta(seconds=CALM_S)
     mine = Symptom.objects.filter(incident=OuterRef("pk"), opens=True)
-    handed = Incident.objects.filter(state=State.HANDED_OVER)
+    # one that somebody opened again and has is closed by that person: its symptoms were gone before
+    theirs = Q(reopened__gt=0, owner__isnull=False)
+    handed = Incident.objects.filter(state=State.HANDED_OVER).exclude(theirs)
     calm = handed.filter(
         ~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since))
     )

@@ -4,7 +4,8 @@
                      ^------------------------------------/
     any open state -> handed_over -> resolved, or back to diagnosing
 
-`resolved` is final: trouble that comes back opens a new incident, which says what it follows.
+`resolved` is final: trouble that comes back opens a new incident, which says what it follows. Only a person brings a
+resolved one back, by `reopen`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from incidents import live, timeline
@@ -29,6 +31,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     S.HANDED_OVER: frozenset({S.DIAGNOSING, S.VERIFYING, S.RESOLVED}),
     S.RESOLVED: frozenset(),
 }
+
+REOPENED = frozenset({S.HANDED_OVER, S.DIAGNOSING})  # where a person may bring a resolved one back to
 
 
 class IllegalTransition(ValueError):
@@ -75,4 +79,41 @@ def transition(
             actor=actor,
         )
         live.publish("dashboard", {"kind": "incident", "number": incident_id, "state": to.value})
+    return event
+
+
+def reopen(
+    incident_id: int, to: State, *, actor: str, title: str, body: str = "", data: dict[str, Any] | None = None
+) -> TimelineEvent | None:
+    """A person brings a resolved incident back: one compare-and-set, with its timeline event. None when it is not
+    resolved. IntegrityError when another open incident has its fingerprint."""
+    if to not in REOPENED:
+        raise IllegalTransition(f"a resolved incident cannot go to {to.label}")
+    with transaction.atomic():
+        closed = Incident.objects.filter(pk=incident_id, state=S.RESOLVED)
+        changed = closed.update(state=to, resolved_at=None, reopened=F("reopened") + 1, reopened_at=Now())
+        if not changed:
+            return None
+        facts = {**(data or {}), "from": S.RESOLVED.value, "to": to.value}
+        event = timeline.record(incident_id, "state", title, body=body, data=facts, actor=actor)
+        live.publish("dashboard", {"kind": "incident", "number": incident_id, "state": to.value})
+    return event
+
+
+def amend(
+    incident_id: int,
+    expect: dict[str, Any],
+    values: dict[str, Any],
+    *,
+    actor: str,
+    title: str,
+    body: str = "",
+    data: dict[str, Any] | None = None,
+) -> TimelineEvent | None:
+    """Change fields other than the state, with a line of the timeline. None when it is not as in `expect`."""
+    with transaction.atomic():
+        if not Incident.objects.filter(pk=incident_id, **expect).update(**values):
+            return None
+        event = timeline.record(incident_id, "note", title, body=body, data=data, actor=actor)
+        live.publish("dashboard", {"kind": "incident", "number": incident_id})
     return event

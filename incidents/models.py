@@ -51,6 +51,15 @@ class Incident(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     agent_stopped = models.BooleanField(default=False, help_text="a person took over; the agent keeps out")
+    # What people did with it (incidents/people.py).
+    severity_by = models.CharField(
+        max_length=120, blank=True, help_text="who set the severity; empty: measured"
+    )
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged"
+    )
+    reopened = models.PositiveSmallIntegerField(default=0, help_text="how often a person opened it again")
+    reopened_at = models.DateTimeField(null=True, blank=True)
     # The diagnosis as it stands: component, cause and detail as in {component}:{cause}[:{detail}].
     component = models.CharField(max_length=80, blank=True)
     cause = models.CharField(max_length=120, blank=True)

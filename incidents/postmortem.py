@@ -60,6 +60,13 @@ def generate(incident_id: int) -> Postmortem:
     return found
 
 
+def is_due(incident_id: int) -> bool:
+    """Whether none is written yet, or none since it was opened again."""
+    found = Postmortem.objects.filter(incident=incident_id).select_related("incident").first()
+    again = found.incident.reopened_at if found else None
+    return found is None or (again is not None and found.updated_at < again)
+
+
 def edit(
     postmortem: Postmortem | int, sections: dict[str, Any], author: str, *, version: int | None = None
 ) -> Postmortem:

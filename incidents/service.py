@@ -82,8 +82,13 @@ def open_or_join(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) 
 
 def _open_one(system_id: int, fingerprint: str) -> Incident | None:
     """The open incident, locked so that it cannot be resolved while a symptom joins."""
-    rows = Incident.objects.select_for_update(of=("self",))
-    return rows.filter(system_id=system_id, fingerprint=fingerprint, state__in=OPEN_STATES).first()
+    rows = Incident.objects.select_for_update(of=("self",)).filter(system_id=system_id, state__in=OPEN_STATES)
+    found = rows.filter(fingerprint=fingerprint).first()
+    if found is not None:
+        return found
+    # A person has said that this part's trouble is part of another incident: while that is open, it still is.
+    merged = Incident.objects.filter(system_id=system_id, fingerprint=fingerprint).exclude(merged_into=None)
+    return rows.filter(pk__in=merged.values("merged_into")).first()
 
 
 def _insert(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> tuple[Incident, bool]:
@@ -141,9 +146,11 @@ def _attach(incident: Incident, symptoms: Sequence[Symptom]) -> None:
 def note_cleared(symptoms: Sequence[Symptom]) -> None:
     """Tell the timelines which symptoms stopped holding, and bring the open incidents' heads up to date."""
     by_incident: dict[int, list[Symptom]] = {}
+    # whose it is now: a merge may have moved it since the watcher loaded it
+    owners = dict(Symptom.objects.filter(pk__in=[s.pk for s in symptoms]).values_list("pk", "incident_id"))
     for symptom in symptoms:
-        if symptom.incident_id is not None:
-            by_incident.setdefault(symptom.incident_id, []).append(symptom)
+        if (number := owners.get(symptom.pk)) is not None:
+            by_incident.setdefault(number, []).append(symptom)
     for number, cleared in sorted(by_incident.items()):
         with transaction.atomic():
             incident = Incident.objects.select_for_update(of=("self",)).get(pk=number)
@@ -198,7 +205,7 @@ def refresh_head(incident: Incident) -> None:
     values: dict[str, Any] = {}
     # It may get worse than first thought; calming down is for the agent or a person to say.
     worst = severity_of(active)
-    if _RANK[Severity(worst)] > _RANK[Severity(incident.severity)] and not incident.cause:
+    if _is_worse(worst, incident) and not incident.cause:
         values["severity"] = worst
     if not incident.cause:
         lead = leading(active)
@@ -217,6 +224,16 @@ def note_repair(incident_id: int, finding: dict[str, Any], did: list[str], *, he
         row = Incident.objects.select_for_update(of=("self",)).only("repairs").get(pk=incident_id)
         row.repairs = [*row.repairs, {**{n: finding.get(n, "") for n in names}, "did": did, "helped": helped}]
         row.save(update_fields=["repairs"])
+
+
+def worsen(incident: Incident, severity: str) -> None:
+    """Raise the severity to what was merged into it, unless a person has said how bad it is."""
+    if _is_worse(severity, incident):
+        Incident.objects.filter(pk=incident.pk, severity_by="").update(severity=severity)
+
+
+def _is_worse(severity: str, incident: Incident) -> bool:
+    return not incident.severity_by and _RANK[Severity(severity)] > _RANK[Severity(incident.severity)]
 
 
 def leading(symptoms: Iterable[Symptom]) -> Symptom:

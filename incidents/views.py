@@ -6,28 +6,21 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents import logs, plots, timeline
+from incidents import logs, plots, timeline, weighed
 from incidents.models import OPEN_STATES, Incident, Severity, State, TimelineEvent
+from incidents.steps import steps
 from systems.manifest import ManifestError
 from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
 
 PAGE = 40
-STEPS = [State.DETECTING, State.DIAGNOSING, State.WAITING, State.ACTING, State.VERIFYING, State.RESOLVED]
-STEP_WORDS = {
-    "detecting": "Detect",
-    "diagnosing": "Diagnose",
-    "waiting": "Ask you",
-    "acting": "Act",
-    "verifying": "Verify",
-    "resolved": "Resolved",
-}
 
 
 @require_GET
@@ -98,43 +91,41 @@ def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest)
     requests = list(
         incident.action_requests.select_related("decision", "decision__by").order_by("requested_at")
     )
+    symptoms = list(incident.symptoms.order_by("cleared_at", "first_seen")[:60])
     return {
         "incident": incident,
         "events": events,
-        "steps": _steps(incident, events),
-        "symptoms": list(incident.symptoms.order_by("cleared_at", "first_seen")[:60]),
-        "hypotheses": _hypotheses(incident),
+        "steps": steps(incident, events, requests),
+        "symptoms": symptoms,
+        "open_symptoms": sum(1 for s in symptoms if s.cleared_at is None),
+        "hypotheses": weighed.bars(incident, symptoms),
+        "weighed_at": next((e.at for e in events if e.kind == TimelineEvent.Kind.HYPOTHESES), None),
         "questions": _latest(events, "hypotheses", "questions") or [],
         "passages": _latest(events, "runbook", "passages") or [],
         "plan": _plan(events, requests),
         "waiting": [r for r in requests if r.status == "waiting"],
         "requests": requests,
         "similar": _similar(incident),
-        "may_respond": request.user.has_perm("incidents.respond_incident"),
+        **_respond(incident, request),
     }
 
 
-def _steps(incident: Incident, events: list[TimelineEvent]) -> list[dict[str, str]]:
-    """The way of an incident as chips: done, now, or still to come."""
-    seen = {e.data.get("to") for e in events if e.kind == TimelineEvent.Kind.STATE}
-    here = incident.state
-    index = STEPS.index(State(here)) if here in STEPS else -1
-    chips = []
-    for place, step in enumerate(STEPS):
-        done = place < index or (step in seen and step != here)
-        skipped = step != here and step not in seen  # nobody had to be asked; it went away by itself
-        if skipped and (step == State.WAITING or (step == State.ACTING and place < index)):
-            continue
-        tone = "now" if step == here and here != State.RESOLVED else "done" if done or step == here else ""
-        chips.append({"word": STEP_WORDS[step], "tone": tone})
-    if here == State.HANDED_OVER:
-        chips.insert(-1, {"word": "Handed over", "tone": "now warn"})
-    return chips
-
-
-def _hypotheses(incident: Incident) -> list[dict[str, Any]]:
-    """The verdict's bars, with what does not fit on the card folded away."""
-    return [{**bar, "more": bar["pro"][5:] + bar["con"][3:]} for bar in incident.verdict.bars]
+def _respond(incident: Incident, request: HttpRequest) -> dict[str, Any]:
+    """What a person may do with it, and with whom."""
+    parts = list(incident.merged.order_by("number").values_list("number", flat=True))
+    if not request.user.has_perm("incidents.respond_incident"):
+        return {"may_respond": False, "parts": parts}
+    people = User.objects.with_perm(
+        "incidents.respond_incident", backend="django.contrib.auth.backends.ModelBackend"
+    )
+    others = Incident.objects.filter(system=incident.system_id, state__in=OPEN_STATES)
+    return {
+        "may_respond": True,
+        "parts": parts,
+        "responders": people.order_by("username")[:200] if incident.is_open else [],
+        "others": others.exclude(pk=incident.pk)[:20] if incident.is_open else [],
+        "severities": Severity.choices,
+    }
 
 
 def _latest(events: list[TimelineEvent], kind: str, key: str) -> Any:

@@ -1,17 +1,21 @@
-"""REST: incidents, read only."""
+"""REST: incidents, and what people do with them. The same rights and rules as the buttons."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
+from ninja.errors import HttpError
 
-from incidents.models import OPEN_STATES, Incident
+from incidents import people, weighed
+from incidents.models import OPEN_STATES, Incident, Severity
+from incidents.people_views import MAX_NUMBER, named
 
 router = Router(tags=["incidents"])
-READ = "incidents.view_incident"
+READ, RESPOND = "incidents.view_incident", "incidents.respond_incident"
 PAGE = 100
 
 
@@ -31,6 +35,10 @@ class IncidentOut(Schema):
     diagnosis: str
     confidence: float | None
     summary: str
+    owner: str | None
+    severity_by: str
+    merged_into: int | None
+    reopened: int
 
 
 class EventOut(Schema):
@@ -71,8 +79,10 @@ def _short(incident: Incident) -> dict[str, Any]:
     told = {
         name: getattr(verdict, name) for name in ("headline", "cause", "standing", "diagnosis", "confidence")
     }
-    facts = {name: getattr(incident, name) for name in names}
-    return {"system": incident.system.slug, "summary": verdict.headline, **facts, **told}
+    facts = {name: getattr(incident, name) for name in (*names, "severity_by", "reopened")}
+    who: dict[str, Any] = {"system": incident.system.slug, "merged_into": incident.merged_into_id}
+    who["owner"] = incident.owner.get_username() if incident.owner else None
+    return {**who, "summary": verdict.headline, **facts, **told}
 
 
 @router.get("/incidents", response=list[IncidentOut], summary="Incidents, newest first")
@@ -85,7 +95,7 @@ def incidents(
 ) -> list[dict[str, Any]]:
     """`open`: true = only open ones, false = only resolved ones. `before`: numbers below this (paging)."""
     request.require(READ)  # type: ignore[attr-defined]
-    found = Incident.objects.select_related("system")
+    found = Incident.objects.select_related("system", "owner")
     if open is not None:
         found = found.filter(state__in=OPEN_STATES) if open else found.exclude(state__in=OPEN_STATES)
     if system:
@@ -98,12 +108,82 @@ def incidents(
 @router.get("/incidents/{int:number}", response=IncidentFull, summary="One incident with its timeline")
 def incident(request: HttpRequest, number: int) -> dict[str, Any]:
     request.require(READ)  # type: ignore[attr-defined]
-    found = Incident.objects.select_related("system").get(number=number)
+    found = Incident.objects.select_related("system", "owner").get(number=number)
     return _short(found) | {
-        "hypotheses": found.verdict.bars,
+        "hypotheses": weighed.bars(found, found.symptoms.all()),
         "repaired": found.verdict.repaired,
         "failed": found.verdict.failed,
         "symptoms": list(found.symptoms.values()),
         "events": list(found.events.values()),
         "actions": [f"/action/{pk}" for pk in found.action_requests.values_list("pk", flat=True)],
     }
+
+
+class Resolve(Schema):
+    """`note`: what the cause was and what mended it; the postmortem quotes it."""
+
+    note: str
+
+
+class Merge(Schema):
+    """`into`: the number of the incident that goes on."""
+
+    into: int = Field(ge=1, le=MAX_NUMBER)
+    note: str = ""
+
+
+class Assign(Schema):
+    """`to`: somebody's name; empty for nobody."""
+
+    to: str = ""
+
+
+class SetSeverity(Schema):
+    severity: Severity
+    note: str = ""
+
+
+class Reopen(Schema):
+    """`to`: `me`, or `agent` to let it look again."""
+
+    note: str
+    to: str = "me"
+
+
+def _done(number: int, work: Callable[[], Incident]) -> dict[str, Any]:
+    """Its answer; 409 with the reason when it is not possible as the incident is now."""
+    try:
+        work()
+    except people.NotPossible as error:
+        raise HttpError(409, str(error)) from error
+    return _short(Incident.objects.select_related("system", "owner").get(pk=number))
+
+
+@router.post("/incidents/{int:number}/resolve", response=IncidentOut, summary="Close it, with the cause")
+def resolve(request: HttpRequest, number: int, body: Resolve) -> dict[str, Any]:
+    user = request.require(RESPOND)  # type: ignore[attr-defined]
+    return _done(number, lambda: people.resolve(number, user, body.note))
+
+
+@router.post("/incidents/{int:number}/merge", response=IncidentOut, summary="Make it part of another one")
+def merge(request: HttpRequest, number: int, body: Merge) -> dict[str, Any]:
+    user = request.require(RESPOND)  # type: ignore[attr-defined]
+    return _done(number, lambda: people.merge(number, body.into, user, body.note))
+
+
+@router.post("/incidents/{int:number}/assign", response=IncidentOut, summary="Give it to somebody")
+def assign(request: HttpRequest, number: int, body: Assign) -> dict[str, Any]:
+    user = request.require(RESPOND)  # type: ignore[attr-defined]
+    return _done(number, lambda: people.assign(number, user, named(body.to)))
+
+
+@router.post("/incidents/{int:number}/severity", response=IncidentOut, summary="Say how bad it is")
+def set_severity(request: HttpRequest, number: int, body: SetSeverity) -> dict[str, Any]:
+    user = request.require(RESPOND)  # type: ignore[attr-defined]
+    return _done(number, lambda: people.set_severity(number, user, body.severity, body.note))
+
+
+@router.post("/incidents/{int:number}/reopen", response=IncidentOut, summary="Open a resolved one again")
+def reopen(request: HttpRequest, number: int, body: Reopen) -> dict[str, Any]:
+    user = request.require(RESPOND)  # type: ignore[attr-defined]
+    return _done(number, lambda: people.reopen(number, user, body.note, body.to))

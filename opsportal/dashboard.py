@@ -66,7 +66,7 @@ class Service:
     line: str = ""
     area: str = ""
     incident: int | None = None
-    suspected: bool = False  # the open incident's cause is thought to be here
+    suspected: str = ""  # how sure it is that the open incident's cause is here, in words
     symptoms: list[str] = field(default_factory=list)  # open ones, in words
 
     @property
@@ -133,12 +133,13 @@ def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incid
     names = list(loaded.services) if loaded else list(statuses)
     services = {n: Service(n, loaded.services[n].kind if loaded else "", statuses.get(n)) for n in names}
     for incident in incidents:
-        members = (
-            loaded.groups.get(incident.component, [incident.component]) if loaded else [incident.component]
-        )
-        for name in members:
+        verdict = incident.verdict
+        guess = verdict.standing == "guess"
+        where = str(verdict.bars[0]["component"]) if guess else verdict.component
+        for name in loaded.groups.get(where, [where]) if loaded else [where]:
             if incident.system_id == system.pk and name in services:
-                services[name].incident, services[name].suspected = incident.number, True
+                services[name].incident = incident.number
+                services[name].suspected = "best guess" if guess else "suspected cause"
     open_now = Symptom.objects.filter(system=system, cleared_at=None, opens=True).order_by("first_seen")
     for name, title, number in open_now.values_list("service", "title", "incident_id"):
         if name in services:

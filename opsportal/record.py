@@ -26,7 +26,7 @@ def record(system: System) -> dict[str, Any]:
     """How the incidents since then ended, in three numbers and those still open; times to detect and to recover in
     seconds (median, p90), counted from the injection where a fault was put in, else from the first symptom."""
     since = timezone.now() - timedelta(days=DAYS)
-    incidents = list(Incident.objects.filter(system=system, opened_at__gte=since))
+    incidents = list(Incident.objects.filter(system=system, opened_at__gte=since, merged_into=None))
     began = _injected(system, since)
     detect = [(i.opened_at - began.get(i.number, i.started_at)).total_seconds() for i in incidents]
     over = [i for i in incidents if i.resolved_at]

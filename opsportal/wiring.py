@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from actions import audit
 from actions import events as action_events
-from actions.models import ActionRequest
+from actions import service as gate
+from actions.models import ActionRequest, Status
 from agent import journal
 from agent import service as agent
 from agent.tasks import advance
-from incidents import detection
+from incidents import detection, people
 from incidents import service as incidents
 from knowledge import validation
 from knowledge.spec import RunbookSpec
@@ -23,6 +25,7 @@ def connect() -> None:
     """Called once per process, when all apps are loaded."""
     journal.on_wake(_send)
     incidents.on_opened[:] = [agent.on_opened]
+    people.on_act[:] = [_withdraw, _audit, _start_or_end_run]
     action_events.on_decided[:] = [_wake_run]
     action_events.on_finished[:] = [_wake_run]
     validation.register(actions=_action_names, check=_ranks_first)
@@ -48,6 +51,37 @@ def _send(run_id: int) -> None:
 
 def _wake_run(request: ActionRequest) -> None:
     agent.on_decided(request.incident_id)
+
+
+def _withdraw(act: people.Act) -> None:
+    """What an incident still waits for ends with it."""
+    if act.verb not in (people.RESOLVED, people.MERGED):
+        return
+    why = f"#{act.incident.number} was {act.verb} by {act.by}"
+    asked = ActionRequest.objects.filter(incident=act.incident, status__in=[Status.WAITING, Status.APPROVED])
+    for pk in asked.order_by("pk").values_list("pk", flat=True):
+        if not gate.cancel(pk, act.by, why):
+            raise people.NotPossible("what it waits for has just been decided or started; look again")
+
+
+def _audit(act: people.Act) -> None:
+    found = act.incident
+    audit.append(
+        act.by,
+        f"incident.{act.verb}",
+        system=found.system.slug,
+        target=found.verdict.component,
+        incident=found.number,
+        outcome=act.verb,
+        data={"note": act.note, "state": found.state, **act.data},
+    )
+
+
+def _start_or_end_run(act: people.Act) -> None:
+    if act.verb == people.REOPENED and act.data["to"] == "agent":
+        journal.start(act.incident.number)
+    elif act.verb in (people.RESOLVED, people.MERGED):
+        journal.wake_incident(act.incident.number)  # it finds the incident closed, and ends
 
 
 def _action_names() -> list[str]:

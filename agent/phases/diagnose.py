@@ -150,7 +150,10 @@ def _publish(run: Run, opinion: Opinion) -> None:
             "summary": leader.summary,
             "category": leader.category,
         }
-        if leader.severity:
+        if (
+            leader.severity
+            and not Incident.objects.filter(pk=run.incident_id).exclude(severity_by="").exists()
+        ):
             values["severity"] = leader.severity
     else:
         values |= {"component": "", "cause": "", "detail": "", "confidence": None}

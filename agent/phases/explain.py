@@ -11,7 +11,7 @@ from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.roles.base import Finding
 from incidents import lifecycle, postmortem, timeline
-from incidents.models import Incident, Postmortem, Severity, State, Symptom
+from incidents.models import Incident, Severity, State, Symptom
 from knowledge import lessons
 
 SHOWN = 12  # symptoms named in a handover
@@ -23,7 +23,7 @@ def step(run: Run) -> Outcome:
     title = "Resolved" if run.memory.get("acted") else "Resolved: it recovered without the agent"
     data = {"prevent": finding.get("prevent", ""), "acted": run.memory.get("acted", [])}
     lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, data=data)
-    if not Postmortem.objects.filter(incident=run.incident_id).exists():
+    if postmortem.is_due(run.incident_id):
         postmortem.generate(run.incident_id)
     _remember(run, recovered=True)
     _audit(run, "incident.resolved", title)
@@ -61,7 +61,8 @@ def hand_over(run: Run, why: str) -> Outcome:
 
 def no_action(run: Run, finding: Finding) -> Outcome:
     """The right fix is none: say so and why. The incident closes when its symptoms do."""
-    Incident.objects.filter(pk=run.incident_id).update(severity=finding.severity or Severity.LOW)
+    mine = Incident.objects.filter(pk=run.incident_id, severity_by="")
+    mine.update(severity=finding.severity or Severity.LOW)
     why = f"no action is called for: {finding.summary}"
     timeline.record(
         run.incident_id,

@@ -214,6 +214,26 @@ def force(weight: float | None) -> str:
 
 
 @register.filter
+def worth(gain: Any) -> str:
+    """How much an answer would tell."""
+    value = float(gain or 0)
+    return (
+        "would tell much" if value >= 0.5 else "would tell something" if value >= 0.1 else "would tell little"
+    )
+
+
+_PLAIN = {"bits": "weight", "gain_bits": "worth asking"}
+
+
+@register.filter
+def plainly(value: Any) -> Any:
+    """Facts of an event under names that people know."""
+    if isinstance(value, dict):
+        return {_PLAIN.get(key, key): plainly(item) for key, item in value.items()}
+    return [plainly(item) for item in value] if isinstance(value, list) else value
+
+
+@register.filter
 def difftone(line: str) -> str:
     """The class of a line of a diff."""
     if line.startswith(("+++", "---", "@@")):

@@ -171,7 +171,7 @@ def _way(boss: Client, incident: Incident) -> list[str]:
         r'<ol class="steps".*?</ol>', boss.get(f"/incidents/{incident.pk}/").content.decode(), re.S
     )
     assert chips
-    return re.findall(r"([A-Z][a-z ]+)</li>", chips[0])
+    return re.findall(r"([A-Z][^<>]+)</li>", chips[0])
 
 
 def test_the_way_shows_no_step_that_was_not_gone(boss: Client, tmp_path: Path) -> None:
@@ -179,9 +179,80 @@ def test_the_way_shows_no_step_that_was_not_gone(boss: Client, tmp_path: Path) -
     kept = {"fingerprint": "a", "state": State.DIAGNOSING}
     acted, alone = make_incident(system, **kept), make_incident(system, **kept | {"fingerprint": "b"})
     assert _way(boss, acted) == ["Detect", "Diagnose", "Act", "Verify", "Resolved"]  # still to come
-    for state in (State.ACTING, State.VERIFYING, State.RESOLVED):
+    well = {"green_since": timezone.now().isoformat()}
+    make_request(system, acted, status="succeeded")
+    for state in (State.ACTING, State.VERIFYING):
         lifecycle.transition(acted.pk, state)
-    for state in (State.WAITING, State.VERIFYING, State.RESOLVED):
+    for state in (State.WAITING, State.VERIFYING):
         lifecycle.transition(alone.pk, state)
+    for incident in (acted, alone):
+        timeline.record(incident.pk, "verify", "Recovered", data=well)
+        lifecycle.transition(incident.pk, State.RESOLVED)
     assert _way(boss, acted) == ["Detect", "Diagnose", "Act", "Verify", "Resolved"]
-    assert _way(boss, alone) == ["Detect", "Diagnose", "Ask you", "Verify", "Resolved"]  # nobody acted
+    assert _way(boss, alone) == ["Detect", "Diagnose", "Asked you", "Verify", "Resolved"]  # nobody acted
+
+
+def test_after_a_hand_over_the_way_says_what_happened(boss: Client, tmp_path: Path) -> None:
+    incident = make_incident(make_system(tmp_path), state=State.DIAGNOSING)
+    for state in (State.ACTING, State.VERIFYING, State.DIAGNOSING, State.HANDED_OVER):
+        if state == State.DIAGNOSING:
+            timeline.record(incident.pk, "verify", "Not recovered", data={"cleared": 0})
+        lifecycle.transition(incident.pk, state)
+    way = ["Detect", "Diagnose", "Act: nothing that worked", "Verify: not recovered", "Handed over"]
+    assert _way(boss, incident) == way
+    page = boss.get(f"/incidents/{incident.pk}/").content.decode()
+    assert "Stop the agent" not in page and "Resolve #" in page and "Give back to the agent" in page
+
+
+def test_what_was_not_verified_has_no_tick(boss: Client, tmp_path: Path) -> None:
+    incident = make_incident(make_system(tmp_path), state=State.DIAGNOSING)
+    lifecycle.transition(incident.pk, State.HANDED_OVER)
+    assert _way(boss, incident) == ["Detect", "Diagnose", "Handed over"]
+
+
+def test_an_agent_that_only_watches_is_not_on_it(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    system.agent_on = False
+    system.save()
+    page = boss.get(f"/incidents/{make_incident(system).pk}/").content.decode()
+    assert "the agent only watches here" in page
+    assert "the agent is on it" not in page and "Stop the agent" not in page
+
+
+def test_what_is_seen_is_not_said_to_be_missing(boss: Client, incident: Incident) -> None:
+    """Evidence is weighed at one look and symptoms come later: the page shows one truth."""
+
+    def missing(signal: str, service: str, text: str) -> dict[str, object]:
+        said = f"expected, but not seen: {text} on {service}"
+        return {"signal": signal, "service": service, "text": said, "weight": -2.0}
+
+    leader = incident.hypotheses[0]
+    leader["con"] = [
+        missing("http_unreachable", "api-1", "http unreachable"),
+        missing("http_unreachable", "api-2", "http unreachable"),
+        missing("journey_failed", "postgres", "journey failed"),
+    ]
+    incident.save()
+    url = f"/incidents/{incident.number}/"
+    assert len(incident.verdict.bars[0]["con"]) == 3
+    page = boss.get(url).content.decode()
+    assert "http unreachable on api-1" not in page, "it is among the open symptoms"
+    assert "http unreachable on api-2" in page and "journey failed on postgres" in page
+    now = timezone.now()
+    values = {"title": "customers cannot look at products", "first_seen": now, "last_seen": now}
+    incident.symptoms.create(system=incident.system, signal="journey_failed", service="gateway", **values)
+    assert "journey failed on postgres" not in boss.get(url).content.decode(), (
+        "a journey is the whole system's"
+    )
+    incident.symptoms.update(cleared_at=now)
+    assert "http unreachable on api-1" in boss.get(url).content.decode()
+
+
+def test_no_unit_of_information_theory_on_the_page(boss: Client, incident: Incident) -> None:
+    asked = {"signal": "http_ok", "service": "api-1", "title": "Does it answer", "gain_bits": 0.61}
+    data = {"questions": [asked], "hypotheses": incident.hypotheses}
+    timeline.record(incident.pk, "hypotheses", "Most likely: it is gone", data=data)
+    timeline.record(incident.pk, "check", "Checked", data={"gain_bits": 0.61})
+    page = boss.get(f"/incidents/{incident.number}/").content.decode()
+    assert "Does it answer" in page and "would tell much" in page
+    assert not re.search(r">[^<]*\bbits\b[^<]*<|title=\"[^\"]*\bbits\b|gain_bits", page)

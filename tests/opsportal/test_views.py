@@ -107,7 +107,7 @@ def test_what_is_not_seen_is_not_well(boss: Client, tmp_path: Path) -> None:
 def test_map_shows_open_symptoms_and_marks_the_suspected_cause(boss: Client, tmp_path: Path) -> None:
     system = make_system(tmp_path)
     system.statuses.update(health="ok")
-    incident = make_incident(system, component="postgres", cause="app_credentials_mismatch")
+    incident = make_incident(system, hypotheses=_thought("postgres", 0.97))
     page = boss.get("/").content.decode()
     node = {
         name: page.split(f'id="node-{name}"')[1].split("</a>")[0] for name in ("api-1", "api-2", "postgres")
@@ -119,6 +119,19 @@ def test_map_shows_open_symptoms_and_marks_the_suspected_cause(boss: Client, tmp
     incident.symptoms.update(cleared_at=timezone.now())
     page = boss.get("/").content.decode()
     assert "Symptoms" not in page.split('id="node-api-1"')[1].split("</a>")[0]
+
+
+def test_below_the_threshold_the_map_marks_a_guess(boss: Client, tmp_path: Path) -> None:
+    make_incident(make_system(tmp_path), hypotheses=_thought("postgres", 0.34))
+    node = boss.get("/").content.decode().split('id="node-postgres"')[1].split("</a>")[0]
+    assert "best guess" in node and "suspected cause" not in node
+
+
+def _thought(component: str, probability: float) -> list[dict[str, Any]]:
+    """What an agent thinks: one cause there, or none of those known."""
+    key = f"{component}:credentials"
+    lead = {"key": key, "component": component, "title": "Credentials", "probability": probability}
+    return [lead, {"key": "none", "title": "None of these", "probability": 1 - probability}]
 
 
 def test_the_portal_is_not_called_well_for_a_system_that_is_not(boss: Client, tmp_path: Path) -> None:
