@@ -60,6 +60,10 @@ class Incident(models.Model):
     )
     reopened = models.PositiveSmallIntegerField(default=0, help_text="how often a person opened it again")
     reopened_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(
+        max_length=120, blank=True, help_text="the person who resolved it, if one did"
+    )
+    closing_note = models.TextField(blank=True, help_text="what that person says the cause was")
     # The diagnosis as it stands: component, cause and detail as in {component}:{cause}[:{detail}].
     component = models.CharField(max_length=80, blank=True)
     cause = models.CharField(max_length=120, blank=True)

@@ -56,6 +56,7 @@ def resolve(number: int, user: AbstractBaseUser, note: str) -> Incident:
         _free(incident)
         data = {"person": True, "note": note}
         _close(incident, f"Resolved by {by}: {note}", by, note, data)
+        Incident.objects.filter(pk=number).update(closed_by=by, closing_note=note)
     try:
         postmortem.generate(number)
     except Exception:  # it is closed all the same
@@ -154,7 +155,8 @@ def reopen(number: int, user: AbstractBaseUser, why: str, to: str = "me") -> Inc
             done = lifecycle.reopen(number, state, actor=by, title=title[:500], body=why, data=data)
             _must_have(done, f"#{number} is open")
             owner = user if mine else None
-            Incident.objects.filter(pk=number).update(owner=owner, agent_stopped=mine)
+            now = {"owner": owner, "agent_stopped": mine, "closed_by": "", "closing_note": ""}
+            Incident.objects.filter(pk=number).update(**now)
     except IntegrityError as error:
         other = _open_twin(incident)
         if other is None:

@@ -12,8 +12,9 @@ from typing import Any, Literal, Protocol
 ACT_AT = 0.60  # a cause must be at least this probable to be called the cause, and to be acted on
 NAMED_AT = 0.05  # a best guess below this is not worth a name
 NONE = "none"  # the key of the bar for "none of these"
+NOTE_SHOWN = 200  # of what a person wrote on closing it
 
-Standing = Literal["looking", "known", "stated", "guess", "unknown", "refuted"]
+Standing = Literal["looking", "known", "stated", "guess", "unknown", "refuted", "told"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Verdict:
     """The diagnosis as it stands, for showing. Everything here agrees with everything else here.
 
     `standing`: looking (nothing thought yet), known (at or above ACT_AT), stated (a part says it itself), guess and
-    unknown (below), refuted (its repair was tried and did not help).
+    unknown (below), refuted (its repair was tried and did not help), told (the person who closed it says what it was).
     `headline`: one sentence for titles and lists, without a full stop: what is wrong where that is known, else what is
     seen and "cause not known yet: best guess ... (34 %)".
     `cause`: the same for a line of its own that is about the cause alone.
@@ -66,6 +67,8 @@ class Row(Protocol):
     confidence: Any
     hypotheses: Any
     repairs: Any
+    closed_by: Any
+    closing_note: Any
 
     @property
     def diagnosis(self) -> str: ...
@@ -80,6 +83,11 @@ def of(incident: Row) -> Verdict:
     lead = next((b for b in bars if b["key"] != NONE), None)
     seen = incident.title.rstrip(". ")
     shown: dict[str, Any] = {"bars": bars, "repaired": helped, "failed": failed}
+    if incident.closing_note:  # whoever mended it knows better than whoever thought about it
+        note = " ".join(str(incident.closing_note).split()).rstrip(". ")
+        note = note if len(note) <= NOTE_SHOWN else note[: NOTE_SHOWN - 1].rstrip() + "…"
+        cause = f"as {incident.closed_by} says: {note}"
+        return Verdict("told", f"{seen}; cause, {cause}", cause, **shown)
     if lead is None and incident.cause:  # written down by a person, or by an import
         words = {"component": incident.component, "title": incident.cause.replace("_", " ")}
         headline = incident.summary.rstrip(". ") or seen

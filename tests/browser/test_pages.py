@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 from playwright.async_api import expect
 
 from actions.models import ActionRequest, Status
@@ -48,6 +49,9 @@ async def test_dashboard_draws_the_map_and_refreshes_itself(page: Page, incident
     await expect(page.locator("[data-live-state]")).to_have_text("Live")
     await page.evaluate("document.getElementById('node-api-1').mark = 1")
     await sync_to_async(incident.system.statuses.update)(health="ok")
+    await sync_to_async(live.publish)("dashboard", {"kind": "tick"})
+    await expect(page.locator("#node-api-1")).to_contain_text("Symptoms")
+    await sync_to_async(incident.symptoms.update)(cleared_at=timezone.now())
     await sync_to_async(live.publish)("dashboard", {"kind": "tick"})
     await expect(page.locator("#node-api-1")).to_contain_text("Healthy")
     assert await page.evaluate("document.getElementById('node-api-1').mark"), (

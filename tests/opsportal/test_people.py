@@ -117,7 +117,12 @@ def test_resolving_takes_the_cause_ends_the_run_and_withdraws_what_waits(
     assert audited(incident.pk) == [("mira", "incident.resolved")]
     told = closed.events.get(kind="state", data__to="resolved")
     assert (told.actor, told.data["note"]) == ("mira", "A cable was loose; I pushed it in")
-    assert closed.postmortem.sections["what_broke"]
+    why = " ".join(s["text"] for s in closed.postmortem.sections["why"])
+    assert "as mira says: A cable was loose" in why and "90" not in why, (
+        "who mended it knows, whatever was thought"
+    )
+    assert "A cable was loose" in mira.browser.get("/incidents/").content.decode()
+    assert (closed.verdict.confidence, closed.verdict.diagnosis) == (None, "")
     assert run is not None and Run.objects.get(pk=run.pk).due_at <= timezone.now(), "the run is told to end"
     code, answer = mira.api(incident.pk, "resolve", note="again")
     assert code == 409 and "resolved already" in answer["detail"]

@@ -134,6 +134,16 @@ def _thought(component: str, probability: float) -> list[dict[str, Any]]:
     return [lead, {"key": "none", "title": "None of these", "probability": 1 - probability}]
 
 
+def test_where_the_agent_only_watches_it_is_said_and_how_to_change_it(boss: Client, tmp_path: Path) -> None:
+    system = make_system(tmp_path)
+    assert "only watches" not in boss.get("/").content.decode()
+    System.objects.update(agent_on=False)
+    make_incident(system)
+    page = boss.get("/").content.decode()
+    assert "The agent only watches Kiosk" in page and "./ops manage agent on kiosk" in page
+    assert "nobody yet" in page, "nobody is on the incident"
+
+
 def test_the_portal_is_not_called_well_for_a_system_that_is_not(boss: Client, tmp_path: Path) -> None:
     """The dot of the portal's own parts says nothing of the systems under care."""
     make_system(tmp_path)
