@@ -99,7 +99,7 @@ def _is_wanted(row: tuple[Any, ...], wanted: dict[tuple[str, str], tuple[str, st
 
 
 UNITS = {"_ms": "ms", "_pct": "%", "_mb": "MB", "_s": "s", "_rate": "/s"}
-WORDS = {"journey.ok": "journey {} works", "journey.latency_ms": "journey {} takes"}
+WORDS = {"journey.ok": "customers can {}", "journey.latency_ms": "time to {}"}
 
 
 def _figure(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def series(incident: Incident, services: Iterable[str]) -> list[Series]:
     keys.sort(key=lambda k: (k[0] != "journey.ok", not k[0].startswith("journey"), k[1]))
     words = {
         "journey.ok": WORKS,
-        "journey.latency_ms": "journey {}",
+        "journey.latency_ms": "time to {}",
         "http.latency_ms": "{} answers",
         "tcp.connect_ms": "{} connects",
     }

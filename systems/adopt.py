@@ -190,7 +190,7 @@ def draft(
         wishes = _wishes(name, raw, found["kind"], ports[name]) + ([] if inside else _warnings(raw))
         lines += [f"    # {wish}" for wish in wishes]
     if door:
-        step = _yaml([{"name": "front-door", "steps": [{"get": door}]}]).rstrip()
+        step = _yaml([{"name": "reach the front door", "steps": [{"get": door}]}]).rstrip()
         lines.append("journeys:   # what your users do, step by step: add theirs\n" + _indented(step, 2))
     return "\n".join(lines) + "\n"
 

@@ -217,7 +217,7 @@ def _link(layout: Layout, name: str) -> dict[str, str]:
 
 
 def journeys(layout: Layout) -> list[dict[str, Any]]:
-    """What must work for the shop to be open."""
+    """What must work for the shop to be open; a name says what a customer does."""
 
     def url(path: str) -> str:
         return layout.seen_url("gateway", path)
@@ -225,16 +225,16 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
     login = {"email": "user1@example.test", "password": "corner-shop"}
     return [
         {
-            "name": "browse",
+            "name": "look at products",
             "steps": [{"get": url("/api/catalog?limit=12"), "headers": KEY, "contains": "items"}],
         },
         {
-            "name": "product",
+            "name": "open a product",
             "interval_s": 2,
             "steps": [{"get": url("/api/product/GAR-122"), "headers": KEY, "contains": "trowel"}],
         },
         {
-            "name": "login",
+            "name": "log in",
             "interval_s": 2.5,
             "steps": [
                 {"post": url("/api/login"), "json": login, "headers": KEY, "save": {"token": "token"}},
@@ -246,7 +246,7 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
             ],
         },
         {
-            "name": "checkout",
+            "name": "place an order",
             "interval_s": 2.5,
             "steps": [
                 {
@@ -264,12 +264,12 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
             ],
         },
         {
-            "name": "quote",
+            "name": "get a delivery quote",
             "interval_s": 2,
             "steps": [{"get": url("/api/quote?sku=GAR-122"), "headers": KEY, "contains": "delivery"}],
         },
         {
-            "name": "page",
+            "name": "open the shop",
             "interval_s": 2,
             "timeout_s": 4,
             "steps": [{"get": url("/"), "headers": KEY, "contains": "Corner shop"}],

@@ -106,7 +106,7 @@ def test_every_sentence_names_existing_events(story: Incident) -> None:
 @pytest.mark.django_db
 def test_figures_are_measured(story: Incident) -> None:
     figures = {f["name"]: f for f in postmortem.generate(story.number).sections["figures"]}
-    works = figures["journey bake works"]
+    works = figures["customers can bake"]
     assert (works["before"], works["during"], works["after"], works["unit"]) == (100.0, 0.0, 100.0, "%")
     slow = figures["oven-1 http.latency_ms"]
     assert (slow["before"], slow["during"], slow["after"]) == (10.0, 900.0, 10.0)
@@ -137,7 +137,7 @@ def test_markdown_is_complete_and_carries_no_markup_from_outside(story: Incident
     text = postmortem.markdown(found)
     for title in postmortem.PARTS.values():
         assert f"## {title}" in text
-    assert "| journey bake works | 100 | 0 | 100 | % |" in text
+    assert "| customers can bake | 100 | 0 | 100 | % |" in text
     assert "- [ ] Review timers before release" in text
     assert "<script>" not in text
     assert "![x]" not in text

@@ -133,7 +133,7 @@ def test_plot_shows_what_failed_and_keeps_gaps(boss: Client, incident: Incident)
     page = answer.content.decode()
     assert "first symptom" in page
     plot = json.loads(page.split('id="plot-data" type="application/json">')[1].split("</script>")[0])
-    assert [s["name"] for s in plot["series"]] == ["journeys that work", "journey buy"]
+    assert [s["name"] for s in plot["series"]] == ["journeys that work", "time to buy"]
     works = plot["series"][0]
     assert works["y"].count(None) == 1
     assert {100.0, 0.0} <= set(works["y"])

@@ -17,7 +17,14 @@ from sandbox.build.control import Control
 from .conftest import ROOT, Running, wait_for
 
 pytestmark = pytest.mark.slow
-JOURNEYS = ("browse", "product", "login", "checkout", "quote", "page")
+JOURNEYS = (
+    "look at products",
+    "open a product",
+    "log in",
+    "place an order",
+    "get a delivery quote",
+    "open the shop",
+)
 
 
 def change(shop: Running, service: str, path: str, value: Any) -> None:
@@ -149,9 +156,9 @@ def test_poisoned_prices_are_refused_at_checkout(shop: Running) -> None:
         shop.get("gateway", "/api/product/GAR-122")
         item = json.loads(client.get("product:GAR-122") or b"{}")
         client.set("product:GAR-122", json.dumps({**item, "price": 0.01}), ex=86_400)
-        assert "price mismatch cart=0.01 db=19.99" in shop.journey("checkout")
+        assert "price mismatch cart=0.01 db=19.99" in shop.journey("place an order")
         client.delete("product:GAR-122")
-    assert shop.journey("checkout") == "ok"
+    assert shop.journey("place an order") == "ok"
 
 
 def test_delay_is_seen_through_the_gateway_and_goes_with_the_file(shop: Running) -> None:
@@ -171,9 +178,9 @@ def test_stopped_frontend_hangs_only_its_own_pages(shop: Running) -> None:
     control(shop).call("pause", service="frontend")
     answer = shop.get("gateway", "/")
     assert answer.status_code == 504
-    assert shop.journey("browse") == "ok"
+    assert shop.journey("look at products") == "ok"
     control(shop).call("resume", service="frontend")
-    wait_for(lambda: shop.journey("page") == "ok" or None)
+    wait_for(lambda: shop.journey("open the shop") == "ok" or None)
 
 
 def test_reset_restores_everything(shop: Running) -> None:
