@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import Avg, Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
@@ -19,9 +21,10 @@ from chaos import scorecard, service, tasks
 from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import FAULTS
 from incidents.models import OPEN_STATES, Incident
-from systems.models import System
+from systems.models import ServiceStatus, System
 
 HISTORY = 30
+SEEN_WITHIN = timedelta(seconds=15)
 
 
 @require_GET
@@ -35,6 +38,7 @@ def panel(request: HttpRequest) -> HttpResponse:
         "running": _running(),
         "history": _history(),
         "refusal": _refusal(system),
+        "unseen": _unseen(system),
     }
     context["may"] = request.user.has_perm("chaos.inject_fault")
     if request.headers.get("HX-Request"):
@@ -100,6 +104,17 @@ def _refusal(system: System | None) -> str:
         return "A fault is running. One at a time, so that what the agent finds has one cause."
     sick = Incident.objects.filter(system=system, state__in=OPEN_STATES).first()
     return f"{system.title} is sick already: {sick}. Let it recover first." if sick else ""
+
+
+def _unseen(system: System | None) -> bool:
+    """Whether the watcher has lately said nothing of a service: how the system does is then not known."""
+    if system is None:
+        return False
+    since = timezone.now() - SEEN_WITHIN
+    known = (
+        ServiceStatus.objects.filter(system=system, updated_at__gte=since).exclude(health="unknown").count()
+    )
+    return not known or known < ServiceStatus.objects.filter(system=system).count()
 
 
 @require_POST

@@ -15,7 +15,7 @@ from django.utils import timezone
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
 from chaos.registry import FAULTS
-from incidents.models import OPEN_STATES, Incident, Symptom
+from incidents.models import OPEN_STATES, Incident, State, Symptom
 from opsportal import measured, record
 from opsportal.charts import spark_path
 from opsportal.measured import AXIS_S, AXIS_SLOTS
@@ -172,7 +172,6 @@ def _edges(drawn: Layout, services: dict[str, Service]) -> list[dict[str, str]]:
 def _strip(system: System, incidents: list[Incident], services: dict[str, Service]) -> dict[str, Any]:
     """The one line that says whether anything is wrong and whether it needs a person."""
     waiting = ActionRequest.objects.filter(status=Status.WAITING).count()
-    mine = sum(1 for i in incidents if i.state in ("waiting", "handed_over"))
     faults = list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system"))
     for injection in faults:
         fault = FAULTS.get(injection.fault)
@@ -186,7 +185,11 @@ def _strip(system: System, incidents: list[Incident], services: dict[str, Servic
     elif incidents:
         tone, icon = "bad", "warn"
         text = f"{len(incidents)} {_plural('incident', len(incidents))} open"
-        text += f", {mine} waiting for a person" if mine else ", the agent is on it"
+        theirs = sum(1 for i in incidents if not is_with_agent(i) and i.owner is None)
+        if theirs:
+            text += f", {theirs} waiting for a person"
+        elif any(is_with_agent(i) for i in incidents):
+            text += ", the agent is on it"
     elif stale:
         tone, icon, text = "idle", "idle", "The watcher is silent: what you see is not current"
     elif sick:
@@ -197,6 +200,12 @@ def _strip(system: System, incidents: list[Incident], services: dict[str, Servic
     else:
         tone, icon, text = "ok", "ok", "All is well"
     return {"tone": tone, "icon": icon, "text": text, "waiting": waiting, "faults": faults, "stale": stale}
+
+
+def is_with_agent(incident: Incident) -> bool:
+    """Whether the agent goes on with it by itself."""
+    asks = incident.state in (State.WAITING, State.HANDED_OVER)
+    return not asks and not incident.agent_stopped and incident.system.agent_on
 
 
 def _not_seen(unseen: list[Service], total: int) -> str:

@@ -58,20 +58,42 @@ def nav_waiting(request: HttpRequest) -> HttpResponse:
 @permission_required("incidents.respond_incident", raise_exception=True)
 def agent_switch(request: HttpRequest, number: int) -> HttpResponse:
     """Take over (the agent stops and the incident is yours), stop the agent, or give it back."""
-    incident = get_object_or_404(Incident, pk=number)
-    who, verb = request.user.get_username(), request.POST.get("do")
-    try:
-        if verb == "take":
-            Incident.objects.filter(pk=number).update(owner=request.user.pk)
-            agent.take_over(incident.pk, who)
-        elif verb == "stop":
-            agent.take_over(incident.pk, who)
-        elif verb == "give":
-            Incident.objects.filter(pk=number).update(owner=None)
-            agent.give_back(incident.pk, who)
-    except IllegalTransition as error:
-        messages.error(request, str(error))
+    incident = get_object_or_404(Incident.objects.select_related("system"), pk=number)
+    verb = request.POST.get("do", "")
+    if verb not in SWITCHES:
+        messages.error(request, "Neither taken, stopped nor given back: the answer was not understood.")
+    elif not incident.is_open:
+        messages.error(request, f"#{number} is resolved: open it again first.")
+    elif verb == "give" and not incident.system.agent_on:
+        messages.error(request, f"The agent only watches {incident.system.title}: it cannot go on with it.")
+    else:
+        try:
+            _switch(incident, verb, request.user)
+        except IllegalTransition as error:
+            messages.error(request, str(error))
     return redirect("incident", number=number)
+
+
+SWITCHES = {"take": "incident.taken", "stop": "agent.stopped", "give": "incident.given_back"}
+
+
+@transaction.atomic
+def _switch(incident: Incident, verb: str, user: Any) -> None:
+    who = user.get_username()
+    audit.append(
+        who,
+        SWITCHES[verb],
+        system=incident.system.slug,
+        target=incident.verdict.component,
+        incident=incident.pk,
+        data={"state": incident.state},
+    )
+    if verb != "stop":
+        Incident.objects.filter(pk=incident.pk).update(owner=user.pk if verb == "take" else None)
+    if verb == "give":
+        agent.give_back(incident.pk, who)
+    else:
+        agent.take_over(incident.pk, who)
 
 
 def _system_rows() -> list[dict[str, Any]]:

@@ -122,6 +122,23 @@ async def test_queue_fills_live_and_rejects_with_a_reason(page: Page, incident: 
     assert request.status == Status.REJECTED
 
 
+async def test_a_person_closes_an_incident_and_opens_it_again(page: Page, incident: Incident) -> None:
+    await page.goto(f"/incidents/{incident.number}/")
+    await expect(page.locator("[data-live-state]")).to_have_text("Live")
+    await page.locator("#do-resolve > summary").click()
+    await page.keyboard.type("the cable was")
+    await sync_to_async(timeline.record)(incident.pk, "note", "something new")
+    await expect(page.locator("#timeline > li").first).to_contain_text("something new")
+    await page.keyboard.type(" loose")  # what is half typed is kept while the page changes
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".steps")).to_contain_text("Resolved by mira")
+    await expect(page.locator("h1")).to_contain_text("as mira says: the cable was loose")
+    await page.locator("#do-reopen > summary").click()
+    await page.keyboard.type("it is back")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".steps")).to_contain_text("With mira")
+
+
 async def test_runbook_editor_names_the_line_and_saves(page: Page) -> None:
     await sync_to_async(service.save)("paper_jam", BOOK, "mira", expected_version=0)
     await page.goto("/runbooks/paper_jam/edit/")

@@ -44,6 +44,9 @@ def test_a_button_per_fault_with_a_confirm_that_names_the_target(boss: Client, s
         assert f'id="press-{fault.id}"' in page
         assert f"Break {', '.join(fault.targets)} in Kiosk?" in page
     assert "ready for a fault" in page
+    system.statuses.update(updated_at=timezone.now() - timedelta(minutes=1))
+    page = boss.get("/chaos/").content.decode()
+    assert "ready for a fault" not in page and "is not known" in page
 
 
 @pytest.mark.parametrize("driver", ["process", "docker"])

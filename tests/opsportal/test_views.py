@@ -141,7 +141,8 @@ def test_where_the_agent_only_watches_it_is_said_and_how_to_change_it(boss: Clie
     make_incident(system)
     page = boss.get("/").content.decode()
     assert "The agent only watches Kiosk" in page and "./ops manage agent on kiosk" in page
-    assert "nobody yet" in page, "nobody is on the incident"
+    assert "nobody yet" in page and "the agent is on it" not in page, "nobody is on the incident"
+    assert "1 incident open, 1 waiting for a person" in page
 
 
 def test_the_portal_is_not_called_well_for_a_system_that_is_not(boss: Client, tmp_path: Path) -> None:
@@ -209,6 +210,7 @@ def test_taking_over_stops_the_agent(boss: Client, tmp_path: Path) -> None:
     incident.refresh_from_db()
     assert incident.agent_stopped
     assert incident.owner == User.objects.get(username="mira")
+    assert AuditEntry.objects.filter(verb="incident.taken", actor="mira", incident=incident.pk).exists()
     other = Client()
     other.force_login(person("tom"))
     assert other.post(f"/incidents/{incident.number}/agent", {"do": "give"}).status_code == 403
