@@ -53,6 +53,9 @@ class Preview:
     blast_radius: list[str]
     undo: str
     if_rejected: str = ""
+    # what would be gone, measured now: {"rows": 12}; {} = nothing; None = it could not be counted (and is high risk)
+    loss: dict[str, int | None] = field(default_factory=dict)
+    undoable: bool = False  # filled in from the action
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -65,6 +68,7 @@ class Result:
     ok: bool
     message: str
     data: dict[str, Any] = field(default_factory=dict)
+    lost: dict[str, int | None] = field(default_factory=dict)  # as `Preview.loss`, measured when it was done
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -134,6 +138,12 @@ class Action(ABC, Generic[P]):
         """Inventory values of each parameter, for forms and for validation in `check`."""
         return {}
 
+    @abstractmethod
+    def effects(self, ctx: ActionContext, params: P) -> frozenset[str]:
+        """What it brings about, whatever the action is called: "restart:api-1", "config:web", "route:db-link". From
+        the manifest and the parameters alone: nothing is asked of the target. Two requests with the same words do the
+        same to the same thing, and a step whose words earlier steps have all brought about is done already."""
+
     def raised_by(self, params: BaseModel) -> Risk | None:
         """A higher risk that these parameters bring; it can never lower the rating."""
         return None
@@ -165,8 +175,16 @@ class Action(ABC, Generic[P]):
     def execute(self, ctx: ActionContext, params: P) -> Result: ...
 
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
-        """Put things back from `undo`. Safe to repeat."""
-        return Result(True, "nothing to put back")
+        """Put things back from `undo`. Safe to repeat. An action that does not define it cannot be undone."""
+        raise ActionRefused(f"{self.slug} cannot be undone")
+
+    @property
+    def undoable(self) -> bool:
+        return type(self).rollback is not Action.rollback
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        """None when the state in `undo` was not known to be bad; else the reason not to put it back unasked."""
+        return None if self.undoable else f"{self.slug} cannot be undone"
 
     @abstractmethod
     def read_back(self, ctx: ActionContext, params: P) -> ReadBack:

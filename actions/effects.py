@@ -108,6 +108,22 @@ def reload(ctx: ActionContext, name: str) -> str:
     return restart(ctx, name)
 
 
+def restarts(names: list[str]) -> frozenset[str]:
+    """The effects "this service has a new process"."""
+    return frozenset(f"restart:{name}" for name in names)
+
+
+def reloads(ctx: ActionContext, names: list[str]) -> frozenset[str]:
+    """The effects of `reload`, by each service's declared way."""
+    found = set()
+    for name in names:
+        service = ctx.system.service(name)
+        way = service.config.reload if service.config else "restart"
+        if service.unit is not None and way != "none":
+            found.add(f"{'reload' if way == 'HUP' else 'restart'}:{name}")
+    return frozenset(found)
+
+
 def restarted_since(ctx: ActionContext, names: list[str]) -> bool:
     """Has every service another process than `ctx.undo["pids"]` says?"""
     before = (ctx.undo or {}).get("pids", {})

@@ -176,6 +176,19 @@ def _note(
         events.fire(events.on_finished, request)
 
 
+def not_to_be_rolled_back(request_id: uuid.UUID | str) -> str | None:
+    """Why nobody but a person who says so puts the state before this action back: it was bad, or it is gone. None
+    when it may be put back."""
+    request = ActionRequest.objects.select_related("system").get(pk=request_id)
+    if request.undo is None:
+        return "it changed nothing"
+    try:
+        bound = gate.bind_again(request)
+        return bound.action.may_roll_back(bound.ctx, request.undo)
+    except Exception as error:  # what cannot be found out is not put back
+        return f"whether the state before was good cannot be found out: {words(error)}"
+
+
 def rollback(request_id: uuid.UUID | str, actor: str) -> ActionRequest:
     """Put back what the action changed, from its undo record. ActionRefused when there is nothing to put back;
     Busy when another action holds the target."""
@@ -186,6 +199,8 @@ def rollback(request_id: uuid.UUID | str, actor: str) -> ActionRequest:
         if request.status not in (Status.SUCCEEDED, Status.FAILED) or request.undo is None:
             raise ActionRefused(f"there is nothing to put back: {request.get_status_display().lower()}")
         bound = gate.bind_again(request)
+        if not bound.action.undoable:
+            raise ActionRefused(f"{request.slug} cannot be undone")
         token = fences.hold(request, bound.touches)
         lifecycle.transition(
             request.pk,

@@ -47,6 +47,7 @@ class Bound:
 
     def preview(self) -> dict[str, Any]:
         shown = self.action.preview(self.ctx, self.params).as_json()
+        shown["undoable"] = self.action.undoable
         shown["blast_radius"] = blast_radius(self.ctx.system, shown["blast_radius"] or self.touches)
         shown["if_rejected"] = (
             shown["if_rejected"] or "Nothing changes; the fault stays until another fix is chosen."

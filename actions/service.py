@@ -14,7 +14,14 @@ from django.db.models.functions import Now
 
 from actions import audit, events, gate, lifecycle, policy, registry, risk
 from actions.base import ActionRefused, AnyAction, Busy
-from actions.execution import execute, resolve_by_person, resolve_unknown, rollback, words
+from actions.execution import (
+    execute,
+    not_to_be_rolled_back,
+    resolve_by_person,
+    resolve_unknown,
+    rollback,
+    words,
+)
 from actions.models import ActionRequest, Decision, Status
 from actions.registry import UnknownAction
 from actions.wake import wake
@@ -30,6 +37,7 @@ __all__ = [
     "decide",
     "execute",
     "expire_due",
+    "not_to_be_rolled_back",
     "preview",
     "propose",
     "resolve_by_person",

@@ -20,6 +20,7 @@ class EdgeAction(Action[EdgeParams]):
     Params = EdgeParams
     finds_own_target = True
     verb: ClassVar[str]
+    word: ClassVar[str]  # of its effect
 
     def targets(self, system: LoadedSystem) -> list[str]:
         used = dict.fromkeys(link.service for link in system.manifest.links)
@@ -31,6 +32,9 @@ class EdgeAction(Action[EdgeParams]):
 
     def choices(self, ctx: ActionContext) -> dict[str, list[str]]:
         return {"edge": sorted(link.name for link in ctx.system.manifest.links if link.service == ctx.target)}
+
+    def effects(self, ctx: ActionContext, params: EdgeParams) -> frozenset[str]:
+        return frozenset({f"{self.word}:{params.edge}"})
 
     def check(self, ctx: ActionContext, params: EdgeParams) -> None:
         edges(ctx)
@@ -54,7 +58,8 @@ class EdgeAction(Action[EdgeParams]):
         )
 
     def prepare(self, ctx: ActionContext, params: EdgeParams) -> dict[str, Any]:
-        return {"edge": params.edge, "path": edges(ctx)[params.edge].get("path")}
+        now = edges(ctx)[params.edge]
+        return {"edge": params.edge, "path": now.get("path"), "ok": bool(now.get("ok"))}
 
     def read_back(self, ctx: ActionContext, params: EdgeParams) -> ReadBack:
         return "unknown"

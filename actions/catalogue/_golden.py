@@ -47,6 +47,20 @@ def put_back(ctx: ActionContext, undo: dict[str, Any]) -> None:
     effects.put_files(ctx, files)
 
 
+def known_bad(ctx: ActionContext, pairs: list[Pair], undo: dict[str, Any]) -> str | None:
+    """The files before are those that were replaced because they were not as they should be."""
+    try:
+        old = vault.get(str(undo["vault"]))["files"]
+    except FileNotFoundError:
+        return "the copy of the old files is gone"
+    bad = [n for n, file, golden in pairs if old.get(file) != effects.read_or_none(ctx.system.path(golden))]
+    return (
+        f"the file of {', '.join(bad)} was not the golden copy before: it would be wrong again"
+        if bad
+        else None
+    )
+
+
 def same(ctx: ActionContext, pairs: list[Pair]) -> bool:
     return all(
         effects.read_or_none(ctx.system.path(file)) == effects.read_or_none(ctx.system.path(golden))

@@ -44,6 +44,9 @@ class JobAction(Action[JobParams]):
     def choices(self, ctx: ActionContext) -> dict[str, list[str]]:
         return {"job": sorted(_jobs(ctx))}
 
+    def effects(self, ctx: ActionContext, params: JobParams) -> frozenset[str]:
+        return frozenset({f"job:{ctx.target}/{params.job}={'paused' if self.paused_after else 'scheduled'}"})
+
     def check(self, ctx: ActionContext, params: JobParams) -> None:
         if params.job not in _jobs(ctx):
             raise ActionRefused(f"{ctx.target} has no job {params.job!r}")

@@ -26,6 +26,11 @@ class Switch(Action[NoParams]):
 
     to: ClassVar[Literal["primary", "fallback"]]
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset({f"provider:{ctx.target}={self.to}"}) | effects.reloads(
+            ctx, [n for n, _ in _files(ctx)]
+        )
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         for name, file in _files(ctx):
             _read(ctx, name, file)
@@ -53,7 +58,12 @@ class Switch(Action[NoParams]):
 
     def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:
         old = {file: effects.read_or_none(ctx.system.path(file)) for _, file in _files(ctx)}
-        return {"vault": vault.put({"files": old}), "pids": effects.pids(ctx, [n for n, _ in _files(ctx)])}
+        before = ctx.system.service(ctx.target if self.to == "fallback" else _spec(ctx).service)
+        return {
+            "vault": vault.put({"files": old}),
+            "pids": effects.pids(ctx, [n for n, _ in _files(ctx)]),
+            "answered": effects.answers(before),
+        }
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:
         spec, value = _spec(ctx), self._value(ctx)
@@ -74,6 +84,9 @@ class Switch(Action[NoParams]):
         except FileNotFoundError:
             raise ActionFailed("the copy of the old files is gone") from None
         return Result(True, "; ".join(effects.reload(ctx, name) for name, _ in _files(ctx)))
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return None if undo.get("answered") else "what was used before did not answer"
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         """Applied means: written and surely loaded; a reload signal leaves no trace, repeating is safe."""

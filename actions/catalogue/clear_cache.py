@@ -48,6 +48,9 @@ class ClearCache(Action[CacheParams]):
     def raised_by(self, params: BaseModel) -> Risk | None:
         return Risk.HIGH if getattr(params, "sessions", True) else None
 
+    def effects(self, ctx: ActionContext, params: CacheParams) -> frozenset[str]:
+        return frozenset({f"clear:{ctx.target}/{params.pattern or 'declared'}"})
+
     def check(self, ctx: ActionContext, params: CacheParams) -> None:
         for pattern in _patterns(ctx, params):
             if SESSION.match(pattern) and not params.sessions:
@@ -68,7 +71,7 @@ class ClearCache(Action[CacheParams]):
             "; ".join(f"SCAN {p}, UNLINK what is found" for p in patterns),
             [f"{count} keys match {p} and go" for p, count in counts.items()],
             [ctx.target],
-            "Not put back: cached values are read anew from their source.",
+            "Cannot be undone: cached values are read anew from their source.",
         )
 
     def execute(self, ctx: ActionContext, params: CacheParams) -> Result:

@@ -14,7 +14,7 @@ class FailoverLink(EdgeAction):
     slug = "failover-link"
     title = "Fail a link over to its other path"
     risk = Risk.MEDIUM
-    verb = "failover"
+    verb, word = "failover", "route"
 
     def preview(self, ctx: ActionContext, params: EdgeParams) -> Preview:
         now = edges(ctx)[params.edge].get("path", "?")
@@ -34,6 +34,9 @@ class FailoverLink(EdgeAction):
                 effects.call("POST", effects.control(ctx.service, f"/edges/{edge}/{verb}"))
         now = edges(ctx)[edge].get("path")
         return Result(now == undo["path"], f"edge {edge} is on path {now}")
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return None if undo.get("ok") else f"the edge was down on path {undo.get('path')}"
 
     def read_back(self, ctx: ActionContext, params: EdgeParams) -> ReadBack:
         before = (ctx.undo or {}).get("path")

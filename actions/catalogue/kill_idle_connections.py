@@ -39,6 +39,9 @@ class KillIdleConnections(Action[IdleParams]):
             ).fetchall()
         return {"application": sorted(str(r[0]) for r in rows if not str(r[0]).startswith(OWN))}
 
+    def effects(self, ctx: ActionContext, params: IdleParams) -> frozenset[str]:
+        return frozenset({f"sessions:{ctx.target}/{params.application}"})
+
     def check(self, ctx: ActionContext, params: IdleParams) -> None:
         if not _idle(ctx, params.application):
             raise ActionRefused(f"{params.application} has no idle connection")
@@ -49,7 +52,7 @@ class KillIdleConnections(Action[IdleParams]):
             f"pg_terminate_backend(pid) of every idle session with application_name = {params.application!r}",
             [f"{len(idle)} idle sessions of {params.application} end; busy ones stay"],
             [ctx.target],
-            "Nothing to undo: an idle session holds no work, and its owner may connect again.",
+            "Cannot be undone: an idle session holds no work, and its owner may connect again.",
         )
 
     def prepare(self, ctx: ActionContext, params: IdleParams) -> dict[str, Any]:

@@ -67,6 +67,9 @@ class KillProcess(Action[ProcessParams]):
         except psutil.NoSuchProcess:
             raise ActionRefused(f"{params.process} has ended by itself") from None
 
+    def effects(self, ctx: ActionContext, params: ProcessParams) -> frozenset[str]:
+        return frozenset({f"process:{ctx.target}/{params.pid or params.process}@{params.started or ''}"})
+
     def check(self, ctx: ActionContext, params: ProcessParams) -> None:
         _must_be_here(ctx)
         _must_be_one_of_many(ctx)
@@ -84,7 +87,7 @@ class KillProcess(Action[ProcessParams]):
             f"kill -KILL {params.pid}",
             [f"child {params.process} of {ctx.target}{use} ends"],
             [ctx.target],
-            "Cannot be undone; its parent may start it again.",
+            "Cannot be undone: its parent may start it again.",
         )
 
     def prepare(self, ctx: ActionContext, params: ProcessParams) -> dict[str, Any]:

@@ -66,6 +66,9 @@ class KillSession(Action[SessionParams]):
             raise ActionRefused(f"there is no such session: {params.pid or params.which or 'name a pid'}")
         return SessionParams(pid=found[0], which=None, started=found[1].isoformat())
 
+    def effects(self, ctx: ActionContext, params: SessionParams) -> frozenset[str]:
+        return frozenset({f"session:{ctx.target}/{params.pid or params.which}@{params.started}"})
+
     def check(self, ctx: ActionContext, params: SessionParams) -> None:
         found = _find(ctx, params)
         if found is None:

@@ -54,6 +54,11 @@ class RegenerateDbCreds(Action[CredentialParams]):
     def touches(self, ctx: ActionContext, params: CredentialParams) -> list[str]:
         return [ctx.target, *_consumers(ctx, params)]
 
+    def effects(self, ctx: ActionContext, params: CredentialParams) -> frozenset[str]:
+        return frozenset({f"credentials:{ctx.target}/{params.role or '*'}"}) | effects.restarts(
+            _consumers(ctx, params)
+        )
+
     def check(self, ctx: ActionContext, params: CredentialParams) -> None:
         spec = ctx.service.postgres
         own = {urlsplit(d).username for d in (spec.dsn, spec.admin_dsn) if d} if spec else set()
@@ -89,6 +94,7 @@ class RegenerateDbCreds(Action[CredentialParams]):
         return {
             "vault": vault.put(item),
             "role": params.role,
+            "worked": _worked(ctx, params),
             "files": sorted(old),
             "pids": effects.pids(ctx, _consumers(ctx, params)),
         }
@@ -117,6 +123,9 @@ class RegenerateDbCreds(Action[CredentialParams]):
         return Result(
             True, "; ".join(["the old password is back", *one_by_one(ctx, _consumers(ctx, params))])
         )
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return None if undo.get("worked") else "the password before could not log in either"
 
     def read_back(self, ctx: ActionContext, params: CredentialParams) -> ReadBack:
         new = str(vault.get(str((ctx.undo or {})["vault"]))["new"])
@@ -195,6 +204,15 @@ def _old_password(ctx: ActionContext, params: CredentialParams, files: dict[str,
         if value := parse_env(files[file].decode(), file).get(key):
             return password_of(value)
     raise ActionFailed("the old files held no password")
+
+
+def _worked(ctx: ActionContext, params: CredentialParams) -> bool:
+    """Can every consumer log in with what its file holds now?"""
+    for file, key in _files(ctx, params, golden=False):
+        value = parse_env(ctx.system.path(file).read_text(), file).get(key, "")
+        if not _can_log_in(ctx, params, password_of(value)):
+            return False
+    return True
 
 
 def _set_password(ctx: ActionContext, role: str, password: str) -> None:

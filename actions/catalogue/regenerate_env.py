@@ -46,6 +46,11 @@ class RegenerateEnv(Action[EnvParams]):
             return None
         return components.pop() if components else (found[0] if found else None)
 
+    def effects(self, ctx: ActionContext, params: EnvParams) -> frozenset[str]:
+        return frozenset(f"env:{n}" for n in ctx.members) | (
+            effects.restarts(ctx.members) if params.restart else frozenset()
+        )
+
     def check(self, ctx: ActionContext, params: EnvParams) -> None:
         _golden.check(ctx, _of(ctx.system, ctx.members))
 
@@ -75,6 +80,9 @@ class RegenerateEnv(Action[EnvParams]):
         _golden.put_back(ctx, undo)
         done = one_by_one(ctx, ctx.members) if undo.get("restart") else []
         return Result(True, "; ".join(["the environment is as it was", *done]))
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return _golden.known_bad(ctx, _of(ctx.system, ctx.members), undo)
 
     def read_back(self, ctx: ActionContext, params: EnvParams) -> ReadBack:
         if not _golden.same(ctx, _of(ctx.system, ctx.members)):

@@ -40,6 +40,9 @@ class RequeueInflight(Action[NoParams]):
     def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
         return [ctx.target]
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset(f"requeue:{store}/{queue.name}" for store, queue in _queues(ctx))
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         if not any(_waiting(ctx).values()):
             raise ActionRefused("no message is in flight")
@@ -52,7 +55,7 @@ class RequeueInflight(Action[NoParams]):
             ),
             [f"{key}: {len(items)} messages in flight now" for key, items in _waiting(ctx).items()],
             [ctx.target],
-            "Not put back: the messages are worked on again, in their old order.",
+            "Cannot be undone: the messages are worked on again, in their old order.",
         )
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:

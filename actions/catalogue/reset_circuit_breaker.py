@@ -23,6 +23,9 @@ class ResetCircuitBreaker(Action[NoParams]):
     def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
         return list(dict.fromkeys([ctx.target, *_where(ctx)]))
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset(f"breaker:{n}" for n in _where(ctx))
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         behind = ctx.system.service(ctx.target).depends_on or [ctx.target]
         if not any(effects.answers(ctx.system.service(n)) for n in behind):
@@ -34,7 +37,7 @@ class ResetCircuitBreaker(Action[NoParams]):
         )
         changes = [f"{n}: breaker -> closed" for n in _where(ctx)]
         return Preview(
-            calls, changes, _where(ctx), "Nothing to undo: it opens by itself when calls fail again."
+            calls, changes, _where(ctx), "Cannot be undone: it opens by itself when calls fail again."
         )
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:

@@ -11,14 +11,14 @@ class ResetLink(EdgeAction):
     slug = "reset-link"
     title = "Reset a link"
     risk = Risk.MEDIUM
-    verb = "reset"
+    verb, word = "reset", "reset"
 
     def preview(self, ctx: ActionContext, params: EdgeParams) -> Preview:
         now = edges(ctx)[params.edge]
         state = "up" if now.get("ok") else "down"
         change = f"edge {params.edge}: {state} on path {now.get('path', '?')} -> set up anew"
         return self.preview_of(
-            ctx, params, change, "Nothing to undo: the edge carries the same traffic as before."
+            ctx, params, change, "Cannot be undone: the edge carries the same traffic as before."
         )
 
     def read_back(self, ctx: ActionContext, params: EdgeParams) -> ReadBack:

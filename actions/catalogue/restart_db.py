@@ -22,6 +22,9 @@ class RestartDb(Action[NoParams]):
     def targets(self, system: LoadedSystem) -> list[str]:
         return [n for n in effects.of_kind(system.services, "postgres") if system.service(n).unit]
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return effects.restarts(ctx.members)
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         ctx.runtime.state(ctx.unit(ctx.target))
 

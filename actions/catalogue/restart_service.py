@@ -27,6 +27,9 @@ class RestartService(Action[RestartParams]):
     def targets(self, system: LoadedSystem) -> list[str]:
         return effects.controllable(system.services)
 
+    def effects(self, ctx: ActionContext, params: RestartParams) -> frozenset[str]:
+        return effects.restarts(ctx.members)
+
     def check(self, ctx: ActionContext, params: RestartParams) -> None:
         ctx.runtime.state(ctx.unit(ctx.target))
 
@@ -36,7 +39,7 @@ class RestartService(Action[RestartParams]):
             f"restart {ctx.unit(ctx.target)} (TERM, KILL after {params.grace_s:g} s)",
             [f"{ctx.target}: {state.state}, pid {state.pid} -> a new process"],
             [ctx.target],
-            "Nothing to undo: the same program starts again with its present files.",
+            "Cannot be undone: the same program starts again with its present files.",
         )
 
     def prepare(self, ctx: ActionContext, params: RestartParams) -> dict[str, Any]:

@@ -28,6 +28,9 @@ class RestoreConfig(Action[NoParams]):
         components = {system.component(n) for n in drifted}
         return components.pop() if len(components) == 1 else None
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset(f"config:{n}" for n in ctx.members) | effects.reloads(ctx, ctx.members)
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         _golden.check(ctx, _pairs(ctx))
 
@@ -58,6 +61,9 @@ class RestoreConfig(Action[NoParams]):
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
         _golden.put_back(ctx, undo)
         return Result(True, "; ".join(effects.reload(ctx, name) for name, _, _ in _pairs(ctx)))
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return _golden.known_bad(ctx, _pairs(ctx), undo)
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         """Whether a HUP was sent leaves no trace, so that counts as not applied: the action is safe to repeat."""

@@ -38,6 +38,9 @@ class RestoreDb(Action[NoParams]):
             *sorted(n for n, s in ctx.system.services.items() if ctx.target in s.depends_on and s.unit),
         ]
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset({f"data:{ctx.target}"})
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         _snapshot(ctx)
         with effects.admin(ctx.service) as session:
@@ -83,6 +86,9 @@ class RestoreDb(Action[NoParams]):
         ctx.guard()
         _replace(ctx, file.read_bytes())
         return Result(True, f"schema {_schema(ctx)} is as it was before: {len(_tables(ctx))} tables")
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return "tables were missing or damaged before, and rows written since would be lost"
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         """One transaction: either the schema is a new object, or it is the old one."""

@@ -33,6 +33,9 @@ class RollBackRelease(Action[NoParams]):
     def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
         return _sharing(ctx)
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset(f"release:{n}" for n in _sharing(ctx)) | effects.restarts(_sharing(ctx))
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         if all(now == previous for _, now, previous in _plan(ctx)):
             raise ActionRefused(f"{ctx.target} runs its previous release already")
@@ -57,6 +60,9 @@ class RollBackRelease(Action[NoParams]):
 
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
         return _switch(ctx, {n: v for n, v in undo["releases"].items() if v})
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return "the release before is the one that ran when the trouble was seen"
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         switched = all(now == previous for _, now, previous in _plan(ctx))

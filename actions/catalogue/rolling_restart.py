@@ -23,6 +23,9 @@ class RollingRestart(Action[NoParams]):
         groups = [g for g, names in system.groups.items() if all(system.service(n).unit for n in names)]
         return groups + effects.controllable(system.services)
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return effects.restarts(ctx.members)
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         for name in ctx.members:
             ctx.runtime.state(ctx.unit(name))
@@ -33,7 +36,7 @@ class RollingRestart(Action[NoParams]):
             "; then ".join(f"restart {ctx.unit(n)} and wait until it answers" for n in names),
             [f"{n}: a new process" for n in names],
             names,
-            "Nothing to undo: the same programs start again with their present files.",
+            "Cannot be undone: the same programs start again with their present files.",
         )
 
     def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:

@@ -29,6 +29,9 @@ class RotateLogs(Action[NoParams]):
         own = [n for n, s in system.services.items() if s.logs or s.volumes]
         return [g for g, names in system.groups.items() if set(names) <= set(own)] + own
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset(f"logs:{n}" for n in ctx.members)
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         if not _files(ctx):
             raise ActionRefused(f"{ctx.target} has no log file with anything in it")
@@ -38,7 +41,7 @@ class RotateLogs(Action[NoParams]):
             "; ".join(f"gzip {f.name} to the archive, then truncate it" for f in _files(ctx)),
             [f"{f.name}: {f.stat().st_size / 1e6:.1f} MB -> 0" for f in _files(ctx)],
             ctx.members,
-            "The packed copies stay in the portal's log archive; the files are not put back.",
+            "Cannot be undone: the files are not put back; the packed copies stay in the portal's log archive.",
         )
 
     def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:

@@ -30,6 +30,9 @@ class RouteToBackup(Action[NoParams]):
     def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
         return [*ctx.members, _spec(ctx).proxy]
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset(f"route:{n}={'backup' if self.use_backup else 'primary'}" for n in ctx.members)
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         spec = _spec(ctx)
         if spec.use not in _pools(ctx) or spec.pool not in _pools(ctx):
@@ -50,7 +53,12 @@ class RouteToBackup(Action[NoParams]):
         )
 
     def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:
-        return {"sent_to": _pools(ctx)[_spec(ctx).pool].get("sent_to")}
+        pools = _pools(ctx)
+        before = pools[_spec(ctx).pool].get("sent_to")
+        return {
+            "sent_to": before,
+            "up": any(m.get("up") for m in pools.get(str(before), {}).get("members", [])),
+        }
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:
         ctx.guard()
@@ -60,6 +68,9 @@ class RouteToBackup(Action[NoParams]):
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
         effects.call("POST", _url(ctx, str(undo["sent_to"])))
         return Result(True, f"traffic of {_spec(ctx).pool} goes to {undo['sent_to']} again")
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return None if undo.get("up") else f"nothing of {undo.get('sent_to')} was up before"
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         return (

@@ -34,6 +34,9 @@ class RunMigrations(Action[NoParams]):
     def targets(self, system: LoadedSystem) -> list[str]:
         return [n for n, s in system.services.items() if s.migrations]
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset({f"schema:{ctx.target}={self.verb}"})
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         _status(ctx)
 
@@ -72,6 +75,9 @@ class RunMigrations(Action[NoParams]):
         if done.code:
             raise ActionFailed(f"the migration ended with code {done.code}: {_last(done)}")
         return Result(_status(ctx) == undo["status"], f"now: {_status(ctx)}")
+
+    def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
+        return "the schema before was not the one that was wanted, and going back may lose data"
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         return "applied" if _status(ctx) != (ctx.undo or {}).get("status") else "not_applied"

@@ -20,6 +20,9 @@ class VacuumAnalyze(Action[NoParams]):
     def targets(self, system: LoadedSystem) -> list[str]:
         return effects.of_kind(system.services, "postgres")
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset({f"vacuum:{ctx.target}"})
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         if not _tables(ctx):
             raise ActionRefused("there is no table in the declared schema")
@@ -30,7 +33,7 @@ class VacuumAnalyze(Action[NoParams]):
             "; ".join(f"VACUUM (ANALYZE) {_schema(ctx)}.{t}" for t in tables),
             [f"dead rows of {len(tables)} tables are removed where no open transaction needs them"],
             [ctx.target],
-            "Nothing to undo: no row changes.",
+            "Cannot be undone, and need not be: no row changes.",
         )
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:

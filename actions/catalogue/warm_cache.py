@@ -25,6 +25,9 @@ class WarmCache(Action[NoParams]):
     def targets(self, system: LoadedSystem) -> list[str]:
         return effects.of_kind(system.services, "redis")
 
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset({f"warm:{ctx.target}"})
+
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         if not _plain(ctx) and not _rules(ctx):
             raise ActionRefused("the manifest declares no request that would warm this cache")
@@ -35,7 +38,7 @@ class WarmCache(Action[NoParams]):
             "; ".join(f"GET {u}" for u in urls),
             ["only reads: what is not cached yet is cached"],
             [ctx.target],
-            "Nothing to undo.",
+            "Cannot be undone, and need not be: what was read stays cached.",
         )
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:

@@ -38,6 +38,9 @@ class GateExecutor:
         return _view(ActionRequest.objects.get(pk=request_id))
 
     def rollback(self, request_id: str) -> ActionView:
+        """Only a state that was not known to be bad is put back; else the request stays as it is."""
+        if service.not_to_be_rolled_back(request_id):
+            return self.look(request_id)
         return _view(service.rollback(request_id, ACTOR))
 
     def withdraw(self, request_id: str, why: str) -> ActionView:

@@ -14,7 +14,7 @@ from django.db import connection
 from psycopg import sql
 
 from actions import effects, registry, service, vault
-from actions.base import ActionContext, ActionRefused
+from actions.base import Action, ActionContext, ActionRefused
 from actions.catalogue.regenerate_db_creds import password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
 from systems.envfile import parse_env
@@ -83,8 +83,71 @@ def test_contract(system: LoadedSystem, runtime: FakeRuntime, world: Any, alice:
     stored = json.dumps([request.preview, request.undo, request.result, shown])
     assert SECRET not in stored
     assert not AuditEntry.objects.filter(data__icontains=SECRET).exists()
-    back = service.rollback(request.pk, "alice")
-    assert back.status == Status.ROLLED_BACK, back.result
+    assert shown["undoable"] == action.undoable
+    assert shown["undo"].startswith("Cannot be undone") != action.undoable
+    if action.undoable:
+        back = service.rollback(request.pk, "alice")
+        assert back.status == Status.ROLLED_BACK, back.result
+        return
+    with pytest.raises(ActionRefused, match="cannot be undone"):
+        service.rollback(request.pk, "alice")
+    assert ActionRequest.objects.get(pk=request.pk).status == Status.SUCCEEDED
+    assert service.not_to_be_rolled_back(request.pk)
+
+
+EFFECTS = {
+    "restart-service web-1": {"restart:web-1"},
+    "restart-service db": {"restart:db"},
+    "restart-db db": {"restart:db"},
+    "rolling-restart web": {"restart:web-1", "restart:web-2"},
+    "regenerate-env web": {"env:web-1", "env:web-2", "restart:web-1", "restart:web-2"},
+    "restore-config web-1": {"config:web-1", "reload:web-1"},
+    "regenerate-db-creds db": {f"credentials:db/{ROLE}", "restart:web-1", "restart:web-2"},
+    "switch-to-fallback bank": {"provider:bank=fallback", "reload:web-1", "reload:web-2"},
+    "roll-back-release web-1": {"release:web-1", "release:web-2", "restart:web-1", "restart:web-2"},
+    "requeue-inflight crew": {"requeue:cache/jobs"},
+    "requeue-inflight cache": {"requeue:cache/jobs"},
+}
+
+
+@pytest.mark.parametrize("wanted", EFFECTS)
+def test_effects_say_what_comes_about_whatever_the_name(system: LoadedSystem, wanted: str) -> None:
+    slug, target = wanted.split()
+    action = registry.get(slug)
+    params = action.Params(role=ROLE) if slug == "regenerate-db-creds" else action.Params()
+    assert action.effects(ActionContext(system, target), params) == EFFECTS[wanted]
+
+
+def test_every_action_says_its_effects_without_asking_the_target(system: LoadedSystem) -> None:
+    """Also with parameters that nobody has made exact yet, and with everything down."""
+    given = {"edge": "e", "job": "j", "application": "a", "process": "p", "pid": 7}
+    for action in registry.ACTIONS.values():
+        assert type(action).effects is not Action.effects
+        params = action.Params(**{k: v for k, v in given.items() if k in action.Params.model_fields})
+        for target in action.targets(system):
+            found = action.effects(ActionContext(system, target), params)
+            assert found, action.slug
+            assert all(":" in word and word == word.strip() for word in found)
+
+
+def test_only_a_state_that_was_not_known_to_be_bad_is_put_back(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any
+) -> None:
+    damaged = run("restore-config", "web", {}, alice)  # the file of web-1 was another
+    assert "web-1" in str(service.not_to_be_rolled_back(damaged.pk))
+    again = run("restore-config", "web", {}, alice)  # now it was the golden copy already
+    assert service.not_to_be_rolled_back(again.pk) is None
+    system.path("etc/web-2.env").write_text("API_KEY=x\n")
+    env = run("regenerate-env", "web-2", {}, alice)
+    assert "web-2" in str(service.not_to_be_rolled_back(env.pk))
+    good = run("regenerate-db-creds", "db", {}, alice)
+    assert service.not_to_be_rolled_back(good.pk) is None
+    with psycopg.connect(system.service("db").postgres.dsn, autocommit=True) as session:  # type: ignore[union-attr]
+        session.execute(sql.SQL("alter role {} password 'another'").format(sql.Identifier(ROLE)))
+    cured = run("regenerate-db-creds", "db", {}, alice)
+    assert "log in" in str(service.not_to_be_rolled_back(cured.pk))
+    release = run("roll-back-release", "web", {}, alice)
+    assert service.not_to_be_rolled_back(release.pk)
 
 
 def test_restored_configs_go_back_byte_for_byte(

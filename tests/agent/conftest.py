@@ -26,7 +26,7 @@ def world(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     fake.forget()
     (tmp_path / "manifest.yaml").write_text(MANIFEST)
     (tmp_path / "effects").touch()
-    FileAction.effects, FileAction.sick = tmp_path / "effects", set()
+    FileAction.written, FileAction.sick = tmp_path / "effects", set()
     for action in ACTIONS:
         monkeypatch.setitem(registry.ACTIONS, action.slug, action())
     made = World(services.register(tmp_path / "manifest.yaml"), tmp_path / "effects")

@@ -35,14 +35,17 @@ services:
 
 
 class FileAction(Action[NoParams]):
-    """Writes `slug@target` to the effects file; what is named in the sick file fails."""
+    """Writes `slug@target` to the file `written`; what is named in the sick file fails."""
 
-    effects: ClassVar[Path]
+    written: ClassVar[Path]
     sick: ClassVar[set[str]] = set()
     before_effect: ClassVar[Callable[[], None] | None] = None
 
     def targets(self, system: LoadedSystem) -> list[str]:
         return list(system.services)
+
+    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+        return frozenset({f"{self.slug}:{ctx.target}"})
 
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         return
@@ -69,12 +72,12 @@ class FileAction(Action[NoParams]):
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         return (
             "applied"
-            if f"{self.slug}@{ctx.target}" in self.effects.read_text().split("\n")
+            if f"{self.slug}@{ctx.target}" in self.written.read_text().split("\n")
             else "not_applied"
         )
 
     def _write(self, line: str) -> None:
-        with self.effects.open("a") as file:
+        with self.written.open("a") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
