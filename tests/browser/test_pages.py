@@ -178,6 +178,7 @@ async def test_every_page_fits_a_phone_and_its_targets_a_finger(page: Page, inci
         answer = await page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
+        await page.evaluate("document.querySelectorAll('.decide details').forEach(d => { d.open = true; })")
         wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{path} scrolls sideways by {wide} px"
         small = await page.evaluate(
