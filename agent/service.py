@@ -10,9 +10,10 @@ from django.utils import timezone
 from agent import journal
 from agent.models import Phase, Run
 from incidents import lifecycle, postmortem, timeline
-from incidents.models import Incident, State, Symptom
+from incidents.models import OPEN_STATES, Incident, State, Symptom
 
 MAX_RUNS = 4  # per incident; then it stays with a person
+UNDER_WAY = [s for s in OPEN_STATES if s != State.HANDED_OVER]
 CALM_S = 10.0  # a handed-over incident closes when its symptoms have been gone this long
 
 
@@ -68,12 +69,15 @@ def _look_again() -> None:
 
 
 def _close_calm() -> None:
-    """Handed-over incidents whose symptoms are gone for a while are over, whoever mended it."""
+    """Incidents without the agent, handed over or never its own, whose symptoms are gone for a while are over, whoever
+    mended it."""
     calm_since = timezone.now() - timedelta(seconds=CALM_S)
     mine = Symptom.objects.filter(incident=OuterRef("pk"), opens=True)
     # one that somebody opened again and has is closed by that person: its symptoms were gone before
     theirs = Q(reopened__gt=0, owner__isnull=False)
-    handed = Incident.objects.filter(state=State.HANDED_OVER).exclude(theirs)
+    live = Run.objects.filter(incident=OuterRef("pk")).exclude(phase=Phase.DONE)
+    only_watched = Q(state=State.DETECTING, system__agent_on=False) & ~Exists(live)
+    handed = Incident.objects.filter(Q(state=State.HANDED_OVER) | only_watched).exclude(theirs)
     calm = handed.filter(
         ~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since))
     )
@@ -88,9 +92,9 @@ def take_over(incident_id: int, user_name: str) -> None:
     Incident.objects.filter(pk=incident_id).update(agent_stopped=True)
     timeline.record(incident_id, "note", f"{user_name} took over; the agent keeps out", actor=user_name)
     journal.wake_incident(incident_id)
-    if not Run.objects.filter(incident_id=incident_id).exclude(phase=Phase.DONE).exists():
-        return
-    lifecycle.transition(incident_id, State.HANDED_OVER, actor=user_name, title=f"With {user_name} now")
+    lifecycle.transition(
+        incident_id, State.HANDED_OVER, expect=UNDER_WAY, actor=user_name, title=f"With {user_name} now"
+    )
 
 
 def give_back(incident_id: int, user_name: str) -> None:

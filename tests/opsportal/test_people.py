@@ -274,6 +274,27 @@ def test_opening_again_beside_an_open_one_says_which(mira: Doors, system: System
     assert code == 409 and "only watches" in answer["detail"]
 
 
+@pytest.mark.parametrize("state", [State.DETECTING, State.ACTING, State.WAITING, State.HANDED_OVER])
+def test_whatever_state_it_was_left_in_a_person_can_take_and_close_it(
+    mira: Doors, incident: Incident, state: State
+) -> None:
+    """Also when no run of the agent is left to move it on."""
+    Incident.objects.update(state=state)
+    mira.browser.post(f"/incidents/{incident.pk}/agent", {"do": "take"})
+    assert (now(incident).state, now(incident).owner) == (State.HANDED_OVER, mira.user)
+    assert mira.api(incident.pk, "resolve", note="done")[0] == 200
+
+
+def test_where_the_agent_only_watches_what_is_over_is_closed(system: System, incident: Incident) -> None:
+    System.objects.update(agent_on=False)
+    Incident.objects.update(state=State.DETECTING)
+    agent.sweep()
+    assert now(incident).is_open, "its symptom holds"
+    incident.symptoms.update(cleared_at=timezone.now() - timedelta(minutes=1))
+    agent.sweep()
+    assert not now(incident).is_open
+
+
 def test_nobody_but_a_person_brings_a_resolved_one_back(mira: Doors, incident: Incident) -> None:
     mira.api(incident.pk, "resolve", note="gone")
     mira.browser.post(f"/incidents/{incident.pk}/agent", {"do": "give"})
