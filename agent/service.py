@@ -13,7 +13,7 @@ from incidents import lifecycle, postmortem, timeline
 from incidents.models import OPEN_STATES, Incident, State, Symptom
 
 MAX_RUNS = 4  # per incident; then it stays with a person
-UNDER_WAY = [s for s in OPEN_STATES if s != State.HANDED_OVER]
+UNDER_WAY = [State(s) for s in OPEN_STATES if s != State.HANDED_OVER]
 CALM_S = 10.0  # a handed-over incident closes when its symptoms have been gone this long
 
 

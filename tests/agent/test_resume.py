@@ -81,7 +81,7 @@ def steps_of_an_undisturbed_run(world: World, person: User) -> list[str]:
 
 def forget(world: World) -> None:
     """What one round taught would change the plan of the next."""
-    FileAction.effects.write_text("")
+    FileAction.written.write_text("")
     OutcomeStat.objects.all().delete()
     Lesson.objects.all().delete()
     world.clear()
@@ -138,7 +138,7 @@ def test_killed_while_the_effect_runs_is_read_back_not_repeated(
     run = world.start(world.open())
 
     def effect_then_death(self: FileAction, line: str) -> None:
-        with self.effects.open("a") as file:
+        with self.written.open("a") as file:
             file.write(line + "\n")
             file.flush()
             os.fsync(file.fileno())
