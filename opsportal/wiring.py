@@ -59,7 +59,8 @@ def _withdraw(act: people.Act) -> None:
         return
     why = f"#{act.incident.number} was {act.verb} by {act.by}"
     asked = ActionRequest.objects.filter(incident=act.incident, status__in=[Status.WAITING, Status.APPROVED])
-    for pk in asked.order_by("pk").values_list("pk", flat=True):
+    # all of them are locked before the first is written to the audit log: whoever decides on one locks in this order
+    for pk in list(asked.select_for_update().order_by("pk").values_list("pk", flat=True)):
         if not gate.cancel(pk, act.by, why):
             raise people.NotPossible("what it waits for has just been decided or started; look again")
 
