@@ -144,8 +144,12 @@ class Action(ABC, Generic[P]):
         the manifest and the parameters alone: nothing is asked of the target. Two requests with the same words do the
         same to the same thing, and a step whose words earlier steps have all brought about is done already."""
 
-    def raised_by(self, params: BaseModel) -> Risk | None:
-        """A higher risk that these parameters bring; it can never lower the rating."""
+    # what can be lost by it: words of `Preview.loss`
+    can_lose: ClassVar[tuple[str, ...]] = ()
+
+    def raised_by(self, ctx: ActionContext, params: P) -> tuple[Risk, str] | None:
+        """A higher risk that these parameters bring on this target, and why; it can never lower the rating. May ask
+        the target. What a restart loses is judged for every action alike and need not be judged here."""
         return None
 
     def bind(self, ctx: ActionContext, params: P) -> P:

@@ -198,11 +198,11 @@ def admin(service: Service, timeout_ms: int = 15_000) -> psycopg.Connection[Any]
     )
 
 
-def redis_client(service: Service) -> redis.Redis:
+def redis_client(service: Service, timeout_s: float = 5) -> redis.Redis:
     if service.redis is None:
         raise ActionRefused(f"{service.name} is not a Redis in the manifest")
     return redis.Redis.from_url(
-        service.redis.url, socket_timeout=5, socket_connect_timeout=2, client_name="opsportal-admin"
+        service.redis.url, socket_timeout=timeout_s, socket_connect_timeout=2, client_name="opsportal-admin"
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from actions import audit, events, fences, gate, lifecycle
+from actions import audit, events, fences, gate, lifecycle, losses
 from actions.base import ActionFailed, ActionRefused, Busy, Result
 from actions.lease import LEASE, Lease
 from actions.models import ActionRequest, Status
@@ -113,7 +114,10 @@ def _run(request: ActionRequest, bound: gate.Bound) -> None:
     bound.ctx.undo = undo
     try:
         bound.ctx.guard()
+        ends = losses.restarted(bound.action, bound.ctx, bound.params)
+        before = losses.of_restart(bound.ctx, ends)
         result = bound.action.execute(bound.ctx, bound.params)
+        result = replace(result, lost=losses.after_restart(bound.ctx, ends, before) | result.lost)
     except CERTAIN as error:
         result = Result(False, words(error))
     except Busy as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from actions import policy, registry, risk
+from actions import losses, policy, registry, risk
 from actions.base import (
     ActionContext,
     ActionRefused,
@@ -48,6 +48,9 @@ class Bound:
     def preview(self) -> dict[str, Any]:
         shown = self.action.preview(self.ctx, self.params).as_json()
         shown["undoable"] = self.action.undoable
+        ends = losses.of_restart(self.ctx, losses.restarted(self.action, self.ctx, self.params))
+        shown["loss"] = ends.counts | shown["loss"]
+        shown["changes"] = [*shown["changes"], *(w for w in ends.words if w not in shown["changes"])]
         shown["blast_radius"] = blast_radius(self.ctx.system, shown["blast_radius"] or self.touches)
         shown["if_rejected"] = (
             shown["if_rejected"] or "Nothing changes; the fault stays until another fix is chosen."

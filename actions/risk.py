@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from actions.base import AnyAction
+from actions import losses
+from actions.base import ActionContext, AnyAction
+from actions.losses import KNOWN_KINDS
 from actions.models import Risk
 from systems.services import LoadedSystem, UnknownService
 
 ORDER = {Risk.LOW: 0, Risk.MEDIUM: 1, Risk.HIGH: 2}
-KNOWN_KINDS = frozenset(
-    {"http", "proxy", "worker", "jobs", "postgres", "redis", "link", "external", "frontend", "loadgen"}
-)
 
 
 def assess(
@@ -33,7 +32,19 @@ def assess(
     unknown = sorted(kinds - KNOWN_KINDS)
     if unknown and risk == Risk.LOW:
         risk, why = Risk.MEDIUM, f"{unknown[0]} is not a kind of service the ratings know"
-    raised = action.raised_by(params) if params is not None else None
-    if raised is not None and ORDER[raised] > ORDER[risk]:
-        risk, why = raised, f"{action.slug} with these parameters is rated {raised.label.lower()}"
+    for raised, reason in _raised(action, ActionContext(system, target), params):
+        if ORDER[raised] > ORDER[risk]:
+            risk, why = raised, reason
     return risk, why
+
+
+def _raised(action: AnyAction, ctx: ActionContext, params: BaseModel | None) -> list[tuple[Risk, str]]:
+    """By what these parameters mean on this target now, and by what a restart would lose."""
+    try:
+        found = [action.raised_by(ctx, params)] if params is not None else []
+        loss = losses.of_restart(ctx, losses.restarted(action, ctx, params))
+    except Exception as error:  # what cannot be rated is high, whatever kept us from it
+        return [(Risk.HIGH, f"its risk cannot be found out ({type(error).__name__}), so it counts as high")]
+    if loss.high:
+        found.append((Risk.HIGH, loss.high))
+    return [item for item in found if item is not None]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import redis
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from actions import effects
 from actions.base import Action, ActionContext, ActionRefused, Params, Preview, ReadBack, Result
@@ -41,12 +41,13 @@ class ClearCache(Action[CacheParams]):
     risk = Risk.MEDIUM
     Params = CacheParams
     aliases = ("purge-cache",)
+    can_lose = ("keys",)
 
     def targets(self, system: LoadedSystem) -> list[str]:
         return effects.of_kind(system.services, "redis")
 
-    def raised_by(self, params: BaseModel) -> Risk | None:
-        return Risk.HIGH if getattr(params, "sessions", True) else None
+    def raised_by(self, ctx: ActionContext, params: CacheParams) -> tuple[Risk, str] | None:
+        return (Risk.HIGH, "it ends the sessions that people have open") if params.sessions else None
 
     def effects(self, ctx: ActionContext, params: CacheParams) -> frozenset[str]:
         return frozenset({f"clear:{ctx.target}/{params.pattern or 'declared'}"})
@@ -66,12 +67,16 @@ class ClearCache(Action[CacheParams]):
     def preview(self, ctx: ActionContext, params: CacheParams) -> Preview:
         patterns = _patterns(ctx, params)
         with effects.redis_client(ctx.service) as client:
-            counts = {p: sum(len(batch) for batch in _scan(client, p)) for p in patterns}
+            counts = {p: _count(client, p) for p in patterns}
         return Preview(
             "; ".join(f"SCAN {p}, UNLINK what is found" for p in patterns),
-            [f"{count} keys match {p} and go" for p, count in counts.items()],
+            [
+                f"{count} keys match {p} and go; {lasting} of them have no expiry"
+                for p, (count, lasting) in counts.items()
+            ],
             [ctx.target],
             "Cannot be undone: cached values are read anew from their source.",
+            loss={"keys": sum(count for count, _ in counts.values())},
         )
 
     def execute(self, ctx: ActionContext, params: CacheParams) -> Result:
@@ -81,7 +86,7 @@ class ClearCache(Action[CacheParams]):
                 for batch in _scan(client, pattern):
                     ctx.guard()
                     removed += int(client.unlink(*batch))
-        return Result(True, f"{removed} keys removed", {"removed": removed})
+        return Result(True, f"{removed} keys removed", {"removed": removed}, {"keys": removed})
 
     def read_back(self, ctx: ActionContext, params: CacheParams) -> ReadBack:
         return "not_applied"  # keys come back by themselves; safe to repeat
@@ -115,6 +120,18 @@ def _scan(client: redis.Redis, pattern: str) -> Iterator[list[bytes]]:
             batch = []
     if batch:
         yield batch
+
+
+def _count(client: redis.Redis, pattern: str) -> tuple[int, int]:
+    """(keys, keys without an expiry) of a pattern."""
+    keys = lasting = 0
+    for batch in _scan(client, pattern):
+        pipe = client.pipeline(transaction=False)
+        for key in batch:
+            pipe.ttl(key)
+        left = [ttl for ttl in pipe.execute() if ttl != -2]
+        keys, lasting = keys + len(left), lasting + left.count(-1)
+    return keys, lasting
 
 
 def _only_cache(client: redis.Redis, pattern: str) -> None:

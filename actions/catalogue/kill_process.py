@@ -10,7 +10,7 @@ from typing import Any, Literal
 import psutil
 from pydantic import Field
 
-from actions import effects
+from actions import effects, losses
 from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
 from actions.models import Risk
 from systems.runtimes.base import ChildStat, RuntimeFailed
@@ -35,6 +35,7 @@ class KillProcess(Action[ProcessParams]):
     risk = Risk.LOW
     Params = ProcessParams
     finds_own_target = True
+    can_lose = ("processes",)
 
     def targets(self, system: LoadedSystem) -> list[str]:
         """Only where the processes are of this machine, and one can go without the others."""
@@ -82,13 +83,21 @@ class KillProcess(Action[ProcessParams]):
 
     def preview(self, ctx: ActionContext, params: ProcessParams) -> Preview:
         child = next((c for c in _children(ctx) if c.pid == params.pid), None)
+        ends = losses.of_restart(ctx, ctx.members)
+        loss: dict[str, int | None] = {"processes": 1, **ends.counts}
         use = f" ({child.cpu_pct:.0f} % CPU, {child.rss_mb:.0f} MB)" if child else ""
         return Preview(
             f"kill -KILL {params.pid}",
-            [f"child {params.process} of {ctx.target}{use} ends"],
+            [f"child {params.process} of {ctx.target}{use} ends; what it has in hand is lost", *ends.words],
             [ctx.target],
             "Cannot be undone: its parent may start it again.",
+            loss=loss,
         )
+
+    def raised_by(self, ctx: ActionContext, params: ProcessParams) -> tuple[Risk, str] | None:
+        """A store may fall with its child."""
+        why = losses.of_restart(ctx, ctx.members).high
+        return (Risk.HIGH, why) if why else None
 
     def prepare(self, ctx: ActionContext, params: ProcessParams) -> dict[str, Any]:
         return {"pid": params.pid, "started": params.started}
@@ -108,7 +117,8 @@ class KillProcess(Action[ProcessParams]):
         finally:
             os.close(descriptor)
         gone = effects.wait_until(lambda: not _alive(params), 5)
-        return Result(gone, f"{params.process} (pid {params.pid}) {'ended' if gone else 'is still there'}")
+        words = f"{params.process} (pid {params.pid}) {'ended' if gone else 'is still there'}"
+        return Result(gone, words, lost={"processes": 1} if gone else {})
 
     def read_back(self, ctx: ActionContext, params: ProcessParams) -> ReadBack:
         return "not_applied" if _alive(params) else "applied"

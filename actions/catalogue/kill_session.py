@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import psycopg
 from pydantic import BeforeValidator, Field
 
-from actions import effects
+from actions import consumers, effects
 from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
 from actions.catalogue.kill_idle_connections import OWN
 from actions.models import Risk
@@ -24,7 +24,8 @@ WHICH = {
     "lock-root": SESSION  # noqa: S608
     + " and cardinality(pg_blocking_pids(pid)) = 0 and exists (select 1 from pg_stat_activity w"
     " where pg_stat_activity.pid = any(pg_blocking_pids(w.pid))) order by xact_start limit 1",
-    "idle-in-transaction": SESSION + " and state like 'idle in transaction%%' order by xact_start limit 1",
+    "idle-in-transaction": SESSION
+    + f" and state like 'idle in transaction%%' and application_name not like '{OWN}%%' order by xact_start limit 1",
 }
 
 
@@ -53,6 +54,7 @@ class KillSession(Action[SessionParams]):
     risk = Risk.MEDIUM
     Params = SessionParams
     aliases = ("kill-blocking-session", "terminate-session")
+    can_lose = ("sessions", "transactions")
 
     def targets(self, system: LoadedSystem) -> list[str]:
         return effects.of_kind(system.services, "postgres")
@@ -76,10 +78,19 @@ class KillSession(Action[SessionParams]):
         if str(found[2]).startswith(OWN):
             raise ActionRefused(f"session {params.pid} is the portal's own")
 
+    def raised_by(self, ctx: ActionContext, params: SessionParams) -> tuple[Risk, str] | None:
+        """What a person is doing is asked about."""
+        found = _find(ctx, params)
+        if found is None or consumers.of(ctx).has(str(found[3]), str(found[2])):
+            return None
+        who = f"{found[3]} ({found[2] or 'no name'})"
+        return Risk.HIGH, f"the session of {who} is no consumer that the manifest names: it may be a person's"
+
     def preview(self, ctx: ActionContext, params: SessionParams) -> Preview:
         found = _find(ctx, params)
         if found is None:
             raise ActionRefused(f"session {params.pid} has ended by itself")
+        persons = not consumers.of(ctx).has(str(found[3]), str(found[2]))
         return Preview(
             f"pg_terminate_backend({params.pid})",
             [
@@ -87,9 +98,15 @@ class KillSession(Action[SessionParams]):
                 f"its open transaction (since {found[5]}) is rolled back"
                 if found[5]
                 else "it has no open transaction",
+                *(
+                    [f"it may be a person's. Its last statement: {found[7] or '(none yet)'}"]
+                    if persons
+                    else []
+                ),
             ],
             [ctx.target],
             "Cannot be undone: uncommitted work of that session is lost. Its owner may connect again.",
+            loss={"sessions": 1, "transactions": 1 if found[5] else 0},
         )
 
     def prepare(self, ctx: ActionContext, params: SessionParams) -> dict[str, Any]:
@@ -99,13 +116,16 @@ class KillSession(Action[SessionParams]):
         ctx.guard()
         with effects.admin(ctx.service) as session:
             row = session.execute(
-                "select pg_terminate_backend(pid, 3000) from pg_stat_activity where pid = %s and backend_start = %s"
+                "select pg_terminate_backend(pid, 3000), xact_start is not null from pg_stat_activity"
+                " where pid = %s and backend_start = %s"
                 " and pid <> pg_backend_pid()",
                 [params.pid, datetime.fromisoformat(params.started)],
             ).fetchone()
         if row is None:
             raise ActionFailed(f"session {params.pid} has ended by itself")
-        return Result(bool(row[0]), f"session {params.pid} {'ended' if row[0] else 'did not end in 3 s'}")
+        lost: dict[str, int | None] = {"sessions": 1, "transactions": int(row[1])} if row[0] else {}
+        words = f"session {params.pid} {'ended' if row[0] else 'did not end in 3 s'}"
+        return Result(bool(row[0]), words, lost=lost)
 
     def read_back(self, ctx: ActionContext, params: SessionParams) -> ReadBack:
         return "applied" if _find(ctx, params) is None else "not_applied"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
-
 from actions import effects
 from actions.base import Action, ActionContext, NoParams, Preview, ReadBack, Result
 from actions.models import Risk
@@ -18,6 +16,7 @@ class RestartDb(Action[NoParams]):
     slug = "restart-db"
     title = "Restart the database"
     risk = Risk.HIGH
+    can_lose = ("sessions", "transactions")
 
     def targets(self, system: LoadedSystem) -> list[str]:
         return [n for n in effects.of_kind(system.services, "postgres") if system.service(n).unit]
@@ -32,7 +31,7 @@ class RestartDb(Action[NoParams]):
         state = ctx.runtime.state(ctx.unit(ctx.target))
         return Preview(
             f"restart {ctx.unit(ctx.target)} (fast shutdown, KILL after {GRACE_S:g} s)",
-            [f"{ctx.target}: {state.state}, pid {state.pid} -> a new process", _sessions(ctx)],
+            [f"{ctx.target}: {state.state}, pid {state.pid} -> a new process"],
             [ctx.target],
             "Cannot be undone: open transactions are rolled back; committed data stays.",
             "The database keeps running as it is.",
@@ -47,16 +46,3 @@ class RestartDb(Action[NoParams]):
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         return "applied" if effects.restarted_since(ctx, [ctx.target]) else "not_applied"
-
-
-def _sessions(ctx: ActionContext) -> str:
-    try:
-        with effects.admin(ctx.service) as session:
-            row = session.execute(
-                "select count(*), count(*) filter (where xact_start is not null) from pg_stat_activity"
-                " where backend_type = 'client backend' and pid <> pg_backend_pid()"
-            ).fetchone()
-    except psycopg.Error:
-        return "it takes no sessions now, so none can be lost"
-    assert row is not None
-    return f"{row[0]} sessions end, {row[1]} of them in a transaction"

@@ -21,6 +21,7 @@ class RestartService(Action[RestartParams]):
     title = "Restart a service"
     risk = Risk.LOW
     risk_by_kind = {"postgres": Risk.HIGH, "redis": Risk.MEDIUM, "link": Risk.MEDIUM}
+    can_lose = ("keys", "messages", "sessions", "transactions")
     Params = RestartParams
     aliases = ("restart", "start-service")
 

@@ -17,6 +17,7 @@ class RollingRestart(Action[NoParams]):
     title = "Restart a group, one member at a time"
     risk = Risk.LOW
     risk_by_kind = {"postgres": Risk.HIGH, "redis": Risk.MEDIUM, "link": Risk.MEDIUM}
+    can_lose = ("keys", "messages", "sessions", "transactions")
     groups = True
 
     def targets(self, system: LoadedSystem) -> list[str]:

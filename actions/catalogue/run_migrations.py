@@ -27,6 +27,7 @@ class RunMigrations(Action[NoParams]):
     slug = "run-migrations"
     title = "Run the database migrations"
     risk = Risk.HIGH
+    can_lose = ("rows",)
     aliases = ("rerun-migrations",)
     verb: ClassVar[str] = "up"
     effect: ClassVar[str] = "migrations that are missing are applied"
@@ -47,10 +48,15 @@ class RunMigrations(Action[NoParams]):
         undo = "Run down." if self.verb == "up" else "Run up again."
         return Preview(
             " ".join(_argv(ctx, self.verb)),
-            [f"now: {_status(ctx)}", self.effect],
+            [
+                f"now: {_status(ctx)}",
+                self.effect,
+                "what it does to rows could not be counted: the program does not say",
+            ],
             [ctx.target],
             f"{undo} A migration may lose data on its way down.",
             "The schema stays as it is.",
+            {"rows": None},
         )
 
     def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:

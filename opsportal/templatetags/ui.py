@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from actions import registry
+from actions import losses, registry
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
 from incidents import plain
@@ -58,6 +58,12 @@ def _time(at: datetime | None, mode: str, text: str) -> SafeString | str:
     if at is None:
         return "–"
     return format_html('<time datetime="{}" title="{}"{}>{}</time>', at.isoformat(), exact(at), mode, text)
+
+
+@register.filter
+def lossline(counts: Any) -> str:
+    """`1280 rows, 3 sessions` of a preview's or a result's loss; empty = nothing is lost."""
+    return losses.in_words(counts) if isinstance(counts, dict) else ""
 
 
 @register.filter

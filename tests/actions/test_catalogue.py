@@ -332,12 +332,14 @@ def test_a_process_of_another_machine_is_not_ended_here(system: LoadedSystem, ru
 
 def test_idle_sessions_of_one_application_only(system: LoadedSystem, alice: Any) -> None:
     dsn = system.service("db").postgres.dsn  # type: ignore[union-attr]
-    idle = [psycopg.connect(dsn, application_name="leaky", autocommit=True) for _ in range(3)]
-    busy = psycopg.connect(dsn, application_name="leaky")
+    idle = [psycopg.connect(dsn, application_name="web-1", autocommit=True) for _ in range(3)]
+    busy = psycopg.connect(dsn, application_name="web-1")
     busy.execute("select 1")
     other = psycopg.connect(dsn, application_name="fine", autocommit=True)
-    request = run("kill-idle-connections", "db", {"application": "leaky"}, alice)
+    request = run("kill-idle-connections", "db", {"application": "web-1"}, alice)
+    assert request.preview["loss"] == {"sessions": 3}
     assert request.result and request.result["data"]["ended"] == 3
+    assert (request.risk, request.result["lost"]) == ("medium", {"sessions": 3})
     busy.execute("select 1")
     other.execute("select 1")
     for session in (*idle, busy, other):
