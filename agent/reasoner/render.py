@@ -150,18 +150,26 @@ def _pro(cause: Cause, board: Board) -> list[Evidence]:
 
 
 _HOW = {
-    "absent": "expected, but not seen: {what} on {service}",
-    "other": "{what} on {service}, but not the way this cause would show it",
-    "rules out": "speaks against it: {what} on {service}",
-    "not measured": "nothing measures {what} on {service}",
-    "required": "would have to be there, and is not: {what} on {service}",
+    "absent": "expected, but not seen: {what}",
+    "other": "{what}, but not the way this cause would show it",
+    "rules out": "speaks against it: {what}",
+    "not measured": "nothing measures whether {what}",
+    "required": "would have to be there, and is not: {what}",
 }
+
+
+def _what(board: Board, signal: str, service: str) -> str:
+    """What a signal says in general, in the catalogue's words: without the figures of a reading."""
+    title = str(getattr(board.catalog.get(signal), "title", "") or signal.replace("_", " "))
+    title = re.sub(r" \([^)]*\{[a-z]+\}[^)]*\)|: \{text\}", "", title).replace("{service}", service)
+    words = _BRACES.sub("…", title)
+    return words if service in words else f"{words} on {service}"
 
 
 def _con(cause: Cause, board: Board) -> list[Evidence]:
     found = []
     for signal, service, how, bits in cause.against:
-        text = _HOW[how].format(what=signal.replace("_", " "), service=service)
+        text = _HOW[how].format(what=_what(board, signal, service))
         found.append(Evidence(signal, service, text, round(bits, 2), board.source(signal)))
     for number, node in enumerate(board.true):
         if number not in cause.explains:

@@ -133,7 +133,7 @@ def test_what_is_seen_later_is_no_longer_said_to_be_missing(ward: Ward) -> None:
     shown = ward.page(f"/incidents/{ward.numbers[-1]}/").split('id="side"')[
         1
     ]  # the timeline tells of its time
-    assert "customers cannot" in shown.lower() and "not seen: journey failed" not in shown
+    assert "customers cannot" in shown.lower() and "not seen: customers cannot" not in shown
 
 
 def seen(ward: Ward) -> set[tuple[str, str]]:
