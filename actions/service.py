@@ -35,6 +35,7 @@ __all__ = [
     "UnknownAction",
     "cancel",
     "decide",
+    "effects_of",
     "execute",
     "expire_due",
     "not_to_be_rolled_back",
@@ -64,6 +65,15 @@ def resolve_targets(system: str, slug: str, wanted: str, params: dict[str, Any])
     except UnknownAction:
         return []
     return registry.expand(named.action, loaded, named.target or wanted, params)
+
+
+def effects_of(system: str, slug: str, target: str, params: dict[str, Any]) -> frozenset[str]:
+    """What it would bring about, in the words of `Action.effects`; empty when it does not apply."""
+    try:
+        bound = _bind(gate.load(system), slug, target, params)
+    except ActionRefused:
+        return frozenset()
+    return bound.action.effects(bound.ctx, bound.params)
 
 
 def risk_of(system: str, slug: str, target: str) -> str:

@@ -24,5 +24,15 @@ def is_self_healed(incident: Incident) -> bool:
     return not Symptom.objects.filter(mine).exists()
 
 
+HISTORY = frozenset({"exit_nonzero", "unit_restarting", "oom_killed"})  # true for a while after it is over
+
+
+def only_history(incident: Incident, service: str = "") -> bool:
+    """Whether all that still holds (on `service`) tells of a run that has ended: the process runs again."""
+    mine = Symptom.objects.filter(incident=incident, cleared_at__isnull=True, opens=True)
+    held = set((mine.filter(service=service) if service else mine).values_list("signal", flat=True))
+    return held <= HISTORY if service else bool(held) and held <= HISTORY
+
+
 def seconds_open(incident: Incident) -> float:
     return (timezone.now() - incident.started_at).total_seconds()

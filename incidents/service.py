@@ -218,11 +218,14 @@ def refresh_head(incident: Incident) -> None:
 
 
 def note_repair(incident_id: int, finding: dict[str, Any], did: list[str], *, helped: bool) -> None:
-    """Keep what measurements said of a repair: `did` for the cause of `finding` (its JSON) helped, or did not."""
+    """Keep what measurements said of a repair: `did` for the cause of `finding` (its JSON) helped, or did not. Said
+    again of the same repair, it takes the place of what was said before."""
     names = ("key", "title", "summary", "component", "cause", "detail", "prevent")
     with transaction.atomic():
         row = Incident.objects.select_for_update(of=("self",)).only("repairs").get(pk=incident_id)
-        row.repairs = [*row.repairs, {**{n: finding.get(n, "") for n in names}, "did": did, "helped": helped}]
+        entry = {**{n: finding.get(n, "") for n in names}, "did": did, "helped": helped}
+        others = [r for r in row.repairs if (r["key"], r["did"]) != (entry["key"], did)]
+        row.repairs = [*others, entry]
         row.save(update_fields=["repairs"])
 
 

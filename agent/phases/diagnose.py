@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
-from agent import roles
-from agent.context import active_symptoms, is_self_healed
+from agent import doubt, looks, roles, statements
+from agent.context import active_symptoms, is_self_healed, only_history
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
@@ -17,17 +15,21 @@ from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence, service, timeline
 from incidents.evidence import SignalState
 from incidents.models import Incident
-from incidents.verdict import ACT_AT, NONE
+from incidents.verdict import ACT_AT, NAMED_AT, NONE
 from knowledge import retrieval
+from systems import services
 
 TICK_S = 0.9  # look again with the next tick's evidence
-GUESS_AT = 0.35  # when patience is over, the best guess must reach this for a low-risk try
-SURE_AT = 0.90  # ... and at this it need not be asked about further
-STEADY = 2  # looks in a row with the same leader, each on fresh evidence
-STEADY_S = (
-    1.8  # ... and for this long, unless it is sure: a crash is told from a death only when restarts end
-)
+GUESS_AT = 0.35  # what was asked for keeps its reason down to this
+SURE_AT = 0.90  # at this it need not be asked about further
+STEADY, STEADY_UNSURE = (
+    2,
+    3,
+)  # looks in a row with the same leader: a crash is told from a death when restarts end
+STEADY_SAID = 8  # ... before what a part says itself is handed over: what we can read has been read by then
+AFTER_NO = 3  # looks after a "no", a refusal or a failure, before anything is asked again
 PATIENCE = 14  # looks before "I don't know"; slow faults show themselves late
+HEALED = 45  # looks at most, while all that is left is the memory of a crash
 MAX_QUESTIONS = 6
 
 
@@ -38,50 +40,77 @@ def step(run: Run) -> Outcome:
     if stamp == memory.get("stamp"):
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S / 3)
     memory["stamp"] = stamp
-    memory["looks"] = int(memory.get("looks", 0)) + 1
+    fresh = looks.is_fresh(memory, stamp, "looked")
+    if fresh:
+        _count(memory)
     if is_self_healed(run.incident):
         memory["quiet"] = int(memory.get("quiet", 0)) + 1
         if memory["quiet"] >= STEADY:
-            return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory["looks"]})
+            return Outcome(
+                Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory.get("looks", 0)}
+            )
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)  # what is over says nothing of the cause
     memory["quiet"] = 0
-    opinion = roles.diagnoser().diagnose(run.incident, _with_answers(run, states))
-    memory["findings"] = [f.as_json() for f in opinion.findings[:6]]
-    _publish(run, opinion)
-    return _decide(run, opinion)
+    if only_history(run.incident) and int(memory.get("healed", 0)) < HEALED:
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)  # it runs again; whether it stays so is soon seen
+    memory["looks"] = int(memory.get("looks", 0)) + fresh
+    found = opinion(run, states)
+    memory["findings"] = [f.as_json() for f in found.findings[:6]]
+    _publish(run, found)
+    return _decide(run, found)
 
 
-def _decide(run: Run, opinion: Opinion) -> Outcome:
+def _count(memory: dict[str, Any]) -> None:
+    """One more fresh look, since the beginning and since the last path that came to nothing."""
+    memory["healed"] = int(memory.get("healed", 0)) + 1
+    closed = len(memory.get("tried", []))
+    if closed != memory.get("closed", 0):
+        memory |= {"closed": closed, "since_no": 0, "steady": 0}
+    memory["since_no"] = int(memory.get("since_no", 0)) + 1
+
+
+def is_due(run: Run) -> bool:
+    """Whether enough was looked at since the last "no", refusal or failure to decide anew."""
+    memory = run.memory
+    closed = len(memory.get("tried", []))
+    return not closed or (closed == memory.get("closed") and int(memory.get("since_no", 0)) >= AFTER_NO)
+
+
+def opinion(run: Run, states: list[SignalState] | None = None) -> Opinion:
+    """What is to be thought of the newest picture (`states`, where the caller has it): the diagnoser's answer, less
+    what we brought about ourselves, less what was tried in vain, and after what the parts say themselves."""
+    system = services.load(run.incident.system.slug)
+    seen = evidence.snapshot(system.slug) if states is None else states
+    seen = doubt.without_own_doing(run.incident, system, _with_answers(run, seen))
+    thought = doubt.fallen(run.incident, roles.diagnoser().diagnose(run.incident, seen))
+    return statements.heard(run, thought)
+
+
+def _decide(run: Run, found: Opinion) -> Outcome:
     """Ask, wait for steadier evidence, plan, or give up."""
-    memory, leader = run.memory, opinion.leading
-    confident = leader is not None and leader.probability >= ACT_AT
+    memory, leader = run.memory, found.leading
+    confident = leader is not None and (leader.stated or leader.probability >= ACT_AT)
     key = leader.key if leader and confident else ""
-    now = timezone.now()
     if key != memory.get("leader"):
-        memory["steady"], memory["led_since"] = 0, now.isoformat()
-    if key and memory["stamp"] != memory.get("counted"):
-        memory["steady"], memory["counted"] = int(memory.get("steady", 0)) + 1, memory["stamp"]
+        memory["steady"] = 0
     memory["leader"] = key
-    sure = confident and leader is not None and leader.probability >= SURE_AT
-    if not sure and (question := _next_question(run, opinion)):
+    if key and looks.is_fresh(memory, memory["stamp"], "counted"):
+        memory["steady"] = int(memory.get("steady", 0)) + 1
+    sure = leader is not None and leader.probability >= SURE_AT
+    if not sure and (question := _next_question(run, found)):
         return _ask(run, question)
-    worth_a_try = memory["looks"] >= PATIENCE and _is_best_guess(opinion)
-    led_s = (now - datetime.fromisoformat(memory["led_since"])).total_seconds() if key else 0.0
-    steady = int(memory.get("steady", 0)) >= STEADY and (sure or led_s >= STEADY_S)
-    if leader and ((confident and steady) or worth_a_try):
-        key = leader.key
-        memory["before"] = sorted(active_symptoms(run.incident))
-        _passages(run, opinion.findings[0])
-        return Outcome(Phase.PLAN, f"diagnosed {key}", {"probability": opinion.findings[0].probability})
-    if memory["looks"] >= PATIENCE and not key:
-        return explain.hand_over(run, _why_unknown(opinion))
+    steady = int(memory.get("steady", 0))
+    if leader and leader.stated:
+        if steady >= STEADY_SAID:
+            return explain.hand_over(run, f"{leader.component} says itself what is wrong: {leader.title}")
+    elif leader and confident:
+        if steady >= (STEADY if sure else STEADY_UNSURE) and is_due(run):
+            memory["before"] = sorted(active_symptoms(run.incident))
+            _passages(run, leader)
+            return Outcome(Phase.PLAN, f"diagnosed {key}", {"probability": leader.probability})
+    elif int(memory.get("looks", 0)) >= PATIENCE:
+        return explain.hand_over(run, _why_unknown(found))
     return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
-
-
-def _is_best_guess(opinion: Opinion) -> bool:
-    """Not certain, but likelier than nothing known: what carries little risk may be tried (see act._ask_why)."""
-    leader = opinion.leading
-    return leader is not None and leader.probability >= max(GUESS_AT, opinion.none_probability)
 
 
 def _with_answers(run: Run, states: list[SignalState]) -> list[SignalState]:
@@ -141,12 +170,12 @@ def _publish(run: Run, opinion: Opinion) -> None:
     values: dict[str, Any] = {"hypotheses": [*shown, none]}
     leader = opinion.leading
     known = leader is not None and leader.probability >= ACT_AT
-    if leader and known:
+    if leader and (known or leader.stated):
         values |= {
             "component": leader.component,
             "cause": leader.cause,
             "detail": leader.detail,
-            "confidence": leader.probability,
+            "confidence": leader.probability if known else None,
             "summary": leader.summary,
             "category": leader.category,
         }
@@ -187,10 +216,12 @@ def _passages(run: Run, leader: Finding) -> None:
         )
 
 
-def _why_unknown(opinion: Opinion) -> str:
-    if opinion.leading is None:
+def _why_unknown(found: Opinion) -> str:
+    likely = [f for f in found.findings if f.probability >= NAMED_AT]
+    if not likely:
         return "no known cause explains the symptoms"
+    best = likely[0]
     return (
-        f"no cause is certain enough to act on: the best guess, {opinion.findings[0].title.lower()} on "
-        f"{opinion.findings[0].component}, reaches {opinion.findings[0].probability:.0%}"
+        f"no cause is certain enough to act on: the best guess, {best.title.lower()} on {best.component}, "
+        f"reaches {best.probability:.0%}"
     )

@@ -1,23 +1,24 @@
-"""Plan: take the untried path of lowest expected cost, show its dry run, keep the others as fall-backs."""
+"""Plan: of what leads take the untried path of lowest expected cost, show its dry run, keep the others in reserve."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from actions import service as actions
-from agent import plan
+from agent import plan, statements
+from agent.context import only_history
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
+from agent.phases.diagnose import PATIENCE, TICK_S, is_due
 from agent.roles.base import Finding
 from incidents import timeline
 from incidents.models import Severity
+from incidents.verdict import ACT_AT
 from knowledge import lessons
 
 MAX_PATHS = 5
-PATIENCE = 14  # looks, as in diagnose
 LOOKS_BEFORE_REST = 6  # before deciding that nothing need be done
-TICK_S = 0.9
 
 
 def step(run: Run) -> Outcome:
@@ -28,41 +29,76 @@ def step(run: Run) -> Outcome:
         if int(run.memory.get("looks", 0)) < LOOKS_BEFORE_REST:
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.no_action(run, findings[0])
+    if not is_due(run):  # after a "no", a refusal or a failure: a fresh look before anything is asked again
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     slug = run.incident.system.slug
-    found = plan.paths(
+    choice = plan.paths(
         findings,
         tried=run.memory.get("tried", []),
         targets=lambda action, wanted, params: actions.resolve_targets(slug, action, wanted, params),
         risk_of=lambda action, target: actions.risk_of(slug, action, target),
         cure_rate=lessons.cure_rate,
+        effects_of=lambda step: _effects(slug, step),
+        hinders=lambda steps: _hindered(run, steps),
     )
-    if not found:
+    if not choice.paths:
         if int(run.memory.get("looks", 0)) < PATIENCE:  # the picture is still filling up
             run.memory["steady"] = 0
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
-        return explain.hand_over(run, "no further fix is known for what was found")
-    chosen = found[0]
-    dry = [_dry_run(slug, s) for s in chosen.steps]
+        return explain.hand_over(run, _why_none(findings, choice))
+    return _take(run, choice)
+
+
+def _take(run: Run, choice: plan.Choice) -> Outcome:
+    chosen, words = choice.paths[0], plan.words(choice.paths[0].steps)
     run.memory |= {
         "path": {"key": chosen.key, "finding": chosen.finding_key, "steps": chosen.steps},
         "cursor": 0,
         "requests": [],
         "acted_at": None,
     }
-    words = ", then ".join(f"{s['action']} on {s['target']}" for s in chosen.steps)
     timeline.record(
         run.incident_id,
         "plan",
         f"Plan: {words}",
         data={
-            "steps": dry,
+            "steps": [_dry_run(run.incident.system.slug, s) for s in chosen.steps],
             "cost": round(chosen.cost, 1),
             "p_success": round(chosen.p_success, 2),
-            "skipped": chosen.skipped,
-            "fallbacks": [[f"{s['action']} on {s['target']}" for s in p.steps] for p in found[1:4]],
+            "skipped": choice.left_out,
+            "fallbacks": [[f"{s['action']} on {s['target']}" for s in p.steps] for p in choice.paths[1:4]],
         },
     )
     return Outcome(Phase.ACT, f"planned {words}"[:120], {"path": chosen.key}, new_path=True)
+
+
+def _hindered(run: Run, steps: plan.Steps) -> str:
+    """Why a path is not taken now; "" when nothing is in its way."""
+    slug = run.incident.system.slug
+    for item in steps:
+        shown = _dry_run(slug, item)["preview"]
+        if shown.get("refused"):
+            return f"{item['action']} on {item['target']} cannot be done now: {shown['refused']}"
+    units = plan.only_restarts({e for s in steps for e in _effects(slug, s)})
+    if said := statements.forbids_restart(run, units):
+        return f"{plan.words(steps)} would change nothing: {said}"
+    if units and all(only_history(run.incident, unit) for unit in units):
+        return f"{plan.words(steps)} is not called for: it runs again"
+    return ""
+
+
+def _effects(slug: str, step: dict[str, Any]) -> frozenset[str]:
+    return actions.effects_of(slug, step["action"], step["target"], step["params"])
+
+
+def _why_none(findings: list[Finding], choice: plan.Choice) -> str:
+    """Why nothing is done, as it is."""
+    leader = findings[0] if findings else None
+    if leader is None or leader.probability < ACT_AT:
+        return "no cause is certain enough to act on"
+    if not leader.paths:
+        return f"no runbook knows a repair for this: {leader.title.lower()} on {leader.component}"
+    return "nothing more can be done without you: " + "; ".join(choice.left_out[:4])
 
 
 def _dry_run(system: str, item: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -11,6 +12,7 @@ from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.roles.base import Verdict
 from incidents import evidence, lifecycle, timeline
+from incidents import service as incidents
 from incidents.models import State
 from knowledge import lessons
 
@@ -121,6 +123,10 @@ def _learn(run: Run, *, worked: bool) -> None:
     path = run.memory.get("path")
     if not path or not run.memory.get("acted_at"):
         return
-    cause = next((f["cause"] for f in run.memory["findings"] if f["key"] == path["finding"]), "")
+    finding: dict[str, Any] = next((f for f in run.memory["findings"] if f["key"] == path["finding"]), {})
+    cause = str(finding.get("cause", ""))
+    did = [f"{s['action']} on {s['target']}" for s in path["steps"][: int(run.memory["cursor"])]]
+    if finding:
+        incidents.note_repair(run.incident_id, finding, did, helped=worked)
     for item in path["steps"][: int(run.memory["cursor"])]:
         lessons.record_outcome(cause, item["action"], worked=worked)

@@ -117,6 +117,8 @@ def build(
         for component, members in components(spec, graph):
             bits = _prior_bits(spec, component, members, priors, boosts)
             cause = Cause(spec, component, members, bits, frozenset([*members, *graph.peers(members[0])]))
+            if not can_be(cause, graph, board):
+                continue
             for key in spec.symptoms:
                 _weigh(cause, key, graph, board, learned, settled)
             if cause.near or (cause.explains and only_afar):
@@ -124,6 +126,23 @@ def build(
                 _definitions(cause, graph, board)
                 found.append(cause)
     return found
+
+
+def can_be(cause: Cause, graph: SystemGraph, board: Board) -> bool:
+    """Whether the component has what the cause needs: without an environment file none can have changed."""
+    needed = [[key] for key in cause.spec.requires] + (
+        [cause.spec.shows_one_of] if cause.spec.shows_one_of else []
+    )
+    return all(any(_may_show(cause, key, graph, board) for key in keys) for keys in needed)
+
+
+def _may_show(cause: Cause, key: str, graph: SystemGraph, board: Board) -> bool:
+    signal, scope = split_key(key)
+    if scope == "any" or signal not in board.catalog:
+        return True
+    metric = str(getattr(board.catalog[signal], "metric", ""))
+    places = targets(graph, board, cause.members, key)
+    return any(board.get(signal, name) is not None or not graph.lacks(name, metric) for _, name, _ in places)
 
 
 def components(spec: RunbookSpec, graph: SystemGraph) -> list[tuple[str, tuple[str, ...]]]:

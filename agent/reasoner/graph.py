@@ -7,6 +7,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+# Which field of a service in the manifest readings of a name, or of a family of names, come from.
+_COMES_FROM = {
+    "config": "config",
+    "env": "env",
+    "env.drift": "env.golden",
+    "release": "release",
+    "disk": "volumes",
+    "unit": "unit",
+    "proc": "unit",
+    "child": "unit",
+    "pg": "postgres",
+    "redis": "redis",
+    "queue": "redis.queues",
+}
+
 
 @dataclass
 class SystemGraph:
@@ -18,6 +33,7 @@ class SystemGraph:
     links: dict[str, set[str]] = field(
         default_factory=dict
     )  # service -> what carries the edges that end at it
+    parts: Mapping[str, Any] = field(default_factory=dict, repr=False)  # what the manifest gives each service
     _cache: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -36,7 +52,20 @@ class SystemGraph:
         for name, service in services.items():
             if service.group:
                 groups.setdefault(service.group, []).append(name)
-        return cls({n: s.kind for n, s in services.items()}, needs, groups, carriers)
+        return cls({n: s.kind for n, s in services.items()}, needs, groups, carriers, services)
+
+    def lacks(self, service: str, metric: str) -> bool:
+        """Whether the manifest gives `service` nothing that a metric of this name could be read from: there is no such
+        thing, which is more than not having been able to read it."""
+        part = self.parts.get(service)
+        family = metric if metric in _COMES_FROM else metric.partition(".")[0]
+        if part is None or family not in _COMES_FROM:
+            return False
+        for name in _COMES_FROM[family].split("."):
+            part = getattr(part, name, None)
+            if not part:
+                return True
+        return False
 
     @cached_property
     def _callers(self) -> dict[str, set[str]]:

@@ -31,6 +31,7 @@ class Finding:
     prevent: str = ""
     verify: list[str] = field(default_factory=list)
     paths: list[list[dict[str, Any]]] = field(default_factory=list)
+    stated: bool = False  # a part's own words; no probability, no path
 
     @property
     def key(self) -> str:
@@ -64,7 +65,8 @@ class Opinion:
 
     @property
     def leading(self) -> Finding | None:
-        return self.findings[0] if self.findings and self.findings[0].probability > 0 else None
+        first = self.findings[0] if self.findings else None
+        return first if first is not None and (first.stated or first.probability > 0) else None
 
 
 class Diagnoser(Protocol):

@@ -60,7 +60,9 @@ class Signal:
     reading of `metric` came, the signal is false rather than unknown. `soft`: readings whose text matches count only
     `soft_weight`, because a busy machine produces them too. `settle`: not judged while the service itself, or something
     it needs, has just been restarted on request. `telling`: which symptom gives an incident its title. `quorum`: when
-    this many labels fail at once, nobody waits for the hold.
+    this many labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own word for
+    what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again would say
+    the same (a setting, a port, a permission, a credential).
     """
 
     id: str
@@ -84,6 +86,8 @@ class Signal:
     telling: int = 50
     quorum: int = 0
     name_pattern: str = ""
+    outright: bool = False
+    outlives_restart: bool = False
 
     def matches(self, metric: str) -> bool:
         """Whether readings called `metric` feed this signal."""

@@ -166,6 +166,21 @@ class Rising:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeating:
+    """A counter that rose by at least `times` within `window_s`, and within the last `recent_s`: it goes on. A counter
+    that went back starts over."""
+
+    times: float
+    window_s: float
+    recent_s: float
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        over = Rising(self.times, self.window_s).judge(memory, sample)
+        last = next((at for at, value in memory.history if value == memory.history[-1][1]), sample.at)
+        return over and (sample.at - last <= self.recent_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     """Above `limit` without a break while the reading `peer` with the same label stays at 0."""
 

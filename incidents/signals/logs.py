@@ -22,6 +22,8 @@ def log_signal(
     telling: int = 45,
     window_s: float = 8.0,
     but: str = "",
+    outright: bool = False,
+    outlives_restart: bool = False,
 ) -> Signal:
     return Signal(
         id,
@@ -36,6 +38,8 @@ def log_signal(
         settle=True,
         telling=telling,
         trust=0.75,
+        outright=outright,
+        outlives_restart=outlives_restart,
     )
 
 
@@ -130,6 +134,8 @@ NETWORK = [
         opens=True,
         severity="high",
         telling=72,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_certificate",
@@ -140,6 +146,8 @@ NETWORK = [
         opens=True,
         severity="high",
         telling=74,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_upstream_error",

@@ -7,12 +7,25 @@ DATABASE = [
     log_signal(
         "log_auth_failed",
         "{service} reports a failed database login: {text}",
-        r"password authentication failed|no pg_hba\.conf entry|role \"[^\"]*\" (does not exist|is not permitted to log in)|WRONGPASS|NOAUTH",
+        r"password authentication failed|role \"[^\"]*\" does not exist|WRONGPASS|NOAUTH",
         "database",
         times=2,
         opens=True,
         severity="high",
         telling=76,
+        outright=True,
+        outlives_restart=True,
+    ),
+    log_signal(
+        "log_access_rule",
+        "{service} reports that a rule of the database keeps it out: {text}",
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects|role \"[^\"]*\" is not permitted to log in|NOPERM",
+        "database",
+        opens=True,
+        severity="high",
+        telling=77,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_too_many_connections",
@@ -61,6 +74,8 @@ DATABASE = [
         opens=True,
         severity="high",
         telling=71,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_column_missing",
@@ -71,6 +86,8 @@ DATABASE = [
         opens=True,
         severity="high",
         telling=71,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_schema_dirty",
@@ -88,6 +105,8 @@ DATABASE = [
         severity="critical",
         telling=87,
         window_s=15,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_db_closed",

@@ -13,6 +13,8 @@ STARTUP = [
         severity="high",
         telling=90,
         window_s=15,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_module_missing",
@@ -23,6 +25,8 @@ STARTUP = [
         severity="high",
         telling=90,
         window_s=15,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_env_missing",
@@ -33,6 +37,8 @@ STARTUP = [
         severity="high",
         telling=90,
         window_s=15,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_version_conflict",
@@ -43,6 +49,8 @@ STARTUP = [
         severity="high",
         telling=91,
         window_s=15,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_api_changed",
@@ -53,6 +61,8 @@ STARTUP = [
         opens=True,
         severity="high",
         telling=73,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_max_requests",
@@ -61,6 +71,38 @@ STARTUP = [
         "config",
         telling=71,
         window_s=25,
+    ),
+]
+
+SETTINGS = [
+    log_signal(
+        "log_setting_invalid",
+        "{service} does not accept one of its settings: {text}",
+        r"invalid value for (parameter|option|setting)|(unknown|unrecognized|invalid) (directive|option|setting|configuration (key|option))|invalid number of arguments in|bad directive or wrong number of arguments|configuration (file )?test failed",
+        "config",
+        telling=86,
+        window_s=15,
+        outright=True,
+        outlives_restart=True,
+    ),
+    log_signal(
+        "log_address_in_use",
+        "{service} cannot have its port, because something else has it: {text}",
+        r"address (is )?already in use|EADDRINUSE|Errno 98\b|port is already allocated|only one usage of each socket address",
+        "container",
+        telling=89,
+        window_s=15,
+        outright=True,
+        outlives_restart=True,
+    ),
+    log_signal(
+        "log_permission_denied",
+        "{service} is not allowed to do what it must: {text}",
+        r"permission denied|InsufficientPrivilege|(sqlstate|error)\W{1,3}42501|EACCES|Errno 13\b|Operation not permitted|AccessDenied|access denied for",
+        "database",
+        telling=78,
+        outright=True,
+        outlives_restart=True,
     ),
 ]
 
@@ -73,6 +115,8 @@ RESOURCES = [
         opens=True,
         severity="high",
         telling=83,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_out_of_memory",
@@ -101,6 +145,7 @@ RESOURCES = [
         opens=True,
         severity="high",
         telling=80,
+        outright=True,
     ),
 ]
 
@@ -114,16 +159,20 @@ DATA = [
         opens=True,
         severity="high",
         telling=75,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_credentials_expired",
         "{service} uses credentials that have expired: {text}",
-        r"ExpiredToken|token.{0,3}(has )?expired|credentials? (has |have )?expired|InvalidClientTokenId|InvalidAccessKeyId",
+        r"ExpiredToken|token.{0,3}(has )?(been )?(expired|revoked)|(api.?)?key.{0,12}(expired|revoked)|credentials? (has |have )?expired|InvalidClientTokenId|InvalidAccessKeyId",
         "external",
         times=2,
         opens=True,
         severity="high",
         telling=77,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_clock_skew",
@@ -134,6 +183,8 @@ DATA = [
         opens=True,
         severity="high",
         telling=77,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_bucket_missing",
@@ -144,6 +195,8 @@ DATA = [
         opens=True,
         severity="high",
         telling=78,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_decode_error",
@@ -153,6 +206,8 @@ DATA = [
         times=2,
         opens=True,
         telling=63,
+        outright=True,
+        outlives_restart=True,
     ),
     log_signal(
         "log_price_mismatch",
@@ -182,4 +237,4 @@ DATA = [
     ),
 ]
 
-SIGNALS = [*STARTUP, *RESOURCES, *DATA]
+SIGNALS = [*STARTUP, *SETTINGS, *RESOURCES, *DATA]

@@ -13,7 +13,7 @@ UNKNOWN_AFTER = 2  # unreadable observations in a row before "false" becomes "un
 TEXT_LIMIT = 500
 # What speaks of one run of a process, or of why it did not start: after a restart on request it is history.
 OF_THE_RUN = (
-    "unit_restarting", "oom_killed", "rss_growing",
+    "unit_restarting", "crash_looping", "oom_killed", "rss_growing",
     "log_yaml_error", "log_env_missing", "log_module_missing", "log_version_conflict",
 )  # fmt: skip
 

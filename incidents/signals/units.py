@@ -2,7 +2,7 @@
 
 from incidents.signals.adaptive import Baseline, Busy, Slope
 from incidents.signals.base import Hold, Signal
-from incidents.signals.detectors import Above, Equals, Rising, UncleanExit
+from incidents.signals.detectors import Above, Equals, Repeating, Rising, UncleanExit
 
 SIGNALS = [
     Signal(
@@ -42,6 +42,19 @@ SIGNALS = [
         source="state",
         clear=Hold(1),
         telling=70,
+        trust=0.99,
+    ),
+    Signal(
+        "crash_looping",
+        "{service} crashes again and again ({value} times within two minutes)",
+        "unit.restarts",
+        Repeating(3, 120, 40),
+        "container",
+        source="state",
+        severity="high",
+        clear=Hold(1),
+        leak=0.002,
+        telling=87,
         trust=0.99,
     ),
     Signal(

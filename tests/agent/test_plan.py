@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from agent import plan
-from agent.plan import Path
+from agent.plan import Choice, Path
 from agent.roles.base import Finding
 from tests.agent.world import finding, path
 
+EFFECTS = {"rewrite": ["file", "restart"], "restart-it": ["restart"]}
 RISKS = {"mend": "low", "patch": "medium", "rebuild": "high"}
+
+
+def choose(
+    findings: list[Finding],
+    tried: set[str] | None = None,
+    rates: dict[str, float] | None = None,
+    hinders: Callable[[list[dict[str, Any]]], str] = lambda steps: "",
+) -> Choice:
+    return plan.paths(
+        findings,
+        tried=tried or set(),
+        targets=lambda action, target, params: {"gone": [], "api": ["api-1", "api-2"]}.get(target, [target]),
+        risk_of=lambda action, target: RISKS.get(action, "low"),
+        cure_rate=lambda cause, action: (rates or {}).get(action, 2 / 3),
+        effects_of=lambda step: {f"{word}:{step['target']}" for word in EFFECTS.get(step["action"], [step["action"]])},
+        hinders=hinders,
+    )
 
 
 def order(
     findings: list[Finding], tried: set[str] | None = None, rates: dict[str, float] | None = None
 ) -> list[Path]:
-    return plan.paths(
-        findings,
-        tried=tried or set(),
-        targets=lambda action, target, params: {"gone": [], "api": ["api-1", "api-2"]}.get(target, [target]),
-        risk_of=lambda action, target: RISKS[action],
-        cure_rate=lambda cause, action: (rates or {}).get(action, 2 / 3),
-    )
+    return choose(findings, tried, rates).paths
 
 
 def words(found: list[Path]) -> list[str]:
@@ -41,19 +56,39 @@ def test_a_fix_that_has_failed_often_drops_behind():
     assert words(order(findings, rates={"mend": 0.1, "patch": 0.9}))[0] == "patch@db"
 
 
-def test_the_likelier_cause_comes_first_at_the_same_risk():
-    found = order([finding("x", 0.5, path("mend a")), finding("y", 0.3, path("mend b"))])
-    assert words(found) == ["mend@a", "mend@b"]
+def test_what_does_not_lead_earns_no_path():
+    """Whatever is cheap elsewhere: below the acting threshold there is reading, and a person."""
+    found = order([finding("x", 0.7, path("rebuild a")), finding("y", 0.3, path("mend b"))])
+    assert words(found) == ["rebuild@a"]
+    assert words(order([finding("x", 0.59, path("mend a"))])) == []
 
 
-def test_an_incredible_cause_earns_no_path():
-    assert words(order([finding("x", plan.MIN_PROBABILITY / 2, path("mend a"))])) == []
+def test_two_that_lead_jointly_are_both_repaired_the_cheaper_first():
+    found = order([finding("x", 0.9, path("rebuild a")), finding("y", 0.8, path("mend b"))])
+    assert words(found) == ["mend@b", "rebuild@a"]
 
 
-def test_a_group_means_each_member_and_what_does_not_apply_is_said():
-    found = order([finding("x", 0.9, path("mend api", "patch gone"))])
-    assert words(found) == ["mend@api-1 mend@api-2"]
-    assert found[0].skipped == ["patch: does not apply to gone"]
+def test_a_group_means_each_member():
+    assert words(order([finding("x", 0.9, path("mend api"))])) == ["mend@api-1 mend@api-2"]
+
+
+def test_a_path_is_whole_or_it_is_not_taken():
+    found = choose([finding("x", 0.9, path("mend api", "patch gone"), path("mend api"))])
+    assert words(found.paths) == ["mend@api-1 mend@api-2"]
+    assert found.left_out == ["patch does not apply to gone"]
+    unnamed = [{"action": "mend", "target": "a", "params": {"job": ""}}, *path("patch a")]
+    nothing = choose([finding("x", 0.9, unnamed)])
+    assert (nothing.paths, nothing.left_out) == ([], ["mend: the evidence does not name its parameter"])
+
+
+def test_what_an_earlier_step_has_restarted_is_not_restarted_again():
+    assert words(order([finding("x", 0.9, path("rewrite a", "restart-it a"))])) == ["rewrite@a"]
+    assert words(order([finding("x", 0.9, path("rewrite a", "restart-it b"))])) == ["rewrite@a restart-it@b"]
+
+
+def test_what_may_not_be_done_now_is_said():
+    found = choose([finding("x", 0.9, path("mend a"))], hinders=lambda steps: "not now")
+    assert (found.paths, found.left_out) == ([], ["not now"])
 
 
 def test_tried_paths_are_not_offered_again():

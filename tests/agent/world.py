@@ -166,7 +166,7 @@ class World:
 
     def tick(self) -> None:
         """The watcher's next picture, newer than everything that has happened."""
-        self.clock = max(self.clock + timedelta(milliseconds=1), datetime.now(UTC))
+        self.clock = max(self.clock + timedelta(seconds=1), datetime.now(UTC))
         state = SignalState("http_unreachable", "web", "", True, 0.0, "refused", self.clock, "probe")
         evidence.write("mini", self.clock, [state])
 

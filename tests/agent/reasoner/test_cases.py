@@ -207,6 +207,7 @@ CASES = {
         "consumer:crash_loop",
         [
             S("unit_restarting", "consumer"),
+            S("crash_looping", "consumer"),
             S("exit_nonzero", "consumer"),
             S("log_traceback_new", "consumer"),
             S("log_errors", "consumer"),

@@ -67,10 +67,11 @@ GRAPH = SystemGraph(KINDS, NEEDS, {"web": ["web-a", "web-b"]}, LINKS)
 
 # What the watcher reads of each kind of service in every tick, so that absence is a measurement.
 _ALL = (
-    "unit_down unit_fatal unit_restarting oom_killed exit_nonzero proc_stopped cpu_hot rss_growing rss_near_limit "
-    "zombies child_cpu_hot log_errors log_traceback_new log_burst log_auth_failed log_too_many_connections "
-    "log_pool_timeout log_connect_refused log_connect_timeout log_yaml_error log_module_missing log_upstream_error "
-    "log_relation_missing log_column_missing config_drift config_invalid env_drift env_invalid release_changed "
+    "unit_down unit_fatal unit_restarting crash_looping oom_killed exit_nonzero proc_stopped cpu_hot "
+    "rss_growing rss_near_limit zombies child_cpu_hot log_errors log_traceback_new log_burst "
+    "log_auth_failed log_too_many_connections log_pool_timeout log_connect_refused log_connect_timeout "
+    "log_yaml_error log_module_missing log_upstream_error log_relation_missing log_column_missing "
+    "config_drift config_invalid env_drift env_invalid release_changed "
 )
 _HTTP = "http_unreachable http_timeout http_errors http_slow not_ready tcp_refused app_slow app_errors breaker_open"
 _PG = (

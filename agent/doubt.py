@@ -1,0 +1,82 @@
+"""What our own doing says: a repair in vain speaks against its cause, and what we brought about is no evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from actions.models import ActionRequest, Status
+from agent.roles.base import Opinion
+from incidents.evidence import SignalState
+from incidents.models import Incident
+from incidents.signals import CATALOG
+from systems.services import LoadedSystem
+
+NOT_HELPED = 0.2  # chance that the right repair is done and measured not to help
+SUREST = 0.97  # no runbook is surer than this when its repair has failed
+LASTS = timedelta(seconds=10)  # what a restart or a write brings about shows within this
+LOOKED_BACK = timedelta(minutes=10)
+# On the thing itself: the new run, and the files that were written.
+OF_THE_ACT = frozenset(
+    {"unit_down", "unit_restarting", "exit_nonzero", "config_drift", "env_drift", "release_changed"}
+)
+
+
+def fallen(incident: Incident, opinion: Opinion) -> Opinion:
+    """Causes whose repair was done and did not help are less likely by that, and the others more."""
+    failed = [r["key"] for r in Incident.objects.get(pk=incident.pk).verdict.failed]
+    findings, none = list(opinion.findings), opinion.none_probability
+    for key in failed:
+        before = next((f.probability for f in findings if f.key == key), 0.0)
+        p = min(before, SUREST)
+        after = p * NOT_HELPED / (p * NOT_HELPED + 1 - p)
+        more = (1 - after) / max(1 - before, 0.001)
+        for place, other in enumerate(findings):
+            beside = (
+                other.probability > 1 - before
+            )  # may be true as well: nothing is gained by the other's fall
+            grown = other.probability if beside else min(other.probability * more, 1 - after)
+            findings[place] = replace(other, probability=after if other.key == key else grown)
+        none = min(none * more, 1 - after)
+    if failed:
+        findings.sort(key=lambda f: -f.probability)
+    return Opinion(findings, none, opinion.questions)
+
+
+def without_own_doing(
+    incident: Incident, system: LoadedSystem, states: list[SignalState]
+) -> list[SignalState]:
+    """The evidence with what an action of ours brought about taken as unknown: sessions ended by a restart, a run that
+    is new because we started it, a file that differs because we wrote it."""
+    acts = _acts(incident)
+    if not acts:
+        return states
+    return [
+        replace(s, value=None) if s.value and any(_ours(s, a, system) for a in acts) else s for s in states
+    ]
+
+
+def _acts(incident: Incident) -> list[ActionRequest]:
+    since = incident.started_at - LOOKED_BACK
+    return list(
+        ActionRequest.objects.filter(system=incident.system_id, claimed_at__gte=since).exclude(
+            status__in=(Status.REFUSED, Status.REJECTED, Status.CANCELLED)
+        )
+    )
+
+
+def _ours(state: SignalState, act: ActionRequest, system: LoadedSystem) -> bool:
+    signal = CATALOG.get(state.signal)
+    if state.since is None or signal is None or act.claimed_at is None or not _during(state.since, act):
+        return False
+    members = system.groups.get(act.target, [act.target])
+    if state.service in members:
+        return state.signal in OF_THE_ACT
+    callers = {c for name in members if name in system.services for c in system.dependents(name)}
+    return state.service in callers and signal.source == "log" and not signal.outright
+
+
+def _during(since: datetime, act: ActionRequest) -> bool:
+    assert act.claimed_at is not None
+    ended = act.finished_at or act.claimed_at
+    return act.claimed_at - timedelta(seconds=1) <= since <= ended + LASTS

@@ -1,0 +1,108 @@
+"""What a part says itself, at error level, of what is wrong with it: no inference replaces it.
+
+Which signals are such statements is data (`outright` in incidents/signals/). A cause whose runbook speaks of the
+statement accounts for it, and may be acted on; any other inference about the same part, or about what needs it, is
+rather its consequence, and waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db.models import Q
+
+from agent.models import Run
+from agent.roles.base import Finding, Opinion
+from incidents.models import Symptom
+from incidents.signals import CATALOG
+from incidents.verdict import ACT_AT
+from systems import services
+from systems.logrecords import rank_of
+from systems.services import LoadedSystem
+
+OUTRIGHT = frozenset(signal.id for signal in CATALOG.values() if signal.outright)
+ERROR = 2  # systems.logrecords: rank of a line at error level
+# What is read of the unit or its files themselves is no inference.
+DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
+
+
+def standing(run: Run) -> list[Symptom]:
+    """The statements that hold, the most telling first. A process that has died says no more: what it said last holds
+    while its service is ill, until something that we did has helped."""
+    mine = Symptom.objects.filter(incident=run.incident_id)
+    ill = set(mine.filter(cleared_at=None, opens=True).values_list("service", flat=True))
+    acted = run.memory.get("acted_at")
+    later = Q(cleared_at=None) | (Q(service__in=ill) & (Q(last_seen__gt=acted) if acted else Q()))
+    found = [s for s in mine.filter(later, signal__in=OUTRIGHT) if rank_of(s.text) >= ERROR]
+    newest = {(s.signal, s.service): s for s in sorted(found, key=lambda s: s.last_seen)}
+    return sorted(newest.values(), key=lambda s: (-CATALOG[s.signal].telling, s.first_seen))
+
+
+def heard(run: Run, opinion: Opinion) -> Opinion:
+    """The opinion with the statement in front that nothing likely enough accounts for."""
+    said = standing(run)
+    if not said:
+        return opinion
+    system = services.load(run.incident.system.slug)
+    likely = [f for f in opinion.findings if f.probability >= ACT_AT]
+    open_ = [s for s in said if not any(accounts(f, s) for f in likely)]
+    leader = likely[0] if likely else None
+    for statement in open_:
+        if leader is None or stands_before(statement, leader, system):
+            others = [f for f in opinion.findings if not f.stated]
+            return Opinion([_finding(statement), *others], opinion.none_probability, opinion.questions)
+    return opinion
+
+
+def accounts(finding: Finding, statement: Symptom) -> bool:
+    """Whether the cause's runbook expects what is said, where it is said."""
+    return any(
+        (e.get("signal"), e.get("service")) == (statement.signal, statement.service) for e in finding.pro
+    )
+
+
+def stands_before(statement: Symptom, finding: Finding, system: LoadedSystem) -> bool:
+    """Whether what is inferred may be no more than a consequence, or another reading, of what is said."""
+    members = _members(system, finding.component)
+    if statement.service in members:
+        return True
+    if any(_direct(e, members) for e in finding.pro):
+        return False
+    needs = {other for name in members for other in system.dependencies(name)}
+    return statement.service in needs or bool(
+        statement.service in system.services
+        and set(members) & set(system.service(statement.service).depends_on)
+    )
+
+
+def forbids_restart(run: Run, units: Collection[str]) -> str:
+    """What says that the same process started again would say the same; "" when nothing does."""
+    for statement in standing(run):
+        if CATALOG[statement.signal].outlives_restart and statement.service in units:
+            return statement.title
+    return ""
+
+
+def _direct(evidence: dict[str, object], members: Collection[str]) -> bool:
+    signal = CATALOG.get(str(evidence.get("signal")))
+    return evidence.get("service") in members and signal is not None and signal.metric.startswith(DIRECT)
+
+
+def _members(system: LoadedSystem, component: str) -> list[str]:
+    return system.groups.get(component) or ([component] if component in system.services else [])
+
+
+def _finding(statement: Symptom) -> Finding:
+    signal = CATALOG[statement.signal]
+    return Finding(
+        component=statement.service,
+        cause="",
+        detail=statement.signal,
+        title=statement.title,
+        summary=statement.title,
+        probability=0.0,
+        pro=[{"text": statement.text, "weight": 0.0, "source": signal.source, "signal": signal.id,
+              "service": statement.service}],
+        category=signal.category,
+        stated=True,
+    )  # fmt: skip
