@@ -81,6 +81,7 @@ def of(incident: Row) -> Verdict:
     failed = [r for r in incident.repairs if r["key"] not in cured]
     bars = [_bar(h, {r["key"] for r in failed}) for h in incident.hypotheses]
     lead = next((b for b in bars if b["key"] != NONE), None)
+    tried = "".join(f"; {_was(r)}" for r in failed[-1:])
     seen = incident.title.rstrip(". ")
     shown: dict[str, Any] = {"bars": bars, "repaired": helped, "failed": failed}
     if incident.closing_note:  # whoever mended it knows better than whoever thought about it
@@ -102,15 +103,15 @@ def of(incident: Row) -> Verdict:
         )
     if lead is None:
         looking = not bars
-        cause = "not known yet" if looking else "not known yet: no known cause fits"
+        cause = "not known yet" if looking else f"not known yet: no known cause fits{tried}"
         headline = seen if looking else f"{seen}; cause {cause}"
         return Verdict("looking" if looking else "unknown", headline, cause, **shown)
     shown["probability"] = lead["probability"]
     place = {"component": lead["component"]}
     summary = str(lead.get("summary") or lead["title"]).rstrip(". ")
     if lead["refuted"]:
-        was = f"{_named(lead)} was taken for the cause; its repair did not help"
-        return Verdict("refuted", f"{seen}; cause not known yet: {was}", f"not known yet: {was}", **shown)
+        cause = f"not known yet: {_was(lead)}"
+        return Verdict("refuted", f"{seen}; cause {cause}", cause, **shown)
     if lead["stated"]:
         return Verdict(
             "stated", summary, f"what {lead['component']} itself says: {summary}", **place, **shown
@@ -119,7 +120,7 @@ def of(incident: Row) -> Verdict:
         return Verdict("known", summary, _named(lead), diagnosis=lead["key"], **place, **shown)
     guess = f"best guess {_named(lead)} ({_percent(lead['probability'])})"
     named = lead["probability"] >= NAMED_AT
-    cause = f"not known yet: {guess if named else 'no known cause fits'}"
+    cause = f"not known yet: {guess if named else 'no known cause fits'}{tried}"
     return Verdict("guess" if named else "unknown", f"{seen}; cause {cause}", cause, **shown)
 
 
@@ -149,6 +150,10 @@ def _named(lead: dict[str, Any]) -> str:
     plain = title[1:2].islower()  # not an abbreviation
     where = f" on {lead['component']}" if lead["component"] else ""
     return f"{title[:1].lower() if plain else title[:1]}{title[1:]}{where}"
+
+
+def _was(lead: dict[str, Any]) -> str:
+    return f"{_named(lead)} was taken for the cause, but its repair did not help"
 
 
 def _percent(share: float) -> str:

@@ -92,7 +92,7 @@ def _not_recovered(run: Run, verdict: Verdict) -> Outcome:
     if not verdict.cleared:  # new symptoms beside cleared ones are more likely a second fault than our doing
         _roll_back(run)
     if memory.get("path"):
-        _learn(run, worked=verdict.cleared > 0)
+        _learn(run, worked=_helped(run, verdict))
         memory["tried"] = [*memory.get("tried", []), memory["path"]["key"]]
     for key in (
         "verify_from",
@@ -118,12 +118,31 @@ def _roll_back(run: Run) -> None:
             roles.executor().rollback(request_id)
 
 
+def _helped(run: Run, verdict: Verdict) -> bool:
+    """Whether what the repaired cause was said to show is gone: a new process that is as ill as the old one is none."""
+    finding = _acted_on(run)
+    shown = {(e.get("signal"), e.get("service")) for e in finding.get("pro", [])}
+
+    def mine(key: str) -> bool:
+        signal, _, rest = key.partition("@")
+        return (signal, rest.partition("#")[0]) in shown
+
+    expected = [key for key in run.memory.get("before", []) if mine(key)]
+    return bool(expected) and verdict.cleared > 0 and not any(mine(key) for key in verdict.active)
+
+
+def _acted_on(run: Run) -> dict[str, Any]:
+    path = run.memory.get("path") or {}
+    found: dict[str, Any] = next((f for f in run.memory["findings"] if f["key"] == path.get("finding")), {})
+    return found
+
+
 def _learn(run: Run, *, worked: bool) -> None:
     """Outcome statistics come from verified measurements only."""
     path = run.memory.get("path")
     if not path or not run.memory.get("acted_at"):
         return
-    finding: dict[str, Any] = next((f for f in run.memory["findings"] if f["key"] == path["finding"]), {})
+    finding = _acted_on(run)
     cause = str(finding.get("cause", ""))
     did = [f"{s['action']} on {s['target']}" for s in path["steps"][: int(run.memory["cursor"])]]
     if finding:

@@ -51,7 +51,7 @@ def test_a_cause_whose_repair_did_not_help_is_not_the_cause(incident: Incident) 
     incident.refresh_from_db()
     said = incident.verdict
     assert (said.standing, said.confidence, said.diagnosis) == ("refuted", None, "")
-    assert "was taken for the cause; its repair did not help" in said.headline
+    assert "was taken for the cause, but its repair did not help" in said.headline
     assert said.bars[0]["refuted"]
     assert [r["did"] for r in said.failed] == [["mend oven-1"]]
     service.note_repair(incident.pk, bar("leak", 0.97), ["rebuild oven-1"], helped=True)

@@ -243,10 +243,20 @@ class Ward:
         self._work()
 
     def page(self, path: str) -> str:
-        """A page as paula sees it."""
+        """A page as the admin sees it."""
+        return self._browser().get(path).content.decode()
+
+    def post(self, path: str, form: dict[str, Any]) -> str:
+        """What the admin gets to see who sends this form."""
+        answer = self._browser().post(path, form, follow=True)
+        assert answer.status_code < 400, (path, answer.status_code)
+        return answer.content.decode()
+
+    def _browser(self) -> Client:
+        admin = User.objects.filter(username="ada").first() or User.objects.create_superuser("ada")
         client = Client()
-        client.force_login(User.objects.get(username="paula"))
-        return client.get(path).content.decode()
+        client.force_login(admin)
+        return client
 
     def sleep(self, seconds: float) -> None:
         """Time goes by and nobody looks."""
