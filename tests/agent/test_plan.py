@@ -26,7 +26,9 @@ def choose(
         targets=lambda action, target, params: {"gone": [], "api": ["api-1", "api-2"]}.get(target, [target]),
         risk_of=lambda action, target: RISKS.get(action, "low"),
         cure_rate=lambda cause, action: (rates or {}).get(action, 2 / 3),
-        effects_of=lambda step: {f"{word}:{step['target']}" for word in EFFECTS.get(step["action"], [step["action"]])},
+        effects_of=lambda step: {
+            f"{word}:{step['target']}" for word in EFFECTS.get(step["action"], [step["action"]])
+        },
         hinders=hinders,
     )
 

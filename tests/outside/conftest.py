@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 from django.core.management import call_command
 
 from opsportal import wiring
@@ -22,6 +24,8 @@ def ward(
 ) -> Iterator[Ward]:
     """A system that has run quietly for a while, with the agent on."""
     settings.OPSPORTAL_DATA = tmp_path / "data"
+    for app in apps.get_app_configs():  # another test may have emptied their table
+        create_permissions(app, verbosity=0)
     call_command("load_runbooks", stdout=StringIO())
     made = Ward(tmp_path, f"ward-{uuid.uuid4().hex[:6]}", Clock(monkeypatch))
     made.look(SETTLE_LOOKS)
