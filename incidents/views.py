@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -21,6 +21,7 @@ from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
 
 PAGE = 40
+SHOWN_SYMPTOMS, MOST_SYMPTOMS = 60, 1000
 
 
 @require_GET
@@ -91,12 +92,14 @@ def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest)
     requests = list(
         incident.action_requests.select_related("decision", "decision__by").order_by("requested_at")
     )
-    symptoms = list(incident.symptoms.order_by("cleared_at", "first_seen")[:60])
+    open_first = (F("cleared_at").desc(nulls_first=True), "first_seen")
+    symptoms = list(incident.symptoms.order_by(*open_first)[:MOST_SYMPTOMS])
     return {
         "incident": incident,
         "events": events,
         "steps": steps(incident, events, requests),
-        "symptoms": symptoms,
+        "symptoms": symptoms[:SHOWN_SYMPTOMS],
+        "symptom_count": len(symptoms),
         "open_symptoms": sum(1 for s in symptoms if s.cleared_at is None),
         "hypotheses": weighed.bars(incident, symptoms),
         "weighed_at": next((e.at for e in events if e.kind == TimelineEvent.Kind.HYPOTHESES), None),

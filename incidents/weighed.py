@@ -1,4 +1,4 @@
-"""The bars of a verdict beside the symptoms of now: what is seen is not said to be missing."""
+"""The bars of a verdict beside the symptoms of the incident: what was seen is not said to be missing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MISSING = ("expected, but not seen", "would have to be there, and is not")
 def bars(incident: Incident, symptoms: Iterable[Symptom]) -> list[dict[str, Any]]:
     """The verdict's bars, each with `more`: what does not fit on the card.
 
-    They were weighed at one look, the symptoms may be of a later one: evidence that an open symptom refutes is left
-    out."""
-    seen = {(s.signal, s.service) for s in symptoms if s.cleared_at is None}
+    They were weighed at one look, the symptoms may be of a later one: evidence that one of the incident's symptoms
+    refutes, cleared by now or not, is left out."""
+    seen = {(s.signal, s.service) for s in symptoms}
     wide = {signal for signal, _ in seen if signal.startswith(SYSTEM_WIDE)}
     found = []
     for bar in incident.verdict.bars:
@@ -27,7 +27,7 @@ def bars(incident: Incident, symptoms: Iterable[Symptom]) -> list[dict[str, Any]
 
 
 def _is_refuted(item: dict[str, Any], seen: set[tuple[str, str]], wide: set[str]) -> bool:
-    """Whether it says of an open symptom that it is not there."""
+    """Whether it says of a symptom that it is not there."""
     signal, text = str(item.get("signal") or ""), str(item.get("text") or "")
     if not text.startswith(MISSING):
         return False

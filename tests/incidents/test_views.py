@@ -245,7 +245,7 @@ def test_what_is_seen_is_not_said_to_be_missing(boss: Client, incident: Incident
         "a journey is the whole system's"
     )
     incident.symptoms.update(cleared_at=now)
-    assert "http unreachable on api-1" in boss.get(url).content.decode()
+    assert "http unreachable on api-1" not in boss.get(url).content.decode(), "it was seen, as the page says"
 
 
 def test_no_unit_of_information_theory_on_the_page(boss: Client, incident: Incident) -> None:
@@ -256,3 +256,14 @@ def test_no_unit_of_information_theory_on_the_page(boss: Client, incident: Incid
     page = boss.get(f"/incidents/{incident.number}/").content.decode()
     assert "Does it answer" in page and "would tell much" in page
     assert not re.search(r">[^<]*\bbits\b[^<]*<|title=\"[^\"]*\bbits\b|gain_bits", page)
+
+
+def test_what_is_wrong_now_comes_before_what_is_over(boss: Client, incident: Incident) -> None:
+    at = timezone.now()
+    values = {"system": incident.system, "service": "api-2", "first_seen": at, "last_seen": at}
+    for number in range(70):
+        incident.symptoms.create(signal=f"s{number}", title=f"gone {number}", cleared_at=at, **values)
+    incident.symptoms.create(signal="late", title="came last and holds", **values)
+    side = boss.get(f"/incidents/{incident.number}/").content.decode().split('id="sym-h"')[1]
+    assert 0 < side.index("came last and holds") < side.index("gone ")
+    assert "72 symptoms, 2 now" in side

@@ -134,6 +134,9 @@ def test_what_is_seen_later_is_no_longer_said_to_be_missing(ward: Ward) -> None:
         1
     ]  # the timeline tells of its time
     assert "customers cannot" in shown.lower() and "not seen: customers cannot" not in shown
+    ward.heal("gateway")
+    ward.look_until(lambda: "journey_failed" not in {signal for signal, _ in seen(ward)})
+    assert not [e for e in missing(ward) if e["signal"] == "journey_failed"], "over, but it was seen"
 
 
 def seen(ward: Ward) -> set[tuple[str, str]]:
