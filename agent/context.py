@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from django.db.models import Q
-from django.utils import timezone
+from datetime import datetime
 
+from django.db.models import Q
+
+from incidents import evidence
 from incidents.models import Incident, Symptom
 
 
@@ -34,5 +36,7 @@ def only_history(incident: Incident, service: str = "") -> bool:
     return held <= HISTORY if service else bool(held) and held <= HISTORY
 
 
-def seconds_open(incident: Incident) -> float:
-    return (timezone.now() - incident.started_at).total_seconds()
+def seconds_seen(incident: Incident) -> float:
+    """From the first symptom to the newest picture: a watcher that is held up has seen no more, however late it is."""
+    stamp = evidence.taken_at(incident.system.slug)
+    return (datetime.fromisoformat(stamp) - incident.started_at).total_seconds() if stamp else 0.0

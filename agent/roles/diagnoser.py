@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agent import reasoner
-from agent.context import seconds_open
+from agent.context import seconds_seen
 from agent.reasoner import Evidence, Hypothesis
 from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence
@@ -34,7 +34,7 @@ class ReasoningDiagnoser:
             states,
             boosts=alike,
             learned=lessons.learned(specs),
-            settled=min(1.0, seconds_open(incident) / SETTLES_S),
+            settled=min(1.0, seconds_seen(incident) / SETTLES_S),
         )
         # The most probable set first: with two faults at once both lead, in the order of their own odds.
         leading = [h.key for h in answer.leading]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agent.reasoner import SystemGraph, diagnose, selftest
@@ -10,6 +12,9 @@ from agent.reasoner.causes import build
 from agent.reasoner.infer import PAIR_POOL, infer
 from incidents.signals import CATALOG
 from knowledge.spec import RunbookSpec
+from systems.manifest import parse_manifest
+from systems.runtimes.fake import FakeRuntime
+from systems.services import LoadedSystem
 from tests.agent.reasoner.test_cases import CASES
 from tests.agent.reasoner.world import FAILED, GRAPH, SPECS, S, both, evidence, look
 
@@ -233,3 +238,20 @@ def test_pairs_are_pruned_so_that_many_causes_stay_cheap() -> None:
     assert len(causes) > 3 * PAIR_POOL
     assert len(scored.sets) <= 2 + len(causes) + (PAIR_POOL + 1) * PAIR_POOL // 2
     assert sum(p for _, p in scored.sets) == pytest.approx(1.0)
+
+
+def test_what_the_manifest_gives_a_service_nothing_for_is_no_candidate() -> None:
+    """A Postgres without an environment file: it can't have changed. Where one exists and was not read, it may have."""
+    manifest = parse_manifest(
+        "system: tiny\nservices:\n"
+        "  db: {kind: postgres}\n"
+        "  web: {kind: http, depends_on: [db], env: {file: a, golden: b}}\n"
+    )
+    system = LoadedSystem(manifest, Path("/nowhere"), FakeRuntime(manifest.services))
+    states = [S("log_errors", "db"), S("log_auth_failed", "db"), S("journey_failed", "web")]
+    states += [S("log_errors", "web"), S("env_drift", "web", None)]
+    found = diagnose(SPECS, system, states, catalog=CATALOG)
+    thought = {(h.component, h.cause) for h in found.hypotheses}
+    assert ("db", "env_changed") not in thought
+    assert ("web", "env_changed") in thought
+    assert not [c for c in thought if c[1] in ("bad_release", "config_changed")]

@@ -1,0 +1,73 @@
+"""What our own doing says: a repair in vain, and what we brought about ourselves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from actions.models import ActionRequest, Status
+from agent import doubt
+from agent.roles.base import Opinion
+from incidents import service
+from incidents.evidence import SignalState
+from incidents.models import Incident
+from systems import services
+from tests.agent.world import World, finding
+
+
+def state(signal: str, name: str, since: datetime) -> SignalState:
+    return SignalState(signal, name, "", True, 1.0, "", since, "log")
+
+
+def acted(world: World, incident: Incident, target: str) -> ActionRequest:
+    now = timezone.now()
+    return ActionRequest.objects.create(
+        system=world.system, incident=incident, slug="mend", target=target, requested_by="agent",
+        status=Status.SUCCEEDED, risk="low", digest="x", claimed_at=now, finished_at=now + timedelta(seconds=2),
+    )  # fmt: skip
+
+
+def test_a_cause_falls_with_each_repair_in_vain_and_the_others_rise(world: World) -> None:
+    incident = world.open()
+    stuck, slow = finding("stuck", 0.9), finding("slow", 0.06)
+    before = Opinion([stuck, slow], 0.04)
+    assert doubt.fallen(incident, before) == before
+    service.note_repair(incident.pk, stuck.as_json(), ["mend web"], helped=False)
+    once = doubt.fallen(incident, before)
+    service.note_repair(incident.pk, stuck.as_json(), ["patch web"], helped=False)
+    twice = doubt.fallen(incident, before)
+    odds = [next(f.probability for f in o.findings if f.cause == "stuck") for o in (before, once, twice)]
+    assert 0.9 == odds[0] > odds[1] > 0.6 > odds[2]
+    assert next(f.probability for f in twice.findings if f.cause == "slow") > 0.06
+    assert twice.none_probability > once.none_probability > 0.04
+
+
+def test_a_cause_that_may_be_true_as_well_gains_nothing_by_it(world: World) -> None:
+    incident = world.open()
+    service.note_repair(incident.pk, finding("stuck", 0.9).as_json(), ["mend web"], helped=False)
+    after = doubt.fallen(incident, Opinion([finding("stuck", 0.95), finding("slow", 0.9)], 0.01))
+    assert [f.cause for f in after.findings] == ["slow", "stuck"]
+    assert after.findings[0].probability == 0.9
+
+
+def test_what_our_action_brought_about_is_unknown_and_the_rest_stays(world: World) -> None:
+    incident = world.open()
+    system = services.load("mini")
+    act = acted(world, incident, "db")
+    assert act.claimed_at is not None and act.finished_at is not None
+    inside, before = act.claimed_at + timedelta(seconds=1), act.claimed_at - timedelta(seconds=30)
+    late = act.finished_at + timedelta(seconds=60)
+    states = [
+        state("unit_restarting", "db", inside),
+        state("config_drift", "db", inside),
+        state("log_db_closed", "web", inside),  # web's session, which our restart has ended
+        state("log_db_closed", "web", late),
+        state("config_drift", "db", before),
+        state("log_permission_denied", "web", inside),  # a statement is a fact, whenever it comes
+        state("pg_unreachable", "db", inside),
+    ]
+    seen = doubt.without_own_doing(incident, system, states)
+    assert [s.value for s in seen] == [None, None, None, True, True, True, True]
+    ActionRequest.objects.update(status=Status.REJECTED)
+    assert doubt.without_own_doing(incident, system, states) == states
