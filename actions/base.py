@@ -152,6 +152,10 @@ class Action(ABC, Generic[P]):
         the target. What a restart loses is judged for every action alike and need not be judged here."""
         return None
 
+    def only_for_people(self, params: P) -> str | None:
+        """Why the agent may not ask for this with these parameters, approval or not; None when it may."""
+        return None
+
     def bind(self, ctx: ActionContext, params: P) -> P:
         """Turn what was asked for into exact values (e.g. "the lock root" into a pid), before approval."""
         return params

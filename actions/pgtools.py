@@ -61,3 +61,11 @@ def load(dsn: str, script: bytes, timeout_s: float = 120) -> None:
     done = subprocess.run(argv, input=script, capture_output=True, timeout=timeout_s, env=env, check=False)
     if done.returncode:
         raise ActionFailed(f"psql: {done.stderr.decode(errors='replace').strip()[-300:]}")
+
+
+def as_text(archive: Path, target: Path, timeout_s: float = 120) -> None:
+    """A dump in pg_dump's custom format as plain SQL."""
+    argv = [program("pg_restore"), f"--file={target}", str(archive)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=False)
+    if done.returncode:
+        raise ActionFailed(f"pg_restore: {done.stderr.strip()[-300:]}")

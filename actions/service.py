@@ -160,6 +160,8 @@ def propose(
     else:
         request.fingerprint = bound.fingerprint()
         ruling = policy.rule(row, request.slug, rated, requested_by, ask_why)
+        if requested_by == policy.AGENT and (theirs := bound.action.only_for_people(bound.params)):
+            ruling = policy.Ruling(policy.Verdict.REFUSE, theirs)
     request.digest = gate.digest(request)
     if run_id is not None and (same := _same(request)) is not None:
         return same

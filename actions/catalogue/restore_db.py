@@ -1,98 +1,255 @@
-"""Put a schema back from its newest snapshot, in one transaction. What changed since the snapshot is lost."""
+"""Put the tables that are missing or damaged back from the newest snapshot, in one transaction; all others keep what
+they have. The whole schema only where a person chooses it."""
 
 from __future__ import annotations
 
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 from psycopg import sql
+from pydantic import Field
 
-from actions import effects, pgtools, vault
+from actions import effects, losses, pgtools, snapshots, tables, vault
 from actions.base import (
     Action,
     ActionContext,
     ActionFailed,
     ActionRefused,
-    NoParams,
+    Params,
     Preview,
     ReadBack,
     Result,
 )
+from actions.catalogue import _restore
 from actions.models import Risk
+from actions.tables import Judged
 from systems.services import LoadedSystem
 
 
-class RestoreDb(Action[NoParams]):
+class RestoreParams(Params):
+    tables: list[str] | None = Field(
+        None, max_length=200, description="empty: those that are missing or damaged, or have lost most rows"
+    )
+    whole: bool = Field(
+        False, description="everything is as in the snapshot again, and what was written since is lost"
+    )
+
+
+class RestoreDb(Action[RestoreParams]):
     slug = "restore-db"
     title = "Restore the database from its snapshot"
     risk = Risk.HIGH
+    Params = RestoreParams
     aliases = ("restore-db-from-snapshot",)
+    can_lose = ("rows", "sessions", "transactions")
 
     def targets(self, system: LoadedSystem) -> list[str]:
         return [n for n, s in system.services.items() if s.postgres and s.snapshot]
 
-    def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
+    def only_for_people(self, params: RestoreParams) -> str | None:
+        return "a whole schema is put back only where a person chooses it" if params.whole else None
+
+    def touches(self, ctx: ActionContext, params: RestoreParams) -> list[str]:
         return [
             ctx.target,
             *sorted(n for n, s in ctx.system.services.items() if ctx.target in s.depends_on and s.unit),
         ]
 
-    def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
+    def effects(self, ctx: ActionContext, params: RestoreParams) -> frozenset[str]:
         return frozenset({f"data:{ctx.target}"})
 
-    def check(self, ctx: ActionContext, params: NoParams) -> None:
-        _snapshot(ctx)
-        with effects.admin(ctx.service) as session:
-            session.execute("select 1")
+    def bind(self, ctx: ActionContext, params: RestoreParams) -> RestoreParams:
+        """Name the tables, so that an approval covers these and no others."""
+        if params.whole or params.tables:
+            return params
+        found = _judged(ctx, params)
+        if not found:
+            raise ActionRefused(
+                "no table of the snapshot is missing or damaged: there is nothing to put back"
+            )
+        # What is gone or unreadable first: a column that is gone, or few rows, may be meant so
+        gone = [item for item in found if item.state == "missing" or item.lost is None]
+        return RestoreParams(tables=[item.table for item in gone or found], whole=False)
 
-    def fingerprint(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:
+    def check(self, ctx: ActionContext, params: RestoreParams) -> None:
+        with snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot:
+            known = snapshot.tables
+        if unknown := [t for t in params.tables or [] if t not in known]:
+            raise ActionRefused(f"the snapshot has no table {', '.join(unknown)}; it has: {', '.join(known)}")
+        if not params.whole and not any(item.state != "whole" for item in _judged(ctx, params)):
+            raise ActionRefused("these tables are there, with their columns and rows: nothing to put back")
+
+    def fingerprint(self, ctx: ActionContext, params: RestoreParams) -> dict[str, Any]:
         file = _snapshot(ctx)
         return {"file": file.name, "sha256": effects.digest(file)}
 
-    def preview(self, ctx: ActionContext, params: NoParams) -> Preview:
-        file, schema = _snapshot(ctx), _schema(ctx)
-        age_min = (time.time() - file.stat().st_mtime) / 60
-        return Preview(
-            f"psql --single-transaction: DROP SCHEMA {schema} CASCADE; then {file.name}",
-            [
-                f"all of schema {schema} is replaced by the snapshot made {age_min:.0f} minutes ago",
-                f"tables now: {', '.join(_tables(ctx)) or 'none'}",
-                "rows written since the snapshot are lost",
-            ],
-            self.touches(ctx, params),
-            "The schema as it is now is dumped first, and can be put back the same way.",
-            "The schema stays as it is.",
-        )
+    def preview(self, ctx: ActionContext, params: RestoreParams) -> Preview:
+        return _preview_whole(self, ctx, params) if params.whole else _preview_tables(self, ctx, params)
 
-    def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:
-        ref = vault.new_ref()
-        pgtools.dump(_dsn(ctx), _schema(ctx), vault.path(ref, ".sql"))
-        return {"dump": ref, "tables": _tables(ctx), "oid": _oid(ctx)}
+    def prepare(self, ctx: ActionContext, params: RestoreParams) -> dict[str, Any]:
+        if params.whole:
+            ref = vault.new_ref()
+            pgtools.dump(_dsn(ctx), _schema(ctx), vault.path(ref, ".sql"))
+            return {"dump": ref, "oid": _oid(ctx, _schema(ctx))}
+        plan = [item for item in _judged(ctx, params) if item.state != "whole"]
+        with (
+            effects.admin(ctx.service) as session,
+            snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot,
+        ):
+            keys = {i.table: snapshot.key(i.table) or snapshot.columns(i.table) for i in plan}
+            foreign = [
+                key
+                for item in plan
+                if item.state == "damaged"
+                for key in _restore.foreign_keys(session, _schema(ctx), item.table)
+            ]
+        return {
+            "aside": f"ops_aside_{uuid.uuid4().hex[:12]}",
+            "tables": {item.table: item.state for item in plan},
+            "keys": keys,
+            "foreign": foreign,
+        }
 
-    def execute(self, ctx: ActionContext, params: NoParams) -> Result:
+    def execute(self, ctx: ActionContext, params: RestoreParams) -> Result:
+        if params.whole:
+            return _execute_whole(ctx, params)
+        undo = ctx.undo or {}
+        plan = [item for item in _judged(ctx, params) if item.state != "whole"]
+        if not plan or {item.table: item.state for item in plan} != undo["tables"]:
+            raise ActionFailed("the tables are not as they were a moment ago: nothing was touched")
         ctx.guard()
-        _replace(ctx, _snapshot(ctx).read_bytes())
-        return Result(
-            True,
-            f"schema {_schema(ctx)} is back from its snapshot: {len(_tables(ctx))} tables",
-            {"tables": _tables(ctx)},
-        )
+        with (
+            effects.admin(ctx.service, timeout_ms=120_000) as session,
+            snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot,
+        ):
+            back = _restore.apply(session, snapshot, plan, str(undo["aside"]))
+        words = ", ".join(f"{table}: {rows} rows are back" for table, rows in back.items())
+        return Result(True, words, {"tables": back}, {"rows": _sum([item.lost for item in plan])})
 
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
+        ctx.guard()
+        if "dump" not in undo:
+            with effects.admin(ctx.service, timeout_ms=120_000) as session:
+                _restore.take_back(session, _schema(ctx), undo)
+            names = ", ".join(undo["tables"])
+            return Result(
+                True, f"{names}: as before; what was there meanwhile is kept in {undo['aside']}_undone"
+            )
         file = vault.path(str(undo["dump"]), ".sql")
         if not file.exists():
             raise ActionFailed("the dump made before the restore is gone")
-        ctx.guard()
         _replace(ctx, file.read_bytes())
         return Result(True, f"schema {_schema(ctx)} is as it was before: {len(_tables(ctx))} tables")
 
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return "tables were missing or damaged before, and rows written since would be lost"
 
-    def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
-        """One transaction: either the schema is a new object, or it is the old one."""
-        return "applied" if _oid(ctx) not in (None, (ctx.undo or {}).get("oid")) else "not_applied"
+    def read_back(self, ctx: ActionContext, params: RestoreParams) -> ReadBack:
+        """One transaction: either the schema that it makes is there, or nothing happened."""
+        undo = ctx.undo or {}
+        if "aside" in undo:
+            return "applied" if _oid(ctx, str(undo["aside"])) else "not_applied"
+        return "applied" if _oid(ctx, _schema(ctx)) not in (None, undo.get("oid")) else "not_applied"
+
+
+def _judged(ctx: ActionContext, params: RestoreParams) -> list[Judged]:
+    with (
+        effects.admin(ctx.service, timeout_ms=60_000) as session,
+        snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot,
+    ):
+        return tables.judge(session, snapshot, params.tables or ())
+
+
+def _sum(numbers: list[int | None]) -> int | None:
+    known = [n for n in numbers if n is not None]
+    return sum(known) if len(known) == len(numbers) else None
+
+
+def _age(file: Path) -> str:
+    return f"{file.name}, made {(time.time() - file.stat().st_mtime) / 60:.0f} minutes ago"
+
+
+HOW = {"missing": "made again", "damaged": "set aside and made again", "emptied": "filled up"}
+
+
+def _preview_tables(action: RestoreDb, ctx: ActionContext, params: RestoreParams) -> Preview:
+    changes = []
+    plan = _judged(ctx, params)
+    for item in plan:
+        if item.state == "whole":
+            changes.append(f"{item.table} {item.why} and is left as it is")
+            continue
+        line = f"{item.table} {item.why}: it is {HOW[item.state]}, {item.back} rows come back"
+        if item.lost is None:
+            line += "; rows newer than the snapshot could not be counted: they stay where it was set aside"
+        else:
+            line += f", {item.lost} newer or changed rows are lost to it"
+        changes.append(line)
+    names = ", ".join(item.table for item in plan if item.state != "whole")
+    others = [
+        i
+        for i in _judged(ctx, RestoreParams(tables=None, whole=False))
+        if i.table not in (params.tables or [])
+    ]
+    changes += [f"not touched unless it is named: {item.table} {item.why}" for item in others]
+    return Preview(
+        f"one transaction: {names} from {_age(_snapshot(ctx))}",
+        [*changes, "all other tables keep their rows; no session is ended"],
+        action.touches(ctx, params),
+        "What was replaced is kept in a schema of its own and can be put back.",
+        "The tables stay as they are.",
+        {"rows": _sum([item.lost for item in plan])},
+    )
+
+
+def _whole(ctx: ActionContext) -> tuple[list[str], int | None]:
+    """(a line for each table, rows that the snapshot has not)"""
+    lines, lost = [], 0
+    schema = _schema(ctx)
+    with (
+        effects.admin(ctx.service, timeout_ms=60_000) as session,
+        snapshots.opened(_snapshot(ctx), schema) as snapshot,
+    ):
+        there = tables.present(session, schema)
+        for table in dict.fromkeys([*snapshot.tables, *there]):
+            now = tables.count(session, schema, table) if table in there else 0
+            newer = now
+            if table in there and table in snapshot.tables:
+                newer = tables.compare(session, snapshot, table)[0] or 0
+            lost += newer
+            lines.append(
+                f"{table}: {now} rows -> {snapshot.rows(table)}; {newer} newer or changed rows are lost"
+            )
+    return lines, lost
+
+
+def _preview_whole(action: RestoreDb, ctx: ActionContext, params: RestoreParams) -> Preview:
+    lines, lost = _whole(ctx)
+    ends = losses.of_sessions(ctx.service)
+    return Preview(
+        f"psql --single-transaction: DROP SCHEMA {_schema(ctx)} CASCADE; then {_age(_snapshot(ctx))}",
+        [f"all of schema {_schema(ctx)} is replaced by the snapshot", *lines, *ends.words],
+        action.touches(ctx, params),
+        "The schema as it is now is dumped first, and can be put back the same way.",
+        "The schema stays as it is.",
+        {"rows": lost, **ends.counts},
+    )
+
+
+def _execute_whole(ctx: ActionContext, params: RestoreParams) -> Result:
+    ends, (_, lost) = losses.of_sessions(ctx.service), _whole(ctx)
+    ctx.guard()
+    with snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot:
+        _replace(ctx, snapshot.file.read_bytes())
+    names = _tables(ctx)
+    return Result(
+        True,
+        f"schema {_schema(ctx)} is back from its snapshot: {len(names)} tables",
+        {"tables": names},
+        {"rows": lost, **ends.counts},
+    )
 
 
 def _schema(ctx: ActionContext) -> str:
@@ -102,9 +259,9 @@ def _schema(ctx: ActionContext) -> str:
 
 
 def _snapshot(ctx: ActionContext) -> Path:
-    """The newest .sql file of the declared folder."""
+    """The newest dump of the declared folder: plain SQL, or pg_dump's custom format."""
     spec = ctx.service.snapshot
-    files = list(ctx.system.path(spec.dir).glob("*.sql")) if spec else []
+    files = [f for end in ("sql", "dump") for f in ctx.system.path(spec.dir).glob(f"*.{end}")] if spec else []
     if not files:
         raise ActionRefused(f"there is no snapshot of {ctx.target}")
     return max(files, key=lambda f: f.stat().st_mtime)
@@ -135,13 +292,10 @@ def _replace(ctx: ActionContext, script: bytes) -> None:
 
 def _tables(ctx: ActionContext) -> list[str]:
     with effects.admin(ctx.service) as session:
-        rows = session.execute(
-            "select tablename from pg_tables where schemaname = %s order by 1", [_schema(ctx)]
-        ).fetchall()
-    return [str(r[0]) for r in rows]
+        return tables.present(session, _schema(ctx))
 
 
-def _oid(ctx: ActionContext) -> int | None:
+def _oid(ctx: ActionContext, schema: str) -> int | None:
     with effects.admin(ctx.service) as session:
-        row = session.execute("select oid from pg_namespace where nspname = %s", [_schema(ctx)]).fetchone()
+        row = session.execute("select oid from pg_namespace where nspname = %s", [schema]).fetchone()
     return int(row[0]) if row else None

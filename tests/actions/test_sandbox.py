@@ -256,8 +256,8 @@ def test_database_sessions(
     env = dict(
         line.split("=", 1) for line in (shop / "etc/batch.env").read_text().splitlines() if "=" in line
     )
-    idle = psycopg.connect(env["DATABASE_URL"], application_name="left-over", autocommit=True)
-    row = run("kill-idle-connections", "postgres", application="left-over")
+    idle = psycopg.connect(env["DATABASE_URL"], application_name="report-export", autocommit=True)
+    row = run("kill-idle-connections", "postgres", application="report-export")
     assert row.status == "succeeded", row.result
     assert row.result and row.result["data"]["ended"] == 1
     with pytest.raises(psycopg.OperationalError):
@@ -320,8 +320,13 @@ def test_restore_db_and_back(loaded: services.LoadedSystem, run: Callable[..., A
     with effects.admin(loaded.service("postgres")) as session:
         session.execute("set role app")
         session.execute("drop table shop.coupons cascade")
+        written = session.execute("select count(*) from shop.orders").fetchone()
     row = run("restore-db")
     assert row.status == "succeeded", row.result
+    assert row.params["tables"] == ["coupons"]
+    assert row.preview["loss"] == {"rows": 0}
+    with effects.admin(loaded.service("postgres")) as session:
+        assert session.execute("select count(*) from shop.orders").fetchone() >= written  # type: ignore[operator]
     assert coupons() is not None
     row = service.rollback(row.pk, "alice")
     assert row.status == "rolled_back", row.result
