@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from django.db import transaction
+
 from actions import audit
 from actions import events as action_events
 from actions import service as gate
@@ -82,7 +84,9 @@ def _start_or_end_run(act: people.Act) -> None:
     if act.verb == people.REOPENED and act.data["to"] == "agent":
         journal.start(act.incident.number)
     elif act.verb in (people.RESOLVED, people.MERGED):
-        journal.wake_incident(act.incident.number)  # it finds the incident closed, and ends
+        transaction.on_commit(
+            lambda: journal.wake_incident(act.incident.number)
+        )  # it finds it closed, and ends
 
 
 def _action_names() -> list[str]:

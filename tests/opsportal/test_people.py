@@ -102,13 +102,15 @@ def test_without_the_right_neither_door_opens(incident: Incident, verb: str, giv
 
 
 def test_resolving_takes_the_cause_ends_the_run_and_withdraws_what_waits(
-    mira: Doors, incident: Incident
+    mira: Doors, incident: Incident, django_capture_on_commit_callbacks: Any
 ) -> None:
     waiting = make_request(incident.system, incident)
     run = journal.start(incident.pk)
     assert "say what the cause was" in mira.page(incident.pk, "resolve", note="  ")
     assert now(incident).is_open and audited(incident.pk) == []
-    page = mira.page(incident.pk, "resolve", note="A cable was loose; I pushed it in")
+    Run.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    with django_capture_on_commit_callbacks(execute=True):
+        page = mira.page(incident.pk, "resolve", note="A cable was loose; I pushed it in")
     assert "Resolved by mira" in page
     closed = now(incident)
     assert closed.state == State.RESOLVED and closed.resolved_at is not None
