@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +41,10 @@ class Ask(Schema):
 
 
 class Say(Schema):
+    """`digest`: of what you decide on, from GET /action/ID. Needed once a request has changed since it was asked."""
+
     reason: str = ""
+    digest: str = ""
 
 
 class ActionOut(Schema):
@@ -56,6 +60,10 @@ class ActionOut(Schema):
     result: dict[str, Any] | None
     incident: int | None
     requested_by: str
+    digest: str
+    reminders: int
+    asked_again_at: datetime | None
+    changed_at: datetime | None
     url: str
 
 
@@ -82,6 +90,10 @@ def show(request: ActionRequest) -> dict[str, Any]:
         "result": request.result,
         "incident": request.incident_id,
         "requested_by": request.requested_by,
+        "digest": request.digest,
+        "reminders": request.renewals,
+        "asked_again_at": request.expires_at if request.status == Status.WAITING else None,
+        "changed_at": request.changed_at,
         "url": f"/action/{request.pk}",
     }
 
@@ -165,6 +177,10 @@ def _dry(system: str, slug: str, body: Ask, username: str) -> dict[str, Any]:
         "result": None,
         "incident": body.incident,
         "requested_by": username,
+        "digest": "",
+        "reminders": 0,
+        "asked_again_at": None,
+        "changed_at": None,
         "url": "",
     }
 
@@ -172,13 +188,15 @@ def _dry(system: str, slug: str, body: Ask, username: str) -> dict[str, Any]:
 @router.post("/action/{uuid:request_id}/approve", response={200: ActionOut, 403: Problem}, summary="Approve")
 def approve(request: HttpRequest, request_id: UUID, body: Say | None = None) -> dict[str, Any]:
     user = request.require(APPROVE)  # type: ignore[attr-defined]
-    return show(service.decide(request_id, user, True, body.reason if body else ""))
+    body = body or Say()
+    return show(service.decide(request_id, user, True, body.reason, digest=body.digest))
 
 
 @router.post("/action/{uuid:request_id}/reject", response={200: ActionOut, 403: Problem}, summary="Reject")
 def reject(request: HttpRequest, request_id: UUID, body: Say | None = None) -> dict[str, Any]:
     user = request.require(APPROVE)  # type: ignore[attr-defined]
-    return show(service.decide(request_id, user, False, body.reason if body else ""))
+    body = body or Say()
+    return show(service.decide(request_id, user, False, body.reason, digest=body.digest))
 
 
 @router.post(

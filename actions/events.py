@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from actions import audit
 from actions.models import ActionRequest
 from incidents import live, timeline
 
@@ -40,9 +41,10 @@ def tell(
     actor: str,
     body: str = "",
     data: dict[str, Any] | None = None,
+    quietly: bool = False,
 ) -> None:
-    """A timeline event, when the request belongs to an incident; and a hint to the approvals page."""
-    if request.incident_id is not None:
+    """A timeline event, when the request belongs to an incident (not `quietly`); and a hint to the approvals page."""
+    if request.incident_id is not None and not quietly:
         more = {
             "request": str(request.pk),
             "action": request.slug,
@@ -53,3 +55,25 @@ def tell(
         }
         timeline.record(request.incident_id, kind, title, body=body, data=more | (data or {}), actor=actor)
     live.publish("approvals", {"kind": request.status, "seq": str(request.pk)})
+
+
+def chain(request: ActionRequest, actor: str, verb: str, data: dict[str, Any] | None = None) -> None:
+    """The audit row of a change of a request, in the caller's transaction."""
+    audit.append(
+        actor,
+        verb,
+        system=request.system.slug,
+        target=request.target,
+        incident=request.incident_id,
+        request_id=request.pk,
+        outcome=request.status,
+        data={
+            "action": request.slug,
+            "params": request.params,
+            "risk": request.risk,
+            "why": request.status_why,
+            "digest": request.digest,
+            "for": request.requested_by,
+            **(data or {}),
+        },
+    )

@@ -57,13 +57,13 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
     )
     if request.status != Status.APPROVED:
         return None
+    if not ActionRequest.objects.filter(pk=request.pk, expires_at__gt=Now()).exists():
+        return None  # the approval has lapsed: actions/renewal.py asks again
     try:
         bound = gate.bind(gate.load(request.system.slug), request.slug, request.target, request.params)
         problem = gate.still_allowed(request, bound, request.system)
     except Exception as error:  # whatever keeps us from checking keeps the action from running
         problem = words(error)
-    if not problem and not ActionRequest.objects.filter(pk=request.pk, expires_at__gt=Now()).exists():
-        problem = "the approval has expired"
     if problem:
         lifecycle.transition(
             request.pk,

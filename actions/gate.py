@@ -41,6 +41,10 @@ class Bound:
     def touches(self) -> list[str]:
         return list(dict.fromkeys(self.action.touches(self.ctx, self.params)))
 
+    @property
+    def effects(self) -> list[str]:
+        return sorted(line[:300] for line in self.action.effects(self.ctx, self.params))
+
     def fingerprint(self) -> str:
         seen = manifest_fingerprint(self.ctx.system, self.touches)
         return sha256({"manifest": seen, "target": self.action.fingerprint(self.ctx, self.params)})
@@ -118,6 +122,10 @@ def digest(request: ActionRequest) -> str:
             "action": request.slug,
             "target": request.target,
             "params": request.params,
+            "risk": request.risk,
+            "by": request.requested_by,
+            "evidence": request.reason,
+            "preview": request.preview,
             "runbook": request.runbook,
             "fingerprint": request.fingerprint,
         }

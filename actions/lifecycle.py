@@ -10,8 +10,8 @@ from actions.models import ActionRequest, Status
 
 S = Status
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    S.WAITING: frozenset({S.APPROVED, S.REJECTED, S.EXPIRED, S.CANCELLED}),
-    S.APPROVED: frozenset({S.RUNNING, S.EXPIRED, S.CANCELLED}),
+    S.WAITING: frozenset({S.APPROVED, S.REJECTED, S.CANCELLED}),
+    S.APPROVED: frozenset({S.RUNNING, S.WAITING, S.CANCELLED}),  # one that nobody used in time waits again
     S.RUNNING: frozenset({S.SUCCEEDED, S.FAILED, S.UNKNOWN}),
     S.UNKNOWN: frozenset({S.SUCCEEDED, S.FAILED, S.ROLLED_BACK}),
     S.SUCCEEDED: frozenset({S.ROLLING_BACK}),

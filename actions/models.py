@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -22,7 +23,7 @@ class Status(models.TextChoices):
     APPROVED = "approved", "Approved"
     REFUSED = "refused", "Refused by policy"
     REJECTED = "rejected", "Rejected"
-    EXPIRED = "expired", "Expired"
+    EXPIRED = "expired", "Expired"  # rows of the first version: silence closes nothing any more
     CANCELLED = "cancelled", "Cancelled"
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Succeeded"
@@ -54,7 +55,13 @@ class ActionRequest(models.Model):
         max_length=64, blank=True, help_text="SHA-256 of what the target was when it was asked for"
     )
     digest = models.CharField(
-        max_length=64, help_text="SHA-256 of system, action, target, parameters, runbook and fingerprint"
+        max_length=64,
+        help_text="SHA-256 of action, target, parameters, evidence, preview, runbook and fingerprint",
+    )
+    effects = ArrayField(
+        models.CharField(max_length=300),
+        default=list,
+        help_text="what it does to what, whatever the action is called: see actions/outcomes.py",
     )
     # {"command", "changes": [str], "blast_radius": [service], "undo", "if_rejected"}
     preview = models.JSONField(default=dict)
@@ -63,7 +70,16 @@ class ActionRequest(models.Model):
     fence = models.BigIntegerField(null=True, blank=True)
     requested_by = models.CharField(max_length=120)
     requested_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="asked again then, measured afresh; an approval unused until then lapses",
+    )
+    renewals = models.PositiveIntegerField(default=0, help_text="how often it was asked again")
+    renewed_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when asking again last found something else than before"
+    )
     claimed_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(
         null=True, blank=True, help_text="renewed by the executor while it lives"
@@ -140,6 +156,9 @@ class PolicyRule(models.Model):
     action = models.CharField(max_length=80, default="*")
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     note = models.CharField(max_length=300, blank=True)
+    approval_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="ask again after so many seconds; empty: as everywhere"
+    )
 
     class Meta:
         constraints = [

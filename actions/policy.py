@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -61,6 +62,13 @@ def _rule_for(system: System, slug: str) -> PolicyRule | None:
     return rules[0] if rules else None
 
 
+def approval_time(system: System, slug: str) -> timedelta:
+    """How long a request waits, or an approval holds, before it is measured again."""
+    found = _rule_for(system, slug)
+    seconds = found.approval_seconds if found is not None else None
+    return timedelta(seconds=seconds or settings.OPSPORTAL_APPROVAL_SECONDS)
+
+
 def freezes(system: System) -> QuerySet[Freeze]:
     """The freezes and halts in force now, by the database's clock."""
     return Freeze.objects.filter(
@@ -91,13 +99,20 @@ def lift_freezes(system: System | None, mode: str, by: str) -> int:
     return count
 
 
-def set_rule(system: System | None, action: str, verdict: str, by: str, note: str = "") -> PolicyRule:
-    """Create or change the rule of an action (or `*`); `lift_rule` takes it away."""
+def set_rule(
+    system: System | None,
+    action: str,
+    verdict: str,
+    by: str,
+    note: str = "",
+    approval_seconds: int | None = None,
+) -> PolicyRule:
+    """Create or change the rule of an action (or `*`); `lift_rule` takes it away. `approval_seconds`: None = as set for
+    all of the portal."""
+    values = {"verdict": verdict, "note": note, "approval_seconds": approval_seconds}
     with transaction.atomic():
-        row, _ = PolicyRule.objects.update_or_create(
-            system=system, action=action, defaults={"verdict": verdict, "note": note}
-        )
-        data = {"action": action, "verdict": verdict, "note": note}
+        row, _ = PolicyRule.objects.update_or_create(system=system, action=action, defaults=values)
+        data = {"action": action, **values}
         audit.append(by, "policy.rule", system=system.slug if system else "", data=data)
     return row
 

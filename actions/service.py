@@ -6,14 +6,13 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from actions import audit, events, gate, lifecycle, policy, registry, risk
+from actions import events, gate, outcomes, policy, registry, risk
 from actions.base import ActionRefused, AnyAction, Busy
+from actions.decisions import NotAllowed, cancel, decide
 from actions.execution import (
     execute,
     not_to_be_rolled_back,
@@ -23,24 +22,29 @@ from actions.execution import (
     words,
 )
 from actions.models import ActionRequest, Decision, Status
+from actions.outcomes import Earlier
 from actions.registry import UnknownAction
+from actions.renewal import renew_due
 from actions.wake import wake
+from incidents.models import Incident
 from systems.models import System
 from systems.services import LoadedSystem
 
 __all__ = [
     "ActionRefused",
     "Busy",
+    "Earlier",
     "NotAllowed",
     "UnknownAction",
+    "already",
     "cancel",
     "decide",
     "effects_of",
     "execute",
-    "expire_due",
     "not_to_be_rolled_back",
     "preview",
     "propose",
+    "renew_due",
     "resolve_by_person",
     "resolve_targets",
     "resolve_unknown",
@@ -49,12 +53,6 @@ __all__ = [
     "sweep",
     "wake",
 ]
-
-EXPIRY = timedelta(seconds=int(getattr(settings, "OPSPORTAL_APPROVAL_SECONDS", 300)))
-
-
-class NotAllowed(Exception):
-    """This person, or this request in its present state, cannot be decided. The message is for people."""
 
 
 def resolve_targets(system: str, slug: str, wanted: str, params: dict[str, Any]) -> list[str]:
@@ -119,6 +117,18 @@ def preview(system: str, slug: str, target: str, params: dict[str, Any]) -> dict
     return _look(bound) | {"target": bound.ctx.target, "risk": rated.value, "risk_why": why}
 
 
+def already(system: str, slug: str, target: str, params: dict[str, Any], incident_id: int) -> Earlier | None:
+    """What stands in the way of the agent's asking for this now: the same effect on the same thing (whatever the action
+    is called) is waiting, or was just rejected, failed or done, for this incident or another, and nothing new was seen
+    since. None when nothing does, or when the action does not apply. For planning: what it names, `propose` refuses."""
+    try:
+        bound = _bind(gate.load(system), slug, target, params)
+    except ActionRefused:
+        return None
+    row, incident = System.objects.get(slug=system), Incident.objects.get(pk=incident_id)
+    return outcomes.find(row, bound.effects, bound.touches, incident)
+
+
 def propose(
     system: str,
     slug: str,
@@ -152,7 +162,10 @@ def propose(
         reason=bound.redactor.text(reason)[:5000],
         runbook=runbook[:120],
         requested_by=requested_by,
+        effects=bound.effects,
     )
+    if (same := _same(request)) is not None:
+        return same
     try:
         request.preview = _look(bound)
     except ActionRefused as error:
@@ -163,17 +176,42 @@ def propose(
         if requested_by == policy.AGENT and (theirs := bound.action.only_for_people(bound.params)):
             ruling = policy.Ruling(policy.Verdict.REFUSE, theirs)
     request.digest = gate.digest(request)
-    if run_id is not None and (same := _same(request)) is not None:
-        return same
     with transaction.atomic():
+        if (known := _known(request, bound)) is not None:
+            ruling = policy.Ruling(policy.Verdict.REFUSE, known.words)
         _store(request, ruling)
     return request
 
 
 def _same(request: ActionRequest) -> ActionRequest | None:
-    """What this run already asked for and nobody has acted on: a resumed step asks once."""
-    open_ones = Q(status=Status.WAITING) | Q(status=Status.APPROVED)
-    return ActionRequest.objects.filter(open_ones, run_id=request.run_id, digest=request.digest).first()
+    """What the agent already asked for, for this run or incident, and nobody has acted on: a resumed step asks once."""
+    if request.run_id is None:
+        return None
+    mine = Q(run_id=request.run_id)
+    if request.incident_id is not None:
+        mine |= Q(incident_id=request.incident_id, requested_by=request.requested_by)
+    found = ActionRequest.objects.filter(
+        mine,
+        system=request.system,
+        status__in=(Status.WAITING, Status.APPROVED),
+        slug=request.slug,
+        target=request.target,
+        params=request.params,
+    ).first()
+    if found is not None and found.run_id != request.run_id:  # its run is over: this one goes on with it
+        ActionRequest.objects.filter(pk=found.pk).update(run_id=request.run_id)
+        found.run_id = request.run_id
+    return found
+
+
+def _known(request: ActionRequest, bound: gate.Bound) -> Earlier | None:
+    """What keeps the agent from asking this again, in the transaction that stores it. A person may always ask."""
+    if request.requested_by != policy.AGENT or request.incident_id is None:
+        return None
+    # Two incidents of one trouble ask at the same moment: one after the other.
+    System.objects.select_for_update(no_key=True).get(pk=request.system_id)
+    incident = Incident.objects.get(pk=request.incident_id)
+    return outcomes.find(request.system, request.effects, bound.touches, incident)
 
 
 def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
@@ -187,13 +225,15 @@ def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
     request.status_why = (by_policy if runs else ruling.why)[:500]
     request.save(force_insert=True)
     if not refused:
-        ActionRequest.objects.filter(pk=request.pk).update(expires_at=Now() + EXPIRY)
+        ActionRequest.objects.filter(pk=request.pk).update(
+            expires_at=Now() + policy.approval_time(request.system, request.slug)
+        )
         request.refresh_from_db(fields=["expires_at"])
     if runs:
         Decision.objects.create(
             request=request, approved=True, by_policy=by_policy[:120], grant=grant, digest=request.digest
         )
-    _log(request, request.requested_by, f"action.{request.status}", {"reason": request.reason[:500]})
+    events.chain(request, request.requested_by, f"action.{request.status}", {"reason": request.reason[:500]})
     title = f"{request.slug} on {request.target}: {request.get_status_display().lower()}"
     kind = "action" if refused else "approval"
     events.tell(
@@ -207,110 +247,15 @@ def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
     events.fire(events.on_proposed, request)
 
 
-def _log(request: ActionRequest, actor: str, verb: str, data: dict[str, Any]) -> None:
-    audit.append(
-        actor,
-        verb,
-        system=request.system.slug,
-        target=request.target,
-        incident=request.incident_id,
-        request_id=request.pk,
-        outcome=request.status,
-        data={
-            "action": request.slug,
-            "params": request.params,
-            "risk": request.risk,
-            "why": request.status_why,
-            "digest": request.digest,
-            **data,
-        },
-    )
-
-
-def decide(request_id: uuid.UUID | str, user: Any, approve: bool, reason: str = "") -> ActionRequest:
-    """A person's answer. NotAllowed when they may not, or it is decided, expired or changed already.
-
-    An approved request of no agent run is run by a worker; one of a run is run by that run."""
-    problem = ""
-    with transaction.atomic():
-        request = (
-            ActionRequest.objects.select_for_update(of=("self",)).select_related("system").get(pk=request_id)
-        )
-        person = get_user_model()._default_manager.get(pk=user.pk)
-        problem = gate.may_decide(person, request)
-        if not problem and request.status != Status.WAITING:
-            problem = f"this request is {request.get_status_display().lower()} already"
-        if not problem and request.digest != gate.digest(request):
-            problem = "this request was changed after it was made"
-        if not problem and not _move(request, person, approve, reason):
-            problem = "this request has expired"
-    if problem:
-        expire_due()
-        raise NotAllowed(problem)
-    return request
-
-
-def _move(request: ActionRequest, person: Any, approve: bool, reason: str) -> bool:
-    """The compare-and-set of a decision; False when the database's clock says it is too late."""
-    new = Status.APPROVED if approve else Status.REJECTED
-    name = person.get_username()
-    why = f"{'approved' if approve else 'rejected'} by {name}" + (f": {reason}" if reason else "")
-    if not ActionRequest.objects.filter(pk=request.pk, expires_at__gt=Now()).exists():
-        return False
-    if not lifecycle.transition(
-        request.pk, Status.WAITING, new, status_why=why[:500], expires_at=Now() + EXPIRY
-    ):
-        return False
-    Decision.objects.create(
-        request=request, approved=approve, by=person, reason=reason, digest=request.digest
-    )
-    request.refresh_from_db()
-    _log(request, name, f"action.{new}", {"reason": reason[:500]})
-    events.tell(
-        request, "approval", f"{request.slug} on {request.target}: {why}"[:500], actor=name, body=reason
-    )
-    events.fire(events.on_decided, request)
-    if approve and request.run_id is None:
-        wake(request.pk)
-    return True
-
-
-def cancel(request_id: uuid.UUID | str, actor: str, why: str = "") -> bool:
-    """Withdraw a request that has not started. False when it has, or is over."""
-    return _close(request_id, Status.CANCELLED, actor, why or f"withdrawn by {actor}")
-
-
-def _close(request_id: uuid.UUID | str, new: Status, actor: str, why: str) -> bool:
-    with transaction.atomic():
-        request = ActionRequest.objects.select_related("system").get(pk=request_id)
-        if not lifecycle.transition(
-            request.pk, (Status.WAITING, Status.APPROVED), new, status_why=why[:500], finished_at=Now()
-        ):
-            return False
-        request.refresh_from_db()
-        _log(request, actor, f"action.{new}", {})
-        events.tell(request, "approval", f"{request.slug} on {request.target}: {why}", actor=actor)
-        events.fire(events.on_decided, request)
-    return True
-
-
-def expire_due() -> int:
-    """Close what nobody decided, or nobody ran, in time by the database's clock. Returns how many."""
-    due = ActionRequest.objects.filter(
-        status__in=(Status.WAITING, Status.APPROVED), expires_at__lte=Now()
-    ).values_list("pk", flat=True)
-    return sum(_close(pk, Status.EXPIRED, "opsportal", "nobody answered in time") for pk in list(due))
-
-
 def sweep() -> dict[str, int]:
-    """What the gate needs done regularly, safe to call from many processes: expiry, recovery, forgotten wake-ups,
+    """What the gate needs done regularly, safe to call from many processes: asking again, recovery, forgotten wake-ups,
     the audit anchor. Lost messages therefore cost time and nothing else."""
     from actions.audit_verify import export_anchor
 
-    expired, resolved = expire_due(), resolve_unknown()
+    renewed, resolved = renew_due(), resolve_unknown()
     ready = ActionRequest.objects.filter(status=Status.APPROVED, run_id=None, expires_at__gt=Now())
     forgotten = list(ready.filter(requested_at__lt=Now() - timedelta(seconds=5)).values_list("pk", flat=True))
     for pk in forgotten:
         execute(pk)
     export_anchor()
-    return {"expired": expired, "resolved": resolved, "run": len(forgotten)}
+    return {"renewed": renewed, "resolved": resolved, "run": len(forgotten)}

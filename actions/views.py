@@ -64,7 +64,8 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.error(request, "Say why you reject it: the agent and your colleagues go by it.")
     else:
         try:
-            service.decide(pk, request.user, approve, reason)
+            digest = request.POST.get("digest", "")
+            service.decide(pk, request.user, approve, reason, digest=digest)
             messages.success(request, "Approved. It runs now." if approve else "Rejected. It will not run.")
         except TROUBLE as error:
             messages.error(request, str(error))

@@ -16,6 +16,7 @@ class PolicyRuleForm(forms.Form):
     action = forms.CharField(max_length=80, required=False)
     system: Any = forms.ModelChoiceField(System.objects.all(), required=False, empty_label="every system")
     verdict = forms.ChoiceField(choices=PolicyRule.Verdict.choices)
+    approval_seconds = forms.IntegerField(min_value=5, max_value=604_800, required=False)
     note = forms.CharField(max_length=300, required=False)
 
     def clean_action(self) -> str:

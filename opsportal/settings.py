@@ -6,6 +6,7 @@ REDIS_URL            Redis or Valkey, the same
 OPSPORTAL_DB_POOL    most connections of this process; 0 (default) is no pool
 OPSPORTAL_URL        where the other processes reach the web server
 OPSPORTAL_LOOKS_ONLY this process may look at the systems under care and change nothing there: workers do
+OPSPORTAL_APPROVAL_SECONDS  a request that waits is measured and asked again after so long (default 300)
 OPSPORTAL_SECRET_KEY, OPSPORTAL_HOSTS, OPSPORTAL_ORIGINS, OPSPORTAL_DEBUG, OPSPORTAL_LOG_LEVEL
 Each may instead stand in a file, which NAME_FILE names.
 """
@@ -97,6 +98,8 @@ TEMPLATES = [
 # Nothing listens on port 1: without DATABASE_URL only commands that need no database work.
 DATABASE_URL = env.str("DATABASE_URL", default="postgresql://opsportal@127.0.0.1:1/opsportal").strip()
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:1/0").strip()
+# An approval that nobody used lapses after the same time. Below some seconds nobody could read what they decide on.
+OPSPORTAL_APPROVAL_SECONDS: int = max(5, env.int("OPSPORTAL_APPROVAL_SECONDS", default=300))
 OPSPORTAL_LOOKS_ONLY: bool = env.bool("OPSPORTAL_LOOKS_ONLY", default=False)
 
 

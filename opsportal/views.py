@@ -118,7 +118,8 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             given = form.cleaned_data
             who = request.user.get_username()
-            rule = policy.set_rule(given["system"], given["action"], given["verdict"], who, given["note"])
+            names = ("system", "action", "verdict", "note", "approval_seconds")
+            rule = policy.set_rule(by=who, **{name: given[name] for name in names})
             messages.success(request, f"Rule set: {rule}")
             return redirect("settings")
     context = {

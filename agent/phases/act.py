@@ -5,7 +5,6 @@ The request's id is committed before the effect is started, so a killed worker f
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -14,16 +13,14 @@ from actions import service as actions
 from actions.models import Risk
 from actions.service import ActionRefused
 from agent import journal, roles
-from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
+from agent.phases import waiting
+from agent.phases.waiting import POLL_S
 from agent.roles.base import ActionView
 from incidents import lifecycle, timeline
 from incidents.models import State
 from incidents.verdict import ACT_AT
-
-POLL_S = 2.0  # a decision wakes the run at once; this is for a lost wake-up
-WELL_S = 20.0  # no symptom left for this long while a person is asked: there is nothing left to decide
 
 
 def step(run: Run) -> Outcome:
@@ -35,6 +32,8 @@ def step(run: Run) -> Outcome:
     item = steps[cursor]
     words = f"{item['action']} on {item['target']}"
     if len(requests) <= cursor:
+        if (waits := waiting.for_another(run, item, words)) is not None:
+            return waits
         try:
             view = roles.executor().propose(
                 run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run, item)
@@ -42,41 +41,21 @@ def step(run: Run) -> Outcome:
         except ActionRefused as error:
             return _after(run, ActionView("", "refused", str(error)), words, last=False)
         requests.append(view.id)
+        waiting.begin(run)
         return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
     view = roles.executor().look(requests[cursor])
     if view.status == "waiting":
-        lifecycle.transition(
-            run.incident_id, State.WAITING, actor="agent", title=f"Waiting for a person: {words}"
-        )
-        if not _well_again(run):
-            return Outcome(Phase.ACT, wait_s=POLL_S)
-        view = roles.executor().withdraw(view.id, "the symptoms went away while it waited")
-        if view.status == "cancelled":
-            return _nothing_left(run, words)
+        waits = waiting.wait(run, view, words)
+        if waits is not None:
+            return waits
+        view = roles.executor().look(view.id)
     if view.status in ("running", "unknown"):
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
     if view.status == "approved":
         view = _execute(run, view, words)
+    if view.status == "cancelled":  # nobody said no: it lost its reason, or was no longer what was approved
+        return waiting.look_afresh(run, f"{words}: {view.why}")
     return _after(run, view, words, last=cursor + 1 >= len(steps))
-
-
-def _well_again(run: Run) -> bool:
-    """Whether all symptoms have been gone for a while: somebody mended it, or it was passing."""
-    memory, now = run.memory, timezone.now()
-    if not is_self_healed(run.incident):
-        memory["well_since"] = None
-        return False
-    since = memory["well_since"] = memory.get("well_since") or now.isoformat()
-    return now - datetime.fromisoformat(since) >= timedelta(seconds=WELL_S)
-
-
-def _nothing_left(run: Run, words: str) -> Outcome:
-    """Measure it; a path of which nothing was done stays untried."""
-    memory = run.memory
-    memory["well_since"] = None
-    if not memory["acted_at"]:
-        memory["path"] = None
-    return Outcome(Phase.VERIFY, f"{words} was withdrawn: the symptoms are gone")
 
 
 def _execute(run: Run, view: ActionView, words: str) -> ActionView:

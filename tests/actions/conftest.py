@@ -126,3 +126,12 @@ def alice(db: None) -> User:
 @pytest.fixture
 def bob(db: None) -> User:
     return person("bob", "actions.run_action")
+
+
+def effects_of(runtime: FakeRuntime) -> list[str]:
+    """What was really done to units."""
+    return [
+        f"{op} {unit}"
+        for op, unit, _ in runtime.calls
+        if op in ("restart", "start", "stop", "kill", "release")
+    ]

@@ -18,7 +18,7 @@ from incidents.models import Incident, TimelineEvent
 from systems.models import System
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
-from tests.actions.conftest import person
+from tests.actions.conftest import effects_of, person
 
 pytestmark = pytest.mark.django_db
 
@@ -27,14 +27,6 @@ def ask(
     slug: str = "restart-service", target: str = "web-1", by: str = "agent", **more: Any
 ) -> ActionRequest:
     return service.propose("tiny", slug, target, more.pop("params", {}), requested_by=by, **more)
-
-
-def effects_of(runtime: FakeRuntime) -> list[str]:
-    return [
-        f"{op} {unit}"
-        for op, unit, _ in runtime.calls
-        if op in ("restart", "start", "stop", "kill", "release")
-    ]
 
 
 @pytest.fixture
@@ -171,22 +163,6 @@ def test_an_approval_runs_once_and_cannot_be_replayed(
         service.decide(risky.pk, alice, True)
     service.execute(risky.pk)
     assert effects_of(runtime) == ["restart db"]
-
-
-def _expire(request: ActionRequest) -> None:
-    ActionRequest.objects.filter(pk=request.pk).update(expires_at=Now())
-
-
-def test_expiry_by_the_databases_clock(risky: ActionRequest, runtime: FakeRuntime, alice: User) -> None:
-    _expire(risky)
-    with pytest.raises(service.NotAllowed, match="expired"):
-        service.decide(risky.pk, alice, True)
-    assert ActionRequest.objects.get(pk=risky.pk).status == Status.EXPIRED
-    late = ask("restart-db", "db")
-    service.decide(late.pk, alice, True)
-    _expire(late)
-    assert service.execute(late.pk).status in (Status.CANCELLED, Status.EXPIRED)
-    assert effects_of(runtime) == []
 
 
 def test_revoked_between_approval_and_run(risky: ActionRequest, runtime: FakeRuntime, alice: User) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from actions import service as actions
 from actions.models import ActionRequest, AuditEntry, Status
 from agent import loop
 from agent import service as agent
 from agent.models import Phase, Run
-from agent.phases import act, diagnose, plan, verify
+from agent.phases import diagnose, plan, verify
+from agent.phases import waiting as asking
 from agent.roles.base import Question
 from incidents.models import Incident, Postmortem, State, Symptom, TimelineEvent
 from knowledge.models import Lesson, OutcomeStat
@@ -121,7 +125,7 @@ def test_a_request_is_withdrawn_when_the_trouble_goes_away(
         world.time_passes(run)
         loop.advance(run.pk)
     assert waiting.exists()
-    monkeypatch.setattr(act, "WELL_S", 0.0)
+    monkeypatch.setattr(asking, "WELL_S", 0.0)
     run = world.drive(run)
     request = ActionRequest.objects.get(run_id=run.pk)
     assert (request.status, world.effects()) == (Status.CANCELLED, [])
@@ -131,7 +135,7 @@ def test_a_request_is_withdrawn_when_the_trouble_goes_away(
         "Measuring whether all is well",
         "Resolved: it recovered without the agent",
     ]
-    with pytest.raises(actions.NotAllowed, match="cancelled already"):
+    with pytest.raises(actions.NotAllowed, match="is over: withdrawn"):
         actions.decide(request.pk, person, True)
 
 
@@ -146,7 +150,7 @@ def test_a_symptom_that_comes_back_is_asked_about_again(
     waiting = ActionRequest.objects.filter(status=Status.WAITING)
     run = world.drive(run, until=waiting.exists)
     first = waiting.get().pk
-    monkeypatch.setattr(act, "WELL_S", 0.0)
+    monkeypatch.setattr(asking, "WELL_S", 0.0)
     monkeypatch.setattr(verify, "SUSTAIN_S", 60.0)
     world.clear()
     run = world.drive(run, until=lambda: not waiting.exists())
@@ -331,3 +335,38 @@ def test_an_error_of_its_own_is_tried_again_then_handed_over(world: World, monke
     assert (run.outcome, incident.state) == ("handed_over", State.HANDED_OVER)
     assert run.memory["errors"] == loop.MAX_ERRORS
     assert "ZeroDivisionError" in TimelineEvent.objects.get(incident=incident, kind="note").body
+
+
+def test_nobody_answers_and_no_other_way_is_taken(world: World):
+    """A right diagnosis, and no answer: nothing starts because of silence."""
+    world.findings = [finding("broken", 0.99, path("rebuild db")), finding("other", 0.01, path("mend web"))]
+    incident = world.open()
+    run = world.start(incident)
+    asked = ActionRequest.objects.filter(status=Status.WAITING)
+    run = world.drive(run, until=asked.exists)
+    for _ in range(12):
+        ActionRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        actions.sweep()
+        world.tick()
+        world.time_passes(run)
+        loop.advance(run.pk)
+    request = asked.get()
+    assert request.renewals >= 12
+    assert (world.effects(), ActionRequest.objects.count()) == ([], 1)
+    run.refresh_from_db()
+    assert (run.phase, Incident.objects.get().state) == (Phase.ACT, State.WAITING)
+
+
+def test_a_request_is_withdrawn_when_another_cause_leads(world: World):
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    incident = world.open()
+    run = world.start(incident)
+    first = ActionRequest.objects.filter(status=Status.WAITING)
+    run = world.drive(run, until=first.exists)
+    asked = first.get()
+    world.findings = [finding("worn", 0.95, path("rebuild web"))]
+    run = world.drive(run, until=ActionRequest.objects.filter(target="web").exists)
+    asked.refresh_from_db()
+    assert (asked.status, "another one: worn on web" in asked.status_why) == (Status.CANCELLED, True)
+    assert world.effects() == []
+    assert "Looking again" in " ".join(titles(incident, "state"))

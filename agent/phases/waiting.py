@@ -1,0 +1,111 @@
+"""While a person is asked: silence is no answer, and what is asked is taken back when its reason is gone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from actions import service as actions
+from agent import roles
+from agent.context import is_self_healed
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.phases import diagnose
+from agent.roles.base import ActionView
+from incidents import evidence, lifecycle, timeline
+from incidents.models import State
+from incidents.verdict import ACT_AT
+
+POLL_S = 2.0  # a decision wakes the run at once; this is for a lost wake-up
+WELL_S = 20.0  # no symptom left for this long while a person is asked: there is nothing left to decide
+OTHER_LOOKS = 5  # fresh looks in a row that point elsewhere: what was asked has lost its reason
+
+
+def begin(run: Run) -> None:
+    """Remember what led when it was asked."""
+    findings = run.memory.get("findings") or [{}]
+    run.memory |= {"asked_leader": findings[0].get("key", ""), "other_looks": 0, "well_since": None}
+
+
+def wait(run: Run, view: ActionView, words: str) -> Outcome | None:
+    """Wait on; or, when the reason is gone, withdraw and look afresh. None: it was decided at that very moment."""
+    lifecycle.transition(
+        run.incident_id, State.WAITING, actor="agent", title=f"Waiting for a person: {words}"
+    )
+    well = well_again(run)
+    gone = "the symptoms went away while it waited" if well else _led_elsewhere(run)
+    if not gone:
+        return Outcome(Phase.ACT, wait_s=POLL_S)
+    if roles.executor().withdraw(view.id, gone).status != "cancelled":
+        return None
+    return nothing_left(run, words) if well else look_afresh(run, f"{words} was withdrawn: {gone}")
+
+
+def for_another(run: Run, item: dict[str, Any], words: str) -> Outcome | None:
+    """Wait where the same is waiting, or was just done and is being measured, for another incident."""
+    earlier = actions.already(
+        run.incident.system.slug, item["action"], item["target"], item["params"], run.incident_id
+    )
+    if earlier is None or not earlier.open or earlier.what not in ("waiting", "done"):
+        return None
+    if run.memory.get("waits_for") != str(earlier.request):
+        run.memory["waits_for"] = str(earlier.request)
+        title = f"Waits for incident #{earlier.incident}: {earlier.words}"
+        timeline.record(run.incident_id, "plan", title[:500])
+    if well_again(run):
+        return nothing_left(run, words)
+    return Outcome(Phase.ACT, wait_s=POLL_S)
+
+
+def well_again(run: Run) -> bool:
+    """Whether all symptoms have been gone for a while: somebody mended it, or it was passing."""
+    memory, now = run.memory, timezone.now()
+    if not is_self_healed(run.incident):
+        memory["well_since"] = None
+        return False
+    since = memory["well_since"] = memory.get("well_since") or now.isoformat()
+    return now - datetime.fromisoformat(since) >= timedelta(seconds=WELL_S)
+
+
+def _led_elsewhere(run: Run) -> str:
+    """Empty while what led when it was asked still leads, on enough fresh looks; else what leads now."""
+    memory = run.memory
+    stamp = evidence.taken_at(run.incident.system.slug)
+    if stamp is None or stamp == memory.get("stamp") or is_self_healed(run.incident):
+        return ""
+    memory["stamp"] = stamp
+    opinion, wanted = diagnose.opinion(run), memory.get("asked_leader", "")
+    leader = opinion.leading
+    own = max((f.probability for f in opinion.findings if f.key == wanted), default=0.0)
+    other = leader is not None and leader.key != wanted and leader.probability >= ACT_AT
+    memory["other_looks"] = int(memory.get("other_looks", 0)) + 1 if other or own < diagnose.GUESS_AT else 0
+    if memory["other_looks"] < OTHER_LOOKS:
+        return ""
+    if other and leader is not None:
+        return f"the likeliest cause is now another one: {leader.title.lower()} on {leader.component}"
+    return "what is seen now no longer points to that cause"
+
+
+def nothing_left(run: Run, words: str) -> Outcome:
+    """Measure it; a path of which nothing was done stays untried."""
+    memory = run.memory
+    memory["well_since"] = None
+    if not memory["acted_at"]:
+        memory["path"] = None
+    return Outcome(Phase.VERIFY, f"{words} was withdrawn: the symptoms are gone")
+
+
+def look_afresh(run: Run, why: str) -> Outcome:
+    """What was asked is off the table and was no answer: diagnose from fresh evidence. Steps done are judged first."""
+    memory = run.memory
+    if memory["acted_at"]:
+        return Outcome(Phase.VERIFY, why[:120], {"why": why})
+    memory["path"] = None
+    for key in ("leader", "steady", "looks", "quiet", "shown"):
+        memory.pop(key, None)
+    lifecycle.transition(
+        run.incident_id, State.DIAGNOSING, actor="agent", title=f"Looking again: {why}"[:300]
+    )
+    return Outcome(Phase.DIAGNOSE, why[:120], {"why": why})
