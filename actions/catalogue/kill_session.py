@@ -20,11 +20,12 @@ SESSION = (
     " cardinality(pg_blocking_pids(pid)), left(query, 120) from pg_stat_activity"
     " where backend_type = 'client backend' and pid <> pg_backend_pid()"
 )
+HERE = SESSION + " and datname = current_database()"  # other databases of the server are somebody else's
 WHICH = {
-    "lock-root": SESSION  # noqa: S608
+    "lock-root": HERE  # noqa: S608
     + " and cardinality(pg_blocking_pids(pid)) = 0 and exists (select 1 from pg_stat_activity w"
     " where pg_stat_activity.pid = any(pg_blocking_pids(w.pid))) order by xact_start limit 1",
-    "idle-in-transaction": SESSION
+    "idle-in-transaction": HERE
     + f" and state like 'idle in transaction%%' and application_name not like '{OWN}%%' order by xact_start limit 1",
 }
 
