@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from psycopg import sql
 from pydantic import Field
 
 from actions import effects, losses, pgtools, snapshots, tables, vault
@@ -22,7 +21,7 @@ from actions.base import (
     ReadBack,
     Result,
 )
-from actions.catalogue import _restore
+from actions.catalogue import _restore, _schema
 from actions.models import Risk
 from actions.tables import Judged
 from systems.services import LoadedSystem
@@ -74,7 +73,7 @@ class RestoreDb(Action[RestoreParams]):
         return RestoreParams(tables=[item.table for item in gone or found], whole=False)
 
     def check(self, ctx: ActionContext, params: RestoreParams) -> None:
-        with snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot:
+        with snapshots.opened(_schema.newest(ctx), _schema.name(ctx)) as snapshot:
             known = snapshot.tables
         if unknown := [t for t in params.tables or [] if t not in known]:
             raise ActionRefused(f"the snapshot has no table {', '.join(unknown)}; it has: {', '.join(known)}")
@@ -82,7 +81,7 @@ class RestoreDb(Action[RestoreParams]):
             raise ActionRefused("these tables are there, with their columns and rows: nothing to put back")
 
     def fingerprint(self, ctx: ActionContext, params: RestoreParams) -> dict[str, Any]:
-        file = _snapshot(ctx)
+        file = _schema.newest(ctx)
         return {"file": file.name, "sha256": effects.digest(file)}
 
     def preview(self, ctx: ActionContext, params: RestoreParams) -> Preview:
@@ -91,19 +90,19 @@ class RestoreDb(Action[RestoreParams]):
     def prepare(self, ctx: ActionContext, params: RestoreParams) -> dict[str, Any]:
         if params.whole:
             ref = vault.new_ref()
-            pgtools.dump(_dsn(ctx), _schema(ctx), vault.path(ref, ".sql"))
-            return {"dump": ref, "oid": _oid(ctx, _schema(ctx))}
+            pgtools.dump(_schema.dsn(ctx), _schema.name(ctx), vault.path(ref, ".sql"))
+            return {"dump": ref, "oid": _schema.oid(ctx, _schema.name(ctx))}
         plan = [item for item in _judged(ctx, params) if item.state != "whole"]
         with (
             effects.admin(ctx.service) as session,
-            snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot,
+            snapshots.opened(_schema.newest(ctx), _schema.name(ctx)) as snapshot,
         ):
             keys = {i.table: snapshot.key(i.table) or snapshot.columns(i.table) for i in plan}
             foreign = [
                 key
                 for item in plan
                 if item.state == "damaged"
-                for key in _restore.foreign_keys(session, _schema(ctx), item.table)
+                for key in _restore.foreign_keys(session, _schema.name(ctx), item.table)
             ]
         return {
             "aside": f"ops_aside_{uuid.uuid4().hex[:12]}",
@@ -122,7 +121,7 @@ class RestoreDb(Action[RestoreParams]):
         ctx.guard()
         with (
             effects.admin(ctx.service, timeout_ms=120_000) as session,
-            snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot,
+            snapshots.opened(_schema.newest(ctx), _schema.name(ctx)) as snapshot,
         ):
             back = _restore.apply(session, snapshot, plan, str(undo["aside"]))
         words = ", ".join(f"{table}: {rows} rows are back" for table, rows in back.items())
@@ -132,7 +131,7 @@ class RestoreDb(Action[RestoreParams]):
         ctx.guard()
         if "dump" not in undo:
             with effects.admin(ctx.service, timeout_ms=120_000) as session:
-                _restore.take_back(session, _schema(ctx), undo)
+                _restore.take_back(session, _schema.name(ctx), undo)
             names = ", ".join(undo["tables"])
             return Result(
                 True, f"{names}: as before; what was there meanwhile is kept in {undo['aside']}_undone"
@@ -140,8 +139,10 @@ class RestoreDb(Action[RestoreParams]):
         file = vault.path(str(undo["dump"]), ".sql")
         if not file.exists():
             raise ActionFailed("the dump made before the restore is gone")
-        _replace(ctx, file.read_bytes())
-        return Result(True, f"schema {_schema(ctx)} is as it was before: {len(_tables(ctx))} tables")
+        _schema.replace(ctx, file.read_bytes())
+        return Result(
+            True, f"schema {_schema.name(ctx)} is as it was before: {len(_schema.names(ctx))} tables"
+        )
 
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return "tables were missing or damaged before, and rows written since would be lost"
@@ -150,14 +151,16 @@ class RestoreDb(Action[RestoreParams]):
         """One transaction: either the schema that it makes is there, or nothing happened."""
         undo = ctx.undo or {}
         if "aside" in undo:
-            return "applied" if _oid(ctx, str(undo["aside"])) else "not_applied"
-        return "applied" if _oid(ctx, _schema(ctx)) not in (None, undo.get("oid")) else "not_applied"
+            return "applied" if _schema.oid(ctx, str(undo["aside"])) else "not_applied"
+        return (
+            "applied" if _schema.oid(ctx, _schema.name(ctx)) not in (None, undo.get("oid")) else "not_applied"
+        )
 
 
 def _judged(ctx: ActionContext, params: RestoreParams) -> list[Judged]:
     with (
         effects.admin(ctx.service, timeout_ms=60_000) as session,
-        snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot,
+        snapshots.opened(_schema.newest(ctx), _schema.name(ctx)) as snapshot,
     ):
         return tables.judge(session, snapshot, params.tables or ())
 
@@ -195,7 +198,7 @@ def _preview_tables(action: RestoreDb, ctx: ActionContext, params: RestoreParams
     ]
     changes += [f"not touched unless it is named: {item.table} {item.why}" for item in others]
     return Preview(
-        f"one transaction: {names} from {_age(_snapshot(ctx))}",
+        f"one transaction: {names} from {_age(_schema.newest(ctx))}",
         [*changes, "all other tables keep their rows; no session is ended"],
         action.touches(ctx, params),
         "What was replaced is kept in a schema of its own and can be put back.",
@@ -207,10 +210,10 @@ def _preview_tables(action: RestoreDb, ctx: ActionContext, params: RestoreParams
 def _whole(ctx: ActionContext) -> tuple[list[str], int | None]:
     """(a line for each table, rows that the snapshot has not)"""
     lines, lost = [], 0
-    schema = _schema(ctx)
+    schema = _schema.name(ctx)
     with (
         effects.admin(ctx.service, timeout_ms=60_000) as session,
-        snapshots.opened(_snapshot(ctx), schema) as snapshot,
+        snapshots.opened(_schema.newest(ctx), schema) as snapshot,
     ):
         there = tables.present(session, schema)
         for table in dict.fromkeys([*snapshot.tables, *there]):
@@ -229,8 +232,8 @@ def _preview_whole(action: RestoreDb, ctx: ActionContext, params: RestoreParams)
     lines, lost = _whole(ctx)
     ends = losses.of_sessions(ctx.service)
     return Preview(
-        f"psql --single-transaction: DROP SCHEMA {_schema(ctx)} CASCADE; then {_age(_snapshot(ctx))}",
-        [f"all of schema {_schema(ctx)} is replaced by the snapshot", *lines, *ends.words],
+        f"psql --single-transaction: DROP SCHEMA {_schema.name(ctx)} CASCADE; then {_age(_schema.newest(ctx))}",
+        [f"all of schema {_schema.name(ctx)} is replaced by the snapshot", *lines, *ends.words],
         action.touches(ctx, params),
         "The schema as it is now is dumped first, and can be put back the same way.",
         "The schema stays as it is.",
@@ -241,61 +244,12 @@ def _preview_whole(action: RestoreDb, ctx: ActionContext, params: RestoreParams)
 def _execute_whole(ctx: ActionContext, params: RestoreParams) -> Result:
     ends, (_, lost) = losses.of_sessions(ctx.service), _whole(ctx)
     ctx.guard()
-    with snapshots.opened(_snapshot(ctx), _schema(ctx)) as snapshot:
-        _replace(ctx, snapshot.file.read_bytes())
-    names = _tables(ctx)
+    with snapshots.opened(_schema.newest(ctx), _schema.name(ctx)) as snapshot:
+        _schema.replace(ctx, snapshot.file.read_bytes())
+    names = _schema.names(ctx)
     return Result(
         True,
-        f"schema {_schema(ctx)} is back from its snapshot: {len(names)} tables",
+        f"schema {_schema.name(ctx)} is back from its snapshot: {len(names)} tables",
         {"tables": names},
         {"rows": lost, **ends.counts},
     )
-
-
-def _schema(ctx: ActionContext) -> str:
-    if ctx.service.snapshot is None:
-        raise ActionRefused(f"the manifest declares no snapshot of {ctx.target}")
-    return ctx.service.snapshot.db_schema
-
-
-def _snapshot(ctx: ActionContext) -> Path:
-    """The newest dump of the declared folder: plain SQL, or pg_dump's custom format."""
-    spec = ctx.service.snapshot
-    files = [f for end in ("sql", "dump") for f in ctx.system.path(spec.dir).glob(f"*.{end}")] if spec else []
-    if not files:
-        raise ActionRefused(f"there is no snapshot of {ctx.target}")
-    return max(files, key=lambda f: f.stat().st_mtime)
-
-
-def _dsn(ctx: ActionContext) -> str:
-    spec = ctx.service.postgres
-    if spec is None or not spec.admin_dsn:
-        raise ActionRefused(f"{ctx.target} needs an admin_dsn in the manifest for this")
-    return spec.admin_dsn
-
-
-def _replace(ctx: ActionContext, script: bytes) -> None:
-    """Sessions that would hold the locks end first; whoever needs the database connects again."""
-    schema = _schema(ctx)
-    with effects.admin(ctx.service) as session:
-        session.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
-            " and backend_type = 'client backend' and pid <> pg_backend_pid()"
-            " and application_name not like 'opsportal%'"
-        )
-        drop = sql.SQL("set local lock_timeout = '10s';\ndrop schema if exists {} cascade;\n").format(
-            sql.Identifier(schema)
-        )
-        head = drop.as_string(session).encode()
-    pgtools.load(_dsn(ctx), head + script)
-
-
-def _tables(ctx: ActionContext) -> list[str]:
-    with effects.admin(ctx.service) as session:
-        return tables.present(session, _schema(ctx))
-
-
-def _oid(ctx: ActionContext, schema: str) -> int | None:
-    with effects.admin(ctx.service) as session:
-        row = session.execute("select oid from pg_namespace where nspname = %s", [schema]).fetchone()
-    return int(row[0]) if row else None

@@ -13,12 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+import yaml
 from psycopg import sql
 
 from actions import effects, registry, service
 from actions.base import ActionContext
+from actions.catalogue import run_migrations
 from actions.models import Status
 from systems import services
+from systems.runtimes.base import ChildStat, UnitStats
 from systems.runtimes.fake import FakeRuntime, forget
 from systems.services import LoadedSystem
 from tests.actions.conftest import ROLE, SECRET
@@ -277,11 +280,92 @@ def test_idle_sessions_of_people_stay(sessions: Any, system: LoadedSystem) -> No
         session.execute("drop role dba_joe")
 
 
-def test_a_restart_of_a_database_counts_sessions_and_transactions(sessions: Any) -> None:
-    before = service.preview("tiny", "restart-db", "db", {})["loss"]
+def test_a_restart_of_a_database_counts_sessions_and_transactions(
+    sessions: Any, system: LoadedSystem
+) -> None:
+    """Of the whole server: others come and go meanwhile, so it is the same in one of several looks."""
     sessions("web-1")
-    sessions("web-1", autocommit=True)
+    watch = effects.admin(system.service("db"))
+
+    def agrees(slug: str) -> bool:
+        shown = service.preview("tiny", slug, "db", {})["loss"]
+        row = watch.execute(
+            "select count(*), count(*) filter (where xact_start is not null and pid <> pg_backend_pid())"
+            " from pg_stat_activity where backend_type = 'client backend'"
+            " and application_name <> 'opsportal-admin'"
+        ).fetchone()
+        assert shown["sessions"] >= 1 and shown["transactions"] >= 1
+        return (shown["sessions"], shown["transactions"]) == tuple(row)
+
     for slug in ("restart-db", "restart-service"):
-        now = service.preview("tiny", slug, "db", {})["loss"]
-        assert now["sessions"] == before["sessions"] + 2
-        assert now["transactions"] == before["transactions"] + 1
+        assert effects.wait_until(lambda slug=slug: agrees(slug), 30)
+    watch.close()
+
+
+SCENES: dict[str, tuple[str, dict[str, Any], dict[str, int | None]]] = {
+    "restart-service": ("cache", {}, {"keys": 4, "messages": 3}),
+    "rolling-restart": ("cache", {}, {"keys": 4, "messages": 3}),
+    "clear-cache": ("cache", {"pattern": "product:*"}, {"keys": 1}),
+    "kill-process": ("crew", {"process": "thumbs"}, {"processes": 1}),
+    "kill-session": ("db", {"pid": 0}, {"sessions": 1, "transactions": 1}),
+    "kill-idle-connections": ("db", {"application": "crew"}, {"sessions": 1}),
+    "restart-db": ("db", {}, {}),  # against what was there before: its own test above
+    "run-migrations": ("db", {}, {"rows": None}),
+    "roll-back-migration": ("db", {}, {"rows": None}),
+    "restore-db": ("db", {}, {}),  # against newer rows: test_restore
+}
+
+
+@pytest.mark.parametrize("slug", [a.slug for a in registry.ACTIONS.values() if a.can_lose])
+def test_whoever_can_lose_something_counts_it(
+    filled: Store, sessions: Any, runtime: FakeRuntime, slug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, params, wanted = SCENES[slug]
+    action = registry.get(slug)
+    busy = sessions("web-1")
+    sessions("crew", autocommit=True)
+    child = subprocess.Popen(["sleep", "600"])
+    try:
+        runtime.near = True
+        stat = ChildStat(child.pid, "thumbs", "sleep 600", 99.0, 10.0, "R")
+        runtime.set_stats("crew", UnitStats(0.0, 20.0, 1, 8, "S", children=[stat]))
+        if not wanted:
+            return
+        if "rows" in wanted:  # what the program would do to rows only the program knows
+            monkeypatch.setattr(run_migrations, "_status", lambda ctx: "one to go")
+            monkeypatch.setattr(run_migrations, "_argv", lambda ctx, verb: ["migrate", verb])
+            context = ActionContext(services.load("tiny"), target)
+            shown = action.preview(context, action.Params()).as_json() | {"risk": action.risk}
+        else:
+            params = {"pid": busy.info.backend_pid} if "pid" in params else params
+            shown = service.preview("tiny", slug, target, params)
+        assert shown["loss"] == wanted
+        assert set(shown["loss"]) <= set(action.can_lose)
+        assert None not in shown["loss"].values() or shown["risk"] == "high"
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.fixture
+def configured(base: Path) -> None:
+    """The store has a config that takes a restart, an environment and a release before."""
+    file = base / "manifest.yaml"
+    data = yaml.safe_load(file.read_text())
+    data["services"]["cache"] |= {
+        "config": {"file": "etc/cache.conf", "golden": "golden/cache.conf", "reload": "restart"},
+        "env": {"file": "etc/cache.env", "golden": "golden/cache.env"},
+        "release": {"previous": "1.0"},
+    }
+    data["runtime"]["releases"]["cache"] = ["1.1", "1.0"]
+    file.write_text(yaml.safe_dump(data))
+    for place in ("etc", "golden"):
+        (base / place / "cache.conf").write_text("save ''\n")
+        (base / place / "cache.env").write_text("A=1\n")
+
+
+@pytest.mark.parametrize("slug", ["restore-config", "regenerate-env", "roll-back-release"])
+def test_a_restart_counts_whatever_brings_it_about(configured: None, filled: Store, slug: str) -> None:
+    request = service.propose("tiny", slug, "cache", {}, requested_by="agent")
+    assert (request.risk, request.status) == ("high", Status.WAITING)
+    assert request.preview["loss"] == {"keys": 4, "messages": 3}
