@@ -1,22 +1,18 @@
-"""Child processes that never outlive their parent."""
+"""Child processes that do not outlive their parent, unless they are meant to."""
 
 import contextlib
 import ctypes
 import os
-import pwd
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from opsportal.local.account import Account
+
 _PR_SET_PDEATHSIG = 1
 Argv = Sequence[str | Path]
-
-
-def nobody() -> pwd.struct_passwd | None:
-    """The account for servers that refuse to run as root; None when we are not root."""
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
 def spawn(
@@ -25,20 +21,20 @@ def spawn(
     log: Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
-    user: pwd.struct_passwd | None = None,
-    death_signal: signal.Signals = signal.SIGTERM,
+    user: Account | None = None,
+    death_signal: signal.Signals | None = signal.SIGTERM,
     keep_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start argv in a session of its own, so that the terminal's Ctrl-C reaches only us.
 
-    On Linux the kernel sends it `death_signal` when this process ends, by whatever means. Call from the
-    main thread: the kernel watches the thread that forked.
+    On Linux the kernel sends it `death_signal` when this process ends, by whatever means; None for one that outlives
+    us. Call from the main thread: the kernel watches the thread that forked.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     parent = os.getpid()
 
     def tie() -> None:
-        if libc is not None:
+        if libc is not None and death_signal is not None:
             libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
             if os.getppid() != parent:
                 os._exit(1)
@@ -55,8 +51,8 @@ def spawn(
             start_new_session=True,
             preexec_fn=tie,
             pass_fds=keep_fds,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
+            user=user.uid if user else None,
+            group=user.gid if user else None,
             extra_groups=[] if user else None,
         )
     finally:

@@ -1,4 +1,8 @@
-"""The data folder: one `up` at a time, the secret key, and the run file other commands read."""
+"""The data folder: one `up` at a time, the secret key, and the run file other commands read.
+
+No other account of the machine reads what is in it: a folder made here is the owner's, and so is each folder below,
+also in one that was there before. As root, the servers' accounts may pass through, and see no names.
+"""
 
 import fcntl
 import json
@@ -15,6 +19,7 @@ from opsportal.local.errors import LocalError, explain_os_error
 
 _LEAST_FREE_MB = 300
 _FOLDERS = ("run", "logs", "chaos-journal")
+_SANDBOXES = ("sandbox", "sandbox-docker")  # their own Postgres passes through them as another account
 
 
 class DataDir:
@@ -27,8 +32,9 @@ class DataDir:
     def open(self) -> None:
         """Create the folders and take the lock; raises LocalError in one plain line."""
         try:
-            for name in _FOLDERS:
-                (self.path / name).mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+            for name, mode in [*((n, 0o700) for n in _FOLDERS), *((n, 0o711) for n in _SANDBOXES)]:
+                _private(self.path / name, mode)
             free_mb = shutil.disk_usage(self.path).free // 2**20
             if free_mb < _LEAST_FREE_MB:
                 raise LocalError(
@@ -61,7 +67,7 @@ class DataDir:
             known = json.loads(run_file(self.path).read_text())["children"]
         except (OSError, ValueError, KeyError):
             return
-        alive = []
+        alive: list[psutil.Process] = []
         for entry in known.values():
             try:
                 process = psutil.Process(int(entry["pid"]))
@@ -84,3 +90,9 @@ class DataDir:
 
     def forget_run(self) -> None:
         run_file(self.path).unlink(missing_ok=True)
+
+
+def _private(folder: Path, mode: int) -> None:
+    folder.mkdir(exist_ok=True, mode=mode)
+    if (now := folder.stat().st_mode & 0o777) & ~mode:
+        folder.chmod(now & mode)

@@ -28,7 +28,7 @@ def _boot() -> None:
 
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="opsportal-test-"))
-    folder.chmod(0o755)
+    folder.chmod(0o711)
     _cleanup.append(lambda: shutil.rmtree(folder, ignore_errors=True))
     atexit.register(_shut_down)
     os.environ["OPSPORTAL_DATA"] = str(folder)

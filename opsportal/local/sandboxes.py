@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import yaml
 
 from opsportal.local.attach import ROOT
+from opsportal.local.binaries import postgres_bin, redis_server
 from opsportal.local.child import spawn, stop, tail
-from opsportal.local.embedded import postgres_bin, redis_server
 from opsportal.local.errors import LocalError
 
 PORT_BASE = 18080

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from opsportal.local.embedded import postgres_bin, redis_server
+from opsportal.local.binaries import postgres_bin, redis_server
 from opsportal.local.sandboxes import ContainerSandbox
 from sandbox.build.prepare import load, prepare
 from tests.chaos.sandbox import Sandbox

@@ -1,6 +1,7 @@
 """The built-in Postgres and Redis are real servers that keep to themselves."""
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,9 @@ import psycopg
 import pytest
 import redis
 
+from opsportal.local.account import give, nobody
 from opsportal.local.attach import ROOT
+from opsportal.local.datadir import DataDir
 from opsportal.local.embedded import Postgres, Redis
 from opsportal.local.errors import LocalError
 from tests.opsportal.conftest import clean_env
@@ -45,6 +48,85 @@ def test_a_folder_that_becomes_private_does_not_hide_the_data(data_dir: Path):
     before = Postgres(data_dir).cluster
     data_dir.parent.chmod(0o700)
     assert Postgres(data_dir).cluster == before
+
+
+AS_ANOTHER = """
+import os, socket, sys
+import psycopg
+try:  # whatever is loaded late: the next lines take away the right to read it
+    psycopg.connect("postgresql://127.0.0.1:1/x")
+except psycopg.OperationalError:
+    "x".encode("idna")
+uid, folder, cluster, redis_port, pg_port = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(uid))
+os.setuid(int(uid))
+def seen(path):
+    try:
+        return os.listdir(path) if os.path.isdir(path) else [open(path).read(1)]
+    except PermissionError:
+        return []
+    except FileNotFoundError:
+        return []
+names = ["redis", "redis/redis.conf", "logs", "logs/redis.log", "run", "redis-password", "pg-password", "chaos-journal"]
+for path in [folder, *(os.path.join(folder, n) for n in names), cluster, cluster + "/PG_VERSION", cluster + "/global"]:
+    if found := seen(path):
+        print("read", path, found)
+with socket.create_connection(("127.0.0.1", int(redis_port)), 5) as client:
+    client.sendall(b"LPUSH opsportal x\\r\\n")
+    print("redis", client.recv(100).decode())
+for user in ("opsportal", "postgres"):
+    try:
+        psycopg.connect(f"postgresql://{user}@127.0.0.1:{pg_port}/postgres", connect_timeout=5)
+        print("postgres let in", user)
+    except psycopg.OperationalError as error:
+        print("postgres", str(error).splitlines()[-1])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("uid", [pwd.getpwnam("nobody").pw_uid, 12_345])
+def test_another_account_of_the_machine_reads_nothing_and_is_not_let_in(data_dir: Path, uid: int):
+    holder = DataDir(data_dir)
+    holder.open()
+    postgres, redis_server = Postgres(data_dir, fast=True), Redis(data_dir)
+    for server in (postgres, redis_server):
+        server.start()
+    try:
+        assert postgres.process and psutil.Process(postgres.process.pid).uids().real not in (0, uid)
+        places = (data_dir, postgres.cluster, redis_server.port, postgres.port)
+        argv = [sys.executable, "-c", AS_ANOTHER, str(uid), *map(str, places)]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd="/", timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert "read" not in done.stdout
+        assert "let in" not in done.stdout
+        assert "redis -NOAUTH" in done.stdout
+        assert done.stdout.count("no password supplied") == 2
+        for pid in (postgres.process.pid, redis_server.process.pid if redis_server.process else 0):
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+            assert (data_dir / "redis-password").read_bytes() not in line
+    finally:
+        for server in (redis_server, postgres):
+            server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
+def test_a_cluster_of_nobody_changes_hands_once(data_dir: Path):
+    """As an earlier version left it."""
+    server = Postgres(data_dir, fast=True)
+    server.start()
+    server.stop()
+    assert server.user
+    give(server.cluster, nobody())
+    again = Postgres(data_dir, fast=True)
+    assert again.user == server.user
+    again.start()
+    try:
+        assert {path.stat().st_uid for path in again.cluster.rglob("*")} == {server.user.uid}
+        with psycopg.connect(again.url) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+    finally:
+        again.stop()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")

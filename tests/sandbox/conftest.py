@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 
-from opsportal.local.embedded import postgres_bin, redis_server
+from opsportal.local.binaries import postgres_bin, redis_server
 from sandbox.build.control import Control
 from sandbox.build.layout import OFFSETS, port_is_free
 from sandbox.build.prepare import Site, load, prepare

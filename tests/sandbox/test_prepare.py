@@ -5,7 +5,7 @@ import json
 
 import yaml
 
-from opsportal.local.embedded import postgres_bin, redis_server
+from opsportal.local.binaries import postgres_bin, redis_server
 from sandbox.build.prepare import Site, prepare
 from systems.manifest import load_manifest
 from systems.supervisor.config import load as load_processes
