@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,7 @@ from opsportal.local.attach import run_file
 from opsportal.local.errors import LocalError, explain_os_error
 
 _LEAST_FREE_MB = 300
+LEFTOVERS_S = 45.0
 _FOLDERS = ("run", "logs", "chaos-journal")
 _SANDBOXES = ("sandbox", "sandbox-docker")  # their own Postgres passes through them as another account
 
@@ -29,7 +31,7 @@ class DataDir:
         self.path = path.resolve()
         self._lock: IO[str] | None = None
 
-    def open(self) -> None:
+    def open(self, say: Callable[[str], None] = print) -> None:
         """Create the folders and take the lock; raises LocalError in one plain line."""
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
@@ -51,7 +53,7 @@ class DataDir:
             raise LocalError(
                 f"another copy is running in {self.path}: stop it, or choose another folder with --data DIR"
             ) from error
-        self._end_leftovers()
+        self._end_leftovers(say)
 
     def _ensure_secret_key(self) -> None:
         key = self.path / "secret_key"
@@ -61,8 +63,9 @@ class DataDir:
             draft.write_text(secrets.token_urlsafe(48))
             draft.replace(key)
 
-    def _end_leftovers(self) -> None:
-        """Children of an earlier launcher that was killed end by themselves; give them time, then insist."""
+    def _end_leftovers(self, say: Callable[[str], None]) -> None:
+        """Children of an earlier launcher that was killed end by themselves, the keeper after it has taken back what is
+        open; give them time, then insist."""
         try:
             known = json.loads(run_file(self.path).read_text())["children"]
         except (OSError, ValueError, KeyError):
@@ -75,7 +78,9 @@ class DataDir:
                     alive.append(process)
             except psutil.NoSuchProcess:
                 continue
-        _, stuck = psutil.wait_procs(alive, timeout=12)
+        if alive:
+            say("an earlier run is still ending: waiting for it")
+        _, stuck = psutil.wait_procs(alive, timeout=LEFTOVERS_S)
         for process in stuck:
             process.kill()
         run_file(self.path).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The launcher's children: started, watched, restarted with backoff, stopped in order."""
+"""The launcher's children: started, watched, restarted with backoff, given up loudly, stopped in order."""
 
 import select
 import signal
@@ -12,35 +12,50 @@ from typing import Any
 
 import psutil
 
+from opsportal.local.account import Account
 from opsportal.local.child import spawn, stop, tail
 from opsportal.local.errors import LocalError
 
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S, _STABLE_S = 0.5, 15.0, 60.0
 _HOPELESS = 4  # exits in a row before the portal was ever ready
+_GIVE_UP = 10  # exits in a row afterwards
 
 
 @dataclass
 class Child:
-    """One process to keep alive. `stop_rank`: lower ranks stop first, equal ones together."""
+    """One process to keep alive. `stop_rank`: lower ranks stop first, equal ones together. Without one that is `vital` the
+    portal cannot start. `keep_fds`: descriptors of ours that it inherits."""
 
     name: str
     argv: Sequence[str | Path]
-    env: Mapping[str, str]
+    env: Mapping[str, str] | None
     log: Path
     stop_rank: int
     grace_s: float = 5.0
-    death_signal: signal.Signals = signal.SIGTERM
-    cwd: Path | None = None
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals | None = signal.SIGTERM
+    cwd: Path | str | None = None
+    user: Account | None = None
+    keep_fds: Sequence[int] = ()
+    vital: bool = True
+    process: subprocess.Popen[bytes] | None = None
     started_at: float = field(default=0.0, init=False)
     failures: int = field(default=0, init=False)
     retry_at: float | None = field(default=None, init=False)
+    given_up: str = field(default="", init=False)  # why nobody starts it any more
 
     def start(self) -> None:
-        self.process = spawn(
-            self.argv, env=self.env, log=self.log, cwd=self.cwd, death_signal=self.death_signal
-        )
+        """OSError when there is no process to be had."""
         self.started_at = time.monotonic()
+        self.process = spawn(
+            self.argv,
+            env=self.env,
+            log=self.log,
+            cwd=self.cwd,
+            user=self.user,
+            death_signal=self.death_signal,
+            keep_fds=self.keep_fds,
+        )
         self.retry_at = None
 
     def note_exit(self) -> float:
@@ -60,9 +75,7 @@ class Family:
         self._say = say
         self._changed = changed
         self._children: list[Child] = []
-        self.settled = (
-            False  # True once everything was ready: from then on failing children are retried for ever
-        )
+        self.settled = False  # True once the portal was ready: from then on a part that ends stops no other
         self._wake, self._waker = socket.socketpair()
         for end in (self._wake, self._waker):
             end.setblocking(False)
@@ -70,7 +83,11 @@ class Family:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def add(self, child: Child) -> Child:
-        child.start()
+        """One that has its process already is taken over."""
+        if child.process is None:
+            child.start()
+        else:
+            child.started_at = time.monotonic()
         self._children.append(child)
         self._changed()
         return child
@@ -78,7 +95,7 @@ class Family:
     def wait(self, seconds: float) -> None:
         """Return after `seconds`, or at once when a child ends; restart what is due."""
         now = time.monotonic()
-        due = [child.retry_at - now for child in self._children if child.retry_at is not None]
+        due = [c.retry_at - now for c in self._children if c.retry_at is not None and not c.given_up]
         select.select([self._wake], [], [], max(0.0, min([seconds, *due])))
         try:
             while self._wake.recv(512):
@@ -89,22 +106,40 @@ class Family:
 
     def _reap(self) -> None:
         for child in self._children:
+            if child.given_up:
+                continue
             if child.retry_at is None:
                 if child.process is not None and child.process.poll() is not None:
-                    self._mourn(child, child.process.returncode)
+                    code = child.process.returncode
+                    self._mourn(child, f"signal {-code}" if code < 0 else f"code {code}", tail(child.log))
             elif child.retry_at <= time.monotonic():
-                child.start()
-                self._changed()
+                self._start_again(child)
 
-    def _mourn(self, child: Child, code: int) -> None:
+    def _start_again(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:  # no memory or no process to be had just now
+            self._mourn(child, "not started", str(error))
+        self._changed()
+
+    def _mourn(self, child: Child, how: str, last: str) -> None:
         pause = child.note_exit()
-        how = f"signal {-code}" if code < 0 else f"code {code}"
-        last = tail(child.log)
-        if not self.settled and child.failures >= _HOPELESS:
+        if not self.settled and child.vital and child.failures >= _HOPELESS:
             raise LocalError(f"{child.name} does not start ({how}): {last} (log: {child.log})")
+        why = f": {last}" if last else ""
+        if child.failures < _GIVE_UP:
+            self._say(f"{child.name} ended ({how}), starting it again in {pause:.1f} s{why}")
+            return
+        child.given_up = f"ended {child.failures} times in a row ({how}){why}"
         self._say(
-            f"{child.name} ended ({how}), starting it again in {pause:.1f} s{': ' + last if last else ''}"
+            f"GIVEN UP: {child.name} {child.given_up}. The other parts go on without it; "
+            f"mend it and start again (log: {child.log})"
         )
+        self._changed()
+
+    def given_up(self) -> dict[str, str]:
+        """{name: why} of those that nobody starts any more, for the run file."""
+        return {child.name: child.given_up for child in self._children if child.given_up}
 
     def describe(self) -> dict[str, Any]:
         """{name: {pid, started_at}} of the living, for the run file."""
@@ -121,9 +156,9 @@ class Family:
             group = [child for child in self._children if child.stop_rank == rank and child.process]
             for child in group:
                 if child.process and child.process.poll() is None:
-                    child.process.terminate()
+                    child.process.send_signal(child.stop_signal)
             for child in group:
-                if child.process and not stop(child.process, signal.SIGTERM, child.grace_s):
+                if child.process and not stop(child.process, child.stop_signal, child.grace_s):
                     self._say(f"{child.name} did not stop in {child.grace_s:.0f} s and was killed")
         self._children.clear()
         signal.set_wakeup_fd(-1)

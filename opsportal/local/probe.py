@@ -3,18 +3,35 @@
 import json
 import urllib.error
 import urllib.request
+from dataclasses import dataclass, field
+from typing import Any
 
 
-def health(url: str) -> tuple[bool, str]:
-    """(ready, what is not ready) of the copy at `url`, from its /healthz."""
+@dataclass(frozen=True)
+class Look:
+    """`missing`: parts that are not ready, in words. `systems`: what its watcher says of each system, by slug."""
+
+    ready: bool
+    missing: str = ""
+    systems: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def look(url: str) -> Look:
+    """One look at the /healthz of the copy at `url`."""
     try:
         with urllib.request.urlopen(f"{url}healthz", timeout=5) as response:  # noqa: S310
-            return response.status == 200, ""
+            return Look(True, systems=_systems(json.load(response)))
     except urllib.error.HTTPError as error:
         try:
-            parts = json.load(error)["parts"]
-        except (ValueError, KeyError):
-            return False, f"/healthz (status {error.code})"
-        return False, ", ".join(f"{k} ({v['state']})" for k, v in parts.items() if not v["ok"])
-    except OSError:
-        return False, "the web server"
+            told = json.load(error)
+            wrong = {k: v for k, v in told["parts"].items() if v["vital"] and not v["ok"]}
+            return Look(False, ", ".join(f"{k} ({v['state']})" for k, v in wrong.items()), _systems(told))
+        except (ValueError, KeyError, TypeError):
+            return Look(False, f"/healthz (status {error.code})")
+    except (OSError, ValueError):
+        return Look(False, "the web server")
+
+
+def _systems(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = told["parts"]["systems"].get("seen", {})
+    return found

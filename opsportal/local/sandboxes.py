@@ -44,6 +44,9 @@ class Sandbox(Protocol):
     def stop(self) -> None:
         """End whatever is not a child that `add` was told of."""
 
+    def ending(self) -> tuple[list[str], dict[str, str]]:
+        """A command, and its environment, that ends it when we cannot; no command where it ends with its leash."""
+
 
 class ProcessSandbox:
     """Two supervisors as children: the shop, and the world outside."""
@@ -67,13 +70,16 @@ class ProcessSandbox:
         say("the sandbox is prepared")
         for name, folder in (("sandbox", self.folder), ("sandbox-world", self.folder / "world")):
             processes = str(folder / "processes.yaml")
-            argv = [sys.executable, "-m", "systems.supervisor", processes, "--die-with-parent"]
-            add(name, argv, stop_rank=3, grace_s=10)
+            argv = [sys.executable, "-m", "systems.supervisor", processes]
+            add(name, argv, stop_rank=3, grace_s=10, leashed=True, vital=False)
         say("the sandbox is starting")
 
     def stop(self) -> None:
         if self._preparing:
             stop(self._preparing, signal.SIGTERM, 3)
+
+    def ending(self) -> tuple[list[str], dict[str, str]]:
+        return [], {}
 
 
 class ContainerSandbox:
@@ -113,6 +119,9 @@ class ContainerSandbox:
             stop(self._building, signal.SIGTERM, 3)
         if self._started or volumes:
             self._down(volumes=volumes)
+
+    def ending(self) -> tuple[list[str], dict[str, str]]:
+        return self._compose("down", "--timeout", "2"), self._env()
 
     def _check_engine(self) -> None:
         if shutil.which("docker") is None:
@@ -185,8 +194,10 @@ KINDS: dict[str, type[ProcessSandbox] | type[ContainerSandbox]] = {
     "docker": ContainerSandbox,
 }
 
+FOLDERS = ("sandbox", "sandbox-docker")
+
 
 def folder_of(data: Path) -> Path:
     """The folder of the sandbox that was started last in this data folder."""
-    found = [data / name for name in ("sandbox", "sandbox-docker") if (data / name / "site.json").exists()]
+    found = [data / name for name in FOLDERS if (data / name / "site.json").exists()]
     return max(found, key=lambda f: (f / "site.json").stat().st_mtime, default=data / "sandbox")

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from opsportal.local.embedded import Postgres, Redis
 from opsportal.local.errors import LocalError
+from opsportal.local.family import Child
 
 
 def open_postgres(data_dir: Path) -> tuple[str, Postgres | None]:
@@ -28,6 +29,23 @@ def open_redis(data_dir: Path) -> tuple[str, Redis | None]:
     server = Redis(data_dir)
     server.start()
     return server.url, server
+
+
+def as_child(server: Postgres | Redis, *, stop_rank: int) -> Child:
+    """The running server as a member of the family: it is started again with the same port and data."""
+    return Child(
+        name=type(server).__name__.lower(),
+        argv=server.argv,
+        env=None,
+        log=server.log,
+        stop_rank=stop_rank,
+        grace_s=10,
+        stop_signal=server.stop_signal,
+        death_signal=server.stop_signal,
+        cwd="/",
+        user=server.user,
+        process=server.process,
+    )
 
 
 def _check_postgres(url: str) -> None:

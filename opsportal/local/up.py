@@ -1,30 +1,30 @@
 """`./ops up`: the whole portal as a family of child processes, until Ctrl-C."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import yaml
 
-from opsportal.local import sandboxes, stores
+from opsportal.local import leftovers, ready, sandboxes, stores
 from opsportal.local.attach import ROOT
 from opsportal.local.child import Argv, spawn, stop, tail
 from opsportal.local.datadir import DataDir
-from opsportal.local.embedded import Postgres, Redis
 from opsportal.local.errors import LocalError, explain_os_error
 from opsportal.local.family import Child, Family
 from opsportal.local.ports import is_free
-from opsportal.local.probe import health
 from opsportal.local.sandboxes import Sandbox
 
 HOST = "127.0.0.1"
-READY_WITHIN_S = 180
+KEEPER_S = 30.0  # in which it takes back what is open, before the sandbox ends
 DB_POOL = {"web": 12, "worker": 16, "watch": 10}
 
 
@@ -49,6 +49,9 @@ def _options(argv: list[str]) -> argparse.Namespace:
         default="process",
         help="what the sandbox is made of: processes (default), or containers (needs Docker with compose)",
     )
+    parser.add_argument(
+        "--no-sandbox", action="store_true", help="without the mini production: only what you register"
+    )
     return parser.parse_args(argv)
 
 
@@ -60,16 +63,20 @@ class Launcher:
         self.port: int = options.port
         self.data = DataDir(options.data)
         self.logs = self.data.path / "logs"
-        self.sandbox: Sandbox = sandboxes.KINDS[options.runtime](self.data.path, self.logs)
+        kind = sandboxes.KINDS[options.runtime]
+        self.sandbox: Sandbox | None = None if options.no_sandbox else kind(self.data.path, self.logs)
         self.url = f"http://{HOST}:{self.port}/"
         self.env: dict[str, str] = {}
-        self.postgres: Postgres | None = None
-        self.redis: Redis | None = None
         self.family = Family(self.say, self.write_run_file)
         self.password: str | None = None
+        self.ready = False
+        # Two pipes that nobody writes to. The keeper reads `alive`, whose other end only we hold: it ends with us. The
+        # sandbox's supervisors read `leash`, whose other end the keeper holds too: it ends with both of us.
+        self.alive, self.leash = os.pipe(), os.pipe()
 
     def say(self, text: str) -> None:
-        print(f"[{time.monotonic() - self.started:5.1f} s] {text}", flush=True)
+        with contextlib.suppress(OSError):  # whoever read it has gone: no reason to end
+            print(f"[{time.monotonic() - self.started:5.1f} s] {text}", flush=True)
 
     def run(self) -> None:
         """All stages, then wait for ever; always stops what was started."""
@@ -78,13 +85,19 @@ class Launcher:
                 raise LocalError(
                     f"port {self.port} is taken: stop what uses it, or choose another with --port N"
                 )
-            self.data.open()
-            self.sandbox.begin()
+            self.data.open(self.say)
+            journal = leftovers.journal_of(self.data.path)
+            leftovers.put_back(journal, self.say)
+            if self.sandbox:
+                self.sandbox.begin()
             self._start_stores()
-            self.sandbox.start(self._add, self.say)
+            self._start_sandbox()
+            if self.sandbox:
+                leftovers.await_rest(journal, self.say, self.family.wait)
             self._setup()
             self._start_portal()
-            self._wait_ready()
+            ready.await_portal(self.url, self.say, self.family.wait)
+            self.family.settled = True
             self._announce()
             while True:
                 self.family.wait(3600)
@@ -94,10 +107,10 @@ class Launcher:
     # --- stages
 
     def _start_stores(self) -> None:
-        database_url, self.postgres = stores.open_postgres(self.data.path)
-        self.say("Postgres is ready" + ("" if self.postgres else " (DATABASE_URL)"))
-        redis_url, self.redis = stores.open_redis(self.data.path)
-        self.say("Redis is ready" + ("" if self.redis else " (REDIS_URL)"))
+        database_url, postgres = stores.open_postgres(self.data.path)
+        self.say("Postgres is ready" + ("" if postgres else " (DATABASE_URL)"))
+        redis_url, redis = stores.open_redis(self.data.path)
+        self.say("Redis is ready" + ("" if redis else " (REDIS_URL)"))
         self.env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "opsportal.settings",
@@ -108,7 +121,32 @@ class Launcher:
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
         }
+        for server in (postgres, redis):
+            if server:
+                self.family.add(stores.as_child(server, stop_rank=4))
         self.write_run_file()
+
+    def _start_sandbox(self) -> None:
+        """With the keeper, who outlives us. A sandbox that cannot be prepared stops no portal."""
+        ending: tuple[list[str], dict[str, str]] = ([], {})
+        try:
+            if self.sandbox:
+                self.sandbox.start(self._add, self.say)
+                ending = self.sandbox.ending()
+        except LocalError as error:
+            self.say(f"GOING ON WITHOUT THE SANDBOX: {error}")
+            self.sandbox = None
+        keeper = [sys.executable, "-m", "chaos.keeper", self.data.path / "chaos-journal"]
+        keeper += ["--launcher", str(self.alive[0]), "--afterwards", json.dumps(ending[0])]
+        self._add(
+            "keeper",
+            keeper,
+            stop_rank=2,
+            grace_s=KEEPER_S,
+            death_signal=None,
+            keep_fds=(self.alive[0], self.leash[1]),
+            more_env=ending[1],
+        )
 
     def _setup(self) -> None:
         """Run `manage.py setup` and relay its progress."""
@@ -117,7 +155,7 @@ class Launcher:
         argv = [sys.executable, "manage.py", "setup", "--events", str(writer)]
         os.set_inheritable(writer, True)
         process = spawn(
-            [*argv, "--manifest", self.sandbox.folder / "manifest.yaml"],
+            [*argv, *self._systems()],
             log=log,
             env=self.env,
             cwd=ROOT,
@@ -132,6 +170,12 @@ class Launcher:
                 raise LocalError(f"the database could not be set up: {tail(log)} (log: {log})")
         finally:
             stop(process, signal.SIGTERM, 3)
+
+    def _systems(self) -> list[str | Path]:
+        """Arguments of setup: the sandbox to register, or those that are not there this time."""
+        if self.sandbox:
+            return ["--manifest", self.sandbox.folder / "manifest.yaml"]
+        return [part for name in sandboxes.FOLDERS for part in ("--leave-out", self.data.path / name)]
 
     def _fresh_log(self, name: str) -> Path:
         log = self.logs / f"{name}.log"
@@ -148,7 +192,6 @@ class Launcher:
 
     def _start_portal(self) -> None:
         python = sys.executable
-        self._add("keeper", [python, "-m", "chaos.keeper", self.data.path / "chaos-journal"], stop_rank=2)
         web = [
             python,
             "-m",
@@ -170,8 +213,21 @@ class Launcher:
         )
         self.say("web server, worker and watcher are starting")
 
-    def _add(self, name: str, argv: Argv, *, stop_rank: int, **options: Any) -> None:
-        env = {**self.env, "OPSPORTAL_PROCESS": f"opsportal-{name}"}
+    def _add(
+        self,
+        name: str,
+        argv: Argv,
+        *,
+        stop_rank: int,
+        leashed: bool = False,
+        more_env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        """`leashed`: it does not end with us, but with the keeper and us."""
+        if leashed:
+            argv = [*argv, "--leash", str(self.leash[0])]
+            options |= {"keep_fds": (self.leash[0],), "death_signal": None}
+        env = {**self.env, **(more_env or {}), "OPSPORTAL_PROCESS": f"opsportal-{name}"}
         if pool := DB_POOL.get(name):
             env["OPSPORTAL_DB_POOL"] = str(pool)
         log = self.logs / f"{name}.log"
@@ -179,61 +235,49 @@ class Launcher:
             Child(name=name, argv=argv, env=env, log=log, cwd=ROOT, stop_rank=stop_rank, **options)
         )
 
-    def _wait_ready(self) -> None:
-        """Until /healthz answers 200; says what it is waiting for when that changes."""
-        deadline = time.monotonic() + READY_WITHIN_S
-        said = ""
-        while True:
-            ready, missing = health(self.url)
-            if ready:
-                self.family.settled = True
-                return
-            if missing and missing != said and said:
-                self.say(f"waiting for {missing}")
-            said = missing or said
-            if time.monotonic() > deadline:
-                raise LocalError(
-                    f"not ready after {READY_WITHIN_S} s: waiting for {missing} (logs: {self.logs})"
-                )
-            self.family.wait(0.2)
-
     def _announce(self) -> None:
-        manifest = yaml.safe_load((self.sandbox.folder / "manifest.yaml").read_text())
-        self.say("everything is ready")
-        print(f"\n  The portal     {self.url}")
+        manifest: dict[str, Any] = {}
+        if self.sandbox:
+            manifest = yaml.safe_load((self.sandbox.folder / "manifest.yaml").read_text())
+            if ill := ready.await_system(self.url, manifest["system"], self.family.wait):
+                self.say(f"the sandbox is not well yet, which the pages show: {ill}")
+        self.ready = True
+        self.write_run_file()
+        self.say("everything is ready" if self.sandbox else "the portal is ready")
+        lines = [f"\n  The portal     {self.url}"]
         if self.password:
-            print(f"  Sign in        admin / {self.password}   (shown only this once)")
+            lines += [f"  Sign in        admin / {self.password}   (shown only this once)"]
         else:
-            print(
-                "  Sign in        admin, with the password you have (new one: ./ops manage changepassword admin)"
-            )
+            mend = "new one: ./ops manage changepassword admin"
+            lines += [f"  Sign in        admin, with the password you have ({mend})"]
         if front_door := manifest.get("front_door"):
-            print(f"  The sandbox    {front_door}   ({manifest.get('title', manifest['system'])})")
-        print(f"  Data and logs  {self.data.path}\n  Ctrl-C stops everything; the data stays.\n", flush=True)
+            lines += [f"  The sandbox    {front_door}   ({manifest.get('title', manifest['system'])})"]
+        if not self.sandbox:
+            lines += [
+                "  Under care     what you register: ./ops manage register_system path/to/manifest.yaml"
+            ]
+        lines += [f"  Data and logs  {self.data.path}", "  Ctrl-C stops everything; the data stays.\n"]
+        with contextlib.suppress(OSError):
+            print("\n".join(lines), flush=True)
 
     def write_run_file(self) -> None:
-        """What other commands need to talk to this copy."""
+        """What other commands need to talk to this copy. A disk that is full stops a start, and nothing that runs."""
         state = {
             "port": self.port,
             "url": self.url,
             "database_url": self.env["DATABASE_URL"],
             "redis_url": self.env["REDIS_URL"],
-            "children": self.family.describe() | self._stores_alive(),
+            "ready": self.ready,
+            "children": self.family.describe(),
+            "given_up": self.family.given_up(),
         }
         try:
             self.data.write_run_file(state)
         except OSError as error:
-            raise explain_os_error(error, str(self.data.path)) from error
-
-    def _stores_alive(self) -> dict[str, Any]:
-        import psutil
-
-        servers = {"postgres": self.postgres, "redis": self.redis}
-        return {
-            name: {"pid": s.process.pid, "started_at": psutil.Process(s.process.pid).create_time()}
-            for name, s in servers.items()
-            if s and s.process and s.process.poll() is None
-        }
+            trouble = explain_os_error(error, str(self.data.path))
+            if not self.family.settled:
+                raise trouble from error
+            self.say(f"the run file could not be written: {trouble}")
 
     def _stop_all(self) -> None:
         """Stop in order: those who act, then what they look after, then the stores."""
@@ -241,10 +285,8 @@ class Launcher:
             signal.signal(number, signal.SIG_IGN)
         started = time.monotonic()
         self.family.stop()
-        self.sandbox.stop()
-        for server in (self.redis, self.postgres):
-            if server:
-                server.stop()
+        if self.sandbox:
+            self.sandbox.stop()
         if self.env:
             self.data.forget_run()
             self.say(f"stopped everything in {time.monotonic() - started:.1f} s")

@@ -15,13 +15,16 @@ def main() -> int:
     )
     parser.add_argument("file", type=Path, help="processes.yaml")
     parser.add_argument("--die-with-parent", action="store_true", help="stop everything when our parent ends")
+    parser.add_argument(
+        "--leash", type=int, metavar="FD", help="stop everything when nobody holds the other end of this pipe"
+    )
     options = parser.parse_args()
     parent = os.getppid() if options.die_with_parent else None
     try:
         config = load(options.file)
         from .core import Supervisor
 
-        asyncio.run(Supervisor(config).run(parent))
+        asyncio.run(Supervisor(config).run(parent, options.leash))
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         return 2

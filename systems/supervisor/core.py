@@ -144,8 +144,9 @@ class Supervisor:
                 os.write(self._keeper[1], line.encode())
 
     # ---- the life of the supervisor
-    async def run(self, parent: int | None = None) -> None:
-        """Until SIGTERM or SIGINT (or, with `parent`, until that process has ended)."""
+    async def run(self, parent: int | None = None, leash: int | None = None) -> None:
+        """Until SIGTERM or SIGINT (with `parent`, until that process has ended; with `leash`, a pipe's descriptor, until
+        nobody holds its other end)."""
         become_subreaper()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
@@ -162,7 +163,12 @@ class Supervisor:
         ]
         if parent is not None:
             tasks.append(asyncio.create_task(self._watch_parent(parent)))
+        if leash is not None:
+            os.set_inheritable(leash, False)
+            loop.add_reader(leash, self._stopping.set)
         await self._stopping.wait()
+        if leash is not None:
+            loop.remove_reader(leash)
         for task in tasks:
             task.cancel()
         await self._close()
