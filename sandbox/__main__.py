@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from .build.releases import release
 
 def main() -> int:
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of whatever ends the servers it started
     try:
         print(COMMANDS[options.command](options))
     except (OSError, PostgresFailed, RuntimeError) as error:

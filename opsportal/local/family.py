@@ -23,8 +23,8 @@ _GIVE_UP = 10  # exits in a row afterwards
 
 @dataclass
 class Child:
-    """One process to keep alive. `stop_rank`: lower ranks stop first, equal ones together. Without one that is `vital` the
-    portal cannot start. `keep_fds`: descriptors of ours that it inherits."""
+    """One process to keep alive. `stop_rank`: lower ranks stop first, equal ones together. Without one that is `vital`
+    the portal cannot start. `keep_fds`: descriptors of ours that it inherits."""
 
     name: str
     argv: Sequence[str | Path]

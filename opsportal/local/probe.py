@@ -20,18 +20,13 @@ def look(url: str) -> Look:
     """One look at the /healthz of the copy at `url`."""
     try:
         with urllib.request.urlopen(f"{url}healthz", timeout=5) as response:  # noqa: S310
-            return Look(True, systems=_systems(json.load(response)))
+            return Look(True, systems=json.load(response)["systems"])
     except urllib.error.HTTPError as error:
         try:
             told = json.load(error)
-            wrong = {k: v for k, v in told["parts"].items() if v["vital"] and not v["ok"]}
-            return Look(False, ", ".join(f"{k} ({v['state']})" for k, v in wrong.items()), _systems(told))
+            wrong = {name: part for name, part in told["parts"].items() if not part["ok"]}
+            return Look(False, ", ".join(f"{k} ({v['state']})" for k, v in wrong.items()), told["systems"])
         except (ValueError, KeyError, TypeError):
             return Look(False, f"/healthz (status {error.code})")
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         return Look(False, "the web server")
-
-
-def _systems(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = told["parts"]["systems"].get("seen", {})
-    return found

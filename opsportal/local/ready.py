@@ -14,7 +14,8 @@ Wait = Callable[[float], None]  # looks after the children; raises LocalError wh
 
 
 def await_portal(url: str, say: Say, wait: Wait) -> None:
-    """Until /healthz answers 200. A portal that is merely slow is waited for: what does not start at all ends in `wait`."""
+    """Until /healthz answers 200. A portal that is merely slow is waited for: what does not start at all ends in
+    `wait`."""
     said, looks = "", 0
     while True:
         seen = look(url)
@@ -28,8 +29,8 @@ def await_portal(url: str, say: Say, wait: Wait) -> None:
 
 
 def await_system(url: str, slug: str, wait: Wait) -> str:
-    """Wait for the system to have been whole once, as long as something about it changes. How it is when it does not get
-    there: it is ill, which is for the pages to show; empty when it is whole."""
+    """Wait for the system to have been whole once, as long as something about it changes. How it is when it does not
+    get there: it is ill, which is for the pages to show; empty when it is whole."""
     told, unchanged = "", 0
     while unchanged < UNCHANGED_LOOKS:
         found = look(url).systems.get(slug, {})

@@ -16,12 +16,13 @@ import yaml
 
 from opsportal.local import leftovers, ready, sandboxes, stores
 from opsportal.local.attach import ROOT
-from opsportal.local.child import Argv, spawn, stop, tail
+from opsportal.local.child import Argv
 from opsportal.local.datadir import DataDir
 from opsportal.local.errors import LocalError, explain_os_error
 from opsportal.local.family import Child, Family
 from opsportal.local.ports import is_free
 from opsportal.local.sandboxes import Sandbox
+from opsportal.local.setupstage import run_setup
 
 HOST = "127.0.0.1"
 KEEPER_S = 30.0  # in which it takes back what is open, before the sandbox ends
@@ -94,7 +95,7 @@ class Launcher:
             self._start_sandbox()
             if self.sandbox:
                 leftovers.await_rest(journal, self.say, self.family.wait)
-            self._setup()
+            run_setup(self.logs / "setup.log", self.env, self._systems(), self._relay)
             self._start_portal()
             ready.await_portal(self.url, self.say, self.family.wait)
             self.family.settled = True
@@ -108,6 +109,8 @@ class Launcher:
 
     def _start_stores(self) -> None:
         database_url, postgres = stores.open_postgres(self.data.path)
+        if postgres:
+            self.family.add(stores.as_child(postgres, stop_rank=4))
         self.say("Postgres is ready" + ("" if postgres else " (DATABASE_URL)"))
         redis_url, redis = stores.open_redis(self.data.path)
         self.say("Redis is ready" + ("" if redis else " (REDIS_URL)"))
@@ -121,9 +124,8 @@ class Launcher:
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
         }
-        for server in (postgres, redis):
-            if server:
-                self.family.add(stores.as_child(server, stop_rank=4))
+        if redis:
+            self.family.add(stores.as_child(redis, stop_rank=4))
         self.write_run_file()
 
     def _start_sandbox(self) -> None:
@@ -136,7 +138,7 @@ class Launcher:
         except LocalError as error:
             self.say(f"GOING ON WITHOUT THE SANDBOX: {error}")
             self.sandbox = None
-        keeper = [sys.executable, "-m", "chaos.keeper", self.data.path / "chaos-journal"]
+        keeper: list[str | Path] = [sys.executable, "-m", "chaos.keeper", self.data.path / "chaos-journal"]
         keeper += ["--launcher", str(self.alive[0]), "--afterwards", json.dumps(ending[0])]
         self._add(
             "keeper",
@@ -148,39 +150,11 @@ class Launcher:
             more_env=ending[1],
         )
 
-    def _setup(self) -> None:
-        """Run `manage.py setup` and relay its progress."""
-        log = self._fresh_log("setup")
-        reader, writer = os.pipe()
-        argv = [sys.executable, "manage.py", "setup", "--events", str(writer)]
-        os.set_inheritable(writer, True)
-        process = spawn(
-            [*argv, *self._systems()],
-            log=log,
-            env=self.env,
-            cwd=ROOT,
-            keep_fds=(writer,),
-        )
-        os.close(writer)
-        try:
-            with os.fdopen(reader) as events:
-                for line in events:
-                    self._relay(json.loads(line))
-            if process.wait():
-                raise LocalError(f"the database could not be set up: {tail(log)} (log: {log})")
-        finally:
-            stop(process, signal.SIGTERM, 3)
-
     def _systems(self) -> list[str | Path]:
         """Arguments of setup: the sandbox to register, or those that are not there this time."""
         if self.sandbox:
             return ["--manifest", self.sandbox.folder / "manifest.yaml"]
         return [part for name in sandboxes.FOLDERS for part in ("--leave-out", self.data.path / name)]
-
-    def _fresh_log(self, name: str) -> Path:
-        log = self.logs / f"{name}.log"
-        log.unlink(missing_ok=True)
-        return log
 
     def _relay(self, event: dict[str, Any]) -> None:
         if "stage" in event:
@@ -262,6 +236,8 @@ class Launcher:
 
     def write_run_file(self) -> None:
         """What other commands need to talk to this copy. A disk that is full stops a start, and nothing that runs."""
+        if not self.env:
+            return
         state = {
             "port": self.port,
             "url": self.url,

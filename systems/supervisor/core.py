@@ -145,8 +145,8 @@ class Supervisor:
 
     # ---- the life of the supervisor
     async def run(self, parent: int | None = None, leash: int | None = None) -> None:
-        """Until SIGTERM or SIGINT (with `parent`, until that process has ended; with `leash`, a pipe's descriptor, until
-        nobody holds its other end)."""
+        """Until SIGTERM or SIGINT. With `parent`, until that process has ended; with `leash`, a pipe's descriptor,
+        until nobody holds its other end."""
         become_subreaper()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)

@@ -135,6 +135,17 @@ class Portal:
 
         return until(look, seconds, lambda: f"{self.health()}\n{self.states()}\n{self.logs()[-6000:]}")
 
+    def wait_whole(self, seconds: float = READY_S) -> dict[str, Any]:
+        """The parts, once it is ready and has seen every system whole."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.health()
+            seen = found.get("systems", {}).values()
+            whole = seen and all(system["whole_once"] for system in seen)
+            return found["parts"] if whole and found["status"] == "ready" else None
+
+        return until(look, seconds, lambda: f"{self.health()}\n{self.states()}\n{self.logs()[-6000:]}")
+
     def password(self) -> str:
         """Of the account admin, as `setup` told it at the first start."""
         found = re.search(r"admin / (\S+)", self.logs("setup"))

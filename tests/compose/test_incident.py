@@ -27,7 +27,7 @@ def test_from_the_button_to_the_postmortem():
         pytest.skip(why)
     with running(profiles=["sandbox"]) as portal:
         portal.up()
-        assert portal.wait_ready(420)["worker"]["count"] == 1
+        assert portal.wait_whole(420)["worker"]["count"] == 1
         _story(portal)
 
 

@@ -79,7 +79,8 @@ def who_ran(portal: Portal, task: str) -> set[str]:
 
 
 def test_nothing_registered_is_ready_and_a_person_can_sign_in(portal: Portal):
-    assert portal.wait_ready()["sandbox"]["state"] == "no system is registered yet"
+    portal.wait_ready()
+    assert portal.health()["systems"] == {}
     workers(portal, 3)
     person = portal.login()
     for page in ("/", "/incidents/", "/chaos/", "/settings/", "/static/css/portal.css"):
@@ -115,7 +116,7 @@ def test_web_and_watcher_cannot_change_the_engine(portal: Portal, little: docker
 def test_a_dead_unit_is_found_and_repaired(
     portal: Portal, client: httpx.Client, little: docker_bench.Compose
 ):
-    until(lambda: "whole" in portal.wait_ready()["sandbox"]["state"], 60, portal.health)
+    portal.wait_whole(60)
     little.api.kill(little.id_of("two"))
 
     def over() -> dict[str, Any] | None:
@@ -150,7 +151,7 @@ def test_everything_is_kept_when_it_is_taken_down(portal: Portal, client: httpx.
     password = portal.password()
     portal.down(volumes=False)
     portal.up(build=False)
-    assert portal.wait_ready()["sandbox"]["ok"]
+    portal.wait_whole()
     assert "with the password you have" in portal.logs("setup")
     assert portal.login(password).get("/incidents/").text.count("two")
     assert len(client.get("/action").json()) > 10  # the token holds, too

@@ -18,6 +18,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import OperationalError, connection
 
 from opsportal import heartbeat
+from systems.models import System
 
 LOOK_S = 0.3
 
@@ -28,6 +29,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--manifest", help="manifest of a system to register")
         parser.add_argument("--if-there", action="store_true", help="go on when there is no such manifest")
+        parser.add_argument(
+            "--leave-out",
+            action="append",
+            default=[],
+            help="folder of a sandbox that is not started this time",
+        )
         parser.add_argument("--wait", type=float, default=0.0, help="seconds to wait for Postgres and Redis")
         parser.add_argument(
             "--announce", metavar="URL", help="print plain words, and that the portal is there"
@@ -46,8 +53,21 @@ class Command(BaseCommand):
         self._emit(login=login)
         if options["announce"]:  # before what may fail: a made password would be lost
             self._announce(options["announce"], login["password"], manifest)
+        self._systems(manifest, options["leave_out"])
+
+    def _systems(self, manifest: str | None, left_out: list[str]) -> None:
+        """A system that cannot be registered stops no portal."""
         if manifest:
-            self._stage("system registered", "register_system", manifest, verbosity=0)
+            try:
+                self._stage("system registered", "register_system", manifest, verbosity=0)
+            except CommandError as error:
+                self._emit(stage=f"NOT REGISTERED: {manifest}: {error}", seconds=0.0)
+            System.objects.filter(manifest_path=str(Path(manifest).resolve())).update(enabled=True)
+        for folder in left_out:
+            rows = System.objects.filter(manifest_path__startswith=f"{folder}{os.sep}", enabled=True)
+            for row in rows:
+                self._emit(stage=f"{row.title} is not watched: it is not started this time", seconds=0.0)
+            rows.update(enabled=False)
 
     def _emit(self, **event: Any) -> None:
         if self._events is not None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from incidents.models import OPEN_STATES, Incident
 from opsportal import dashboard
+from opsportal.local import attach
 from opsportal.looks import look
 from systems.models import System
 
@@ -43,11 +45,12 @@ class Command(BaseCommand):
             raise CommandError(f"{url} does not answer: {error}") from error
         console.print(f"[bold]Portal[/bold]  {url}")
         for name, part in parts.items():
-            if name == "sandbox":  # how a system under care does is told below, service by service
-                continue
             colour = "green" if part["ok"] else "red"
             console.print(f"  [{colour}]●[/{colour}] {name:<10} {part['state']}")
-        return answer.status_code == 200
+        known = attach.read(settings.OPSPORTAL_DATA) or {}
+        for name, why in known.get("given_up", {}).items():
+            console.print(f"  [red]●[/red] {name:<10} given up: {why}; mend it, then stop and start ./ops up")
+        return answer.status_code == 200 and not known.get("given_up")
 
     def _system(self, console: Console, system: System) -> None:
         services = dashboard.services_of(system)
