@@ -13,7 +13,7 @@ from ninja import Status as Answer
 
 from actions import registry, service, tasks
 from actions.gate import load
-from actions.models import ActionRequest, Risk, Status
+from actions.models import ActionRequest, Status
 from systems.models import System
 
 router = Router(tags=["actions"])
@@ -206,9 +206,8 @@ def reject(request: HttpRequest, request_id: UUID, body: Say | None = None) -> d
 )
 def put_back(request: HttpRequest, request_id: UUID) -> Answer[Any]:
     user = request.require(RUN)  # type: ignore[attr-defined]
-    if _one(request_id).risk == Risk.HIGH:
-        user = request.require(APPROVE)  # type: ignore[attr-defined]
+    service.ask_undo(request_id, user)
     if settings.OPSPORTAL_LOOKS_ONLY:
-        tasks.rollback.delay(str(request_id), user.get_username())
+        tasks.rollback.delay(str(request_id))
         return Answer(202, show(_one(request_id)))
-    return Answer(200, show(service.rollback(request_id, user.get_username())))
+    return Answer(200, show(service.run_undo(request_id) or _one(request_id)))

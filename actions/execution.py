@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from actions import audit, events, fences, gate, lifecycle, losses
+from actions import audit, events, fences, gate, lifecycle, losses, policy
 from actions.base import ActionFailed, ActionRefused, Busy, Result
 from actions.lease import LEASE, Lease
 from actions.models import ActionRequest, Status
@@ -64,6 +64,7 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
         problem = gate.still_allowed(request, bound, request.system)
     except Exception as error:  # whatever keeps us from checking keeps the action from running
         problem = words(error)
+    problem = problem or policy.stopped(claiming=True) or ""
     if problem:
         lifecycle.transition(
             request.pk,
@@ -205,6 +206,8 @@ def rollback(request_id: uuid.UUID | str, actor: str) -> ActionRequest:
         bound = gate.bind_again(request)
         if not bound.action.undoable:
             raise ActionRefused(f"{request.slug} cannot be undone")
+        if (stop := policy.stopped(claiming=True)) is not None:
+            raise ActionRefused(stop)
         token = fences.hold(request, bound.touches)
         lifecycle.transition(
             request.pk,

@@ -66,6 +66,11 @@ class ActionRequest(models.Model):
     # {"command", "changes": [str], "blast_radius": [service], "undo", "if_rejected"}
     preview = models.JSONField(default=dict)
     undo = models.JSONField(null=True, blank=True, help_text="stored before the effect; holds no secret")
+    undo_asked_by = models.CharField(
+        max_length=120,
+        blank=True,
+        help_text="who has asked that a worker puts it back; a message only wakes it",
+    )
     result = models.JSONField(null=True, blank=True)
     fence = models.BigIntegerField(null=True, blank=True)
     requested_by = models.CharField(max_length=120)
@@ -198,6 +203,7 @@ class Freeze(models.Model):
     class Mode(models.TextChoices):
         ASK = "ask", "Freeze: every action asks"
         HALT = "halt", "Halt: the agent's actions are refused"
+        STOP = "stop", "All acting is stopped: nobody's actions start"
 
     system = models.ForeignKey(
         "systems.System", null=True, blank=True, on_delete=models.CASCADE, related_name="+"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,6 +21,9 @@ from systems.models import System
 
 Verdict = PolicyRule.Verdict
 AGENT = "agent"
+STOP_LOCK = (
+    0x0A0D18  # advisory lock between the switch (alone) and claims (together); ends with the transaction
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,10 @@ class Ruling:
 
 def rule(system: System, slug: str, risk: str, requester: str, ask_why: str = "") -> Ruling:
     """The policy's answer now. `ask_why`: the asker's own reason to have a person look; it can only tighten."""
+    if (stop := stopped()) is not None:
+        return Ruling(Verdict.REFUSE, stop)
+    if requester == AGENT and not system.agent_on:
+        return Ruling(Verdict.REFUSE, f"the agent only watches {system.slug}: a person has not turned it on")
     halted = freezes(system).filter(mode=Freeze.Mode.HALT).first()
     if halted is not None and requester == AGENT:
         return Ruling(Verdict.REFUSE, f"the agent is halted by {halted.by}{_note(halted.note)}")
@@ -76,11 +83,29 @@ def freezes(system: System) -> QuerySet[Freeze]:
     )
 
 
+def stopped(*, claiming: bool = False) -> str | None:
+    """Why no effect of anybody may start now; None when effects may. `claiming`: the switch cannot be set between this
+    answer and the end of the caller's transaction, so that nothing starts after it was set."""
+    if claiming:
+        _lock("pg_advisory_xact_lock_shared")
+    live = Freeze.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()), mode=Freeze.Mode.STOP)
+    found = live.order_by("starts_at").first()
+    return f"all acting was stopped by {found.by}{_note(found.note)}" if found else None
+
+
+def _lock(function: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {function}(%s)", [STOP_LOCK])
+
+
 def set_freeze(
     system: System | None, mode: str, by: str, note: str = "", minutes: int | None = None
 ) -> Freeze:
     """Freeze or halt from now on; `minutes` None = until lifted."""
     with transaction.atomic():
+        if mode == Freeze.Mode.STOP:
+            system = None  # it is one switch for everything
+            _lock("pg_advisory_xact_lock")
         ends = timezone.now() + timedelta(minutes=minutes) if minutes is not None else None
         freeze = Freeze.objects.create(
             system=system, mode=mode, starts_at=Now(), ends_at=ends, by=by, note=note

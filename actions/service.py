@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from actions import events, gate, outcomes, policy, registry, risk
 from actions.base import ActionRefused, AnyAction, Busy
-from actions.decisions import NotAllowed, cancel, decide
+from actions.decisions import NotAllowed, ask_undo, cancel, decide, run_undo
 from actions.execution import (
     execute,
     not_to_be_rolled_back,
@@ -37,6 +37,7 @@ __all__ = [
     "NotAllowed",
     "UnknownAction",
     "already",
+    "ask_undo",
     "cancel",
     "decide",
     "effects_of",
@@ -50,6 +51,7 @@ __all__ = [
     "resolve_unknown",
     "risk_of",
     "rollback",
+    "run_undo",
     "sweep",
     "wake",
 ]

@@ -18,5 +18,5 @@ def sweep() -> None:
 
 
 @shared_task(name="actions.rollback", ignore_result=True)
-def rollback(request_id: str, by: str) -> None:
-    service.rollback(request_id, by)
+def rollback(request_id: str) -> None:
+    service.run_undo(request_id)

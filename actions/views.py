@@ -76,12 +76,13 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @permission_required("actions.run_action", raise_exception=True)
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
-    if settings.OPSPORTAL_LOOKS_ONLY:  # nothing can be changed from here
-        tasks.rollback.delay(str(pk), request.user.get_username())
-        messages.success(request, "It is being put back as it was before.")
-        return redirect(_next(request, f"/approvals/{pk}/"))
     try:
-        service.rollback(pk, request.user.get_username())
+        service.ask_undo(pk, request.user)
+        if settings.OPSPORTAL_LOOKS_ONLY:  # nothing can be changed from here
+            tasks.rollback.delay(str(pk))
+            messages.success(request, "It is being put back as it was before.")
+            return redirect(_next(request, f"/approvals/{pk}/"))
+        service.run_undo(pk)
         messages.success(request, "Undone: it was put back as it was before.")
     except TROUBLE as error:
         messages.error(request, str(error))

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from actions import losses, registry
+from actions import losses, policy, registry
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
 from incidents import plain
@@ -280,6 +280,7 @@ def nav_state(context: dict[str, Any]) -> dict[str, Any]:
         "waiting": ActionRequest.objects.filter(status=Status.WAITING).count(),
         "open": Incident.objects.filter(state__in=OPEN_STATES).count(),
         "chaos": Injection.objects.filter(status=Injection.Status.RUNNING).count(),
+        "stopped": policy.stopped(),
         "can_chaos": request.user.has_perm("chaos.inject_fault"),
     }
 

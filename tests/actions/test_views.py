@@ -111,8 +111,15 @@ def test_where_the_server_may_only_look_a_worker_puts_back(
     request_: ActionRequest, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.OPSPORTAL_LOOKS_ONLY = True
-    asked: list[tuple[str, str]] = []
-    monkeypatch.setattr(tasks.rollback, "delay", lambda pk, by: asked.append((pk, by)))
-    answer = _as(person("ann", "run_action")).post(f"/approvals/{request_.pk}/undo/", follow=True)
-    assert asked == [(str(request_.pk), "ann")]
-    assert "being put back" in answer.content.decode()
+    asked: list[str] = []
+    monkeypatch.setattr(tasks.rollback, "delay", asked.append)
+    ActionRequest.objects.filter(pk=request_.pk).update(status=Status.SUCCEEDED)
+    ann = person("ann", "run_action")
+    page = _as(ann).post(f"/approvals/{request_.pk}/undo/", follow=True).content.decode()
+    assert "may not approve actions" in page, "putting back what was risky takes the right to approve"
+    assert asked == []
+    eve = person("eve", "run_action", "approve_action")
+    page = _as(eve).post(f"/approvals/{request_.pk}/undo/", follow=True).content.decode()
+    assert "being put back" in page
+    assert asked == [str(request_.pk)]
+    assert ActionRequest.objects.get().undo_asked_by == "eve"
