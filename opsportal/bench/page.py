@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -51,12 +52,14 @@ def measure(row: System, url: str, repeats: int) -> Row:
     """Milliseconds from the commit of an event until it is in the DOM."""
     with _visit(row, url) as visit:
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-        if chromium:
+        driver = find_spec("playwright") is not None  # of the development lock: `./ops test` installs it
+        if chromium and driver:
             series, how = _in_browser(visit, chromium, repeats), "in Chromium's DOM, by a MutationObserver"
         else:
             series, how = (
                 _by_socket(visit, repeats),
-                "no Chromium here: message on the socket and fragment fetched",
+                f"no {'Chromium' if driver else 'playwright (./ops test installs it)'} here: "
+                "message on the socket and fragment fetched",
             )
     return Row(
         "committed timeline event to the page",
