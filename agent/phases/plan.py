@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions import service as actions
+from actions.models import ActionRequest, Status
 from agent import plan, statements
 from agent.context import only_history
 from agent.journal import Outcome
@@ -79,11 +80,26 @@ def _hindered(run: Run, steps: plan.Steps) -> str:
         shown = _dry_run(slug, item)["preview"]
         if shown.get("refused"):
             return f"{item['action']} on {item['target']} cannot be done now: {shown['refused']}"
+    if no := _answered(run, {e for s in steps for e in _effects(slug, s)}):
+        return f"{plan.words(steps)} is left: {no}"
     units = plan.only_restarts({e for s in steps for e in _effects(slug, s)})
     if said := statements.forbids_restart(run, units):
         return f"{plan.words(steps)} would change nothing: {said}"
     if units and all(only_history(run.incident, unit) for unit in units):
         return f"{plan.words(steps)} is not called for: it runs again"
+    return ""
+
+
+def _answered(run: Run, effects: set[str]) -> str:
+    """The request of this incident that was rejected or has failed and would have brought about some of the same."""
+    slug = run.incident.system.slug
+    over = ActionRequest.objects.filter(
+        incident=run.incident_id, run_id__isnull=False, status__in=(Status.REJECTED, Status.FAILED)
+    )
+    for request in over:
+        step = {"action": request.slug, "target": request.target, "params": request.params}
+        if effects & _effects(slug, step):
+            return f"{request.slug} on {request.target} was {request.get_status_display().lower()}"
     return ""
 
 

@@ -29,7 +29,10 @@ services:
     config: {{file: etc/api-2.yaml, golden: golden/api-2.yaml, reload: HUP}}
     env: {{file: etc/api-2.env, golden: golden/api-2.env, schema: [DATABASE_URL]}}
   worker: {{kind: worker, depends_on: [db, cache]}}
-  db: {{kind: postgres, postgres: {{dsn: "${{DB_DSN}}", admin_dsn: "${{DB_DSN}}"}}}}
+  db:
+    kind: postgres
+    postgres: {{dsn: "${{DB_DSN}}", admin_dsn: "${{DB_DSN}}"}}
+    config: {{file: etc/db.yaml, golden: golden/db.yaml, reload: HUP}}
   cache: {{kind: redis, redis: {{url: "${{CACHE_URL}}"}}}}
   bank: {{kind: external, unit: null}}
 journeys:
@@ -43,7 +46,7 @@ FILES = {
         "yaml": "delay_s: 0\nmiddleware: {timeout_s: 2}\n",
         "env": "DATABASE_URL=postgresql://api@db/shop\nLOG_LEVEL=info\n",
     }.items()
-}
+} | {"etc/db.yaml": "work_mem: 4MB\n"}
 
 _LOG = {"log.lines_rate": 2.0, "log.error_rate": 0.0, "log.bytes_rate": 200.0}
 _PROCESS = {

@@ -58,9 +58,11 @@ def test_what_no_runbook_knows_is_read_told_and_handed_over(ward: Ward, what: st
 
 
 def test_a_guess_is_read_only_and_called_a_guess(ward: Ward) -> None:
-    """Errors without a word why: whatever is likeliest, nothing is touched, and nothing is called the cause."""
-    fails(ward, *APIS)
-    ward.set("db", "pg.longest_xact_s", 40)
+    """A cache that throws keys out and a web server that is not ready: whatever is likeliest and cheap, nothing is
+    touched, and nothing is called the cause."""
+    ward.set("web-1", "ready.ok", 0, "not ready")
+    ward.set("cache", "redis.evicted_rate", 50.0)
+    ward.set("gateway", "journey.ok", 0, "GET /order: 500", "order")
     ward.look_until(lambda: over(ward))
     assert (ward.calls, asked(ward)) == ([], [])
     told = ward.incident
@@ -129,6 +131,20 @@ def test_a_no_is_followed_by_fresh_looks_and_nothing_else_under_another_name(war
     ward.look(40)
     assert ward.calls == []
     assert [a for a in asked(ward) if a.split()[1] in STORES] == ["restart-db db"]
+
+
+def test_what_was_rejected_is_not_asked_again_as_part_of_something_else(ward: Ward) -> None:
+    """The second way to mend a changed setting of the database begins with what was just refused."""
+    ward.file("etc/db.yaml").write_text("work_mem: 4KB\n")
+    ward.set("db", "proc.cpu_pct", 99.0)
+    for name in APIS:
+        ward.set(name, "app.p50_ms", 4000)
+    fails(ward, *APIS)
+    ward.look_until(lambda: ward.requests("waiting"))
+    ward.decide("reject")
+    ward.look(40)
+    assert asked(ward) == ["restore-config db"]
+    assert ward.calls == []
 
 
 def test_a_cause_whose_repair_did_not_help_is_not_the_cause(ward: Ward) -> None:
