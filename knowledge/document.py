@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from systems import yamlsafe
+
 FENCE = "---"
 Path = tuple[str | int, ...]
 
@@ -53,17 +55,12 @@ def read(text: str) -> Document:
     body = "\n".join(rows[end + 1 :])
     document = Document({}, body, end + 2, lines={(): 2})
     try:
-        node = yaml.compose("\n".join(rows[1:end]), Loader=yaml.SafeLoader)
-        if node is not None:
-            _index(node, (), document)
-        data = yaml.safe_load("\n".join(rows[1:end]))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        document.problems.append(Problem((mark.line if mark else 0) + 2, error.problem or "not valid YAML"))
+        node, data = yamlsafe.read("\n".join(rows[1:end]))
+    except yamlsafe.Refused as error:
+        document.problems.append(Problem(error.line + 1, str(error)))
         return document
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        document.problems.append(Problem(2, f"not valid YAML: {str(error).splitlines()[0]}"))
-        return document
+    if node is not None:
+        _index(node, (), document)
     if isinstance(data, dict):
         document.data = data
     else:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from knowledge.document import Document, Problem, read
+from systems import patterns
 
 WORDS: dict[str, float] = {
     "certain": 0.97,
@@ -27,12 +28,7 @@ BUILT_IN_NAMES = frozenset({"component", "detail", "cause", "value", "text", "gr
 
 
 def _regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-    if len(value) > 300:
-        raise ValueError("a pattern may have at most 300 characters")
+    patterns.compiled(value)
     return value
 
 

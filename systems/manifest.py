@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from systems import yamlsafe
 from systems.envfile import EnvFileError, read_env_file
 from systems.manifest_types import Manifest, Service
 
@@ -23,7 +24,7 @@ __all__ = ["Manifest", "ManifestError", "Service", "load_manifest", "parse_manif
 
 Path_ = tuple[str | int, ...]
 _SECRET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_MAX_BYTES = 2_000_000
+_MAX_BYTES = 1_000_000
 
 
 class ManifestError(ValueError):
@@ -101,35 +102,16 @@ def parse_manifest(text: str, *, name: str = "manifest.yaml", base_dir: Path = P
 
 
 def _read_yaml(text: str, source: _Source) -> Any:
-    loader: yaml.SafeLoader | None = None
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
+        node, data = yamlsafe.read(text)
+    except yamlsafe.Refused as error:
+        raise ManifestError([f"{source.name}:{error.line}: {error}"]) from None
+    if node is not None:
         _note_lines(node, (), source)
-        source.raise_if_any()
-        return loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise ManifestError(
-            [
-                f"{source.name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}"
-            ]
-        ) from None
-    except ManifestError:
-        raise
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ManifestError([f"{source.name}:1: not valid YAML: {str(error).splitlines()[0]}"]) from None
-    finally:
-        if loader is not None:
-            loader.dispose()
+    return data
 
 
 def _note_lines(node: yaml.Node, path: Path_, source: _Source) -> None:
-    if len(path) > 30:
-        source.problem(path[:3], "nested too deeply")
-        return
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:

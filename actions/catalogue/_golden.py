@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-import yaml
 
 from actions import effects, vault
 from actions.base import ActionContext, ActionFailed, ActionRefused
+from systems import yamlsafe
 
 Pair = tuple[str, str, str]  # service, file, golden
 
@@ -75,10 +75,10 @@ def text_changes(name: str, old: bytes | None, new: bytes) -> list[str]:
     if old == new:
         return [f"{name}: the file is the golden copy already"]
     try:
-        before, after = yaml.safe_load(old.decode()), yaml.safe_load(new.decode())
+        before, after = yamlsafe.load(old.decode(), aliases=True), yamlsafe.load(new.decode(), aliases=True)
         if isinstance(before, dict) and isinstance(after, dict):
             return _dotted(name, flat(before), flat(after)) or [f"{name}: only comments or layout differ"]
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yamlsafe.Refused, UnicodeDecodeError):
         pass
     lines = difflib.unified_diff(
         old.decode(errors="replace").splitlines(),

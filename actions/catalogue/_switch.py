@@ -17,6 +17,7 @@ from actions.base import (
     ReadBack,
     Result,
 )
+from systems import yamlsafe
 from systems.manifest_types import FallbackSpec
 from systems.services import LoadedSystem
 
@@ -124,8 +125,8 @@ def _files(ctx: ActionContext) -> list[tuple[str, str]]:
 
 def _read(ctx: ActionContext, name: str, file: str) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(ctx.system.path(file).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        data = yamlsafe.load(ctx.system.path(file).read_text(), aliases=True)
+    except (OSError, UnicodeDecodeError, yamlsafe.Refused) as error:
         raise ActionRefused(f"the config of {name} cannot be read ({file}): restore it first") from error
     if not isinstance(data, dict):
         raise ActionRefused(f"the config of {name} is not a mapping ({file}): restore it first")

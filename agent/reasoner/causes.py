@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from agent.reasoner.board import Board, Node
 from agent.reasoner.graph import SystemGraph
 from agent.reasoner.types import Boosts, Learned, Priors
 from knowledge.spec import NOT_MISSED, WORDS, RunbookSpec, split_key
+from systems import patterns
 
 DECAY = 0.9  # a caller's symptom per further hop
 GROUP_PRIOR = 0.5  # all replicas at once is rarer than one, until more than one shows it
@@ -46,17 +45,12 @@ class Cause:
         return f"{self.component}:{self.spec.id}"
 
 
-@lru_cache(maxsize=2000)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
-
-
 def matches(spec: RunbookSpec, node: Node) -> bool:
     """Whether one of the node's holding states has the text this cause is known by."""
     pattern = spec.match.get(node.signal)
     if pattern is None:
         return True
-    found = _compiled(pattern)
+    found = patterns.compiled(pattern, ignore_case=True)
     return any(found.search(s.text) or found.search(s.label) for s in node.holding())
 
 

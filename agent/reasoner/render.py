@@ -11,6 +11,7 @@ from agent.reasoner.graph import SystemGraph
 from agent.reasoner.infer import ELSE_WEIGHT, explained_bits, node_bits
 from agent.reasoner.types import Evidence, Hypothesis, PlannedStep, State
 from knowledge.spec import ActionStep, split_key
+from systems import patterns
 
 _BRACES = re.compile(r"\{([a-z_]+)\}")
 _UNNAMED = {"detail": "an unnamed part", "value": "many", "text": "no further detail"}
@@ -85,7 +86,8 @@ def _holding(
         if node is not None and node.value and matches(cause.spec, node):
             found += node.holding()
     if pattern:
-        found = [s for s in found if re.search(pattern, s.text) or re.search(pattern, s.label)]
+        wanted = patterns.compiled(pattern)
+        found = [s for s in found if wanted.search(s.text) or wanted.search(s.label)]
     return max(found, key=lambda s: s.reading_value or 0.0) if found else None
 
 
@@ -94,8 +96,9 @@ def _extract(state: State | None, pattern: str | None) -> str:
         return ""
     if pattern is None:
         return state.label or state.text[:80]
-    hit = re.search(pattern, state.text) or re.search(pattern, state.label)
-    return (hit[1] if hit.groups() else hit[0]) if hit else ""
+    wanted = patterns.compiled(pattern)
+    hit = wanted.search(state.text) or wanted.search(state.label)
+    return ((hit[1] if hit.groups() else hit[0]) or "") if hit else ""
 
 
 def _number(value: float | None) -> str:

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
 
+from systems import yamlsafe
 from systems.envfile import EnvFileError, parse_env
 from systems.manifest import Service
 from systems.probes.base import Clock, FileProbe, ProbeFailed
@@ -202,12 +202,10 @@ def _parse_lines(text: str) -> dict[str, Any]:
 
 def _parse_yaml(text: str, name: str) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise Unparsable(f"{name}:{mark.line + 1 if mark else 1}: {error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Unparsable(f"{name}:1: {str(error).splitlines()[0]}") from None
+        data = yamlsafe.load(text, aliases=True)
+    except yamlsafe.Refused as error:
+        words = str(error).removeprefix("not valid YAML: ")
+        raise Unparsable(f"{name}:{error.line}: {words}") from None
     if data is not None and not isinstance(data, dict):
         raise Unparsable(f"{name}:1: a mapping was expected, this is a {type(data).__name__}")
     flat: dict[str, Any] = {}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 
+from systems import yamlsafe
 from systems.envfile import EnvFileError, read_env_file
 
 from .linux import parse_signal
@@ -164,11 +164,11 @@ def load(path: Path) -> Config:
     """Read and check the file. Raises ConfigError with the place and the mend."""
     file = path.resolve()
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = yamlsafe.load(file.read_text(encoding="utf-8"), aliases=True)
     except OSError as exc:
         raise ConfigError(f"{file}: cannot be read: {exc.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{file}: is not valid YAML: {exc}") from None
+    except (yamlsafe.Refused, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{file}:{getattr(exc, 'line', 1)}: {exc}") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("services"), dict):
         raise ConfigError(f"{file}: needs a mapping `services`")
     base = Path(os.path.normpath(file.parent / str(raw.get("directory", "."))))
