@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-
 from actions import effects, vault
 from actions.base import ActionContext, ActionFailed, ActionRefused
 from systems import yamlsafe

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-
 from systems import yamlsafe
 from systems.envfile import EnvFileError, parse_env
 from systems.manifest import Service

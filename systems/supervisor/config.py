@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-
 from systems import yamlsafe
 from systems.envfile import EnvFileError, read_env_file
 

@@ -74,7 +74,7 @@ def test_a_good_manifest_loads_with_secrets_filled_in_and_hidden(base: Path) -> 
         ("secrets.env", "secret.env", "manifest.yaml:4: secrets: secret.env: No such file"),
         ("title: Corner shop", "system: again", "manifest.yaml:2: system: this key stands here twice"),
         ("title: Corner shop", "title: [x", "manifest.yaml:3: not valid YAML"),
-        ("title: Corner shop", "\ttitle: x", "manifest.yaml:2: not valid YAML: found character '\\t'"),
+        ("title: Corner shop", "\ttitle: x", "manifest.yaml:2: not valid YAML: found a tab character"),
         (
             "http://127.0.0.1:8/healthz",
             "127.0.0.1:8",
