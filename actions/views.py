@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -13,13 +13,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from actions import audit, audit_verify, service, tasks
 from actions.base import ActionFailed, ActionRefused, Busy
 from actions.models import ActionRequest, AuditEntry, Status
+from systems import asked
 
 DECIDED = 40
 PAGE = 60
@@ -98,24 +98,16 @@ def _audit_rows(request: HttpRequest) -> QuerySet[AuditEntry]:
     """The filters of the address, as the audit service understands them."""
     get = request.GET
     incident = get.get("incident", "").lstrip("#")
-    until = _day(get.get("until"))
+    until = asked.day(get.get("until"), "until")
     return audit.search(
         text=get.get("q", ""),
         actor=get.get("actor", "").strip(),
         verb=get.get("verb", "").strip(),
         target=get.get("target", "").strip(),
-        incident=int(incident[:9]) if incident.isdigit() else None,
-        since=_day(get.get("since")),
+        incident=asked.number(incident, "incident") if incident else None,
+        since=asked.day(get.get("since"), "since"),
         until=until + timedelta(days=1) if until else None,
     )
-
-
-def _day(text: str | None) -> datetime | None:
-    try:
-        day = parse_date(text or "")
-    except ValueError:
-        return None
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone()) if day else None
 
 
 @require_GET

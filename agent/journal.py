@@ -40,6 +40,7 @@ class Outcome:
     wait_s: float | None = None
     ended: str = ""
     new_path: bool = False
+    within: Callable[[], None] | None = None  # moves of the incident, made in the commit's own transaction
 
 
 def on_wake(sender: Callable[[int], None]) -> None:
@@ -108,6 +109,8 @@ def commit(run: Run, outcome: Outcome, started: datetime) -> None:
         changed = Run.objects.filter(pk=run.pk, lease_token=run.lease_token).update(**values)
         if not changed:
             raise LeaseLost(f"run {run.pk} was claimed by another worker")
+        if outcome.within is not None:
+            outcome.within()
         if outcome.step:
             seq = Step.objects.filter(run=run).count() + 1
             Step.objects.create(

@@ -16,8 +16,8 @@ from agent import journal
 from agent.journal import LeaseLost, Outcome
 from agent.models import Phase, Run
 from agent.phases import act, diagnose, explain, observe, plan, verify
-from incidents import timeline
-from incidents.models import Incident
+from incidents import lifecycle, timeline
+from incidents.models import OPEN_STATES, Incident, State
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,12 @@ def stop_for_person(run: Run) -> Outcome | None:
     between closing and writing."""
     incident = Incident.objects.only("agent_stopped", "state").get(pk=run.incident_id)
     if incident.agent_stopped or (not incident.is_open and run.phase != Phase.EXPLAIN):
-        return Outcome(Phase.DONE, "stopped", {"state": incident.state}, ended="stopped")
+
+        def leave() -> None:  # a step that was under way may have moved it after it was taken over
+            open_ = [State(s) for s in OPEN_STATES]
+            lifecycle.transition(run.incident_id, State.HANDED_OVER, expect=open_, title="With a person now")
+
+        return Outcome(Phase.DONE, "stopped", {"state": incident.state}, ended="stopped", within=leave)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils import timezone
 
@@ -42,12 +43,15 @@ def sweep() -> list[int]:
 
 
 def _adopt_orphans() -> None:
-    """An incident whose start was lost (a worker killed between two commits) still gets its run."""
-    live = Run.objects.filter(incident=OuterRef("pk"))
-    unclaimed = Incident.objects.filter(state=State.DETECTING, agent_stopped=False, system__agent_on=True)
-    lost = unclaimed.filter(~Exists(live))
-    for incident in lost.only("pk")[:20]:
-        journal.start(incident.pk)
+    """An open incident without a live run gets one, whatever it was in the middle of; after too many, a person."""
+    live = Run.objects.filter(incident=OuterRef("pk")).exclude(phase=Phase.DONE)
+    mine = Incident.objects.filter(state__in=UNDER_WAY, agent_stopped=False, system__agent_on=True)
+    for incident in mine.filter(~Exists(live)).annotate(tries=Count("runs"))[:20]:
+        if incident.tries < 2 * MAX_RUNS:
+            journal.start(incident.pk)
+        else:
+            title = "Waiting for a person to take over: the agent was interrupted too often"
+            lifecycle.transition(incident.pk, State.HANDED_OVER, expect=UNDER_WAY, title=title)
 
 
 def _look_again() -> None:
@@ -62,10 +66,17 @@ def _look_again() -> None:
             incident=incident, opens=True, cleared_at=None, first_seen__gt=incident.last
         )
         words = [s.title for s in new[:1]]
-        if words and lifecycle.transition(
-            incident.number, State.DIAGNOSING, title=f"Looking again: {words[0]}"[:300]
-        ):
-            journal.start(incident.number)
+        if words:
+            _start_again(incident.number, f"Looking again: {words[0]}"[:300])
+
+
+def _start_again(incident_id: int, title: str) -> None:
+    """The state and the new run in one transaction: neither without the other."""
+    with transaction.atomic():
+        if not lifecycle.transition(incident_id, State.DIAGNOSING, expect=State.HANDED_OVER, title=title):
+            return
+        if journal.start(incident_id) is None:
+            transaction.set_rollback(True)
 
 
 def _close_calm() -> None:
@@ -89,17 +100,19 @@ def _close_calm() -> None:
 
 def take_over(incident_id: int, user_name: str) -> None:
     """A person takes it: the agent stops at the next step boundary."""
-    Incident.objects.filter(pk=incident_id).update(agent_stopped=True)
-    timeline.record(incident_id, "note", f"{user_name} took over; the agent keeps out", actor=user_name)
-    journal.wake_incident(incident_id)
-    lifecycle.transition(
-        incident_id, State.HANDED_OVER, expect=UNDER_WAY, actor=user_name, title=f"With {user_name} now"
-    )
+    with transaction.atomic():
+        Incident.objects.filter(pk=incident_id).update(agent_stopped=True)
+        timeline.record(incident_id, "note", f"{user_name} took over; the agent keeps out", actor=user_name)
+        journal.wake_incident(incident_id)
+        lifecycle.transition(
+            incident_id, State.HANDED_OVER, expect=UNDER_WAY, actor=user_name, title=f"With {user_name} now"
+        )
 
 
 def give_back(incident_id: int, user_name: str) -> None:
     """The agent may go on with it: a new run."""
-    Incident.objects.filter(pk=incident_id).update(agent_stopped=False)
-    timeline.record(incident_id, "note", f"{user_name} gave it back to the agent", actor=user_name)
-    lifecycle.transition(incident_id, State.DIAGNOSING, actor=user_name, title="The agent goes on")
-    journal.start(incident_id)
+    with transaction.atomic():
+        Incident.objects.filter(pk=incident_id).update(agent_stopped=False)
+        timeline.record(incident_id, "note", f"{user_name} gave it back to the agent", actor=user_name)
+        lifecycle.transition(incident_id, State.DIAGNOSING, actor=user_name, title="The agent goes on")
+        journal.start(incident_id)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from incidents import postmortem
 from incidents.models import Incident, Postmortem
+from systems import asked
 
 PARTS = [
     ("what_broke", "What broke"),
@@ -77,7 +78,7 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
             sections[key] = _sentences(request.POST.get(key, ""), found.sections.get(key) or [])
         sections["action_items"] = _items(request)
         started = request.POST.get("version", "")
-        version = int(started) if started.isdigit() else None
+        version = asked.number(started, "version") if started else None
         try:
             postmortem.edit(found.pk, sections, request.user.get_username(), version=version)
             messages.success(request, "Saved. The earlier version stays in the history.")
@@ -107,7 +108,7 @@ def _links(line: str) -> tuple[str, list[int]]:
     if line.endswith("]") and "[" in line:
         words, _, tail = line[:-1].rpartition("[")
         numbers = [n.strip() for n in tail.split(",")]
-        if all(n.isdigit() for n in numbers):
+        if all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):
             return words.strip(), [int(n) for n in numbers]
     return line, []
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from incidents import logs, plots, timeline, weighed
 from incidents.models import OPEN_STATES, Incident, Severity, State, TimelineEvent
 from incidents.steps import steps
+from systems import asked
 from systems.manifest import ManifestError
 from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
@@ -52,8 +53,8 @@ def _filtered(request: HttpRequest) -> QuerySet[Incident]:
         found = found.filter(severity=request.GET["severity"])
     if service := request.GET.get("service", "").strip():
         found = found.filter(Q(component=service) | Q(symptoms__service=service)).distinct()
-    if text.lstrip("#").isdigit():
-        return found.filter(pk=int(text.lstrip("#")[:9]))
+    if (digits := text.lstrip("#")).isascii() and digits.isdigit():
+        return found.filter(pk=asked.number(digits, "q"))
     if text:
         words = Q(title__icontains=text) | Q(summary__icontains=text) | Q(cause__icontains=text)
         found = found.filter(words | Q(component__icontains=text) | Q(category__icontains=text))
@@ -72,10 +73,7 @@ def detail(request: HttpRequest, number: int) -> HttpResponse:
 @login_required
 def events(request: HttpRequest, number: int) -> HttpResponse:
     """Events newer than `after`, newest first, with the rest of the page out of band."""
-    try:
-        after = max(0, int(request.GET.get("after") or 0))
-    except ValueError:
-        after = 0
+    after = asked.number(request.GET.get("after"), "after")
     incident = _incident(number)
     everything = list(incident.events.order_by("-seq")[:500])
     context = _page(incident, everything, request)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from knowledge import retrieval, service
 from knowledge.models import OutcomeStat, Runbook, RunbookRevision
+from systems import asked
 
 HITS = 12
 EXCERPT = 340
@@ -134,7 +135,7 @@ def _editor(request: HttpRequest, slug: str, text: str, version: int) -> HttpRes
         text, note = request.POST.get("text", "").replace("\r\n", "\n"), request.POST.get("note", "").strip()
         wanted = slug or _id_of(text)
         expected = request.POST.get("version", "")
-        version = int(expected) if expected.isdigit() else version
+        version = asked.number(expected, "version", version)
         try:
             book = service.save(wanted, text, request.user.get_username(), note, expected_version=version)
             messages.success(request, f"Saved as version {book.version}. The next diagnosis uses it.")
@@ -171,8 +172,8 @@ def preview(request: HttpRequest) -> HttpResponse:
 def history(request: HttpRequest, slug: str) -> HttpResponse:
     """Versions, and the difference between two of them."""
     book, versions = _book(slug), service.history(slug)
-    new_version = _number(request.GET.get("new"), book.version)
-    old_version = _number(request.GET.get("old"), max(1, new_version - 1))
+    new_version = asked.number(request.GET.get("new"), "new", book.version)
+    old_version = asked.number(request.GET.get("old"), "old", max(1, new_version - 1))
     try:
         lines = service.diff(slug, old_version, new_version)
     except RunbookRevision.DoesNotExist:
@@ -180,10 +181,6 @@ def history(request: HttpRequest, slug: str) -> HttpResponse:
     context = {"book": book, "versions": versions, "lines": lines, "old": old_version, "new": new_version}
     context["may_edit"] = request.user.has_perm("knowledge.change_runbook")
     return render(request, "knowledge/history.html", context)
-
-
-def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isdigit() else default
 
 
 @require_POST

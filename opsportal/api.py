@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import BadRequest, ObjectDoesNotExist
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -14,6 +15,7 @@ from actions.service import ActionRefused, Busy, NotAllowed, UnknownAction
 from chaos.api import router as chaos_router
 from opsportal.api_auth import TokenAuth
 from opsportal.api_incidents import router as incidents_router
+from opsportal.inputgate import UNKEPT
 
 api = NinjaAPI(
     title="opsportal",
@@ -59,6 +61,16 @@ def _busy(request: HttpRequest, error: Busy) -> HttpResponse:
 @api.exception_handler(ObjectDoesNotExist)
 def _gone(request: HttpRequest, error: ObjectDoesNotExist) -> HttpResponse:
     return _say(request, 404, "there is no such thing")
+
+
+@api.exception_handler(BadRequest)
+def _bad(request: HttpRequest, error: BadRequest) -> HttpResponse:
+    return _say(request, 400, str(error))
+
+
+@api.exception_handler(DataError)
+def _unkept(request: HttpRequest, error: DataError) -> HttpResponse:
+    return _say(request, 400, UNKEPT)
 
 
 @api.exception_handler(AuthenticationError)

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -22,9 +23,10 @@ from incidents.models import Incident
 from opsportal import dashboard as board
 from opsportal import health
 from opsportal.forms import PolicyRuleForm
+from systems import asked
 from systems.manifest import ManifestError
 from systems.models import System
-from systems.services import UnknownSystem, load
+from systems.services import UnknownSystem, load, offered
 
 
 def _system(request: HttpRequest) -> System | None:
@@ -99,7 +101,7 @@ def _switch(incident: Incident, verb: str, user: Any) -> None:
 def _system_rows() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for system in System.objects.all():
-        row: dict[str, Any] = {"system": system, "services": [], "trouble": ""}
+        row: dict[str, Any] = {"system": system, "services": [], "trouble": "", "offer": offered(system)}
         try:
             row["services"] = list(load(system.slug).services.values())
         except (ManifestError, UnknownSystem, OSError) as error:
@@ -148,8 +150,9 @@ def freeze(request: HttpRequest) -> HttpResponse:
         policy.lift_freezes(system, mode, who)
         messages.success(request, "Lifted.")
     else:
-        minutes = request.POST.get("minutes", "")
-        span = int(minutes) if minutes.isdigit() and 0 < int(minutes) <= 10080 else None
+        span = asked.number(request.POST.get("minutes"), "minutes") or None
+        if span is not None and span > 10080:
+            raise BadRequest("minutes: at most 10080, which is a week")
         policy.set_freeze(system, mode, who, request.POST.get("note", "").strip()[:300], span)
         messages.success(request, f"{Freeze.Mode(mode).label}.")
     return redirect("settings")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -196,7 +197,8 @@ def draft(
 
 
 def _yaml(value: object) -> str:
-    return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=110)
+    plain = json.loads(json.dumps(value))  # nothing shared, so no aliases
+    return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=110)
 
 
 def _entry(key: str, value: object) -> str:

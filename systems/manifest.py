@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class _Source:
         self.name = name
         self.lines: dict[Path_, int] = {(): 1}
         self.problems: list[str] = []
+        self.told: set[Path_] = set()
 
     def where(self, path: Path_) -> int:
         while path not in self.lines:
@@ -49,6 +50,7 @@ class _Source:
         return self.lines[path]
 
     def problem(self, path: Path_, message: str) -> None:
+        self.told.add(path)
         dotted = ".".join(str(part) for part in path)
         self.problems.append(f"{self.name}:{self.where(path)}: {dotted + ': ' if dotted else ''}{message}")
 
@@ -57,8 +59,16 @@ class _Source:
             raise ManifestError(self.problems)
 
 
+RuntimeCheck = Callable[[dict[str, Any], Path], str]  # options and folder -> what is wrong, "" when nothing
+
+
 def load_manifest(path: Path) -> Manifest:
     """Read and check the manifest at `path`. ManifestError says what to mend, with line numbers."""
+    return parse_manifest(read_manifest(path), name=path.name, base_dir=path.parent)
+
+
+def read_manifest(path: Path) -> str:
+    """The text of the manifest at `path`; ManifestError when it is no text, or too much."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -68,16 +78,21 @@ def load_manifest(path: Path) -> Manifest:
             [f"{path.name}:1: larger than {_MAX_BYTES // 1_000_000} MB, this is not a manifest"]
         )
     try:
-        text = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ManifestError(
             [f"{path.name}:{line}: not UTF-8 (byte {error.start}); save the file as UTF-8"]
         ) from None
-    return parse_manifest(text, name=path.name, base_dir=path.parent)
 
 
-def parse_manifest(text: str, *, name: str = "manifest.yaml", base_dir: Path = Path()) -> Manifest:
+def parse_manifest(
+    text: str,
+    *,
+    name: str = "manifest.yaml",
+    base_dir: Path = Path(),
+    runtime_check: RuntimeCheck | None = None,
+) -> Manifest:
     """As `load_manifest`, from text. `base_dir` is where the secrets file is looked for."""
     source = _Source(name)
     data = _read_yaml(text, source)
@@ -86,14 +101,16 @@ def parse_manifest(text: str, *, name: str = "manifest.yaml", base_dir: Path = P
             [f"{name}:1: the manifest must be a mapping with the keys system, runtime and services"]
         )
     _fill_secrets(data, source, base_dir)
-    source.raise_if_any()
     _fill_names(data, source)
-    source.raise_if_any()
+    if runtime_check and (trouble := runtime_check(data.get("runtime") or {}, base_dir)):
+        source.problem(("runtime",), trouble)
     try:
         manifest = Manifest.model_validate(data)
     except ValidationError as error:
         for item in error.errors(include_input=False, include_url=False):
-            source.problem(tuple(item["loc"]), _plain(item["type"], item["msg"], tuple(item["loc"])))
+            path = tuple(item["loc"])
+            if path not in source.told:
+                source.problem(path, _plain(item["type"], item["msg"], path))
         raise ManifestError(source.problems) from None
     _check_references(manifest, source)
     _check_cycles(manifest, source)

@@ -6,11 +6,17 @@ from django.db import models
 
 
 class System(models.Model):
-    """One system under care: a manifest on disk and the name people know it by."""
+    """One system under care: its active manifest, and the name people know it by.
+
+    The text that was activated counts, an edit of the file is only offered. Secrets stay in their own file."""
 
     slug = models.SlugField(unique=True, max_length=60)
     title = models.CharField(max_length=120)
     manifest_path = models.CharField(max_length=500)
+    manifest_text = models.TextField(blank=True, default="", help_text="what was activated")
+    manifest_before = models.TextField(blank=True, default="", help_text="what was active before")
+    manifest_version = models.PositiveIntegerField(default=0)
+    activated_at = models.DateTimeField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
     agent_on = models.BooleanField(
         default=True, help_text="off: incidents are opened, the agent does not act"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from systems.manifest import Manifest, ManifestError, Service, load_manifest
+from django.db import transaction
+from django.utils import timezone
+
+from systems.manifest import Manifest, ManifestError, Service, parse_manifest, read_manifest
 from systems.models import System
 from systems.runtimes import RuntimeFailed, connect
 from systems.runtimes.base import Runtime
 
+log = logging.getLogger(__name__)
 _cache: dict[str, tuple[tuple[int, ...], LoadedSystem]] = {}
 _cache_lock = threading.Lock()
 
@@ -123,10 +129,16 @@ def _reach(start: str, step: Callable[[str], Iterable[str]]) -> set[str]:
 
 
 def from_manifest(
-    path: Path, *, slug: str = "", id: int | None = None, runtime: Runtime | None = None
+    path: Path,
+    *,
+    slug: str = "",
+    id: int | None = None,
+    runtime: Runtime | None = None,
+    text: str | None = None,
 ) -> LoadedSystem:
-    """Load a manifest without the database. ManifestError says what to mend."""
-    manifest = load_manifest(path)
+    """Load a manifest without the database, from `text` when given. ManifestError says what to mend."""
+    text = read_manifest(path) if text is None else text
+    manifest = parse_manifest(text, name=path.name, base_dir=path.parent)
     base_dir = path.resolve().parent
     if runtime is None:
         try:
@@ -137,7 +149,7 @@ def from_manifest(
 
 
 def load(slug: str) -> LoadedSystem:
-    """The registered system `slug`; parsed again only when its manifest or secrets file changed on disk.
+    """The registered system `slug`; parsed again only when another manifest was activated or its secrets file changed.
 
     UnknownSystem, or ManifestError when the manifest is broken."""
     row = System.objects.filter(slug=slug).first()
@@ -147,33 +159,38 @@ def load(slug: str) -> LoadedSystem:
 
 
 def load_all() -> list[LoadedSystem]:
-    """Every enabled system whose manifest can be read; a broken one keeps its last good version."""
+    """Every enabled system that can be loaded; a broken one stops no other and keeps its last good version."""
     loaded = []
     for row in System.objects.filter(enabled=True):
         try:
             loaded.append(_load_row(row))
-        except ManifestError:
-            with _cache_lock:
-                last = _cache.get(row.slug)
-            if last is not None:
-                loaded.append(last[1])
+        except Exception as error:  # whatever is wrong with one is not the others' trouble
+            log.warning("%s cannot be loaded: %s", row.slug, error)
     return loaded
 
 
 def _load_row(row: System) -> LoadedSystem:
+    """The active manifest; the secrets file may change under it (passwords rotate), the manifest's file may not."""
     path = Path(row.manifest_path)
     with _cache_lock:
         known = _cache.get(row.slug)
-        if known is not None and known[0] == (row.pk, *_stamp(path, known[1].manifest)):
+        if known is not None and known[0] == (row.pk, *_stamp(row, known[1].manifest)):
             return known[1]
-        system = from_manifest(path, slug=row.slug, id=row.pk)
-        _cache[row.slug] = ((row.pk, *_stamp(path, system.manifest)), system)
+        try:
+            system = from_manifest(path, slug=row.slug, id=row.pk, text=row.manifest_text or None)
+        except ManifestError:
+            if known is not None and known[0][0] == row.pk:
+                return known[1]  # e.g. the secrets file is being written: the last good one goes on
+            raise
+        _cache[row.slug] = ((row.pk, *_stamp(row, system.manifest)), system)
         return system
 
 
-def _stamp(path: Path, manifest: Manifest) -> tuple[int, ...]:
-    files = [path] + ([path.parent / manifest.secrets] if manifest.secrets else [])
-    stamp: list[int] = []
+def _stamp(row: System, manifest: Manifest) -> tuple[int, ...]:
+    path = Path(row.manifest_path)
+    files = [path] if not row.manifest_text else []  # registered before texts were kept
+    files += [path.parent / manifest.secrets] if manifest.secrets else []
+    stamp: list[int] = [row.manifest_version]
     for file in files:
         try:
             found = file.stat()
@@ -184,11 +201,53 @@ def _stamp(path: Path, manifest: Manifest) -> tuple[int, ...]:
 
 
 def register(path: Path) -> System:
-    """Register the manifest at `path` (or update the row of its slug). ManifestError when it is broken."""
+    """Activate the manifest at `path` whole, or not at all: ManifestError names every mistake and nothing changes.
+
+    The text active before is kept in the row."""
     path = path.resolve()
-    manifest = load_manifest(path)
-    system, _ = System.objects.update_or_create(
-        slug=manifest.system,
-        defaults={"title": manifest.title or manifest.system, "manifest_path": str(path)},
+    text = read_manifest(path)
+    manifest = parse_manifest(text, name=path.name, base_dir=path.parent, runtime_check=_runtime_trouble)
+    title = (manifest.title or manifest.system)[:120]
+    with transaction.atomic():
+        row, _ = System.objects.get_or_create(
+            slug=manifest.system, defaults={"title": title, "manifest_path": str(path)}
+        )
+        row = System.objects.select_for_update().get(pk=row.pk)
+        if (row.manifest_text, row.manifest_path) != (text, str(path)):
+            row.manifest_before = row.manifest_text
+            row.manifest_version += 1
+            row.activated_at = timezone.now()
+        row.title, row.manifest_path, row.manifest_text = title, str(path), text
+        row.save(
+            update_fields=[
+                "title", "manifest_path", "manifest_text", "manifest_before", "manifest_version", "activated_at",
+            ]
+        )  # fmt: skip
+    return row
+
+
+def _runtime_trouble(options: dict[str, Any], base_dir: Path) -> str:
+    """What keeps the runtime from being controlled, "" when nothing. No I/O."""
+    try:
+        given = {str(k): v for k, v in options.items()}
+        connect(str(given.pop("driver", "process")), given, base_dir)
+    except RuntimeFailed as error:
+        return str(error)
+    except Exception as error:  # an option of the wrong kind
+        return f"an option cannot be used ({type(error).__name__}: {error})"
+    return ""
+
+
+def offered(row: System) -> str:
+    """What to say when the file on disk is not what is active; "" when it is."""
+    if not row.manifest_text:
+        return ""
+    try:
+        if read_manifest(Path(row.manifest_path)) == row.manifest_text:
+            return ""
+    except ManifestError as error:
+        return f"The file cannot be read ({error}); the active manifest goes on."
+    return (
+        "The file on disk differs from the active manifest, which goes on: activate it with "
+        f"./ops manage register_system {row.manifest_path}"
     )
-    return system

@@ -57,22 +57,25 @@ def read(text: str, *, aliases: bool = False) -> tuple[yaml.Node | None, Any]:
 
 
 def _told(text: str, error: yaml.MarkedYAMLError) -> Refused:
-    mark, words = error.problem_mark or error.context_mark, str(error.problem or error.context)
+    mark: Any = error.problem_mark or error.context_mark
+    words = str(error.problem or error.context)
+    line = mark.line + 1 if mark else 1
     if "nesting depth" in words:
-        return Refused(mark.line + 1 if mark else 1, TOO_DEEP)
-    if mark is None:
-        return Refused(1, f"not valid YAML: {words}")
+        return Refused(line, TOO_DEEP)
     rows = text.splitlines()
-    if "found character that" in words and mark.line < len(rows):  # the parser in C does not say which
+    if (
+        mark and "found character that" in words and mark.line < len(rows)
+    ):  # the parser in C does not say which
         words = words.replace("character", f"character {rows[mark.line][mark.column : mark.column + 1]!r}")
-    return Refused(mark.line + 1, f"not valid YAML: {words}")
+    return Refused(line, f"not valid YAML: {words}")
 
 
 def _look_through(text: str, *, aliases: bool) -> None:
     """Walk the events, which builds nothing, and stop at the first thing that is too much."""
     depth = values = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        start: Any = event.start_mark
+        line = start.line + 1
         if isinstance(event, yaml.AliasEvent) and not aliases:
             raise Refused(line, f"aliases (*{event.anchor}) are not read: write the value out")
         if isinstance(event, yaml.NodeEvent):

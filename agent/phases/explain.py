@@ -11,7 +11,7 @@ from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.roles.base import Finding
 from incidents import lifecycle, postmortem, timeline
-from incidents.models import Incident, Severity, State, Symptom
+from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 from knowledge import lessons
 
 SHOWN = 12  # symptoms named in a handover
@@ -48,15 +48,22 @@ def hand_over(run: Run, why: str) -> Outcome:
             *(f"- {f['title']} on {f['component']}: {f['probability']:.0%}" for f in findings),
         ]
     )
-    timeline.record(
-        run.incident_id, "handover", f"Handed over to a person: {why}"[:500], body=body, data=data
-    )
-    lifecycle.transition(
-        run.incident_id, State.HANDED_OVER, actor="agent", title="Waiting for a person to take over"
-    )
-    _remember(run, recovered=False)
-    _audit(run, "incident.handed_over", why)
-    return Outcome(Phase.DONE, "handed over", {"why": why}, ended="handed_over")
+
+    def give() -> None:
+        timeline.record(
+            run.incident_id, "handover", f"Handed over to a person: {why}"[:500], body=body, data=data
+        )
+        _leave(run, "Waiting for a person to take over")
+        _remember(run, recovered=False)
+        _audit(run, "incident.handed_over", why)
+
+    return Outcome(Phase.DONE, "handed over", {"why": why}, ended="handed_over", within=give)
+
+
+def _leave(run: Run, title: str) -> None:
+    """Out of the agent's hands, in the transaction that ends the run; nothing when somebody closed it meanwhile."""
+    open_ = [State(s) for s in OPEN_STATES]
+    lifecycle.transition(run.incident_id, State.HANDED_OVER, expect=open_, actor="agent", title=title)
 
 
 def no_action(run: Run, finding: Finding) -> Outcome:
@@ -64,17 +71,18 @@ def no_action(run: Run, finding: Finding) -> Outcome:
     mine = Incident.objects.filter(pk=run.incident_id, severity_by="")
     mine.update(severity=finding.severity or Severity.LOW)
     why = f"no action is called for: {finding.summary}"
-    timeline.record(
-        run.incident_id,
-        "plan",
-        f"Nothing to repair: {finding.title}",
-        body=why,
-        data={"findings": [finding.as_json()], "prevent": finding.prevent},
-    )
-    lifecycle.transition(
-        run.incident_id, State.HANDED_OVER, actor="agent", title="Left as it is; a person may want to look"
-    )
-    return Outcome(Phase.DONE, "no action", {"why": why}, ended="no_action")
+
+    def leave() -> None:
+        timeline.record(
+            run.incident_id,
+            "plan",
+            f"Nothing to repair: {finding.title}",
+            body=why,
+            data={"findings": [finding.as_json()], "prevent": finding.prevent},
+        )
+        _leave(run, "Left as it is; a person may want to look")
+
+    return Outcome(Phase.DONE, "no action", {"why": why}, ended="no_action", within=leave)
 
 
 def leading(run: Run) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 
@@ -84,7 +84,7 @@ def base(tmp_path: Path) -> Path:
             (folder / place / f"{name}.yaml").write_text("delay_s: 0\nbank:\n  active: first\n")
             app = f"postgresql://{ROLE}:{SECRET}@{dsn['host']}:{dsn['port']}/{dsn['dbname']}"
             (folder / place / f"{name}.env").write_text(f"DATABASE_URL={app}\nAPI_KEY={SECRET}x\n")
-    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest(url, "")))
+    (folder / "manifest.yaml").write_text(json.dumps(manifest(url, "")))
     return folder
 
 

@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from systems.manifest import parse_manifest
 from systems.readings import Reading
 from systems.runtimes.fake import FakeRuntime
@@ -78,7 +76,7 @@ def make_system(base: Path, services: dict[str, dict[str, Any]], **more: Any) ->
     spec = {"system": "t", "runtime": {"driver": "fake"}, "services": services, **more}
     for service in services.values():
         service.setdefault("unit", None)
-    manifest = parse_manifest(yaml.safe_dump(spec), base_dir=base)
+    manifest = parse_manifest(json.dumps(spec), base_dir=base)
     units = [s.unit for s in manifest.services.values() if s.unit]
     return LoadedSystem(manifest, base, FakeRuntime(units))
 
