@@ -94,6 +94,19 @@ def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[dict[str, A
     return [{k: v for k, v in f.items() if k != "rank"} for f in found[:MAX_FIGURES]]
 
 
+def journey_runs(incident: Incident) -> tuple[int, int]:
+    """(failed, all) measured runs of customer journeys from the first symptom until all was green, or until now."""
+    spans = windows(incident)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) filter (where value < 1), count(*) from systems_reading where system_id = %s"
+            " and metric = 'journey.ok' and value is not null and at >= %s and at < %s",
+            [incident.system_id, spans.ill_from, spans.green or spans.until],
+        )
+        failed, runs = cursor.fetchone()
+    return int(failed), int(runs)
+
+
 def _is_wanted(row: tuple[Any, ...], wanted: dict[tuple[str, str], tuple[str, str]]) -> bool:
     return bool(wanted.get((row[1], row[0]), ("", ""))[0] == row[2])
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from incidents import timeline
-from incidents.figures import figures, windows
+from incidents.figures import figures, journey_runs, windows
 from incidents.models import Incident, Postmortem, PostmortemRevision, Symptom, TimelineEvent
 from incidents.verdict import Verdict
 
@@ -132,8 +132,8 @@ def _what_broke(incident: Incident, events: list[TimelineEvent], symptoms: list[
     if failing:
         seqs = [e.seq for e in seen if e.data.get("signal") == "journey_failed"]
         sentences.append(_say(f"Customers could not: {', '.join(failing)}.", seqs))
-    elif seen:
-        sentences.append(_say("No customer journey failed.", [seen[0].seq]))
+    if seen:
+        sentences.append(_say(_runs_words(*journey_runs(incident)), [seen[0].seq]))
     spans = windows(incident)
     if spans.green is not None:
         ends = _last(events, Kind.VERIFY) or _last(events, Kind.CLEARED) or first
@@ -142,6 +142,15 @@ def _what_broke(incident: Incident, events: list[TimelineEvent], symptoms: list[
             _say(f"It began at {spans.ill_from:%H:%M:%S} UTC and was over after {lasted}.", ends)
         )
     return sentences
+
+
+def _runs_words(failed: int, runs: int) -> str:
+    """What the readings say, also where too few failed to be a symptom."""
+    if not runs:
+        return "No customer journey was measured meanwhile."
+    if not failed:
+        return f"No customer journey failed in {runs} measured runs."
+    return f"{failed} of {runs} measured runs of customer journeys failed."
 
 
 def _what_was_done(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -113,6 +114,20 @@ def test_figures_are_measured(story: Incident) -> None:
 
 
 @pytest.mark.django_db
+def test_runs_that_failed_are_counted_also_without_a_symptom_of_a_journey(story: Incident) -> None:
+    Symptom.objects.filter(incident=story, signal="journey_failed").delete()
+    sections = postmortem.generate(story.number).sections
+    text = " ".join(s["text"] for s in sections["what_broke"])
+    assert "No customer journey" not in text
+    assert re.search(r"[1-9]\d* of [1-9]\d* measured runs of customer journeys failed", text)
+
+
+def test_nothing_is_said_of_journeys_that_were_not_measured(incident: Incident) -> None:
+    timeline.record(incident.pk, "symptom", "oven-1 is slow", data={"signal": "http_slow", "opens": True})
+    text = " ".join(s["text"] for s in postmortem.generate(incident.number).sections["what_broke"])
+    assert "No customer journey was measured" in text
+
+
 def test_editing_keeps_every_version_and_notices_a_conflict(story: Incident) -> None:
     first = postmortem.generate(story.number)
     changed = {**first.sections, "why": [{"text": "Somebody mistyped", "seq": [2]}]}
@@ -146,6 +161,6 @@ def test_markdown_is_complete_and_carries_no_markup_from_outside(story: Incident
 @pytest.mark.django_db
 def test_an_incident_about_which_nothing_is_known(incident: Incident) -> None:
     lifecycle.transition(incident.pk, State.RESOLVED)
-    found = postmortem.generate(incident.pk)
+    found = postmortem.generate(incident.number)
     assert found.sections["why"][0]["text"] == "The cause is not known."
     assert found.sections["what_was_done"][-1]["text"] == "Nothing was changed."
