@@ -1,0 +1,1 @@
+"""The ways to attack, one file each."""

@@ -1,0 +1,146 @@
+"""The gate from all sides: own requests, missing rights, other doors, changed rows, replays, many clicks at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+
+from opsportal.attack.base import Context, Verdict, until
+from opsportal.attack.portal import Scratch
+from opsportal.attack.watching import Starts, claimed_twice, illegal_runs
+
+RISKY = "restart-db"
+CHANGES = {  # each must make the request another one than was asked for
+    "target": "update actions_actionrequest set target = 'frontend' where id = %s returning id",
+    "action": "update actions_actionrequest set slug = 'restart-service' where id = %s returning id",
+    "parameters": """update actions_actionrequest set params = '{"x": 1}' where id = %s returning id""",
+    "fingerprint": "update actions_actionrequest set fingerprint = '0' where id = %s returning id",
+    "system's state": "update actions_actionrequest set digest = repeat('0', 64) where id = %s returning id",
+}
+RACERS = 16
+FORBIDDEN = {httpx.codes.FORBIDDEN, httpx.codes.UNAUTHORIZED}
+
+
+def run(context: Context, verdict: Verdict) -> None:
+    races = context.pick(1, 3, 20)
+    with context.portal("approvals") as portal:
+        portal.person("asker", "actions.run_action", "incidents.view_incident")
+        portal.person("both", "actions.run_action", "actions.approve_action", "incidents.view_incident")
+        portal.person("decider", "actions.approve_action", "incidents.view_incident")
+        target = _target(portal)
+        unit = str(target)
+        tries = _doors(portal, verdict, target)
+        tries += _changed(portal, verdict, target)
+        with Starts(portal) as starts:
+            for number in range(races):
+                _race(portal, verdict, target, number)
+            until(lambda: not _moving(portal), 60)
+            runs = portal.count(
+                "select count(*) from actions_actionrequest where slug = %s and claimed_at is not null", RISKY
+            )
+            doubled = max(0, starts.of[unit] - runs)
+        verdict.figures |= {
+            "tries": tries,
+            "races": f"{races} x {RACERS}",
+            "ran": runs,
+            "doubled": doubled,
+            "claimed twice": claimed_twice(portal),
+            "illegal runs": illegal_runs(portal),
+        }
+        verdict.must(doubled == 0, f"{doubled} effects doubled")
+        verdict.must(verdict.figures["claimed twice"] == 0, "a request was claimed twice")
+        verdict.must(verdict.figures["illegal runs"] == 0, f"illegal runs: {verdict.figures['illegal runs']}")
+        verdict.must(runs <= races + 1, f"{runs} runs of {races + 1} approved requests")
+
+
+def _target(portal: Scratch) -> str:
+    kinds = portal.api("GET", "action").json()
+    return str(next(k["targets"][0] for k in kinds if k["action"] == RISKY))
+
+
+def _ask(portal: Scratch, target: str, by: str) -> dict[str, Any]:
+    found: dict[str, Any] = portal.api(
+        "POST", f"action/{RISKY}", {"target": target, "wait": False}, by=by
+    ).json()
+    return found
+
+
+def _status(portal: Scratch, request_id: str) -> str:
+    return str(portal.rows("select status from actions_actionrequest where id = %s", request_id)[0]["status"])
+
+
+def _moving(portal: Scratch) -> int:
+    return portal.count("select count(*) from actions_actionrequest where status in ('approved', 'running')")
+
+
+def _doors(portal: Scratch, verdict: Verdict, target: str) -> int:
+    """Who may not decide, at the API and at the pages; and an undo by somebody without the right."""
+    mine = _ask(portal, target, "both")["id"]
+    answers = {
+        "without the right, API": portal.api("POST", f"action/{mine}/approve", by="asker").status_code,
+        "own request, API": portal.api("POST", f"action/{mine}/approve", by="both").status_code,
+    }
+    with portal.browser("asker") as page:
+        form = {"verdict": "approve", "reason": "please"}
+        answers["without the right, page"] = page.post(f"approvals/{mine}/decide/", data=form).status_code
+    with portal.browser("both") as page:
+        page.post(
+            f"approvals/{mine}/decide/", data={"verdict": "approve", "reason": "mine"}
+        )  # redirects, with a word
+    with httpx.Client(base_url=portal.url) as stranger:
+        answers["no session"] = stranger.post(f"approvals/{mine}/decide/", data=form).status_code
+    verdict.must(
+        _status(portal, mine) == "waiting", f"decided by somebody who may not: {_status(portal, mine)}"
+    )
+    for what, code in answers.items():
+        verdict.must(code in FORBIDDEN, f"{what}: answered {code}")
+    done = portal.api("POST", f"action/{mine}/approve", {"reason": "yes"}, by="decider")
+    verdict.must(done.status_code == httpx.codes.OK, f"the right person may not approve: {done.text[:200]}")
+    until(lambda: _status(portal, mine) in ("succeeded", "failed"), 60)
+    again = portal.api("POST", f"action/{mine}/approve", {"reason": "again"}, by="decider")
+    verdict.must(again.status_code in FORBIDDEN, f"approved a second time: {again.status_code}")
+    with portal.browser("asker") as page:
+        page.post(f"approvals/{mine}/undo/")
+    portal.api("POST", f"action/{mine}/rollback", by="asker")
+    verdict.must(_status(portal, mine) == "succeeded", f"undone without the right: {_status(portal, mine)}")
+    return len(answers) + 4
+
+
+def _changed(portal: Scratch, verdict: Verdict, target: str) -> int:
+    """A row that was changed after it was asked for is not what anybody agrees to."""
+    for what, change in CHANGES.items():
+        request_id = _ask(portal, target, "asker")["id"]
+        portal.rows(change, request_id)
+        portal.api("POST", f"action/{request_id}/approve", {"reason": "yes"}, by="decider")
+        until(lambda: not _moving(portal), 30)
+        ran = portal.count(
+            "select count(*) from actions_actionrequest where id = %s and claimed_at is not null", request_id
+        )
+        verdict.must(ran == 0, f"ran although its {what} was changed")
+        portal.rows(
+            "update actions_actionrequest set status = 'cancelled' where id = %s and status = 'waiting' returning id",
+            request_id,
+        )
+    return len(CHANGES)
+
+
+def _race(portal: Scratch, verdict: Verdict, target: str, number: int) -> None:
+    """Yes and no from many hands at once: one decision."""
+    request_id = _ask(portal, target, "asker")["id"]
+
+    def click(hand: int) -> int:
+        verb = "approve" if hand % 2 else "reject"
+        return portal.api(
+            "POST", f"action/{request_id}/{verb}", {"reason": f"hand {hand}"}, by="decider"
+        ).status_code
+
+    with ThreadPoolExecutor(RACERS) as pool:
+        codes = list(pool.map(click, range(RACERS)))
+    decisions = portal.count("select count(*) from actions_decision where request_id = %s", request_id)
+    taken = codes.count(httpx.codes.OK)
+    verdict.must(
+        decisions == 1 and taken == 1, f"race {number}: {taken} answers taken, {decisions} decisions"
+    )
+    verdict.must(not any(c >= httpx.codes.INTERNAL_SERVER_ERROR for c in codes), f"race {number}: 5xx")
