@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,15 +172,19 @@ class Scratch:
         headers = self.bearer(by)
         return httpx.request(method, self.url + path.lstrip("/"), json=body, headers=headers, timeout=timeout)
 
-    def browser(self, user: str = "admin") -> httpx.Client:
-        """A session signed in through the form; POSTs need the `x-csrftoken` of its cookies."""
-        client = httpx.Client(base_url=self.url, timeout=30, headers={"referer": self.url})
+    @contextlib.contextmanager
+    def browser(self, user: str = "admin") -> Iterator[httpx.Client]:
+        """A session signed in through the form, which may POST."""
+        with httpx.Client(base_url=self.url, timeout=30, headers={"referer": self.url}) as client:
+            self._sign_in(client, user)
+            yield client
+
+    def _sign_in(self, client: httpx.Client, user: str) -> None:
         client.get("login/")
         form = {"username": user, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
         if client.post("login/", data=form).status_code != httpx.codes.FOUND:
             raise Trouble(f"{user} cannot sign in")
         client.headers["x-csrftoken"] = client.cookies["csrftoken"]
-        return client
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """What its database says."""

@@ -15,6 +15,7 @@ from opsportal.attack.portal import Scratch
 from opsportal.attack.watching import Starts, claimed_twice, illegal_runs, live_faults
 
 RISKY, PLAIN, TARGET = "restart-db", "restart-service", "frontend"
+CAN_BE_UNDONE, JOB = "pause-job", "report_export"
 FLUSHES = 5
 
 
@@ -60,13 +61,14 @@ def _outsider(portal: Scratch, verdict: Verdict) -> None:
 
 
 def _requests(portal: Scratch) -> dict[str, str]:
-    """One that waits, one rejected, one done and one undone."""
+    """One that waits, one rejected, and two that are done, of which one can be undone."""
 
-    def ask(slug: str, target: str = "") -> str:
-        body = {"target": target, "wait": True}
+    def ask(slug: str, target: str = "", **params: str) -> str:
+        body = {"target": target, "params": params, "wait": True}
         return str(portal.api("POST", f"action/{slug}", body, by="asker").json()["id"])
 
     ids = {"waiting": ask(RISKY), "rejected": ask(RISKY), "done": ask(PLAIN, TARGET)}
+    ids["can be undone"] = ask(CAN_BE_UNDONE, job=JOB)
     portal.api("POST", f"action/{ids['rejected']}/reject", {"reason": "no"})
     return ids
 

@@ -39,10 +39,9 @@ def run(context: Context, verdict: Verdict) -> None:
         verdict.must(gap <= GAP_S, f"the well system was not looked at for {gap:.1f} s")
         mine = [i["title"] for i in portal.open_incidents() if i["system"] == "well"]
         verdict.must(not mine, f"the well system is accused: {mine}")
-        dashboard = portal.browser().get("")
-        verdict.must(
-            dashboard.status_code == httpx.codes.OK, f"the dashboard answers {dashboard.status_code}"
-        )
+        with portal.browser() as page:
+            code = page.get("").status_code
+        verdict.must(code == httpx.codes.OK, f"the dashboard answers {code}")
 
 
 def _longest_gap(portal: Scratch, seconds: float, verdict: Verdict) -> float:

@@ -22,6 +22,11 @@ def run(context: Context, verdict: Verdict) -> None:
         if not asked:
             return
         first = asked[0]
+        given = float(str(first["given_s"]))
+        verdict.must(
+            given <= APPROVAL_S + 2,
+            f"the approval is given {given:.0f} s, not the {APPROVAL_S} s that were set",
+        )
         portal.break_(SECOND, FAULT_S)
         since = now()
         context.say(f"  {first['slug']} on {first['target']} waits; nobody answers for {silent_s} s ...")
@@ -48,8 +53,8 @@ def run(context: Context, verdict: Verdict) -> None:
 
 def _waiting(portal: Scratch) -> list[dict[str, object]]:
     return portal.rows(
-        "select id, slug, target, incident_id from actions_actionrequest "
-        "where status = 'waiting' order by requested_at"
+        "select id, slug, target, incident_id, extract(epoch from expires_at - requested_at) as given_s "
+        "from actions_actionrequest where status = 'waiting' order by requested_at"
     )
 
 
