@@ -13,9 +13,10 @@ import redis
 from opsportal.attack.base import Context, Verdict, until
 from opsportal.attack.portal import Scratch
 from opsportal.attack.watching import Starts, claimed_twice, illegal_runs, live_faults
+from opsportal.celery import app
 
 RISKY, PLAIN, TARGET = "restart-db", "restart-service", "frontend"
-CAN_BE_UNDONE, JOB = "pause-job", "report_export"
+CAN_BE_UNDONE, JOB = "pause-job", "nightly-report"
 FLUSHES = 5
 
 
@@ -52,7 +53,7 @@ def _outsider(portal: Scratch, verdict: Verdict) -> None:
         host="127.0.0.1", port=redis.Redis.from_url(url).connection_pool.connection_kwargs["port"]
     )
     try:
-        bare.lpush("celery", "{}")
+        bare.lpush(app.conf.task_default_queue, "{}")
         verdict.must(False, "Redis takes messages from anybody on this machine")
     except redis.AuthenticationError:
         verdict.figures["outsider"] = "refused"
@@ -82,8 +83,6 @@ def _picture(portal: Scratch) -> dict[str, str]:
 
 
 def _tasks() -> list[str]:
-    from opsportal.celery import app
-
     app.loader.import_default_modules()
     return sorted(name for name in app.tasks if not name.startswith("celery."))
 
@@ -91,6 +90,7 @@ def _tasks() -> list[str]:
 def _forge(portal: Scratch, ids: dict[str, str], repeats: int) -> int:
     """Every task with every kind of arguments, in a random order. How many were sent."""
     broker = celery.Celery(broker=portal.run_file["redis_url"])
+    broker.conf.task_default_queue = app.conf.task_default_queue
     nasty: list[list[Any]] = [[], [None], [""], ["x\x00y"], [10**30], [-1], [{"a": 1}], [str(uuid.uuid4())]]
     known: list[list[Any]] = [[i] for i in ids.values()] + [[i, "admin"] for i in ids.values()]
     numbers: list[list[Any]] = [[n] for n in range(1, 6)]
