@@ -21,7 +21,7 @@ from opsportal.local import attach
 from opsportal.local.attach import ROOT
 from opsportal.local.child import spawn, stop, tail
 from opsportal.local.ports import free_port
-from opsportal.local.probe import health
+from opsportal.local.probe import look
 
 READY_WITHIN_S = 300.0
 LOOK_S = 0.1
@@ -77,15 +77,28 @@ class Scratch:
         self.begin()
         if not self.wait_ready(READY_WITHIN_S):
             raise Trouble(f"the portal does not start: {tail(self.log, 3)}")
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        if self.sandbox and not self.wait_whole(READY_WITHIN_S):
+            raise Trouble(f"the sandbox is not well: {look(self.url).systems}")
+        return took
 
     def wait_ready(self, seconds: float) -> bool:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.process is not None and self.process.poll() is not None:
                 return False
-            if attach.read(self.folder) is not None and health(self.url)[0]:
+            if attach.read(self.folder) is not None and look(self.url).ready:
                 self.remember()
+                return True
+            time.sleep(LOOK_S)
+        return False
+
+    def wait_whole(self, seconds: float) -> bool:
+        """Until every system under care was seen whole once."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            systems = look(self.url).systems
+            if systems and all(system.get("whole_once") for system in systems.values()):
                 return True
             time.sleep(LOOK_S)
         return False

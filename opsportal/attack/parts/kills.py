@@ -8,7 +8,7 @@ import time
 from opsportal.attack.base import Context, Verdict, until
 from opsportal.attack.portal import Scratch
 from opsportal.attack.watching import Starts, claimed_twice, illegal_runs, live_faults, overrun_faults
-from opsportal.local.probe import health
+from opsportal.local.probe import look
 
 OWN = ("web", "worker", "watch", "keeper", "redis", "postgres")
 FAULTS = ("queue_worker_crash", "api_down", "config_corruption")
@@ -59,12 +59,12 @@ def _round(
         killed = [name for name in victims if portal.kill(name)]
         began = time.monotonic()
         verdict.must(killed == list(victims), f"not there to be killed: {set(victims) - set(killed)}")
-        gone = until(lambda: not health(portal.url)[0], 3)  # /healthz may need a moment to notice
+        gone = until(lambda: not look(portal.url).ready, 3)  # /healthz may need a moment to notice
         ready = portal.wait_ready(BACK_WITHIN_S)
         seconds = time.monotonic() - began
         verdict.must(
             ready,
-            f"{'+'.join(victims)} killed: not ready again after {BACK_WITHIN_S:.0f} s: {health(portal.url)[1]}",
+            f"{'+'.join(victims)} killed: not ready again after {BACK_WITHIN_S:.0f} s: {look(portal.url).missing}",
         )
         _settle(portal, verdict, victims)
         ids = [r.json()["id"] for r in asked if r.status_code in (200, 202)]

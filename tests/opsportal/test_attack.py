@@ -1,0 +1,53 @@
+"""The attacks: what a verdict says, and each of them in its shortest form against a real portal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from opsportal.attack import run
+from opsportal.attack.base import Context, Part, Verdict
+from opsportal.attack.registry import PARTS
+
+
+def _holds(context: Context, verdict: Verdict) -> None:
+    verdict.figures["tries"] = 3
+
+
+def _breaks(context: Context, verdict: Verdict) -> None:
+    verdict.must(False, "it must not")
+
+
+def _cannot(context: Context, verdict: Verdict) -> None:
+    raise OSError("no such machine")
+
+
+def test_a_verdict_holds_only_if_every_promise_does(tmp_path: Path) -> None:
+    said: list[str] = []
+    parts = [Part("good", "", _holds), Part("bad", "", _breaks), Part("ill", "", _cannot)]
+    verdicts = run.run(parts, "brief", said.append)
+    assert [v.holds for v in verdicts] == [True, False, False]
+    assert verdicts[2].broken == ["could not be tried to the end: OSError: no such machine"]
+    assert any(line.startswith("good: holds (tries 3;") for line in said)
+    run.write_json(verdicts, "brief", tmp_path / "verdicts.json")
+    told = json.loads((tmp_path / "verdicts.json").read_text())
+    assert told["holds"] is False and [p["holds"] for p in told["parts"]] == [True, False, False]
+
+
+def test_what_is_asked_for_wrongly_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="no attack nonsense; there are: kills, approvals"):
+        call_command("attack", "nonsense")
+    with pytest.raises(CommandError, match="no such folder"):
+        call_command("attack", "input", json=tmp_path / "nowhere" / "x.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PARTS)
+def test_it_holds(name: str) -> None:
+    said: list[str] = []
+    verdict = run.run([PARTS[name]], "brief", said.append)[0]
+    print(*said, sep="\n")
+    assert verdict.holds, verdict.line()
