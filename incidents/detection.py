@@ -33,7 +33,8 @@ BASELINE_KEEP_S = 6 * 3600
 
 
 class TickLike(Protocol):
-    """What the watcher delivers. `mini`: the readings of one unit only, right after an event of it."""
+    """What the watcher delivers. `mini`: the readings of one unit only, right after an event of it;
+    `starved`: the watcher itself had too little of the machine."""
 
     @property
     def system(self) -> Any: ...
@@ -43,6 +44,8 @@ class TickLike(Protocol):
     def readings(self) -> list[Reading]: ...
     @property
     def mini(self) -> bool: ...
+    @property
+    def starved(self) -> bool: ...
 
 
 class Detector:
@@ -67,9 +70,11 @@ class Detector:
             self.engine.use(system)
             self._parts.clear()
 
-    def consume(self, at: datetime, readings: Sequence[Reading], *, full: bool = True) -> list[Change]:
+    def consume(
+        self, at: datetime, readings: Sequence[Reading], *, full: bool = True, starved: bool = False
+    ) -> list[Change]:
         """One tick: judge, store what changed, publish the evidence."""
-        changes = self.engine.feed(at, readings, full=full)
+        changes = self.engine.feed(at, readings, full=full, starved=starved)
         if changes:
             try:
                 self._store(changes, at)
@@ -83,7 +88,7 @@ class Detector:
         if full and at - self._saved >= BASELINES_EVERY:
             self._saved = at
             self._save_baselines()
-        evidence.write(self.system.slug, at, self.engine.states())
+        evidence.write(self.system.slug, at, self.engine.states(), starved=self.engine.quiet.starved)
         live.publish_dashboard(self.system.slug)
         return changes
 
@@ -237,7 +242,7 @@ def _consume(tick: TickLike) -> None:
         if detector is None or detector.system_id != tick.system.id:
             detector = _detectors[slug] = Detector(tick.system)
         detector.use(tick.system)
-        detector.consume(tick.at, tick.readings, full=not tick.mini)
+        detector.consume(tick.at, tick.readings, full=not tick.mini, starved=tick.starved)
     finally:
         connections.close_all()  # this thread's; with a pool it only gives the connection back
 

@@ -23,7 +23,7 @@ from incidents.signals.detectors import Memory, Sample
 from systems import checks, services
 from systems.readings import Reading
 
-__all__ = ["SignalState", "run_check", "snapshot", "taken_at", "wait_fresh", "write"]
+__all__ = ["SignalState", "is_starved", "run_check", "snapshot", "taken_at", "wait_fresh", "write"]
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ TICKS = "ops:ticks:{}"
 KEEP_S = 120  # older than this the picture is worth nothing: unknown
 
 
-def write(slug: str, at: datetime, states: Iterable[SignalState]) -> None:
+def write(slug: str, at: datetime, states: Iterable[SignalState], *, starved: bool = False) -> None:
     """Replace the picture of `slug` and wake whoever waits for a fresh one. Never raises: the next tick is near."""
     rows = [
         [
@@ -46,7 +46,7 @@ def write(slug: str, at: datetime, states: Iterable[SignalState]) -> None:
         ]
         for s in states
     ]
-    picture = json.dumps({"at": at.timestamp(), "states": rows}, separators=(",", ":"))
+    picture = json.dumps({"at": at.timestamp(), "starved": starved, "states": rows}, separators=(",", ":"))
     try:
         pipe = live.client().pipeline(transaction=False)
         pipe.set(KEY.format(slug), picture, ex=KEEP_S)
@@ -67,6 +67,13 @@ def snapshot(system_slug: str) -> list[SignalState]:
         at = None if since is None else datetime.fromtimestamp(since, UTC)
         states.append(SignalState(signal, service, label, value, reading, text, at, source))
     return states
+
+
+def is_starved(system_slug: str) -> bool:
+    """Whether the watcher had too little of the machine when it took the present picture: what is slow or silent is
+    unknown in it."""
+    picture = _read(system_slug)
+    return picture is not None and bool(picture.get("starved"))
 
 
 def taken_at(system_slug: str) -> str | None:

@@ -22,7 +22,8 @@ BUFFER = 300  # ticks kept for a receiver that is away
 
 @dataclass(slots=True)
 class Tick:
-    """What was observed of one system. `mini`: only of the units that `events` are about."""
+    """What was observed of one system. `mini`: only of the units that `events` are about. `starved`: the watcher
+    itself had too little of the machine, so what is slow or silent may be so here only."""
 
     system: LoadedSystem
     at: datetime
@@ -30,6 +31,7 @@ class Tick:
     events: list[RuntimeEvent] = field(default_factory=list)
     mini: bool = False
     batch: Batch | None = None
+    starved: bool = False
 
 
 Handler = Callable[[Tick], Awaitable[None] | None]

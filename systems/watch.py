@@ -29,6 +29,9 @@ SECRETS_EVERY_S = 20.0
 FORGET_S = 120.0
 AT_ONCE = 6  # probes started together, so that their own crowd does not slow them down
 PAUSE_S = 0.015
+THIN = 3  # while the watcher is starved, probes run so many times less often ...
+THIN_MAX_S = 9.0  # ... but at least this often, or they would count as not read
+ALWAYS_ON = ("unit",)  # cheap, and says what died
 
 Key = tuple[str, str]  # (metric, label)
 
@@ -43,9 +46,12 @@ class Slot:
     due: float = 0.0
     task: asyncio.Task[None] | None = None
 
-    def plan(self, at: float) -> None:
-        """Set when it is due next, on its own grid. Slow probes spread over the ticks after their first run."""
+    def plan(self, at: float, *, thin: bool = False) -> None:
+        """Set when it is due next, on its own grid. Slow probes spread over the ticks after their first run. `thin`:
+        less often, because the machine has too little to spare."""
         interval = self.probe.interval_s
+        if thin and self.probe.name not in ALWAYS_ON:
+            interval = max(interval, min(THIN * interval, THIN_MAX_S))
         first = self.due == 0.0
         on_time = self.due > at - interval
         self.due = (self.due if on_time else at) + interval
@@ -73,7 +79,7 @@ class SystemWatch:
         ]
         self.slots.sort(key=lambda slot: slot.probe.interval_s)
         self._pending: list[Reading] = []
-        self._live = False
+        self._live = self._thin = False
         self._latest: dict[str, dict[Key, Reading]] = {}
         self._seen: dict[str, dict[Key, float]] = {}
         self._http = client()
@@ -88,15 +94,17 @@ class SystemWatch:
                 for service, labels in templates.items():
                     probe.seed(service, labels)
 
-    async def start_due(self, *, everything: bool = False, gently: bool = False) -> list[Slot]:
+    async def start_due(
+        self, *, everything: bool = False, gently: bool = False, thin: bool = False
+    ) -> list[Slot]:
         """Start what is due and not still running; returns what was started."""
-        self._live = not everything
+        self._live, self._thin = not everything, thin
         started = []
         at = self.clock()
         for slot in self.slots:
             if slot.running or not (everything or slot.due <= at + 0.02):
                 continue
-            slot.plan(at)
+            slot.plan(at, thin=thin)
             slot.task = asyncio.create_task(self._run(slot), name=f"{slot.probe.name} {slot.service.name}")
             started.append(slot)
             if gently and len(started) % AT_ONCE == 0:
@@ -109,7 +117,7 @@ class SystemWatch:
             self._pending += found  # in two steps: `+= await` would add to a list that was taken meanwhile
             if not self._live or self.clock() < slot.due:
                 return
-            slot.plan(self.clock())  # it took so long that its next turn has come
+            slot.plan(self.clock(), thin=self._thin)  # it took so long that its next turn has come
 
     async def settle(self, timeout_s: float | None) -> None:
         """Wait until nothing runs, or `timeout_s` is over."""

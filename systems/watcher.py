@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from django.db import connections
 
-from systems import queries
+from systems import queries, starved
 from systems.probes.base import Clock
 from systems.readings import Reading
 from systems.runtimes.base import RuntimeEvent
@@ -46,11 +46,13 @@ class Watcher:
         interval_s: float = 1.0,
         clock: Clock = time.monotonic,
         now: Callable[[], float] = time.time,
+        strain: starved.Watch | None = None,
     ) -> None:
         self._loader = system_loader
         self._interval = interval_s
         self._clock = clock
         self._now = now
+        self.strain = strain or starved.Watch()
         self._watches: dict[str, SystemWatch] = {}
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._finishing: set[asyncio.Task[None]] = set()
@@ -62,6 +64,7 @@ class Watcher:
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Watch until `stop` is set (or the task is cancelled)."""
         stop = stop or asyncio.Event()
+        strain = asyncio.create_task(self.strain.run(), name="how much of the machine it gets")
         senders = [asyncio.create_task(outlet.run()) for outlet in self._outlets]
         try:
             while not stop.is_set():
@@ -73,9 +76,9 @@ class Watcher:
         finally:
             for slug in list(self._watches):
                 await self._drop(slug)
-            for task in senders:
+            for task in (strain, *senders):
                 task.cancel()
-            await asyncio.gather(*senders, return_exceptions=True)
+            await asyncio.gather(strain, *senders, return_exceptions=True)
             for outlet in self._outlets:
                 await outlet.drain(2.0)
             await self.close()
@@ -155,7 +158,7 @@ class Watcher:
             last = number
             try:
                 began = time.perf_counter()
-                await watch.start_due(gently=True)
+                await watch.start_due(gently=True, thin=self.strain.state.starved)
                 if whole:
                     task = asyncio.create_task(self._finish(watch, began))
                     self._finishing.add(task)  # kept, or it may be collected while it runs
@@ -214,7 +217,7 @@ class Watcher:
         ms: float | None = None,
     ) -> Tick:
         at = datetime.fromtimestamp(self._now(), UTC)
-        tick = Tick(watch.system, at, readings, events, mini)
+        tick = Tick(watch.system, at, readings, events, mini, starved=self.strain.state.starved)
         if self.store is not None and watch.system.id is not None:
             names = {r.service for r in readings} if mini else set(watch.system.services)
             statuses = {name: found for name in names for found in watch.statuses(name).values()}

@@ -15,7 +15,7 @@ from actions.service import ActionRefused
 from agent import journal, roles
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import waiting
+from agent.phases import starving, waiting
 from agent.phases.waiting import POLL_S
 from agent.roles.base import ActionView
 from incidents import lifecycle, timeline
@@ -34,6 +34,8 @@ def step(run: Run) -> Outcome:
     if len(requests) <= cursor:
         if (waits := waiting.for_another(run, item, words)) is not None:
             return waits
+        if (held := starving.hold(run, words)) is not None:
+            return held
         try:
             view = roles.executor().propose(
                 run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run, item)

@@ -13,6 +13,11 @@ from systems.readings import clean
 
 Source = Literal["log", "metric", "state", "probe", "check"]
 Severity = Literal["low", "medium", "high", "critical"]
+ALWAYS = ""  # as a pattern: every text
+# Silence, lateness and what follows from them; not a plain word of the part, or of the machine it should run on.
+UNLESS_PLAIN = (
+    r"^(?!.*(refused|FATAL|no such|does not exist|permission|certificate|invalid|status 4(?!08|29)\d\d))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ class Signal:
     it needs, has just been restarted on request. `telling`: which symptom gives an incident its title. `quorum`: when
     this many labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own word for
     what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again would say
-    the same (a setting, a port, a permission, a credential).
+    the same (a setting, a port, a permission, a credential). `timing`: texts (ALWAYS: all) whose verdict rests on
+    timing or silence, and so says nothing while the watcher itself gets too little of the machine; None: never.
     """
 
     id: str
@@ -88,6 +94,7 @@ class Signal:
     name_pattern: str = ""
     outright: bool = False
     outlives_restart: bool = False
+    timing: str | None = None
 
     def matches(self, metric: str) -> bool:
         """Whether readings called `metric` feed this signal."""
@@ -96,6 +103,10 @@ class Signal:
         if not metric.startswith(self.metric[:-1]):
             return False
         return not self.name_pattern or re.search(self.name_pattern, metric) is not None
+
+    def is_timing(self, text: str) -> bool:
+        """Whether a reading with this text speaks of timing or silence only."""
+        return self.timing is not None and re.search(self.timing, text, re.I) is not None
 
     def describe(self, state: Describable) -> str:
         """The title with the facts filled in, in plain words."""

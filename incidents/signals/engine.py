@@ -14,7 +14,7 @@ from typing import Any
 
 from incidents.signals import logscan
 from incidents.signals.adaptive import Baseline
-from incidents.signals.base import Signal, SignalState
+from incidents.signals.base import ALWAYS, Signal, SignalState
 from incidents.signals.catalog import CATALOG
 from incidents.signals.detectors import Sample
 from incidents.signals.keys import Keys
@@ -53,12 +53,15 @@ class Engine:
 
     # -- feeding -----------------------------------------------------------------------------------------------
 
-    def feed(self, at: datetime, readings: Sequence[Reading], *, full: bool = True) -> list[Change]:
-        """Take in one tick (`full=False`: the readings of one unit only). Returns what opened and what cleared."""
+    def feed(
+        self, at: datetime, readings: Sequence[Reading], *, full: bool = True, starved: bool = False
+    ) -> list[Change]:
+        """Take in one tick (`full=False`: the readings of one unit only; `starved`: the watcher had too little of the
+        machine to judge by the clock). Returns what opened and what cleared."""
         now = at.timestamp()
         for reading in readings:
             self._latest[reading.service, reading.metric, reading.label] = reading.value
-        self._forget_runs(self.quiet.note(readings, now, full=full))
+        self._forget_runs(self.quiet.note(readings, now, full=full, starved=starved))
         touched: list[Key] = []
         for reading in readings:
             touched += self._take(reading, now)
@@ -93,8 +96,12 @@ class Engine:
 
     def _judge(self, signal: Signal, key: Key, value: float | None, text: str, now: float) -> Key:
         """One observation of one key."""
+        if self.quiet.starved and signal.timing == ALWAYS:
+            return key.unsure(now)
         held_up = self.quiet.held_up and signal.soft and logscan.matches(signal.soft, text)
         verdict = None if held_up else signal.detector.judge(key.memory, self._sample(key, value, text, now))
+        if verdict and self.quiet.starved and signal.is_timing(text):
+            return key.unsure(now)
         if verdict and not key.active and signal.settle and self.quiet.muted(key.service, now):
             verdict, key.streak = None, 0.0
         key.observe(verdict, value, text, now)
@@ -154,6 +161,8 @@ class Engine:
         stale = [k for k in self.keys if now - k.read_at > STALE_S]
         for key in stale:
             key.forget(now)
+            if self.quiet.starved and key.active:
+                key.read_at = now  # it is not given up for what the watcher cannot do
         for key in [k for k in stale if not k.active and now - k.read_at > 600]:
             self.keys.drop(key)
         return stale

@@ -1,7 +1,7 @@
 """Services that answer over HTTP or TCP, seen from outside."""
 
 from incidents.signals.adaptive import Baseline
-from incidents.signals.base import Hold, Signal
+from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
 from incidents.signals.detectors import Above, Failing, Matches, Off, Rising
 
 TIMEOUT = r"timeout|timed out|no answer"
@@ -20,6 +20,7 @@ SIGNALS = [
         settle=True,
         telling=78,
         trust=0.95,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "http_timeout",
@@ -32,6 +33,7 @@ SIGNALS = [
         hold=Hold(3),
         settle=True,
         telling=79,
+        timing=ALWAYS,
     ),
     Signal(
         "http_errors",
@@ -44,6 +46,7 @@ SIGNALS = [
         hold=Hold(2),
         settle=True,
         telling=72,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "http_slow",
@@ -55,6 +58,7 @@ SIGNALS = [
         hold=Hold(4),
         settle=True,
         telling=60,
+        timing=ALWAYS,
     ),
     Signal(
         "clock_skew",
@@ -65,6 +69,7 @@ SIGNALS = [
         source="probe",
         hold=Hold(3),
         telling=82,
+        timing=ALWAYS,
     ),
     Signal(
         "not_ready",
@@ -78,6 +83,7 @@ SIGNALS = [
         soft=TIMEOUT,
         settle=True,
         telling=74,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "part_not_ready",
@@ -91,6 +97,7 @@ SIGNALS = [
         settle=True,
         name_pattern=r"^ready\.(?!ok$)",
         telling=73,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "tcp_refused",
@@ -104,6 +111,7 @@ SIGNALS = [
         settle=True,
         telling=76,
         trust=0.95,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "tcp_timeout",
@@ -116,6 +124,7 @@ SIGNALS = [
         hold=Hold(3),
         settle=True,
         telling=77,
+        timing=ALWAYS,
     ),
     Signal(
         "app_errors",
@@ -127,6 +136,7 @@ SIGNALS = [
         hold=Hold(3),
         settle=True,
         telling=66,
+        timing=ALWAYS,
     ),
     Signal(
         "app_slow",
@@ -138,6 +148,7 @@ SIGNALS = [
         hold=Hold(4),
         settle=True,
         telling=67,
+        timing=ALWAYS,
     ),
     Signal(
         "app_slow_tail",
@@ -150,6 +161,7 @@ SIGNALS = [
         settle=True,
         leak=0.05,
         telling=30,
+        timing=ALWAYS,
     ),
     Signal(
         "breaker_open",
@@ -163,6 +175,7 @@ SIGNALS = [
         name_pattern="breaker",
         settle=True,
         telling=75,
+        timing=ALWAYS,
     ),
     Signal(
         "rate_limited",
@@ -173,6 +186,7 @@ SIGNALS = [
         hold=Hold(2),
         name_pattern="429|rate_?limited|throttled",
         telling=71,
+        timing=ALWAYS,
     ),
     Signal(
         "client_hog",
@@ -183,6 +197,7 @@ SIGNALS = [
         opens=False,
         name_pattern=r"^app\.(key|client)\.",
         telling=65,
+        timing=ALWAYS,
     ),
     Signal(
         "traffic_surge",
@@ -193,6 +208,7 @@ SIGNALS = [
         opens=False,
         hold=Hold(3),
         telling=64,
+        timing=ALWAYS,
     ),
     Signal(
         "no_traffic",
@@ -205,6 +221,7 @@ SIGNALS = [
         hold=Hold(3),
         telling=35,
         leak=0.03,
+        timing=ALWAYS,
     ),
     Signal(
         "requests_waiting",
@@ -216,6 +233,7 @@ SIGNALS = [
         hold=Hold(2),
         name_pattern=r"requests_waiting$|tokens_waiting$",
         telling=45,
+        timing=ALWAYS,
     ),
     Signal(
         "on_fallback",

@@ -1,7 +1,7 @@
 """Synthetic journeys and consistency checks: what a customer would see."""
 
 from incidents.signals.adaptive import Baseline
-from incidents.signals.base import Hold, Signal
+from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
 from incidents.signals.detectors import Failing
 
 SIGNALS = [
@@ -19,6 +19,7 @@ SIGNALS = [
         quorum=2,
         telling=65,
         trust=0.97,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "journey_slow",
@@ -30,6 +31,7 @@ SIGNALS = [
         hold=Hold(3),
         settle=True,
         telling=58,
+        timing=ALWAYS,
     ),
     Signal(
         "consistency_broken",
@@ -42,5 +44,6 @@ SIGNALS = [
         hold=Hold(2),
         telling=87,
         trust=0.97,
+        timing=ALWAYS,
     ),
 ]

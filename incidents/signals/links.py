@@ -1,7 +1,7 @@
 """Network edges, and services that belong to somebody else."""
 
 from incidents.signals.adaptive import Baseline
-from incidents.signals.base import Hold, Signal
+from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
 from incidents.signals.detectors import Failing, PathDown
 
 SIGNALS = [
@@ -17,6 +17,7 @@ SIGNALS = [
         soft=r"timeout|timed out|no answer",
         settle=True,
         telling=86,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "link_slow",
@@ -28,6 +29,7 @@ SIGNALS = [
         hold=Hold(4),
         settle=True,
         telling=81,
+        timing=ALWAYS,
     ),
     Signal(
         "link_target_down",
@@ -40,6 +42,7 @@ SIGNALS = [
         hold=Hold(2),
         settle=True,
         telling=40,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "external_down",
@@ -53,5 +56,6 @@ SIGNALS = [
         soft=r"timeout|timed out|no answer",
         settle=True,
         telling=89,
+        timing=UNLESS_PLAIN,
     ),
 ]

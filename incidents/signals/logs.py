@@ -6,7 +6,7 @@ read for its whole window and nothing matched.
 """
 
 from incidents.signals.adaptive import Baseline
-from incidents.signals.base import Hold, Severity, Signal
+from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Severity, Signal
 from incidents.signals.detectors import LogMatch, NewError
 
 
@@ -24,6 +24,7 @@ def log_signal(
     but: str = "",
     outright: bool = False,
     outlives_restart: bool = False,
+    timing: str | None = None,
 ) -> Signal:
     return Signal(
         id,
@@ -40,6 +41,7 @@ def log_signal(
         trust=0.75,
         outright=outright,
         outlives_restart=outlives_restart,
+        timing=timing,
     )
 
 
@@ -57,6 +59,7 @@ RATES = [
         settle=True,
         telling=42,
         trust=0.75,
+        timing=ALWAYS,
     ),
     Signal(
         "log_burst",
@@ -70,6 +73,7 @@ RATES = [
         clear=Hold(3),
         settle=True,
         telling=41,
+        timing=ALWAYS,
     ),
     Signal(
         "log_silent",
@@ -84,6 +88,7 @@ RATES = [
         settle=True,
         telling=15,
         leak=0.05,
+        timing=ALWAYS,
     ),
     Signal(
         "log_traceback_new",
@@ -97,6 +102,7 @@ RATES = [
         settle=True,
         telling=47,
         trust=0.75,
+        timing=ALWAYS,
     ),
 ]
 
@@ -116,6 +122,7 @@ NETWORK = [
         "network",
         times=2,
         telling=48,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_connection_reset",
@@ -124,6 +131,7 @@ NETWORK = [
         "network",
         times=2,
         telling=44,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_dns_failed",
@@ -136,6 +144,7 @@ NETWORK = [
         telling=72,
         outright=True,
         outlives_restart=True,
+        timing=r"Temporary failure|SERVFAIL|timed? ?out",
     ),
     log_signal(
         "log_certificate",
@@ -156,6 +165,7 @@ NETWORK = [
         "external",
         times=2,
         telling=46,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_circuit_open",
@@ -164,6 +174,7 @@ NETWORK = [
         "api",
         telling=60,
         but=r"half.?open",
+        timing=ALWAYS,
     ),
     log_signal(
         "log_loop",
@@ -182,6 +193,7 @@ NETWORK = [
         "api",
         times=3,
         telling=55,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_sink_down",
@@ -191,6 +203,7 @@ NETWORK = [
         times=2,
         opens=True,
         telling=58,
+        timing=UNLESS_PLAIN,
     ),
 ]
 

@@ -1,6 +1,7 @@
 # ruff: noqa: E501
 """What services, and database servers themselves, write in their logs of a database."""
 
+from incidents.signals.base import ALWAYS
 from incidents.signals.logs import log_signal
 
 DATABASE = [
@@ -45,6 +46,7 @@ DATABASE = [
         opens=True,
         severity="high",
         telling=69,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_deadlock",
@@ -56,6 +58,7 @@ DATABASE = [
         severity="high",
         telling=70,
         window_s=12,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_lock_timeout",
@@ -64,6 +67,7 @@ DATABASE = [
         "database",
         times=2,
         telling=62,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_relation_missing",
@@ -114,6 +118,7 @@ DATABASE = [
         r"terminating connection due to|server closed the connection unexpectedly|AdminShutdown|connection is closed",
         "database",
         telling=40,
+        timing=ALWAYS,
     ),
 ]
 

@@ -1,6 +1,7 @@
 # ruff: noqa: E501
 """What services write in their logs of themselves: why they cannot start, what they ran out of, what data they choke on."""
 
+from incidents.signals.base import ALWAYS
 from incidents.signals.logs import log_signal
 
 STARTUP = [
@@ -217,6 +218,7 @@ DATA = [
         times=2,
         telling=60,
         but=r"version mismatch",
+        timing=ALWAYS,
     ),
     log_signal(
         "log_arithmetic",
@@ -226,6 +228,7 @@ DATA = [
         times=2,
         opens=True,
         telling=64,
+        timing=ALWAYS,
     ),
     log_signal(
         "log_exception",
@@ -234,6 +237,7 @@ DATA = [
         "api",
         times=3,
         telling=43,
+        timing=ALWAYS,
     ),
 ]
 

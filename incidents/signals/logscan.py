@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from incidents.signals.base import Signal
+from incidents.signals.base import ALWAYS, Signal
 from incidents.signals.detectors import LogMatch, NewError
 from incidents.signals.keys import Keys
 from incidents.signals.quiet import Quiet
@@ -81,6 +81,10 @@ class Scanner:
         samples: dict[str, str],
         now: float,
     ) -> None:
+        text = samples.get(key.signal.id, "")
+        if self._quiet.starved and (key.signal.timing == ALWAYS or (count and key.signal.is_timing(text))):
+            key.unsure(now)
+            return
         if count and not key.active and self._quiet.muted(key.service, now):
             count = None  # lines written while things start are not held against anybody
         sample = self._quiet.sample(key, count, "", now)

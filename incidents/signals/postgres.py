@@ -1,7 +1,7 @@
 """Postgres servers."""
 
 from incidents.signals.adaptive import Baseline, Dropped
-from incidents.signals.base import Hold, Signal
+from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
 from incidents.signals.detectors import Above, Below, Failing, Often
 
 SIGNALS = [
@@ -18,6 +18,7 @@ SIGNALS = [
         settle=True,
         telling=89,
         trust=0.95,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "pg_connections_saturated",
@@ -49,6 +50,7 @@ SIGNALS = [
         hold=Hold(2),
         negative_from="pg.blocked",
         telling=82,
+        timing=ALWAYS,
     ),
     Signal(
         "pg_blocked",
@@ -60,6 +62,7 @@ SIGNALS = [
         hold=Hold(3, 2),
         clear=Hold(3),
         telling=83,
+        timing=ALWAYS,
     ),
     Signal(
         "pg_lock_root",
@@ -72,6 +75,7 @@ SIGNALS = [
         clear=Hold(3),
         negative_from="pg.blocked",
         telling=84,
+        timing=ALWAYS,
     ),
     Signal(
         "pg_deadlocks",
@@ -92,6 +96,7 @@ SIGNALS = [
         opens=False,
         hold=Hold(2),
         telling=50,
+        timing=ALWAYS,
     ),
     Signal(
         "pg_dead_tuples",
@@ -103,6 +108,7 @@ SIGNALS = [
         hold=Hold(3),
         telling=40,
         leak=0.03,
+        timing=ALWAYS,
     ),
     Signal(
         "pg_table_missing",
@@ -125,5 +131,6 @@ SIGNALS = [
         hold=Hold(2),
         telling=10,
         leak=0.1,
+        timing=ALWAYS,
     ),
 ]

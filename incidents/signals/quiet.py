@@ -14,6 +14,7 @@ from systems.readings import Reading
 SETTLE_S = 6.0  # after a restart on request, its consequences are not judged
 GRACE_S = 45.0  # a system that is just starting gets this long to become well
 MIN_GRACE_S = 4.0
+STARVED_LOOKS = 5  # after the watcher was starved, for so many ticks what is slow or silent is still left out
 STALL_S = 3.0  # ticks further apart than this: the watcher was held up, so its timeouts mean nothing
 
 
@@ -35,6 +36,7 @@ class Quiet:
         self._started: float | None = None
         self._last_full: float | None = None
         self._stalled = 0
+        self._starved = 0
         self._muted: dict[str, bool] = {}
 
     @property
@@ -42,9 +44,20 @@ class Quiet:
         """Whether this tick or the last came late."""
         return self._stalled > 0
 
-    def note(self, readings: Sequence[Reading], now: float, *, full: bool) -> list[str]:
+    @property
+    def starved(self) -> bool:
+        """Whether the watcher has, or just had, too little of the machine: nothing slow or silent is judged."""
+        return self._starved > 0
+
+    def note(
+        self, readings: Sequence[Reading], now: float, *, full: bool, starved: bool = False
+    ) -> list[str]:
         """Take in a tick. The services whose unit was just stopped or started on request."""
         self._started = self._started or now
+        if starved:
+            self._starved = STARVED_LOOKS + 1
+        elif full:
+            self._starved = max(0, self._starved - 1)
         if full:
             gap = now - self._last_full if self._last_full is not None else 0.0
             self._stalled = 2 if gap > STALL_S else max(0, self._stalled - 1)

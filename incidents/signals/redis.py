@@ -1,7 +1,7 @@
 """Redis servers, the queues kept in them and the workers that empty them."""
 
 from incidents.signals.adaptive import Baseline, Slope
-from incidents.signals.base import Hold, Signal
+from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
 from incidents.signals.detectors import Above, Equals, Failing, Stuck
 
 SIGNALS = [
@@ -18,6 +18,7 @@ SIGNALS = [
         settle=True,
         telling=88,
         trust=0.95,
+        timing=UNLESS_PLAIN,
     ),
     Signal(
         "cache_miss_storm",
@@ -31,6 +32,7 @@ SIGNALS = [
         soft_weight=0.3,
         settle=True,
         telling=68,
+        timing=ALWAYS,
     ),
     Signal(
         "redis_evicting",
@@ -69,6 +71,7 @@ SIGNALS = [
         hold=Hold(2),
         clear=Hold(3),
         telling=70,
+        timing=ALWAYS,
     ),
     Signal(
         "queue_deep",
@@ -78,6 +81,7 @@ SIGNALS = [
         "cache-queue",
         hold=Hold(3),
         telling=71,
+        timing=ALWAYS,
     ),
     Signal(
         "queue_stuck",
@@ -88,6 +92,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(3),
         telling=72,
+        timing=ALWAYS,
     ),
     Signal(
         "inflight_orphans",
@@ -98,6 +103,7 @@ SIGNALS = [
         opens=False,
         hold=Hold(5, 5),
         telling=60,
+        timing=ALWAYS,
     ),
     Signal(
         "heartbeat_stale",
@@ -109,6 +115,7 @@ SIGNALS = [
         hold=Hold(2),
         settle=True,
         telling=77,
+        timing=ALWAYS,
     ),
     Signal(
         "queue_idle",
@@ -121,5 +128,6 @@ SIGNALS = [
         hold=Hold(5),
         telling=50,
         leak=0.05,
+        timing=ALWAYS,
     ),
 ]

@@ -81,6 +81,13 @@ class Key:
         """A quorum of labels fails: this one is believed without waiting."""
         return self._become(True, self.held_from) if self.value is not True else False
 
+    def unsure(self, at: float) -> Key:
+        """Looked at while what was seen cannot be told from the watcher's own trouble: unknown, and no streak."""
+        self.streak = self.good = 0.0
+        self._blind(at)
+        self.read_at = at
+        return self
+
     def _blind(self, at: float) -> bool:
         self.blind += 1
         if self.value is None or self.blind < UNKNOWN_AFTER:

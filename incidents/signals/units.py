@@ -1,7 +1,7 @@
 """Units: processes and containers as the runtime sees them."""
 
 from incidents.signals.adaptive import Baseline, Busy, Slope
-from incidents.signals.base import Hold, Signal
+from incidents.signals.base import ALWAYS, Hold, Signal
 from incidents.signals.detectors import Above, Equals, Repeating, Rising, UncleanExit
 
 SIGNALS = [
@@ -20,6 +20,7 @@ SIGNALS = [
         settle=True,
         telling=85,
         trust=0.99,
+        timing=r"STARTING|STOPPING",
     ),
     Signal(
         "unit_fatal",
@@ -102,6 +103,7 @@ SIGNALS = [
         hold=Hold(4, 7),
         settle=True,
         telling=55,
+        timing=ALWAYS,
     ),
     Signal(
         "child_cpu_hot",
@@ -112,6 +114,7 @@ SIGNALS = [
         hold=Hold(3, 4),
         negative_from="proc.cpu_pct",
         telling=88,
+        timing=ALWAYS,
     ),
     Signal(
         "child_rss_growing",
@@ -122,6 +125,7 @@ SIGNALS = [
         hold=Hold(2),
         negative_from="proc.cpu_pct",
         telling=87,
+        timing=ALWAYS,
     ),
     Signal(
         "child_running",
@@ -145,6 +149,7 @@ SIGNALS = [
         clear=Hold(3),
         settle=True,
         telling=84,
+        timing=ALWAYS,
     ),
     Signal(
         "rss_near_limit",
@@ -163,6 +168,7 @@ SIGNALS = [
         "container",
         hold=Hold(2, 2),
         telling=80,
+        timing=ALWAYS,
     ),
     Signal(
         "threads_many",
@@ -174,6 +180,7 @@ SIGNALS = [
         hold=Hold(2),
         settle=True,
         telling=40,
+        timing=ALWAYS,
     ),
     Signal(
         "proc_idle",
@@ -186,5 +193,6 @@ SIGNALS = [
         hold=Hold(3),
         telling=10,
         leak=0.1,
+        timing=ALWAYS,
     ),
 ]

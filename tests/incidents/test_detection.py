@@ -271,7 +271,7 @@ async def test_the_watchers_handler(system: System) -> None:
         if second > 9:
             readings = [r for r in readings if (r.service, r.metric) != ("oven-1", "http.ok")] + [DOWN]
         tick = SimpleNamespace(
-            system=loaded, at=START + timedelta(seconds=second), readings=readings, mini=False
+            system=loaded, at=START + timedelta(seconds=second), readings=readings, mini=False, starved=False
         )
         await detection.on_tick(tick)
     assert await Incident.objects.acount() == 1

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidents.signals import CATALOG
-from incidents.signals.adaptive import Baseline
-from incidents.signals.base import Hold, Signal
+from incidents.signals.adaptive import Baseline, Busy, Slope
+from incidents.signals.base import ALWAYS, Hold, Signal
 from incidents.signals.detectors import Above, Memory, Sample
 from incidents.signals.engine import GIVE_UP_S, Engine
 from incidents.signals.quiet import SETTLE_S
@@ -60,6 +60,12 @@ def test_a_true_signal_that_cannot_be_read_keeps_its_symptom_for_a_while(tick: T
     assert tick(blind, times=30) == []
     assert tick.value("http_unreachable", "oven-1") is None
     assert tick(blind, times=int(GIVE_UP_S)) == ["-http_unreachable@oven-1"]
+
+
+def test_all_that_learns_rests_while_the_watcher_is_starved() -> None:
+    """A series that is judged against its past would learn what the watcher's own trouble looks like."""
+    learning = [s for s in CATALOG.values() if isinstance(s.detector, Baseline | Busy | Slope)]
+    assert [s.id for s in learning if s.timing != ALWAYS] == []
 
 
 def log_line(text: str, count: int = 1, service: str = "oven-1") -> Reading:

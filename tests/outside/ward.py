@@ -120,6 +120,7 @@ class Ward:
         self._said: list[tuple[str, str, int]] = []
         self._then: list[tuple[str, str, Callable[[], None]]] = []
         self._seen = 0
+        self.starved = False  # the watcher itself gets too little of the machine
         self.wakes: list[int] = []
         journal.on_wake(self.wakes.append)
         self.paula = Person(
@@ -157,7 +158,7 @@ class Ward:
         """Ticks through the watcher's handlers; after each the sweeps and every run that can go on."""
         for _ in range(times):
             self.clock.ahead += 1.0
-            tick = Tick(self.system, self.clock.now(), self._read())
+            tick = Tick(self.system, self.clock.now(), self._read(), starved=self.starved)
             for handler in wiring.tick_handlers():
                 asyncio.run(_deliver(handler, tick))
             self._work()

@@ -16,7 +16,7 @@ from actions import service as actions
 from actions import tasks as action_tasks
 from opsportal import heartbeat, wiring
 from opsportal.readiness import Readiness
-from systems import services
+from systems import services, starved
 from systems.watcher import Tick, Watcher
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,9 @@ async def _watch() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    signs = _Signs()
-    watcher = Watcher(services.load_all, on_tick=[*wiring.tick_handlers(), signs.on_tick])
+    signs = _Signs(strain := starved.Watch())
+    handlers = [*wiring.tick_handlers(), signs.on_tick]
+    watcher = Watcher(services.load_all, on_tick=handlers, strain=strain)
     async with asyncio.TaskGroup() as group:
         helpers = [
             group.create_task(_repeat(wiring.sweep, SWEEP_EVERY_S)),
@@ -61,7 +62,8 @@ def _sweep_gate() -> None:
 class _Signs:
     """Collects what /healthz says of the systems; beats only while ticks arrive or there is nothing to watch."""
 
-    def __init__(self) -> None:
+    def __init__(self, strain: starved.Watch) -> None:
+        self._strain = strain
         self._readiness = Readiness()
         self._systems: dict[str, Any] = {}
 
@@ -74,7 +76,9 @@ class _Signs:
 
     def beat(self) -> None:
         try:
-            heartbeat.beat("watcher", systems=dict(self._systems))
+            strain = self._strain.state
+            told = {"since": strain.since, "why": strain.why} if strain.starved else None
+            heartbeat.beat("watcher", systems=dict(self._systems), starved=told)
         except redis.RedisError as error:
             log.warning("no sign of life: %s", error)
 

@@ -1,0 +1,38 @@
+"""While the watcher itself is starved: what is only slow or silent justifies nothing; the rest is looked at again."""
+
+from __future__ import annotations
+
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.phases.waiting import POLL_S
+from incidents import evidence, timeline
+from incidents.models import Symptom
+from incidents.signals import CATALOG
+
+
+def hold(run: Run, words: str) -> Outcome | None:
+    """Wait while the watcher is starved, unless a plain sign (an exit, a refusal, a changed setting) still holds in a
+    picture that was taken after this was first wanted. None: go on."""
+    memory, slug = run.memory, run.incident.system.slug
+    if not evidence.is_starved(slug):
+        memory.pop("starved_stamp", None)
+        return None
+    stamp = evidence.taken_at(slug)
+    if "starved_stamp" not in memory:
+        memory["starved_stamp"] = stamp
+        title = f"Waits with {words}: the watcher itself gets too little of the machine to be sure"
+        timeline.record(run.incident_id, "plan", title[:500])
+    fresh = stamp != memory["starved_stamp"]
+    return None if fresh and _plain_sign(run) else Outcome(Phase.ACT, wait_s=POLL_S)
+
+
+def _plain_sign(run: Run) -> bool:
+    mine = Symptom.objects.filter(incident=run.incident, cleared_at__isnull=True)
+    names = set(mine.values_list("signal", "service", "label"))
+    return any(
+        state.value is True
+        and (state.signal, state.service, state.label) in names
+        and (found := CATALOG.get(state.signal)) is not None
+        and not found.is_timing(state.text)
+        for state in evidence.snapshot(run.incident.system.slug)
+    )

@@ -1,0 +1,45 @@
+"""What every page says of the watcher itself when it cannot do its work."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+from django import template
+from django.utils import timezone
+
+from opsportal import heartbeat
+
+register = template.Library()
+
+PAUSE_S = 5.0  # Redis was away: pages do not wait for it again so soon
+_silent_until = 0.0
+
+
+@register.simple_tag
+def watcher_lines() -> list[str]:
+    """Sentences for people; empty while all is well, or while nothing can be known (the settings page says that)."""
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return []
+    try:
+        signs = heartbeat.signs("watcher")
+    except redis.RedisError:
+        _silent_until = time.monotonic() + PAUSE_S
+        return []
+    return [line for sign in signs if sign["age_s"] <= heartbeat.FRESH_S for line in _lines(sign)]
+
+
+def _lines(sign: dict[str, Any]) -> list[str]:
+    if not (told := sign.get("starved")):
+        return []
+    return [
+        f"The watcher itself is starved since {_clock(told['since'])} ({told['why']}). Until it is over, what is only "
+        "slow or silent is held against nobody, and it looks less often."
+    ]
+
+
+def _clock(stamp: float) -> str:
+    return timezone.localtime(datetime.fromtimestamp(stamp, UTC)).strftime("%H:%M:%S")
