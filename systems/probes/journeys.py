@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from systems.manifest import Service
 from systems.manifest_types import Journey, Step
 from systems.probes import web
@@ -37,7 +35,7 @@ class JourneyProbe(Probe):
         super().__init__(clock)
         self.journey = journey
         self.service = service
-        self.http: httpx.AsyncClient | None = None
+        self.http: web.Client | None = None
         if journey is not None:
             self.interval_s = journey.interval_s
             self.timeout_s = journey.timeout_s + 0.5
@@ -52,7 +50,7 @@ class JourneyProbe(Probe):
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert self.journey is not None
         if self.http is None:
-            self.http = web.client()
+            self.http = web.client(cookies=True)
         latency, problem = await run_journey(self.http, self.journey)
         name = self.journey.name
         return [
@@ -75,9 +73,9 @@ def entry_service(system: LoadedSystem, journey: Journey) -> str:
     return found.name if found is not None else next(iter(system.services))
 
 
-async def run_journey(http: httpx.AsyncClient, journey: Journey) -> tuple[float, str]:
+async def run_journey(http: web.Client, journey: Journey) -> tuple[float, str]:
     """(milliseconds, problem) of one run; problem is empty when every step did what it should."""
-    http.cookies.clear()  # a new visitor
+    http.forget()  # a new visitor
     started = time.perf_counter()
     variables: dict[str, str] = {}
     problem, where = "", ""
@@ -88,12 +86,13 @@ async def run_journey(http: httpx.AsyncClient, journey: Journey) -> tuple[float,
                 await _step(http, step, variables, journey.timeout_s)
     except TimeoutError:
         problem = f"{where}: no answer in {journey.timeout_s:g} s"
+        await http.rebuild()  # the next run is not held up by what hangs in this one
     except StepFailed as error:
         problem = f"{where}: {error}"
     return (time.perf_counter() - started) * 1000, clean(problem, 300)
 
 
-async def _step(http: httpx.AsyncClient, step: Step, variables: dict[str, str], timeout_s: float) -> None:
+async def _step(http: web.Client, step: Step, variables: dict[str, str], timeout_s: float) -> None:
     answer = await web.fetch(
         http,
         _fill(step.get or step.post or "", variables),
@@ -154,7 +153,7 @@ async def failures_now(system: LoadedSystem) -> list[str]:
 
 
 async def _once(journey: Journey) -> str:
-    async with web.client() as http:
+    async with web.client(cookies=True) as http:
         return (await run_journey(http, journey))[1]
 
 

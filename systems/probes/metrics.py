@@ -20,7 +20,7 @@ MAX_METRICS = 200
 class MetricsProbe(Probe):
     name = "metrics"
     interval_s = 1.0
-    timeout_s = 1.5
+    timeout_s = 2.5  # the request, and a second opinion on it
     main = ("app.read",)
 
     def __init__(self, clock: Clock = time.monotonic) -> None:

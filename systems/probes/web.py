@@ -1,26 +1,35 @@
-"""The shared HTTP client of the probes: no proxies from the environment, keep-alive, bounded bodies."""
+"""The HTTP client of the probes: a bounded pool, no proxies from the environment, no redirects, bounded bodies.
+
+The prober is not above suspicion: when its pool says "timeout", a plain socket to the same address is asked as well.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json as jsonlib
 import ssl
-import sys
 import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self
 
-import httpx
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
 
+from systems.probes import plainhttp
 from systems.probes.base import error_kind
 
 MAX_BODY = 262_144
-
-if importlib.util.find_spec("sniffio") is None:
-    # httpcore asks for it in every request, and a module that is not there is searched for each time
-    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+AT_ONCE, AT_ONCE_PER_HOST = 64, 8
+KEEP_ALIVE_S = (
+    3.0  # shorter than servers keep theirs, or the request after a pause meets a connection just closed
+)
+INNOCENT_S = 60.0  # a pool as young as this is not what hangs
+AGENT = "opsportal-prober"
 
 
 @cache
@@ -28,15 +37,93 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def client() -> httpx.AsyncClient:
-    """A client of one probe; close it with `aclose`."""
-    return httpx.AsyncClient(
-        verify=_tls(),
-        trust_env=False,
-        follow_redirects=False,
-        limits=httpx.Limits(max_connections=100, max_keepalive_connections=40, keepalive_expiry=20),
-        headers={"User-Agent": "opsportal-prober"},
+def _session(cookies: bool, traces: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=AT_ONCE,
+        limit_per_host=AT_ONCE_PER_HOST,
+        keepalive_timeout=KEEP_ALIVE_S,
+        ssl=_tls(),
+        use_dns_cache=False,
     )
+    return aiohttp.ClientSession(
+        connector=connector,
+        trust_env=False,
+        cookie_jar=aiohttp.CookieJar(unsafe=True) if cookies else aiohttp.DummyCookieJar(),
+        headers={"User-Agent": AGENT},
+        timeout=aiohttp.ClientTimeout(total=None),
+        max_line_size=65_536,
+        max_field_size=65_536,
+        trace_configs=traces,
+    )
+
+
+class Client:
+    """The pool of one probe, made at the first request; `rebuilt` counts how often it was thrown away on suspicion.
+    `cookies`: kept until `forget`."""
+
+    def __init__(
+        self,
+        *,
+        cookies: bool = False,
+        make: Callable[[bool, list[aiohttp.TraceConfig]], aiohttp.ClientSession] = _session,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cookies, self._make, self._clock = cookies, make, clock
+        self._session: aiohttp.ClientSession | None = None
+        self._rebuilt_at = -1e9
+        self.rebuilt = 0
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._session = self._make(self._cookies, [_queue_trace()])
+        return self._session
+
+    def forget(self) -> None:
+        """A new visitor: no cookies."""
+        if self._session is not None:
+            self._session.cookie_jar.clear()
+
+    def is_suspect(self, waited_in_line: bool) -> bool:
+        """Whether a timeout may be the pool's own: it never gave a connection, or it was not renewed just now."""
+        return waited_in_line or self._clock() - self._rebuilt_at >= INNOCENT_S
+
+    async def rebuild(self) -> None:
+        """Throw the pool away; requests under way in it fail."""
+        self._rebuilt_at, self.rebuilt = self._clock(), self.rebuilt + 1
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(Exception):  # it is given up, whatever state it is in
+                await session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _queue_trace() -> aiohttp.TraceConfig:
+    """Notes in a request's context whether it is waiting for a free connection."""
+
+    async def begin(_: Any, context: SimpleNamespace, __: Any) -> None:
+        context.trace_request_ctx.in_line = True
+
+    async def end(_: Any, context: SimpleNamespace, __: Any) -> None:
+        context.trace_request_ctx.in_line = False
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_queued_start.append(begin)
+    trace.on_connection_queued_end.append(end)
+    return trace
+
+
+def client(*, cookies: bool = False) -> Client:
+    """A client of one probe; close it with `aclose`."""
+    return Client(cookies=cookies)
 
 
 @dataclass(slots=True)
@@ -47,7 +134,7 @@ class Answer:
     body: bytes = b""
     latency_ms: float = 0.0
     error: str = ""
-    headers: httpx.Headers = field(default_factory=httpx.Headers)
+    headers: Mapping[str, str] = field(default_factory=CIMultiDict)
 
     def json(self) -> Any:
         """The body as JSON; ValueError when it is not."""
@@ -66,7 +153,7 @@ class Answer:
 
 
 async def fetch(
-    http: httpx.AsyncClient,
+    http: Client,
     url: str,
     timeout_s: float,
     *,
@@ -74,30 +161,59 @@ async def fetch(
     headers: dict[str, str] | None = None,
     json: Any = None,
 ) -> Answer:
-    """One request within `timeout_s` in all (connect, headers and the whole body); errors become `Answer.error`."""
+    """One request within `timeout_s` in all (connect, headers and the whole body); errors become `Answer.error`.
+
+    A GET that times out is asked once more on a plain socket (for `plainhttp.PATIENCE_S` more at most). Where that
+    answers, its answer is the one that counts, and the pool is rebuilt."""
+    answer, line = Answer(), SimpleNamespace(in_line=False)
     started = time.perf_counter()
-    answer = Answer()
     try:
         async with asyncio.timeout(timeout_s):
-            await _request(http, answer, method, url, headers, json)
+            await _request(http.session, answer, method, url, headers, json, line)
     except TimeoutError:
-        answer = Answer(error="timeout")
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        answer = Answer(error="timeout", latency_ms=(time.perf_counter() - started) * 1000)
+        if method == "GET" and http.is_suspect(line.in_line):
+            return await _second_opinion(http, url, headers, answer)
+        return answer
+    except aiohttp.ClientConnectorCertificateError as error:
+        answer = Answer(error=error_kind(error.certificate_error))
+    except (aiohttp.ClientError, OSError, ValueError) as error:
         answer = Answer(error=error_kind(error))
     answer.latency_ms = (time.perf_counter() - started) * 1000
     return answer
 
 
 async def _request(
-    http: httpx.AsyncClient, answer: Answer, method: str, url: str, headers: dict[str, str] | None, json: Any
+    session: aiohttp.ClientSession,
+    answer: Answer,
+    method: str,
+    url: str,
+    headers: dict[str, str] | None,
+    json: Any,
+    line: SimpleNamespace,
 ) -> None:
-    async with http.stream(method, url, headers=headers, json=json, timeout=None) as response:
-        answer.headers = response.headers
+    async with session.request(
+        method, URL(url), headers=headers, json=json, allow_redirects=False, trace_request_ctx=line
+    ) as response:
         parts, size = [], 0
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.content.iter_any():
             parts.append(chunk)
             size += len(chunk)
             if size > MAX_BODY:
+                response.close()  # what is left of it is not read, and the connection not used again
                 break
         answer.body = b"".join(parts)
-        answer.status = response.status_code
+        answer.headers = response.headers
+        answer.status = response.status
+
+
+async def _second_opinion(http: Client, url: str, headers: dict[str, str] | None, first: Answer) -> Answer:
+    started = time.perf_counter()
+    tls = _tls() if url.startswith("https:") else None
+    try:
+        reply = await plainhttp.get(url, {"User-Agent": AGENT, **(headers or {})}, tls, MAX_BODY)
+    except (OSError, ValueError, EOFError, asyncio.LimitOverrunError):
+        return first
+    await http.rebuild()
+    spent = (time.perf_counter() - started) * 1000
+    return Answer(reply.status, reply.body, spent, "", CIMultiDict(reply.headers))
