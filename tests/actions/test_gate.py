@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from actions import gate, lifecycle, policy, service
 from actions.models import ActionRequest, AuditEntry, Decision, Status
 from incidents.models import Incident, TimelineEvent
+from systems import services
 from systems.models import System
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
@@ -178,6 +179,7 @@ def test_the_target_changed_between_approval_and_run(
     service.decide(risky.pk, alice, True)
     path = system.base_dir / "manifest.yaml"
     path.write_text(path.read_text().replace("tiny_shop", "other_shop"))
+    services.register(path)
     assert service.execute(risky.pk).status == Status.CANCELLED
     assert effects_of(runtime) == []
 

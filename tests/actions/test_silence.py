@@ -13,6 +13,7 @@ from actions import policy, service
 from actions.catalogue.restart_service import RestartService
 from actions.models import ActionRequest, AuditEntry, Decision, Status
 from incidents.models import Incident, State, TimelineEvent
+from systems import services
 from systems.models import System
 from systems.runtimes.base import RuntimeFailed
 from systems.runtimes.fake import FakeRuntime
@@ -56,7 +57,10 @@ def now(request: ActionRequest) -> ActionRequest:
 
 def other_manifest(system: LoadedSystem) -> None:
     path = system.base_dir / "manifest.yaml"
-    path.write_text(path.read_text().replace("'1.0'", "'0.9'"))
+    text = path.read_text()
+    assert '"1.0"' in text
+    path.write_text(text.replace('"1.0"', '"0.9"'))
+    services.register(path)
 
 
 @pytest.mark.parametrize("by", ["agent", "bob"])

@@ -97,6 +97,7 @@ async def test_what_goes_from_the_queue_leaves_the_form_that_is_being_filled_in(
     await page.goto("/approvals/")
     await expect(page.locator("[data-live-state]")).to_have_text("Live")
     await page.locator(f"#no-{second.pk} > summary").click()
+    await expect(page.locator(f"#rn-{second.pk}")).to_be_focused()
     await page.keyboard.type("not before")
     await sync_to_async(type(first).objects.filter(pk=first.pk).update)(status=Status.CANCELLED)
     await sync_to_async(live.publish)("approvals", {"kind": "cancelled"})

@@ -101,8 +101,8 @@ def kiosk(
         create_permissions(app, verbosity=0)
     call_command("load_runbooks", stdout=StringIO())
     text = quiet.MANIFEST.replace(
-        'admin_dsn: "${{DB_DSN}}"}}}}',
-        'admin_dsn: "${{DB_DSN}}", schema: kiosk}}, snapshot: {{dir: snapshots, schema: kiosk}}}}',
+        'admin_dsn: "${{DB_DSN}}"}}',
+        'admin_dsn: "${{DB_DSN}}", schema: kiosk}}\n    snapshot: {{dir: snapshots, schema: kiosk}}',
     )
     assert text != quiet.MANIFEST
     made = Ward(tmp_path, f"ward-{uuid.uuid4().hex[:6]}", Clock(monkeypatch), text)
