@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from systems import redact
+from systems import patient, redact, threads
 from systems.health import Assessment, assess
 from systems.manifest import Service
 from systems.probes import build_all
-from systems.probes.base import EVENTS, THREADS, Clock, Probe
+from systems.probes.base import EVENTS, Clock, Probe
 from systems.probes.http import http_readings
 from systems.probes.logs import LogsProbe
 from systems.probes.process import unit_readings
@@ -29,6 +29,7 @@ SECRETS_EVERY_S = 20.0
 FORGET_S = 120.0
 AT_ONCE = 6  # probes started together, so that their own crowd does not slow them down
 PAUSE_S = 0.015
+CLOSE_S = 1.0  # what has not ended by then is left to itself
 THIN = 3  # while the watcher is starved, probes run so many times less often ...
 THIN_MAX_S = 9.0  # ... but at least this often, or they would count as not read
 ALWAYS_ON = ("unit",)  # cheap, and says what died
@@ -205,7 +206,8 @@ class SystemWatch:
     async def _quick_unit(self, service: Service) -> list[Reading]:
         assert service.unit is not None
         try:
-            state = await asyncio.wrap_future(THREADS.submit(self.system.runtime.state, service.unit))
+            asked = threads.submit(self.system.slug, "quick", self.system.runtime.state, service.unit)
+            state = await asyncio.wrap_future(asked)
         except RuntimeError_ as error:
             return [Reading(service.name, "unit.up", None, str(error))]
         return unit_readings(service.name, state, self.now())
@@ -220,7 +222,9 @@ class SystemWatch:
         tasks = [slot.task for slot in self.slots if slot.task is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for probe in self.probes:
-            await probe.close()
-        await self._http.aclose()
+        await patient.ended(tasks, CLOSE_S)
+        closing = [
+            asyncio.create_task(found) for found in (*(p.close() for p in self.probes), self._http.aclose())
+        ]
+        await patient.ended(closing, CLOSE_S)
+        threads.abandon(self.system.slug)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from django.db import connections
 
-from systems import queries, starved
+from systems import patient, queries, starved, threads
 from systems.probes.base import Clock
 from systems.readings import Reading
 from systems.runtimes.base import RuntimeEvent
@@ -29,6 +29,11 @@ log = logging.getLogger(__name__)
 GRACE_S = 0.35  # how long a tick waits for its probes; what is later counts for the next one
 STEPS = 2  # probes are started this often per tick, for intervals such as 1.5 s
 RELOAD_S = 5.0
+LOAD_S = 10.0  # reading the list of systems may take so long
+DROP_S = 2.0
+DRAIN_S = 0.5
+STUCK_S = 15.0  # a system without a tick for so long is watched anew
+OWN = "the watcher"  # the threads of its own
 
 
 class Watcher:
@@ -57,15 +62,20 @@ class Watcher:
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
         self._finishing: set[asyncio.Task[None]] = set()
         self.store = Store(lambda: datetime.fromtimestamp(now(), UTC)) if persist else None
-        self._outlets = [Outlet(_name(handler), handler) for handler in on_tick]
-        if self.store is not None:
-            self._outlets.append(Outlet("the store", self._write, retry=True))
+        self._handlers = list(on_tick)
+        self._outlets: dict[str, list[Outlet]] = {}  # of each system its own, so that none waits for another
+        self._stored = Outlet("the store", self._write, retry=True) if self.store is not None else None
+        self._changing = asyncio.Lock()
+        self.looked_at: dict[str, float] = {}  # epoch seconds of each system's last tick, or of its start
+        self._ticked: dict[str, float] = {}  # the same on the steady clock
 
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Watch until `stop` is set (or the task is cancelled)."""
         stop = stop or asyncio.Event()
-        strain = asyncio.create_task(self.strain.run(), name="how much of the machine it gets")
-        senders = [asyncio.create_task(outlet.run()) for outlet in self._outlets]
+        own = [asyncio.create_task(self.strain.run(), name="how much of the machine it gets")]
+        if self._stored is not None:
+            own.append(asyncio.create_task(self._stored.run(), name="the store"))
+        own.append(asyncio.create_task(self._guard(), name="who is not looked at"))
         try:
             while not stop.is_set():
                 await self._reload(start=True)
@@ -74,13 +84,9 @@ class Watcher:
                 except TimeoutError:
                     continue
         finally:
-            for slug in list(self._watches):
-                await self._drop(slug)
-            for task in (strain, *senders):
+            for task in own:
                 task.cancel()
-            await asyncio.gather(strain, *senders, return_exceptions=True)
-            for outlet in self._outlets:
-                await outlet.drain(2.0)
+            await patient.ended(own, 0.5)
             await self.close()
 
     async def tick_once(self, *, everything: bool = True) -> list[Tick]:
@@ -92,31 +98,36 @@ class Watcher:
             await watch.start_due(everything=everything)
             await watch.settle(None)
             tick = self._tick(watch, watch.take(), [], ms=(time.perf_counter() - began) * 1000)
-            for outlet in self._outlets:
+            for outlet in self._all_outlets(tick):
                 await outlet.deliver(tick)
             ticks.append(tick)
         return ticks
 
     async def close(self) -> None:
-        """Give back all connections."""
-        for slug in list(self._watches):
-            await self._drop(slug)
-        if self.store is not None:
-            await self.store.close()
+        """Give back all connections. What does not end in time is left to itself."""
+        drops = [asyncio.create_task(self._drop(slug)) for slug in self._watches]
+        await patient.ended(drops, DROP_S + 2.0)
+        if self.store is not None and self._stored is not None:
+            await self._stored.drain(DRAIN_S)
+            await patient.ended([asyncio.create_task(self.store.close())], 1.0)
+        threads.abandon(OWN)
 
     # ---- systems come and go
     async def _reload(self, *, start: bool) -> None:
         try:
-            systems = {system.slug: system for system in await asyncio.to_thread(self._load)}
+            async with asyncio.timeout(LOAD_S):  # a thread that hangs is left to itself
+                found = await asyncio.wrap_future(threads.submit(OWN, "load", self._load))
+            systems = {system.slug: system for system in found}
         except Exception:
             log.exception("the list of systems cannot be read; going on with %d known", len(self._watches))
             return
-        for slug, watch in list(self._watches.items()):
-            if systems.get(slug) is not watch.system:
-                await self._drop(slug)
-        for slug, system in systems.items():
-            if slug not in self._watches:
-                await self._add(system, start=start)
+        async with self._changing:
+            for slug, watch in list(self._watches.items()):
+                if systems.get(slug) is not watch.system:
+                    await self._drop(slug)
+            for slug, system in systems.items():
+                if slug not in self._watches:
+                    await self._add(system, start=start)
 
     def _load(self) -> Sequence[LoadedSystem]:
         try:
@@ -125,24 +136,52 @@ class Watcher:
             connections.close_all()  # this thread's
 
     async def _add(self, system: LoadedSystem, *, start: bool) -> None:
-        watch = self._watches[system.slug] = SystemWatch(system, self._clock, self._now)
+        slug = system.slug
+        watch = self._watches[slug] = SystemWatch(system, self._clock, self._now)
+        outlets = self._outlets[slug] = [Outlet(_name(handler), handler) for handler in self._handlers]
+        self.looked_at[slug], self._ticked[slug] = self._now(), self._clock()
         if self.store is not None and system.id is not None:
             try:
-                watch.seed_templates(await asyncio.to_thread(_templates, system))
+                async with asyncio.timeout(LOAD_S):
+                    known = threads.submit(OWN, "templates", _templates, system)
+                    watch.seed_templates(await asyncio.wrap_future(known))
             except Exception:
-                log.warning("earlier log templates of %s are not known", system.slug, exc_info=True)
+                log.warning("earlier log templates of %s are not known", slug, exc_info=True)
         if start:
-            self._tasks[system.slug] = [
-                asyncio.create_task(self._beat(watch), name=f"watch {system.slug}"),
-                asyncio.create_task(self._listen(watch), name=f"events {system.slug}"),
+            self._tasks[slug] = [
+                asyncio.create_task(self._beat(watch), name=f"watch {slug}"),
+                asyncio.create_task(self._listen(watch), name=f"events {slug}"),
+                *(asyncio.create_task(o.run(), name=f"{o.name} of {slug}") for o in outlets),
             ]
 
     async def _drop(self, slug: str) -> None:
+        """Always returns within a few seconds, whatever hangs."""
         tasks = self._tasks.pop(slug, [])
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._watches.pop(slug).close()
+        await patient.ended(tasks, 1.0)
+        watch, outlets = self._watches.pop(slug, None), self._outlets.pop(slug, [])
+        self.looked_at.pop(slug, None)
+        await asyncio.gather(*(outlet.drain(DRAIN_S) for outlet in outlets))
+        if watch is not None:
+            await patient.ended([asyncio.create_task(watch.close())], DROP_S)
+
+    async def _guard(self) -> None:
+        """Watch anew what has not been looked at for a while."""
+        while True:
+            await asyncio.sleep(self._interval)
+            patience = STUCK_S * (4 if self.strain.state.starved else 1)
+            for slug, watch in list(self._watches.items()):
+                if slug not in self._tasks or self._clock() - self._ticked[slug] < patience:
+                    continue
+                log.error("%s was not looked at for %.0f s; it is watched anew", slug, patience)
+                try:
+                    async with self._changing:
+                        if self._watches.get(slug) is watch:
+                            await self._drop(slug)
+                            await self._add(watch.system, start=True)
+                except Exception:
+                    log.exception("%s could not be watched anew", slug)
 
     # ---- one system
     async def _beat(self, watch: SystemWatch) -> None:
@@ -217,6 +256,8 @@ class Watcher:
         ms: float | None = None,
     ) -> Tick:
         at = datetime.fromtimestamp(self._now(), UTC)
+        if not mini:
+            self.looked_at[watch.system.slug], self._ticked[watch.system.slug] = self._now(), self._clock()
         tick = Tick(watch.system, at, readings, events, mini, starved=self.strain.state.starved)
         if self.store is not None and watch.system.id is not None:
             names = {r.service for r in readings} if mini else set(watch.system.services)
@@ -225,8 +266,14 @@ class Watcher:
         return tick
 
     def _publish(self, tick: Tick) -> None:
-        for outlet in self._outlets:
+        for outlet in self._all_outlets(tick):
             outlet.put(tick)
+
+    def _all_outlets(self, tick: Tick) -> list[Outlet]:
+        return [
+            *self._outlets.get(tick.system.slug, []),
+            *([self._stored] if self._stored is not None else []),
+        ]
 
     async def _write(self, tick: Tick) -> None:
         if self.store is not None and tick.batch is not None:

@@ -15,6 +15,7 @@ from opsportal import heartbeat
 register = template.Library()
 
 PAUSE_S = 5.0  # Redis was away: pages do not wait for it again so soon
+BLIND_S = 10.0
 _silent_until = 0.0
 
 
@@ -33,11 +34,17 @@ def watcher_lines() -> list[str]:
 
 
 def _lines(sign: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{slug} is not looked at since {_clock(at)}: what the pages say of it is of that time."
+        for slug, at in sorted(sign.get("looked_at", {}).items())
+        if sign["at"] - at > BLIND_S
+    ]
     if not (told := sign.get("starved")):
-        return []
+        return lines
     return [
+        *lines,
         f"The watcher itself is starved since {_clock(told['since'])} ({told['why']}). Until it is over, what is only "
-        "slow or silent is held against nobody, and it looks less often."
+        "slow or silent is held against nobody, and it looks less often.",
     ]
 
 

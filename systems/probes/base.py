@@ -13,9 +13,10 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import ClassVar
 
+from systems import threads
 from systems.manifest import Service
 from systems.readings import Reading, clean
 from systems.runtimes.base import RuntimeError_
@@ -91,9 +92,6 @@ class Probe(ABC):
         await asyncio.sleep(0)
 
 
-THREADS = ThreadPoolExecutor(max_workers=12, thread_name_prefix="probe")
-
-
 class FileProbe(Probe):
     """A probe whose work blocks: `read` runs in a thread, at most one per service at a time."""
 
@@ -109,7 +107,7 @@ class FileProbe(Probe):
         before = self._running.get(service.name)
         if before is not None and not before.done():
             raise TimeoutError("the last read still hangs")
-        future = THREADS.submit(self.read, system, service)
+        future = threads.submit(system.slug, self.name, self.read, system, service)
         self._running[service.name] = future
         return await asyncio.wrap_future(future)
 

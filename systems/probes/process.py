@@ -7,8 +7,9 @@ import signal
 import time
 from collections.abc import Callable
 
+from systems import threads
 from systems.manifest import Service
-from systems.probes.base import THREADS, Clock, FileProbe, Gone, Probe, ProbeFailed
+from systems.probes.base import Clock, FileProbe, Gone, Probe, ProbeFailed
 from systems.readings import Reading, clean
 from systems.runtimes.base import ChildStat, UnitState, UnitStats
 from systems.services import LoadedSystem
@@ -44,7 +45,7 @@ class UnitProbe(Probe):
         answered = self._asked is not None and self._asked.done()
         if self._asked is None or (answered and self.clock() - self._asked_at > 0.5):
             self._asked_at = self.clock()
-            self._asked = asyncio.wrap_future(THREADS.submit(_all_units, system))
+            self._asked = asyncio.wrap_future(threads.submit(system.slug, self.name, _all_units, system))
             self._asked.add_done_callback(_retrieve)
         return await asyncio.shield(self._asked)
 

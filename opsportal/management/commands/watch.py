@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import os
 import signal
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import redis
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 1.0
 GATE_EVERY_S = 5.0
+END_S = 4.5  # from SIGTERM to the end
 
 
 class Command(BaseCommand):
@@ -35,11 +39,20 @@ class Command(BaseCommand):
 async def _watch() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="watcher"))
+
+    def end() -> None:
+        stop.set()
+        timer = threading.Timer(END_S, os._exit, [0])  # whatever hangs by then hangs for ever
+        timer.daemon = True
+        timer.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     signs = _Signs(strain := starved.Watch())
     handlers = [*wiring.tick_handlers(), signs.on_tick]
     watcher = Watcher(services.load_all, on_tick=handlers, strain=strain)
+    signs.looked_at = watcher.looked_at
     async with asyncio.TaskGroup() as group:
         helpers = [
             group.create_task(_repeat(wiring.sweep, SWEEP_EVERY_S)),
@@ -66,19 +79,19 @@ class _Signs:
         self._strain = strain
         self._readiness = Readiness()
         self._systems: dict[str, Any] = {}
+        self.looked_at: dict[str, float] = {}  # epoch seconds, of each system that is watched now
 
     async def on_tick(self, tick: Tick) -> None:
         self._readiness.note(tick.system, tick.readings)
-        self._systems[tick.system.slug] = {
-            **self._readiness.describe(tick.system),
-            "ticked_at": tick.at.timestamp(),
-        }
+        self._systems[tick.system.slug] = self._readiness.describe(tick.system)
 
     def beat(self) -> None:
         try:
             strain = self._strain.state
             told = {"since": strain.since, "why": strain.why} if strain.starved else None
-            heartbeat.beat("watcher", systems=dict(self._systems), starved=told)
+            looked, known = dict(self.looked_at), dict(self._systems)
+            systems = {slug: {**known[slug], "ticked_at": at} for slug, at in looked.items() if slug in known}
+            heartbeat.beat("watcher", systems=systems, starved=told, looked_at=looked)
         except redis.RedisError as error:
             log.warning("no sign of life: %s", error)
 
