@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from systems.envfile import EnvFileError, read_env_file
 from systems.manifest import Service
 from systems.manifest_types import CredentialSpec
+from systems.probes import pgshare
 from systems.probes.base import address
 from systems.probes.postgres import connect_error
 from systems.readings import Reading, clean
@@ -77,7 +78,7 @@ def direct_dsn(service: Service, value: str, role: str) -> str:
         password=theirs.get("password", ""),
         dbname=theirs.get("dbname") or own.get("dbname") or service.postgres.database,
         connect_timeout=3,
-        application_name="prober",
+        application_name=pgshare.NAME,
     )
 
 

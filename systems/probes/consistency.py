@@ -8,10 +8,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from systems.manifest import Service
 from systems.manifest_types import Consistency
-from systems.probes import web
+from systems.probes import pgshare, web
 from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.probes.journeys import dig
 from systems.probes.postgres import connect_error
@@ -32,7 +33,6 @@ class ConsistencyProbe(Probe):
         super().__init__(clock)
         self.rule = rule
         self.http = web.client()
-        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         if rule is not None:
             self.interval_s = rule.interval_s
 
@@ -65,27 +65,12 @@ class ConsistencyProbe(Probe):
         postgres = system.service(rule.sql_service).postgres
         assert postgres is not None
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = await psycopg.AsyncConnection.connect(
-                    postgres.dsn,
-                    autocommit=True,
-                    connect_timeout=2,
-                    application_name="prober",
-                    options="-c statement_timeout=1500 -c default_transaction_read_only=on",
-                )
-            found = await (await self._connection.execute(rule.sql.encode())).fetchmany(MAX_KEYS)
+            async with pgshare.session(postgres.dsn, self) as connection:
+                cursor = connection.cursor(row_factory=tuple_row)
+                found = await (await cursor.execute(rule.sql.encode())).fetchmany(MAX_KEYS)
             return [(str(row[0]), row[1]) for row in found]
         except psycopg.Error as error:
-            await self._drop()
             raise ProbeFailed(f"{rule.sql_service}: {connect_error(error)}") from error
-        except BaseException:
-            await self._drop()
-            raise
-
-    async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
 
     async def _shown(self, rule: Consistency, key: str) -> Any:
         answer = await web.fetch(self.http, rule.url.replace("{key}", key), 2.0)
@@ -97,7 +82,7 @@ class ConsistencyProbe(Probe):
             return Unread(f"the answer has no {rule.field}")
 
     async def close(self) -> None:
-        await self._drop()
+        await pgshare.leave(self)
         await self.http.aclose()
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from systems.manifest import Service
+from systems.probes import pgshare
 from systems.probes.base import Clock, Gone, Probe, Rates
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
@@ -17,15 +16,17 @@ from systems.services import LoadedSystem
 SLOW_EVERY_S = 5.0
 _LABELLED = ("pg.idle", "pg.idle_pct", "pg.idle_in_tx_s", "pg.block_root", "pg.connections_pct")
 
-_SESSIONS = """
+_SESSIONS = (
+    """
 select a.pid, coalesce(a.usename, '') as role, coalesce(a.application_name, '') as app, a.state,
        extract(epoch from clock_timestamp() - a.xact_start)::float8 as xact_s,
        extract(epoch from clock_timestamp() - a.state_change)::float8 as state_s,
        age(a.backend_xmin) as xmin_age, left(a.query, 80) as query,
        case when a.wait_event_type = 'Lock' then pg_blocking_pids(a.pid) else '{}'::int[] end as blockers
 from pg_stat_activity a
-where a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
-"""
+where a.backend_type = 'client backend' and """
+    + pgshare.NOT_OURS
+)
 _SERVER = """
 select (select coalesce(json_object_agg(rolname, rolconnlimit), '{}') from pg_roles
         where rolcanlogin and rolconnlimit >= 0) as limits,
@@ -40,12 +41,6 @@ select (select count(*) from pg_tables where schemaname = %(schema)s) as tables,
 """
 
 
-@dataclass(slots=True)
-class _Session:
-    connection: psycopg.AsyncConnection[dict[str, Any]]
-    slow_at: float = -1e9
-
-
 class PostgresProbe(Probe):
     name = "postgres"
     interval_s = 1.0
@@ -54,7 +49,7 @@ class PostgresProbe(Probe):
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         super().__init__(clock)
-        self._sessions: dict[str, _Session] = {}
+        self._slow_at: dict[str, float] = {}
         self._rates = Rates(clock)
         self._gone = Gone(clock)
         self._slow: dict[str, list[Reading]] = {}
@@ -64,53 +59,29 @@ class PostgresProbe(Probe):
 
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert service.postgres is not None
+        dsn = service.postgres.dsn
         try:
-            session = await self._connected(service)
-            cursor = session.connection.cursor()
-            rows = await (await cursor.execute(_SESSIONS)).fetchall()
-            server = await (await cursor.execute(_SERVER)).fetchone() or {}
-            if self.clock() - session.slow_at >= SLOW_EVERY_S:
-                params = {"schema": service.postgres.db_schema}
-                sizes = await (await cursor.execute(_SIZES, params)).fetchone() or {}
-                self._slow[service.name] = _size_readings(service.name, sizes)
-                session.slow_at = self.clock()
+            async with pgshare.session(dsn, self) as connection:
+                rows = await (await connection.execute(_SESSIONS)).fetchall()
+                server = await (await connection.execute(_SERVER)).fetchone() or {}
+                if self.clock() - self._slow_at.get(service.name, -1e9) >= SLOW_EVERY_S:
+                    params = {"schema": service.postgres.db_schema}
+                    sizes = await (await connection.execute(_SIZES, params)).fetchone() or {}
+                    self._slow[service.name] = _size_readings(service.name, sizes)
+                    self._slow_at[service.name] = self.clock()
         except (psycopg.Error, OSError) as error:
-            await self._drop(service)
             reason = connect_error(error)
+            if pgshare.is_our_own(dsn, reason):  # the probers' own doing says nothing of the server
+                return self.unknown(service, f"unknown: our own connections ({reason})")
             return [
                 Reading(service.name, "pg.ok", 0.0, reason),
                 *self.unknown(service, reason, known=("pg.ok",)),
             ]
-        except BaseException:
-            await self._drop(
-                service
-            )  # cancelled in the middle of a query: the connection cannot be used again
-            raise
         readings = [Reading(service.name, "pg.ok", 1.0)]
         readings += _session_readings(service.name, rows, server)
         readings += self._server_readings(service.name, server)
         readings += self._slow.get(service.name, [])
         return self._gone.fill(service.name, _LABELLED, readings)
-
-    async def _connected(self, service: Service) -> _Session:
-        session = self._sessions.get(service.name)
-        if session is None or session.connection.closed:
-            assert service.postgres is not None
-            connection = await psycopg.AsyncConnection.connect(
-                service.postgres.dsn,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=2,
-                application_name="prober",
-                options="-c statement_timeout=1500 -c lock_timeout=500",
-            )
-            session = self._sessions[service.name] = _Session(connection)
-        return session
-
-    async def _drop(self, service: Service) -> None:
-        session = self._sessions.pop(service.name, None)
-        if session is not None:
-            await session.connection.close()
 
     def _server_readings(self, service: str, server: dict[str, Any]) -> list[Reading]:
         rate = self._rates.rate((service, "deadlocks"), float(server.get("deadlocks") or 0))
@@ -118,9 +89,7 @@ class PostgresProbe(Probe):
         return [*readings, Reading(service, "pg.recovering", float(bool(server.get("recovering"))))]
 
     async def close(self) -> None:
-        for session in self._sessions.values():
-            await session.connection.close()
-        self._sessions.clear()
+        await pgshare.leave(self)
 
 
 def connect_error(error: BaseException) -> str:

@@ -188,6 +188,37 @@ async def test_idle_sessions_and_a_full_role_are_seen(tmp_path: Path, pg_role: t
     await probe.close()
 
 
+async def test_the_prober_is_never_the_evidence(tmp_path: Path, pg_role: tuple[str, str]) -> None:
+    """Five systems on one database, whose role may have four connections: ours are one, and no symptom of theirs."""
+    role, dsn = pg_role
+    systems = [make_system(tmp_path, {"s": {"kind": "postgres", "postgres": {"dsn": dsn}}}) for _ in range(5)]
+    probes = [PostgresProbe() for _ in systems]
+    for _ in range(2):
+        looks = await asyncio.gather(*(look(p, s) for p, s in zip(probes, systems, strict=True)))
+        assert [one(found, "pg.ok").value for found in looks] == [1] * 5
+        assert {one(found, "pg.connections_pct", role).value for found in looks} == {0}
+    async with await psycopg.AsyncConnection.connect(DSN, autocommit=True) as admin:
+        held = await admin.execute("select count(*) from pg_stat_activity where usename = %s", [role])
+        assert await held.fetchone() == (1,)
+    app = [await psycopg.AsyncConnection.connect(dsn, application_name="app") for _ in range(3)]
+    assert one(await look(probes[0], systems[0]), "pg.connections_pct", role).value == 75
+    for probe in probes:
+        await probe.close()
+    elsewhere = psycopg.conninfo.make_conninfo(dsn, connect_timeout=3)  # another place, the same role
+    other = make_system(tmp_path, {"s": {"kind": "postgres", "postgres": {"dsn": elsewhere}}})
+    first, second = PostgresProbe(), PostgresProbe()
+    assert one(await look(first, systems[0]), "pg.ok").value == 1
+    refused = one(await look(second, other), "pg.ok")
+    assert (refused.value, refused.text.startswith("unknown: our own connections")) == (None, True)
+    await first.close()
+    app.append(await psycopg.AsyncConnection.connect(dsn, application_name="app"))
+    full = one(await look(second, other), "pg.ok")
+    assert (full.value, "too many connections" in full.text) == (0, True)  # theirs, all four
+    for connection in app:
+        await connection.close()
+    await second.close()
+
+
 def blocked_by(label: str, found: list[Reading]) -> Reading | None:
     """The reading of one that blocks two."""
     roots = (r for r in found if (r.metric, r.label, r.value) == ("pg.block_root", label, 2))
