@@ -52,6 +52,7 @@ def tell(
             "params": request.params,
             "status": request.status,
             "risk": request.risk,
+            "lost": (request.result or {}).get("lost") or {},
         }
         timeline.record(request.incident_id, kind, title, body=body, data=more | (data or {}), actor=actor)
     live.publish("approvals", {"kind": request.status, "seq": str(request.pk)})

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils import timezone
 
-from agent import journal
+from agent import journal, relapse
 from agent.models import Phase, Run
 from incidents import lifecycle, postmortem, timeline
 from incidents.models import OPEN_STATES, Incident, State, Symptom
@@ -92,8 +92,12 @@ def _close_calm() -> None:
     calm = handed.filter(
         ~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since))
     )
-    for incident in calm[:20]:
+    for incident in calm.select_related("system")[:20]:
+        if not relapse.is_calm(incident, timezone.now(), CALM_S):
+            continue
         title = "Over: the symptoms are gone"
+        if incident.verdict.standing not in ("known", "stated", "told"):
+            title += "; what caused them was not found"
         if lifecycle.transition(incident.number, State.RESOLVED, actor="agent", title=title):
             postmortem.generate(incident.number)
 

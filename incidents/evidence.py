@@ -27,7 +27,7 @@ __all__ = ["SignalState", "is_starved", "run_check", "snapshot", "taken_at", "wa
 
 log = logging.getLogger(__name__)
 
-KEY = "ops:evidence:{}"
+KEY = "ops:evidence:2:{}"  # the number: of the shape of its rows
 TICKS = "ops:ticks:{}"
 KEEP_S = 120  # older than this the picture is worth nothing: unknown
 
@@ -43,6 +43,7 @@ def write(slug: str, at: datetime, states: Iterable[SignalState], *, starved: bo
             s.reading_value,
             s.text if s.value else s.text[:120],
             _stamp(s.since),
+            _stamp(s.read),
         ]
         for s in states
     ]
@@ -62,10 +63,11 @@ def snapshot(system_slug: str) -> list[SignalState]:
     if picture is None:
         return []
     states = []
-    for signal, service, label, value, reading, text, since in picture["states"]:
+    for signal, service, label, value, reading, text, since, read in picture["states"]:
         source = CATALOG[signal].source if signal in CATALOG else "metric"
-        at = None if since is None else datetime.fromtimestamp(since, UTC)
-        states.append(SignalState(signal, service, label, value, reading, text, at, source))
+        states.append(
+            SignalState(signal, service, label, value, reading, text, _time(since), source, _time(read))
+        )
     return states
 
 
@@ -124,6 +126,10 @@ def _read(slug: str) -> dict[str, Any] | None:
         log.warning("evidence of %s cannot be read: %s", slug, error)
         return None
     return None if raw is None else json.loads(raw)
+
+
+def _time(stamp: float | None) -> datetime | None:
+    return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
 
 
 def _stamp(at: datetime | None) -> float | None:

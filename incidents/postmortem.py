@@ -37,9 +37,9 @@ def generate(incident_id: int) -> Postmortem:
         "what_broke": _what_broke(incident, events, symptoms),
         "what_was_done": _what_was_done(incident, events),
         "why": _why(incident, events),
-        "prevention": _prevention(events),
+        "prevention": _prevention(incident, events),
         "figures": figures(incident, symptoms),
-        "action_items": _action_items(events),
+        "action_items": _action_items(incident, events),
         "timeline": _five_lines(events),
     }
     with transaction.atomic():
@@ -158,8 +158,15 @@ def _what_was_done(incident: Incident, events: list[TimelineEvent]) -> list[Sent
     sentences = [
         _say(f"At {e.at:%H:%M:%S} {_by(e.actor)}: {e.title}.", [e.seq])
         for e in events
-        if e.kind in wanted and not _in_passing(e)
+        if (e.kind in wanted or e.data.get("kept")) and not _in_passing(e)
     ]
+    for event in events:
+        if event.kind == Kind.ACTION and (lost := event.data.get("lost")):
+            words = ", ".join(
+                f"{n if n is not None else 'an unknown number of'} {what}" for what, n in lost.items()
+            )
+            target = f"{event.data.get('action')} on {event.data.get('target')}"
+            sentences.append(_say(f"Lost by {target}: {words}.", [event.seq]))
     if not any(e.kind == Kind.ACTION for e in events):
         last = events[-1].seq if events else 0
         sentences.append(_say("Nothing was changed.", [last]))
@@ -177,6 +184,7 @@ def _why(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
     thought = [e for e in events if e.kind == Kind.HYPOTHESES]
     verdict = incident.verdict
     sentences = [_say(_said_of(verdict), [e.seq for e in (thought or events)[-1:]])]
+    sentences += _also_repaired(incident, events)
     if not thought or not verdict.bars or not verdict.is_known:
         return sentences
     last, leader = thought[-1], verdict.bars[0]
@@ -200,17 +208,32 @@ def _said_of(verdict: Verdict) -> str:
     return "The cause is not known." if verdict.standing == "looking" else f"The cause is {verdict.cause}."
 
 
-def _prevention(events: list[TimelineEvent]) -> list[Sentence]:
-    return [_say(text, [seq]) for text, seq in _advice(events)]
+def _also_repaired(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
+    """Every other cause whose repair was measured to have helped."""
+    verdict, ends = incident.verdict, _last(events, Kind.VERIFY) or [e.seq for e in events[-1:]]
+    told = {verdict.diagnosis} if verdict.standing == "known" else set()
+    return [
+        _say(
+            f"{_capital(str(r['title']))} on {r['component']} was a cause too: {', '.join(r['did'])} mended it.",
+            ends,
+        )
+        for r in verdict.repaired
+        if r["key"] not in told
+    ]
 
 
-def _action_items(events: list[TimelineEvent]) -> list[dict[str, Any]]:
-    return [{"text": text, "owner": "", "done": False} for text, _ in _advice(events)]
+def _prevention(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
+    return [_say(text, [seq]) for text, seq in _advice(incident, events)]
 
 
-def _advice(events: list[TimelineEvent]) -> list[tuple[str, int]]:
-    """The runbook's `prevent`, as the agent noted it in its events; each once."""
-    found: dict[str, int] = {}
+def _action_items(incident: Incident, events: list[TimelineEvent]) -> list[dict[str, Any]]:
+    return [{"text": text, "owner": "", "done": False} for text, _ in _advice(incident, events)]
+
+
+def _advice(incident: Incident, events: list[TimelineEvent]) -> list[tuple[str, int]]:
+    """The runbook's `prevent` of all that was repaired, and as the agent noted it in its events; each once."""
+    last = events[-1].seq if events else 0
+    found = {text: last for r in incident.verdict.repaired if (text := str(r.get("prevent") or "").strip())}
     for event in events:
         prevent = event.data.get("prevent") or ""
         for text in prevent if isinstance(prevent, list) else [prevent]:

@@ -114,12 +114,17 @@ def boosts(cases: Iterable[Case]) -> dict[str, float]:
     return found
 
 
-def learned(specs: Sequence[RunbookSpec]) -> dict[tuple[str, str], tuple[float, float]]:
-    """(hits, misses) per (cause, symptom key) from incidents that were verified as recovered."""
+def learned(
+    specs: Sequence[RunbookSpec], system_slug: str = ""
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """(hits, misses) per (cause, symptom key) from incidents of this system (all, without one) whose repair was
+    measured to have helped."""
     by_id = {s.id: s for s in specs}
     found: dict[tuple[str, str], tuple[float, float]] = {}
-    rows = Lesson.objects.filter(recovered=True, cause__in=by_id).order_by("-at")[:REMEMBERED]
-    for lesson in rows:
+    rows = Lesson.objects.filter(recovered=True, cause__in=by_id)
+    if system_slug:
+        rows = rows.filter(system_slug=system_slug)
+    for lesson in rows.order_by("-at")[:REMEMBERED]:
         held = {s[0] for s in lesson.signals}
         not_held = {s[0] for s in lesson.absent} - held
         for key in by_id[lesson.cause].symptoms:
@@ -129,18 +134,18 @@ def learned(specs: Sequence[RunbookSpec]) -> dict[tuple[str, str], tuple[float, 
     return {k: v for k, v in found.items() if v != (0.0, 0.0)}
 
 
-def record_outcome(cause: str, action: str, *, worked: bool) -> None:
-    """Count a fix whose result was measured."""
+def record_outcome(cause: str, action: str, *, worked: bool, system_slug: str = "") -> None:
+    """Count a fix whose result was measured, for the system it was measured on."""
     if not cause or not action:
         return
-    stat, _ = OutcomeStat.objects.get_or_create(cause=cause, action=action)
+    stat, _ = OutcomeStat.objects.get_or_create(system_slug=system_slug, cause=cause, action=action)
     name = "successes" if worked else "failures"
     OutcomeStat.objects.filter(pk=stat.pk).update(**{name: F(name) + 1})
 
 
-def cure_rate(cause: str, action: str) -> float:
-    """How often this action cured this cause: a Beta mean, 2 of 3 when never tried."""
-    stat = OutcomeStat.objects.filter(cause=cause, action=action).first()
+def cure_rate(cause: str, action: str, system_slug: str = "") -> float:
+    """How often this action cured this cause on this system: a Beta mean, 2 of 3 when never tried."""
+    stat = OutcomeStat.objects.filter(system_slug=system_slug, cause=cause, action=action).first()
     good, bad = (stat.successes, stat.failures) if stat else (0, 0)
     return (good + PRIOR_SUCCESSES) / (good + bad + PRIOR_TRIES)
 

@@ -89,15 +89,20 @@ class Lesson(models.Model):
 
 
 class OutcomeStat(models.Model):
-    """How often an action cured a cause: Beta counts, updated only from verified outcomes."""
+    """How often an action cured a cause on a system: Beta counts, updated only from verified outcomes."""
 
+    system_slug = models.CharField(max_length=80, blank=True, default="")
     cause = models.CharField(max_length=120)
     action = models.CharField(max_length=80)
     successes = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["cause", "action"], name="one_stat_per_cause_action")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system_slug", "cause", "action"], name="one_stat_per_system_cause_action"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.cause}/{self.action}: {self.successes}+{self.failures}"

@@ -19,13 +19,16 @@ SHOWN = 12  # symptoms named in a handover
 
 def step(run: Run) -> Outcome:
     """Resolve, write the postmortem, remember the case."""
-    finding = leading(run)
-    title = "Resolved" if run.memory.get("acted") else "Resolved: it recovered without the agent"
-    data = {"prevent": finding.get("prevent", ""), "acted": run.memory.get("acted", [])}
+    mended, known = is_mended(run), run.incident.verdict.is_known
+    title = "Resolved" if mended else "Resolved: the symptoms are gone"
+    if not mended:
+        title += ", and not by the agent" if known else "; what caused them was not found"
+    prevent = leading(run).get("prevent", "") if mended or known else ""
+    data = {"prevent": prevent, "acted": run.memory.get("acted", [])}
     lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, data=data)
     if postmortem.is_due(run.incident_id):
         postmortem.generate(run.incident_id)
-    _remember(run, recovered=True)
+    _remember(run, recovered=mended)
     _audit(run, "incident.resolved", title)
     return Outcome(Phase.DONE, "explained", data, ended="recovered")
 
@@ -83,6 +86,12 @@ def no_action(run: Run, finding: Finding) -> Outcome:
         _leave(run, "Left as it is; a person may want to look")
 
     return Outcome(Phase.DONE, "no action", {"why": why}, ended="no_action", within=leave)
+
+
+def is_mended(run: Run) -> bool:
+    """Whether something the agent did was measured to have helped: a cure of its own, not a trouble that went by
+    itself."""
+    return any(r.get("helped") for r in Incident.objects.only("repairs").get(pk=run.incident_id).repairs)
 
 
 def leading(run: Run) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from actions import service as actions
@@ -38,7 +39,7 @@ def step(run: Run) -> Outcome:
         tried=run.memory.get("tried", []),
         targets=lambda action, wanted, params: actions.resolve_targets(slug, action, wanted, params),
         risk_of=lambda action, target: actions.risk_of(slug, action, target),
-        cure_rate=lessons.cure_rate,
+        cure_rate=partial(lessons.cure_rate, system_slug=slug),
         effects_of=lambda step: _effects(slug, step),
         hinders=lambda steps: _hindered(run, steps),
     )

@@ -2,64 +2,107 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
-from agent import roles
+from agent import patience, relapse, roles
+from agent import rounds as rounds_
+from agent.context import is_self_healed, symptom_key
 from agent.journal import Outcome
 from agent.models import Phase, Run
+from agent.phases import explain
 from agent.roles.base import Verdict
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
+from incidents.evidence import SignalState
 from incidents.models import State
+from incidents.signals import CATALOG
 from knowledge import lessons
+from systems import services
+from systems.probes import journeys
 
 TICK_S = 0.9
-SUSTAIN_S = 4.0  # green this long, on every look
-PATIENCE_S = 45.0  # from the last effect to "it did not help"
-NO_CHANGE_S = 20.0  # nothing at all has cleared by then: go on sooner
-STUCK_S = 12.0  # the same symptoms for this long after some have cleared: what is left has another cause
+SUSTAIN = 4  # fresh looks in a row, all green
+FRESH = ("verify_from", "green_since", *patience.COUNTS)  # begins anew with each effect
 
 
 def step(run: Run) -> Outcome:
-    memory, now = run.memory, timezone.now()
+    memory, slug = run.memory, run.incident.system.slug
     if not memory.get("verify_from"):
-        memory["verify_from"] = now.isoformat()
+        memory["verify_from"] = timezone.now().isoformat()
         memory["green_since"] = None
         title = "Measuring whether it helped" if memory.get("acted_at") else "Measuring whether all is well"
         lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title=title)
-    stamp = evidence.taken_at(run.incident.system.slug)
-    acted = memory.get("acted_at")
+    stamp, acted = evidence.taken_at(slug), memory.get("acted_at")
     if stamp is None or stamp == memory.get("stamp") or (acted and _older(stamp, acted)):
         return Outcome(Phase.VERIFY, wait_s=TICK_S / 3)
     memory["stamp"] = stamp
-    states = evidence.snapshot(run.incident.system.slug)
-    verdict = roles.validator().judge(
-        run.incident, states, set(memory.get("before", [])), datetime.fromisoformat(acted) if acted else None
-    )
+    states = evidence.snapshot(slug)
+    verdict = roles.validator().judge(run.incident, states, set(memory.get("before", [])), _time(acted))
+    verdict = _unless_changed(run, states, verdict)
+    patience.note(memory, states, verdict.active, stamp)
+    lacking = ""
     if verdict.state == "recovered":
-        since = memory["green_since"] = memory.get("green_since") or now.isoformat()
-        if now - datetime.fromisoformat(since) >= timedelta(seconds=SUSTAIN_S):
-            return _recovered(run, verdict, since)
+        memory["green_since"] = memory.get("green_since") or timezone.now().isoformat()
+        verdict, lacking = _proven(run, verdict)
+    if verdict.state == "recovered" and not lacking:
+        return _recovered(run, verdict)
+    if lacking:
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     memory["green_since"] = None
-    if _worth_waiting(run, verdict, now):
+    if patience.is_too_early(memory, cleared=verdict.cleared > 0):
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     return _not_recovered(run, verdict)
 
 
-def _worth_waiting(run: Run, verdict: Verdict, now: datetime) -> bool:
-    """While symptoms still go away it is too early to judge."""
-    memory = run.memory
-    if memory.get("active") != verdict.active or not memory.get("active_since"):
-        memory["active"], memory["active_since"] = verdict.active, now.isoformat()
-    same = (now - datetime.fromisoformat(memory["active_since"])).total_seconds()
-    waited = (now - datetime.fromisoformat(memory["verify_from"])).total_seconds()
-    if verdict.cleared:
-        return same < STUCK_S and waited < PATIENCE_S
-    return waited < NO_CHANGE_S
+def _proven(run: Run, verdict: Verdict) -> tuple[Verdict, str]:
+    """Everything is green now: whether that has lasted long enough for this fault, and what is still lacking."""
+    memory, acted, green = run.memory, _time(run.memory.get("acted_at")), _time(run.memory["green_since"])
+    ended = relapse.exits(run.incident)
+    if green and any(at > green for _, at in ended):
+        memory |= {"green_since": timezone.now().isoformat(), "watched": 0.0, "green_looks": 0}
+    if int(memory.get("green_looks", 0)) < SUSTAIN:
+        return verdict, "a few looks more"
+    gap = 2 * relapse.longest_gap(run.incident, ended, acted)
+    if float(memory.get("watched", 0)) < gap:
+        return verdict, f"it came back before within {gap / 2:.0f} s"
+    rounds: dict[str, int] = memory.setdefault("rounds", {})
+    proofs = relapse.proofs(run.incident, acted)
+    wanting = [p for p in proofs if p.clean + rounds.get(p.journey, 0) < p.needed]
+    if not wanting:
+        return verdict, ""
+    system = services.load(run.incident.system.slug)
+    again = [p.words() for p in wanting if green and p.last_failed > green]
+    problem = rounds_.go(memory, system, wanting) or "; ".join(again)
+    if problem:
+        memory["relapsed"] = problem
+        why = f"it still fails now and then: {problem}"
+        active = [
+            f"journey_failed@{journeys.entry_service(system, j)}#{j.name}"
+            for j in system.manifest.journeys
+            if j.name in {p.journey for p in wanting}
+        ]
+        return Verdict("unwell", why, [why], [], verdict.cleared, sorted({*verdict.active, *active})), ""
+    return verdict, "; ".join(f"{p.clean + rounds.get(p.journey, 0)} of {p.needed} runs" for p in wanting)
+
+
+def _unless_changed(run: Run, states: list[SignalState], verdict: Verdict) -> Verdict:
+    """A changed setting that was taken for the cause, and repaired, must be back."""
+    if verdict.state != "recovered" or not run.memory.get("acted_at"):
+        return verdict
+    shown = {(e.get("signal"), e.get("service")) for e in _acted_on(run).get("pro", [])}
+    left = [s for s in states if s.value and s.signal in relapse.DRIFT and (s.signal, s.service) in shown]
+    if not left:
+        return verdict
+    words = [CATALOG[s.signal].describe(s) for s in left]
+    keys = sorted({*verdict.active, *(symptom_key(s.signal, s.service, s.label) for s in left)})
+    return Verdict("unwell", "; ".join(words), words, [], verdict.cleared, keys)
+
+
+def _time(stamp: str | None) -> datetime | None:
+    return datetime.fromisoformat(stamp) if stamp else None
 
 
 def _older(stamp: str, than: str) -> bool:
@@ -67,15 +110,19 @@ def _older(stamp: str, than: str) -> bool:
     return datetime.fromisoformat(stamp) <= datetime.fromisoformat(than)
 
 
-def _recovered(run: Run, verdict: Verdict, since: str) -> Outcome:
+def _recovered(run: Run, verdict: Verdict) -> Outcome:
+    """Said of our own work only where there was any: else what is measured is that the symptoms are gone."""
+    _learn(run, worked=True)
+    mended = explain.is_mended(run)
     timeline.record(
         run.incident_id,
         "verify",
-        f"Recovered: {verdict.why}",
+        f"Recovered: {verdict.why}" if mended else f"Well, and not by anything done here: {verdict.why}",
         actor="validator",
-        data={"green_since": since, "remaining": verdict.remaining},
+        data={"green_since": run.memory["green_since"], "remaining": verdict.remaining, "mended": mended},
     )
-    _learn(run, worked=True)
+    if not mended and (left := relapse.still_changed(run.incident)):
+        return explain.hand_over(run, f"the symptoms are gone, and what caused them is not: {left[0]}")
     return Outcome(Phase.EXPLAIN, "recovered", {"why": verdict.why})
 
 
@@ -91,31 +138,37 @@ def _not_recovered(run: Run, verdict: Verdict) -> Outcome:
     )
     if not verdict.cleared:  # new symptoms beside cleared ones are more likely a second fault than our doing
         _roll_back(run)
+    relapsed = memory.pop("relapsed", "")
     if memory.get("path"):
-        _learn(run, worked=_helped(run, verdict))
+        _learn(run, worked=not relapsed and _helped(run, verdict))
         memory["tried"] = [*memory.get("tried", []), memory["path"]["key"]]
-    for key in (
-        "verify_from",
-        "green_since",
-        "active",
-        "active_since",
-        "leader",
-        "steady",
-        "looks",
-        "acted_at",
-        "shown",
-    ):
+    for key in (*FRESH, "rounds", "leader", "steady", "looks", "acted_at", "shown"):
         memory.pop(key, None)
     memory["asked"], memory["answers"] = [], []
+    if relapsed and is_self_healed(run.incident):  # no symptom holds that could be looked into
+        return explain.hand_over(run, f"it still fails now and then, and why was not found: {relapsed}")
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")
     return Outcome(Phase.DIAGNOSE, "not recovered", {"why": verdict.why})
 
 
 def _roll_back(run: Run) -> None:
+    """The newest effect first. What is kept is said, and why; so is what cannot be undone."""
     for request_id in reversed(run.memory.get("requests", [])):
         view = roles.executor().look(request_id)
-        if view.worked:
-            roles.executor().rollback(request_id)
+        if not view.worked:
+            continue
+        done = roles.executor().rollback(request_id)
+        if done.status != "rolled_back":
+            body = done.why or done.message
+            title = f"Kept, not rolled back: {_words_of(run, request_id)}: {body}"[:300]
+            timeline.record(run.incident_id, "note", title, actor="agent", data={"kept": True, "why": body})
+
+
+def _words_of(run: Run, request_id: str) -> str:
+    """`restart-service on web`."""
+    at = run.memory["requests"].index(request_id)
+    step = run.memory["path"]["steps"][at]
+    return f"{step['action']} on {step['target']}"
 
 
 def _helped(run: Run, verdict: Verdict) -> bool:
@@ -148,4 +201,4 @@ def _learn(run: Run, *, worked: bool) -> None:
     if finding:
         incidents.note_repair(run.incident_id, finding, did, helped=worked)
     for item in path["steps"][: int(run.memory["cursor"])]:
-        lessons.record_outcome(cause, item["action"], worked=worked)
+        lessons.record_outcome(cause, item["action"], worked=worked, system_slug=run.incident.system.slug)

@@ -33,7 +33,7 @@ class ReasoningDiagnoser:
             system,
             states,
             boosts=alike,
-            learned=lessons.learned(specs),
+            learned=lessons.learned(specs, system.slug),
             settled=min(1.0, seconds_seen(incident) / SETTLES_S),
         )
         # The most probable set first: with two faults at once both lead, in the order of their own odds.

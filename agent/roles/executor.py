@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from actions import service
@@ -38,10 +39,16 @@ class GateExecutor:
         return _view(ActionRequest.objects.get(pk=request_id))
 
     def rollback(self, request_id: str) -> ActionView:
-        """Only a state that was not known to be bad is put back; else the request stays as it is."""
-        if service.not_to_be_rolled_back(request_id):
-            return self.look(request_id)
-        return _view(service.rollback(request_id, ACTOR))
+        """Only a state that was not known to be bad is put back; else the request stays, and `why` says why."""
+        seen = ActionRequest.objects.only("undo").get(pk=request_id)
+        if seen.undo is None:
+            return replace(self.look(request_id), why="it left nothing that could be put back")
+        if why := service.not_to_be_rolled_back(request_id):
+            return replace(self.look(request_id), why=why)
+        try:
+            return _view(service.rollback(request_id, ACTOR))
+        except (service.ActionRefused, service.Busy) as error:
+            return replace(self.look(request_id), why=str(error))
 
     def withdraw(self, request_id: str, why: str) -> ActionView:
         service.cancel(request_id, ACTOR, f"withdrawn: {why}")

@@ -29,11 +29,18 @@ class MeasuringValidator:
         active = {symptom_key(s.signal, s.service, s.label): s for s in states if s.value and _opens(s)}
         blind = [s for s in states if s.value is None and symptom_key(s.signal, s.service, s.label) in before]
         journeys = [s for s in states if s.signal == JOURNEYS]
+        keys = before | {symptom_key(s.signal, s.service, s.label) for s in journeys}
+        stale = [
+            s for s in states if symptom_key(s.signal, s.service, s.label) in keys and _is_older(s, acted_at)
+        ]
         failing = [s for s in journeys if s.value]
         ours = {k: s for k, s in active.items() if s.service not in theirs and s.label not in lines}
         cleared = len(before - active.keys())
         new = [_words(s) for k, s in ours.items() if k not in before]
         remaining = [_words(s) for k, s in active.items() if k in before]
+        if stale and not blind:  # whatever it says, it says of the time before
+            why = f"{stale[0].service} has not been looked at since: {stale[0].signal}"
+            return Verdict("holding", why, remaining, new, cleared, sorted(active))
         if not ours and not failing and not blind:
             outside = [_words(s) for s in active.values()]
             return Verdict("recovered", _recovered_words(journeys, outside), outside, [], cleared)
@@ -51,6 +58,10 @@ def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:
         else "all symptoms are gone"
     )
     return f"{words}; what remains is not ours to control: {'; '.join(outside)}" if outside else words
+
+
+def _is_older(state: SignalState, acted_at: datetime | None) -> bool:
+    return bool(acted_at and state.value is not None and state.read and state.read <= acted_at)
 
 
 def _opens(state: SignalState) -> bool:

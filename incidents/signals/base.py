@@ -30,7 +30,8 @@ class Hold:
 
 @dataclass(slots=True)
 class SignalState:
-    """One signal on one service now. `value` None: the source was not read, which says nothing either way."""
+    """One signal on one service now. `value` None: the source was not read, which says nothing either way. `read`: when
+    the source last gave a verdict, None when it never did (or nobody knows)."""
 
     signal: str
     service: str
@@ -40,6 +41,7 @@ class SignalState:
     text: str
     since: datetime | None
     source: str
+    read: datetime | None = None
 
 
 class Describable(Protocol):

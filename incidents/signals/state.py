@@ -118,6 +118,7 @@ class Key:
             self.text,
             since,
             self.signal.source,
+            datetime.fromtimestamp(self.read_at, UTC) if self.read_at else None,
         )
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 
 from actions import registry
 from actions.models import ActionRequest
-from agent import journal, roles
+from agent import journal, patience, roles
 from agent import service as agent
 from agent.phases import verify
 from incidents import evidence, live
@@ -33,8 +33,9 @@ def world(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(roles, "diagnoser", lambda: made)
     monkeypatch.setattr(roles, "validator", lambda: made)
     monkeypatch.setattr(retrieval, "search", lambda *_, **__: [])
-    for name in ("SUSTAIN_S", "PATIENCE_S", "NO_CHANGE_S"):
-        monkeypatch.setattr(verify, name, 0.0)
+    monkeypatch.setattr(verify, "SUSTAIN", 0)
+    for name in ("PATIENCE", "NO_CHANGE", "STUCK"):
+        monkeypatch.setattr(patience, name, 0)
     monkeypatch.setattr(journal, "_wake", [made.wakes.append])
     live.client().delete(evidence.KEY.format("mini"))
     yield made

@@ -133,7 +133,7 @@ def test_a_request_is_withdrawn_when_the_trouble_goes_away(
     assert (run.outcome, Incident.objects.get().state) == ("recovered", State.RESOLVED)
     assert titles(incident, "state")[-2:] == [
         "Measuring whether all is well",
-        "Resolved: it recovered without the agent",
+        "Resolved: the symptoms are gone, and not by the agent",
     ]
     with pytest.raises(actions.NotAllowed, match="is over: withdrawn"):
         actions.decide(request.pk, person, True)
@@ -151,13 +151,13 @@ def test_a_symptom_that_comes_back_is_asked_about_again(
     run = world.drive(run, until=waiting.exists)
     first = waiting.get().pk
     monkeypatch.setattr(asking, "WELL_S", 0.0)
-    monkeypatch.setattr(verify, "SUSTAIN_S", 60.0)
+    monkeypatch.setattr(verify, "SUSTAIN", 60)
     world.clear()
     run = world.drive(run, until=lambda: not waiting.exists())
     Symptom.objects.filter(incident=incident).update(cleared_at=None)
     run = world.drive(run, until=waiting.exists)
     assert waiting.get().pk != first
-    monkeypatch.setattr(verify, "SUSTAIN_S", 0.0)
+    monkeypatch.setattr(verify, "SUSTAIN", 0)
     actions.decide(waiting.get().pk, person, True)
     run = world.drive(run)
     assert (run.outcome, world.effects()) == ("recovered", ["rebuild@db"])
@@ -297,7 +297,7 @@ def test_what_heals_itself_is_left_alone(world: World):
     run = world.drive(run)
     incident.refresh_from_db()
     assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, [])
-    assert titles(incident, "state")[-1] == "Resolved: it recovered without the agent"
+    assert titles(incident, "state")[-1] == "Resolved: the symptoms are gone; what caused them was not found"
 
 
 def test_a_person_takes_over_at_the_next_step(world: World):

@@ -22,6 +22,7 @@ UNDER_WAY = [s.value for s in service.UNDER_WAY]
 def shows_something_new(incident: Incident) -> None:
     at = timezone.now() + timedelta(seconds=60)
     Symptom.objects.create(
+        system=incident.system,
         incident=incident,
         signal="log_errors",
         service="db",

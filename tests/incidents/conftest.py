@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from incidents import live, service
+from incidents import evidence, live, service
 from incidents.detection import Detector
 from incidents.models import Incident
 from incidents.signals.engine import Engine
@@ -113,7 +113,7 @@ def system(db: None) -> System:
 
 @pytest.fixture
 def detector(system: System) -> Detector:
-    live.client().delete("ops:evidence:bakery", "ops:baselines:bakery")
+    live.client().delete(evidence.KEY.format("bakery"), "ops:baselines:bakery")
     return Detector(load_bakery(system.pk))
 
 

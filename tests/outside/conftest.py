@@ -14,6 +14,7 @@ from django.contrib.auth.management import create_permissions
 from django.core.management import call_command
 
 from opsportal import wiring
+from systems.probes import journeys
 from systems.runtimes import fake
 from tests.outside.ward import SETTLE_LOOKS, Clock, Ward
 
@@ -28,6 +29,7 @@ def ward(
         create_permissions(app, verbosity=0)
     call_command("load_runbooks", stdout=StringIO())
     made = Ward(tmp_path, f"ward-{uuid.uuid4().hex[:6]}", Clock(monkeypatch))
+    monkeypatch.setattr(journeys, "run_journey", made.run_journey)
     made.look(SETTLE_LOOKS)
     yield made
     wiring.connect()

@@ -37,8 +37,10 @@ from actions.models import ActionRequest
 from agent import journal, loop
 from incidents.models import Incident
 from opsportal import tokens, wiring
-from systems import services
-from systems.models import System
+from systems import partitions, services
+from systems.manifest_types import Journey
+from systems.models import ReadingRow, System
+from systems.probes import journeys
 from systems.probes.files import ConfigProbe, EnvProbe
 from systems.probes.process import unit_readings
 from systems.readings import Reading
@@ -47,6 +49,7 @@ from systems.ticks import Tick
 from tests.outside import quiet
 
 SETTLE_LOOKS = 70  # what is normal is learnt within a minute of quiet running
+STORED = ("journey.", "unit.restarts")  # of the readings, for figures and for what came back how often
 MOST_WAKES = 60  # in one look
 
 
@@ -121,7 +124,14 @@ class Ward:
         self._then: list[tuple[str, str, Callable[[], None]]] = []
         self._seen = 0
         self.starved = False  # the watcher itself gets too little of the machine
+        self.raised = 0  # journeys that were run on top of the watcher's
+        self.looked = 0
+        # before each look, with its number: for what changes by itself
+        self.each_look: Callable[[int], None] = lambda number: None
         self.wakes: list[int] = []
+        with connection.cursor() as cursor:
+            for statement in partitions.create_statements(clock.now()):
+                cursor.execute(statement)
         journal.on_wake(self.wakes.append)
         self.paula = Person(
             "paula", "actions.approve_action", "actions.run_action", "incidents.view_incident"
@@ -158,7 +168,10 @@ class Ward:
         """Ticks through the watcher's handlers; after each the sweeps and every run that can go on."""
         for _ in range(times):
             self.clock.ahead += 1.0
+            self.looked += 1
+            self.each_look(self.looked)
             tick = Tick(self.system, self.clock.now(), self._read(), starved=self.starved)
+            self._store(tick)
             for handler in wiring.tick_handlers():
                 asyncio.run(_deliver(handler, tick))
             self._work()
@@ -185,6 +198,30 @@ class Ward:
         found += [Reading(s, "log.template", float(n), line, line[:80]) for s, line, n in said]
         self._said = []
         return found
+
+    def _store(self, tick: Tick) -> None:
+        """What is counted afterwards goes where the watcher writes it; one row for a (service, metric, label)."""
+        kept = {
+            (r.service, r.metric, r.label): ReadingRow(
+                system_id=self.row.pk,
+                at=tick.at,
+                service=r.service,
+                metric=r.metric,
+                label=r.label,
+                value=r.value,
+                text=r.text,
+            )
+            for r in tick.readings
+            if r.metric.startswith(STORED)
+        }
+        ReadingRow.objects.bulk_create(kept.values())
+
+    async def run_journey(self, _: Any, journey: Journey) -> tuple[float, str]:
+        """A journey that somebody starts beside the watcher's: as the newest reading has it."""
+        self.raised += 1
+        service = journeys.entry_service(self.system, journey)
+        value, text = self.readings[service, "journey.ok", journey.name]
+        return 40.0, "" if value else text
 
     def _work(self) -> None:
         wiring.sweep()

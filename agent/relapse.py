@@ -1,0 +1,133 @@
+"""What tells "gone" from "just now not to be seen": how often a fault came back, and in which share of runs it showed.
+
+An intermittent fault that showed in a share p of journey runs is taken for gone after so many clean runs in a row that
+it would have shown with 99 % certainty: ln(0.01) / ln(1 - p), p being the lower confidence bound of what was seen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from django.db import connection
+
+from incidents.models import Incident, Symptom, TimelineEvent
+
+Z = 1.645  # one-sided 95 %
+MISSED = 0.01  # how likely the fault may be overlooked
+MOST_RUNS = 300
+MOST_GAP_S = 90.0  # a fault that comes back less often is another incident
+LEAD = timedelta(seconds=15)  # a first crash is older than its first symptom
+
+DRIFT = frozenset({"config_drift", "env_drift", "release_changed"})  # a setting that is not what it was
+
+_EXITS = """
+select service, at from (
+  select service, at, value, lag(value) over (partition by service order by at) as earlier from systems_reading
+  where system_id = %s and metric = 'unit.restarts' and value is not null and at >= %s
+    and service in (select service from incidents_symptom where incident_id = %s)
+) r where value > earlier order by at
+"""
+_RUNS = """
+select label, at, value >= 1 from systems_reading
+where system_id = %s and metric = 'journey.ok' and value is not null and at >= %s order by at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How far a journey that failed in some runs only has shown itself well: `clean` in a row of `needed`."""
+
+    journey: str
+    failed: int
+    runs: int
+    clean: int
+    needed: int
+    last_failed: datetime
+
+    def words(self) -> str:
+        return f"{self.journey} failed in {self.failed} of {self.runs} runs"
+
+
+def lowest_share(failed: int, runs: int) -> float:
+    """Wilson's lower bound of the share of failing runs."""
+    share, z2 = failed / runs, Z * Z
+    spread = Z * math.sqrt(share * (1 - share) / runs + z2 / (4 * runs * runs))
+    return max(0.0, (share + z2 / (2 * runs) - spread) / (1 + z2 / runs))
+
+
+def runs_needed(failed: int, runs: int) -> int:
+    """Clean runs in a row that the fault would hardly have let pass. 0 for one that failed every time."""
+    if not failed or failed == runs:
+        return 0
+    return min(MOST_RUNS, math.ceil(math.log(MISSED) / math.log(1 - lowest_share(failed, runs))))
+
+
+def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:
+    """For each journey that failed in some runs and not in others while ill; `effect`: when it was acted, if it was."""
+    runs: dict[str, list[tuple[datetime, bool]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_RUNS, [incident.system_id, incident.started_at - LEAD])
+        for label, at, well in cursor.fetchall():
+            runs.setdefault(label, []).append((at, well))
+    found = [_proof(label, rows, effect) for label, rows in sorted(runs.items())]
+    return [p for p in found if p is not None and p.needed]
+
+
+def _proof(journey: str, rows: list[tuple[datetime, bool]], effect: datetime | None) -> Proof | None:
+    """It is ill from the first failed run to the effect, or to the last failed one."""
+    fails = [at for at, well in rows if not well]
+    if not fails:
+        return None
+    end = effect if effect is not None and fails[0] < effect else fails[-1]
+    ill = [well for at, well in rows if fails[0] <= at <= end]
+    since = max(fails[-1], effect) if effect else fails[-1]
+    clean = sum(1 for at, _ in rows if at > since)
+    failed = ill.count(False)
+    return Proof(journey, failed, len(ill), clean, runs_needed(failed, len(ill)), fails[-1])
+
+
+def exits(incident: Incident) -> list[tuple[str, datetime]]:
+    """(service, when) a process of the incident ended by itself and was started again, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EXITS, [incident.system_id, incident.started_at - LEAD, incident.pk])
+        return [(service, at) for service, at in cursor.fetchall()]
+
+
+def longest_gap(incident: Incident, ended: list[tuple[str, datetime]], effect: datetime | None) -> float:
+    """Seconds: the longest time between two deaths of one process, or two ends of one symptom, in this incident."""
+    times: dict[str, list[datetime]] = {}
+    for service, at in ended:
+        times.setdefault(service, []).append(at)
+    cleared = TimelineEvent.objects.filter(incident=incident, kind=TimelineEvent.Kind.CLEARED)
+    if effect is not None:  # what ends after it has ended because of it
+        cleared = cleared.filter(at__lte=effect)
+    flapping = Symptom.objects.filter(incident=incident, opens=True).values_list("pk", flat=True)
+    for event in cleared.order_by("seq"):
+        if event.data.get("symptom") in flapping:
+            times.setdefault(f"symptom {event.data['symptom']}", []).append(event.at)
+    gaps = [(b - a).total_seconds() for all_ in times.values() for a, b in pairwise(all_)]
+    return min(max(gaps, default=0.0), MOST_GAP_S)
+
+
+def still_changed(incident: Incident) -> list[str]:
+    """The changed settings that are taken for the cause, and are still as they should not be."""
+    verdict = incident.verdict
+    if verdict.standing not in ("known", "refuted") or not verdict.bars:
+        return []
+    shown = {(e.get("signal"), e.get("service")) for e in verdict.bars[0]["pro"]}
+    open_ = Symptom.objects.filter(system_id=incident.system_id, signal__in=DRIFT, cleared_at=None)
+    return [s.title for s in open_ if (s.signal, s.service) in shown]
+
+
+def is_calm(incident: Incident, now: datetime, least_s: float) -> bool:
+    """Whether an incident without symptoms, that nobody works on, has been well for long enough for its fault."""
+    ended = exits(incident)
+    last = incident.symptoms.filter(opens=True).order_by("-cleared_at").values_list("cleared_at", flat=True)
+    ends = [at for at in [*last[:1], *(at for _, at in ended[-1:])] if at is not None]
+    quiet = (now - max(ends)).total_seconds() if ends else least_s
+    if quiet < max(least_s, 2 * longest_gap(incident, ended, None)):
+        return False
+    return all(p.clean >= p.needed for p in proofs(incident, None)) and not still_changed(incident)

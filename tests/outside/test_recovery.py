@@ -1,0 +1,152 @@
+"""When it may be called over: what is measured since, long enough for this fault, and nothing put back that was bad."""
+
+from __future__ import annotations
+
+from tests.outside.ward import Ward
+
+APIS = ("api-1", "api-2")
+
+
+def state(ward: Ward) -> str:
+    return str(ward.incident["state"]) if ward.numbers else ""
+
+
+def slow(ward: Ward) -> str:
+    """Somebody wrote a delay into both configurations; returns what was there before."""
+    golden = ward.file("golden/api-1.yaml").read_text()
+    for name in APIS:
+        ward.file(f"etc/{name}.yaml").write_text(golden.replace("delay_s: 0", "delay_s: 6"))
+        ward.set(name, "app.p50_ms", 6000)
+        ward.set(name, "http.latency_ms", 6000)
+    for journey in ("browse", "order"):
+        ward.set("gateway", "journey.ok", 0, "no answer in 2.5 s", journey)
+    return golden
+
+
+def test_a_cure_whose_slow_signs_are_read_late_is_not_put_back(ward: Ward) -> None:
+    """The journeys run once in nine looks: until one of them has run since, nothing is known of them."""
+    golden = slow(ward)
+    ward.look_until(lambda: ward.requests("succeeded"))
+    since = ward.looked
+    ward.heal(*APIS)
+    late = {k: ward.readings.pop(k) for k in list(ward.readings) if k[1].startswith("journey.")}
+
+    def seldom(number: int) -> None:
+        for key in late:
+            ward.readings.pop(key, None)
+        if (number - since) % 9 == 0:
+            ward.readings |= {k: ward.normal[k] for k in late}
+
+    ward.each_look = seldom
+    ward.look(60)
+    assert ward.incident["state"] == "resolved", ward.titles()
+    assert not [t for t in ward.titles() if "Not recovered" in t or "olled back" in t], ward.titles()
+    assert [ward.file(f"etc/{n}.yaml").read_text() for n in APIS] == [golden, golden]
+
+
+def test_a_backlog_that_dries_up_is_a_cure_in_progress(ward: Ward) -> None:
+    """The worker is started again; what has piled up takes a minute and a half to go."""
+    depth = [3000.0]
+    ward.runtime.crash("worker", exit_code=1, fatal=True)
+    ward.set("worker", "worker.heartbeat_age_s", 60, "", "orders")
+    ward.set("worker", "queue.done_rate", 0, "", "orders")
+
+    def drain(_: int) -> None:
+        if any(c.endswith("worker") for c in ward.calls):
+            ward.heal("worker")
+            depth[0] = max(1.0, depth[0] - 33)
+        ward.set("cache", "queue.depth", depth[0], "", "orders")
+        ward.set("cache", "queue.oldest_s", max(0.2, depth[0] / 33), "", "orders")
+
+    ward.each_look = drain
+    ward.look_until(lambda: state(ward) == "resolved", most=220)
+    assert not [t for t in ward.titles() if "Not recovered" in t], ward.titles()
+    assert len(set(ward.calls)) == len(ward.calls)
+
+
+def test_a_repair_that_changed_nothing_leaves_no_known_bad_state(ward: Ward) -> None:
+    """The file is right again and the trouble stays: what is put right stays right, and the incident says so."""
+    golden = slow(ward)
+    ward.look_until(lambda: state(ward) in ("handed_over", "resolved"), most=250)
+    assert state(ward) == "handed_over"
+    assert [ward.file(f"etc/{n}.yaml").read_text() for n in APIS] == [golden, golden]
+    assert any(t.startswith("Kept, not rolled back: restore-config") for t in ward.titles()), ward.titles()
+    assert not ward.requests("rolled_back")
+
+
+def test_a_worker_is_not_well_between_its_deaths(ward: Ward) -> None:
+    """It dies every half minute, whoever starts it again, and nothing is to be seen of it in between."""
+
+    def die(number: int) -> None:
+        if number % 32 == 0:
+            ward.runtime.crash("worker", exit_code=1)
+
+    ward.each_look = die
+    ward.look_until(lambda: ward.numbers)
+    ward.look(32 * 4)
+    assert state(ward) != "resolved", ward.titles()
+    ward.each_look = lambda _: None
+    ward.look_until(lambda: state(ward) == "resolved", most=150)
+    assert len(ward.numbers) == 1
+
+
+def test_half_of_all_checkouts_is_not_well_because_one_went_through(ward: Ward) -> None:
+    """Every third order fails, whatever is done; nothing on any page says why."""
+
+    def flag(number: int) -> None:
+        bad = number % 3 == 0 or number % 7 == 0
+        ward.set("gateway", "journey.ok", float(not bad), "POST /order: 500" if bad else "", "order")
+        for name in APIS:
+            ward.set(name, "app.error_rate", 0.3 if number < 200 else 0.0)
+
+    ward.each_look = flag
+    ward.look(190)
+    told = str(ward.titles())
+    assert "Recovered" not in told, told
+    assert state(ward) != "resolved"
+    ward.each_look = lambda _: ward.heal()
+    ward.look_until(lambda: state(ward) == "resolved")
+    assert "Recovered" not in str(ward.titles())
+
+
+def test_symptoms_that_go_by_themselves_are_no_recovery_of_ours(ward: Ward) -> None:
+    for name in APIS:
+        ward.set(name, "app.error_rate", 0.5)
+    ward.set("gateway", "journey.ok", 0, "GET /order: 500", "order")
+    ward.look_until(lambda: ward.numbers)
+    ward.look(2)
+    ward.heal()
+    ward.look_until(lambda: state(ward) == "resolved")
+    told = ward.titles()
+    assert "what caused them was not found" in str(told), told
+    assert "Recovered" not in str(told)
+
+
+def test_nothing_is_learnt_from_what_went_by_itself(ward: Ward) -> None:
+    """The same trouble again and again, gone each time before anything was done: no confirmation of any cause."""
+    slow(ward)
+    ward.look_until(lambda: ward.numbers)
+    for name in APIS:
+        ward.file(f"etc/{name}.yaml").write_text(ward.file(f"golden/{name}.yaml").read_text())
+    ward.heal()
+    ward.look_until(lambda: state(ward) == "resolved")
+    assert ward.calls == []
+    cases = ward.viewer.get("/api/incidents")
+    assert cases and not [t for t in ward.titles() if t.startswith("Recovered")]
+    assert not ward.incident["repaired"]
+
+
+def test_a_setting_that_is_still_wrong_is_not_over(ward: Ward) -> None:
+    """The file of one api is wrong again a moment after it was put back; nothing is slow any more."""
+    golden = slow(ward)
+    bad = golden.replace("delay_s: 0", "delay_s: 6")
+
+    def again(_: int) -> None:
+        if ward.requests("succeeded"):
+            ward.heal()
+            ward.file("etc/api-1.yaml").write_text(bad)
+
+    ward.each_look = again
+    ward.look(120)
+    assert not [t for t in ward.titles() if t.startswith("Recovered")], ward.titles()
+    assert state(ward) != "resolved"
