@@ -7,20 +7,21 @@ from typing import Any
 
 from actions import service as actions
 from actions.models import ActionRequest, Status
-from agent import plan, statements
+from agent import flow, plan, statements
 from agent.context import only_history
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
 from agent.phases.diagnose import PATIENCE, TICK_S, is_due
 from agent.roles.base import Finding
-from incidents import timeline
+from incidents import evidence, timeline
 from incidents.models import Severity
 from incidents.verdict import ACT_AT
 from knowledge import lessons
 
 MAX_PATHS = 5
-LOOKS_BEFORE_REST = 6  # before deciding that nothing need be done
+LOOKS_BEFORE_REST = 24  # before deciding that nothing need be done: a stopped queue shows itself late
+LOOKS_FOR_FLOW = 40  # ... and before giving up on seeing work flow
 
 
 def step(run: Run) -> Outcome:
@@ -28,9 +29,7 @@ def step(run: Run) -> Outcome:
     if run.paths_tried >= MAX_PATHS:
         return explain.hand_over(run, f"{run.paths_tried} paths were tried and the symptoms are still there")
     if findings and not findings[0].paths and findings[0].severity == Severity.LOW:
-        if int(run.memory.get("looks", 0)) < LOOKS_BEFORE_REST:
-            return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
-        return explain.no_action(run, findings[0])
+        return _rest(run, findings[0])
     if not is_due(run):  # after a "no", a refusal or a failure: a fresh look before anything is asked again
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     slug = run.incident.system.slug
@@ -49,6 +48,22 @@ def step(run: Run) -> Outcome:
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.hand_over(run, _why_none(findings, choice))
     return _take(run, choice)
+
+
+def _rest(run: Run, finding: Finding) -> Outcome:
+    """Leave it as it is, but only while work is seen flowing, and after the slow signs had their looks."""
+    looked = int(run.memory.get("looks", 0))
+    if looked < LOOKS_BEFORE_REST:
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
+    stands_still = flow.not_seen(run.incident, evidence.snapshot(run.incident.system.slug))
+    if not stands_still:
+        return explain.no_action(run, finding)
+    if looked < LOOKS_FOR_FLOW:
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
+    return explain.hand_over(
+        run,
+        f"{finding.title.lower()} alone calls for no repair, but work is not seen flowing: {stands_still}",
+    )
 
 
 def _take(run: Run, choice: plan.Choice) -> Outcome:

@@ -168,7 +168,8 @@ class World:
         """The watcher's next picture, newer than everything that has happened."""
         self.clock = max(self.clock + timedelta(seconds=1), datetime.now(UTC))
         state = SignalState("http_unreachable", "web", "", True, 0.0, "refused", self.clock, "probe")
-        evidence.write("mini", self.clock, [state])
+        well = SignalState("journey_failed", "web", "browse", False, 1.0, "", self.clock, "probe")
+        evidence.write("mini", self.clock, [state, well])
 
     def open(self) -> Incident:
         now = timezone.now()

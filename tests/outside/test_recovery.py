@@ -150,3 +150,45 @@ def test_a_setting_that_is_still_wrong_is_not_over(ward: Ward) -> None:
     ward.look(120)
     assert not [t for t in ward.titles() if t.startswith("Recovered")], ward.titles()
     assert state(ward) != "resolved"
+
+
+NOISE = "ERROR order 8123 cannot be handled: KeyError: 'sku'"
+
+
+def noisy(ward: Ward, name: str) -> None:
+    ward.saying[name, NOISE] = 4
+    ward.set(name, "log.error_rate", 4.0)
+
+
+def test_noise_is_left_alone_once_work_is_seen_flowing(ward: Ward) -> None:
+    noisy(ward, "worker")
+    ward.look_until(lambda: state(ward) == "handed_over")
+    assert any(t.startswith("Nothing to repair") for t in ward.titles()), ward.titles()
+    assert (ward.calls, ward.requests()) == ([], [])
+
+
+def test_a_message_that_stops_all_processing_is_not_called_noise(ward: Ward) -> None:
+    """The first that is to be seen are lines in the log; the queue shows itself half a minute later."""
+    noisy(ward, "worker")
+    begun = ward.looked
+
+    def pile_up(number: int) -> None:
+        for_s = number - begun
+        ward.set("worker", "queue.done_rate", 0.0 if for_s > 12 else 5.0, "", "orders")
+        ward.set("cache", "queue.oldest_s", max(0.2, for_s - 12.0), "", "orders")
+
+    ward.each_look = pile_up
+    ward.look(90)
+    assert not [t for t in ward.titles() if t.startswith("Nothing to repair")], ward.titles()
+    assert ward.incident["severity"] != "low"
+    assert ward.calls == []
+
+
+def test_errors_that_real_customers_get_are_not_called_noise(ward: Ward) -> None:
+    """Every journey is green, and one in twenty-five real requests fails."""
+    for name in APIS:
+        noisy(ward, name)
+        ward.set(name, "app.error_rate", 0.04)
+    ward.look(90)
+    assert not [t for t in ward.titles() if t.startswith("Nothing to repair")], ward.titles()
+    assert ward.calls == []
