@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from html import unescape
+
+import psycopg
+
 from tests.outside.ward import Ward
 
 APIS = ("api-1", "api-2")
@@ -192,3 +196,43 @@ def test_errors_that_real_customers_get_are_not_called_noise(ward: Ward) -> None
     ward.look(90)
     assert not [t for t in ward.titles() if t.startswith("Nothing to repair")], ward.titles()
     assert ward.calls == []
+
+
+def test_a_postmortem_tells_every_cause_that_was_repaired(ward: Ward) -> None:
+    """Two faults at once, in parts that need each other; both are repaired, one after the other."""
+    slow(ward)
+    for name in APIS:
+        ward.on("signal", name, lambda: ward.heal(*APIS, "gateway"))
+    ward.runtime.crash("worker", exit_code=1, fatal=True)
+    ward.set("worker", "worker.heartbeat_age_s", 60, "", "orders")
+    ward.set("worker", "queue.done_rate", 0, "", "orders")
+    for op in ("restart", "start"):
+        ward.on(op, "worker", lambda: ward.heal("worker"))
+    ward.look_until(lambda: bool(ward.numbers) and not open_ones(ward), most=220)
+    pages = " ".join(ward.page(f"/incidents/{n}/postmortem/") for n in ward.numbers)
+    mended = [r for n in ward.numbers for r in ward.viewer.get(f"/api/incidents/{n}")["repaired"]]
+    assert {r["component"] for r in mended} >= {"worker"}, mended
+    assert len(mended) >= 2, mended
+    for repair in mended:
+        assert repair["did"][0] in pages
+        assert repair["prevent"].split(":")[0][:40] in unescape(pages), repair
+
+
+def test_a_postmortem_counts_what_a_repair_has_lost(ward: Ward) -> None:
+    dsn = ward.system.service("db").postgres.dsn  # type: ignore[union-attr]
+    mine = psycopg.connect(dsn, application_name="api-1")
+    mine.execute("select 'half done'")
+    ward.set("db", "pg.idle_in_tx_s", 90, "pid 7", "api-1")
+    ward.set("db", "pg.longest_xact_s", 90)
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.heal()
+    ward.readings.pop(("db", "pg.idle_in_tx_s", "api-1"), None)
+    ward.set("db", "pg.idle_in_tx_s", 0, "", "api-1")
+    ward.look_until(lambda: state(ward) == "resolved")
+    page = ward.page(f"/incidents/{ward.numbers[-1]}/postmortem/")
+    assert "Lost by kill-session on db: 1 sessions, 1 transactions" in page
+
+
+def open_ones(ward: Ward) -> list[int]:
+    states = {n: ward.viewer.get(f"/api/incidents/{n}")["state"] for n in ward.numbers}
+    return [n for n, s in states.items() if s != "resolved"]
