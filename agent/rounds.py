@@ -43,5 +43,5 @@ async def _all(todo: Sequence[Journey]) -> list[str]:
 
 
 async def _one(journey: Journey) -> str:
-    async with web.client() as http:
+    async with web.client(cookies=True) as http:
         return (await journeys.run_journey(http, journey))[1]

@@ -42,6 +42,9 @@ def step(run: Run) -> Outcome:
     states = evidence.snapshot(slug)
     verdict = roles.validator().judge(run.incident, states, set(memory.get("before", [])), _time(acted))
     verdict = _unless_changed(run, states, verdict)
+    if verdict.state != "recovered" and evidence.is_starved(slug):
+        memory["green_since"] = None
+        return Outcome(Phase.VERIFY, wait_s=TICK_S)  # what is slow or silent now tells nothing of the effect
     patience.note(memory, states, verdict.active, stamp)
     lacking = ""
     if verdict.state == "recovered":
