@@ -236,3 +236,21 @@ def test_a_postmortem_counts_what_a_repair_has_lost(ward: Ward) -> None:
 def open_ones(ward: Ward) -> list[int]:
     states = {n: ward.viewer.get(f"/api/incidents/{n}")["state"] for n in ward.numbers}
     return [n for n, s in states.items() if s != "resolved"]
+
+
+def test_an_intermittent_fault_is_proven_gone_by_runs_of_the_systems_own_journeys(ward: Ward) -> None:
+    """Half of the orders failed until the repair: it takes more clean ones than the watcher makes in a few looks."""
+    slow(ward)
+    ward.set("gateway", "journey.ok", 1, "", "browse")
+
+    def half(number: int) -> None:
+        if not ward.requests("succeeded"):
+            bad = number % 3 != 0
+            ward.set("gateway", "journey.ok", float(not bad), "no answer in 2.5 s" if bad else "", "order")
+        else:
+            ward.heal()
+
+    ward.each_look = half
+    ward.look_until(lambda: state(ward) == "resolved", most=150)
+    assert any(t.startswith("Recovered") for t in ward.titles()), ward.titles()
+    assert 0 < ward.raised <= 300
