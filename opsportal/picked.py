@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from chaos.site import Site, SiteMissing
 from opsportal.local.sandboxes import KINDS
 from systems import services
 from systems.models import System
+
+NEXT = (
+    "register one with ./ops manage register_system path/to/manifest.yaml, or stop this portal and start it with its"
+    " sandbox (./ops up without --no-sandbox)"
+)
 
 
 def only_system() -> str:
     """The slug of the one enabled system. CommandError when there are none or several."""
     slugs = list(System.objects.filter(enabled=True).values_list("slug", flat=True))
     if len(slugs) != 1:
-        names = ", ".join(slugs) or "none is registered"
-        raise CommandError(f"which system? name it with --system SLUG ({names})")
+        if not slugs:
+            raise CommandError(f"none is registered: {NEXT}")
+        raise CommandError(f"which system? name it with --system SLUG ({', '.join(slugs)})")
     return slugs[0]
 
 
@@ -42,4 +50,17 @@ def chosen(options: Mapping[str, Any]) -> System:
         raise CommandError(
             f"{slug} runs as {found}: stop that portal (Ctrl-C in its ./ops up), or name another folder with --data"
         )
+    return row
+
+
+def with_sandbox(options: Mapping[str, Any]) -> System:
+    """As `chosen`, for what puts faults in. CommandError when that system is not a sandbox: it is nobody's to break."""
+    row = chosen(options)
+    try:
+        Site.load(Path(row.manifest_path).parent)
+    except (SiteMissing, OSError, ValueError):
+        raise CommandError(
+            f"{row.slug} is not the built-in sandbox, and faults are put into that only: stop this portal and start it"
+            " with its sandbox (./ops up without --no-sandbox), or name another folder with --data"
+        ) from None
     return row

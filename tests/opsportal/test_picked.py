@@ -56,6 +56,16 @@ def test_what_runs_as_something_else_is_refused(db: None, tmp_path: Path):
             call_command(command, "--runtime", "docker")
 
 
+def test_a_system_that_is_no_sandbox_is_not_played_with(db: None, tmp_path: Path):
+    for command in ("gameday", "demo"):
+        with pytest.raises(CommandError, match=r"none is registered.*register_system.*without --no-sandbox"):
+            call_command(command)
+    register(tmp_path, "one")
+    for command in ("gameday", "demo"):
+        with pytest.raises(CommandError, match=r"one is not the built-in sandbox.*without --no-sandbox"):
+            call_command(command)
+
+
 def test_the_portal_that_is_started_gets_the_runtime():
     assert runtime_option(["manage.py", "demo", "--runtime", "docker"]) == ["--runtime", "docker"]
     assert runtime_option(["manage.py", "gameday", "--runtime=docker"]) == ["--runtime", "docker"]

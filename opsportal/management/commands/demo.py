@@ -17,7 +17,7 @@ from chaos.models import Injection
 from chaos.registry import FAULTS
 from incidents import postmortem
 from incidents.models import Incident, Postmortem, State, TimelineEvent
-from opsportal.picked import add_choice, chosen
+from opsportal.picked import add_choice, with_sandbox
 
 PATIENCE_S = 150.0
 LOOK_S = 0.2
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console()
-        system = chosen(options)
+        system = with_sandbox(options)
         try:
             fault = FAULTS[service.resolve(options["fault"])[0]]
         except service.Refused as error:

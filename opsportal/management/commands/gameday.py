@@ -12,7 +12,7 @@ from chaos import service
 from chaos.gameday import drive, table
 from chaos.models import GameDay
 from chaos.registry import FAULTS
-from opsportal.picked import add_choice, chosen
+from opsportal.picked import add_choice, with_sandbox
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["seeds"] < 1:
             raise CommandError("--seeds is a whole number from 1")
-        system = chosen(options)
+        system = with_sandbox(options)
         faults = self._faults(options["faults"])
         baseline = "" if options["baseline"] == "agent" else options["baseline"]
         driver = drive.Driver(system, baseline, self._say)
