@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from actions import audit, audit_verify, service, tasks
@@ -90,8 +89,7 @@ def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _next(request: HttpRequest, default: str) -> str:
-    wanted = request.POST.get("next", "")
-    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else default
+    return asked.way_back(request.POST.get("next"), default)
 
 
 def _audit_rows(request: HttpRequest) -> QuerySet[AuditEntry]:

@@ -14,13 +14,13 @@ from django.db.models import Avg, Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from chaos import scorecard, service, tasks
 from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import FAULTS
 from incidents.models import OPEN_STATES, Incident
+from systems import asked
 from systems.models import ServiceStatus, System
 
 HISTORY = 30
@@ -159,8 +159,7 @@ def halt(request: HttpRequest) -> HttpResponse:
         request,
         f"Halted: {count} fault{'' if count == 1 else 's'} {verb}." if count else "No fault is running.",
     )
-    wanted = request.POST.get("next", "")
-    return redirect(wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else "/chaos/")
+    return redirect(asked.way_back(request.POST.get("next"), "/chaos/"))
 
 
 @require_GET

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.core.exceptions import BadRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.http import url_has_allowed_host_and_scheme
 
 MAX_NUMBER = 2_147_483_647  # what a column for numbers holds
 FIRST_YEAR, LAST_YEAR = 1970, 2200
@@ -36,3 +37,10 @@ def day(text: str | None, name: str) -> datetime | None:
     if found is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise BadRequest(f"{name}: write a day like 2026-11-28, between {FIRST_YEAR} and {LAST_YEAR}")
     return datetime(found.year, found.month, found.day, tzinfo=timezone.get_current_timezone())
+
+
+def way_back(wanted: str | None, default: str) -> str:
+    """The page of ours that a form asks to go back to; `default` when it names none, or somebody else's."""
+    wanted = wanted or ""
+    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return wanted if ours else default

@@ -98,7 +98,9 @@ def test_audit_filters_export_and_verify() -> None:
     assert "action.started" in page
     assert "policy.rule" not in page
     assert "No row fits" in viewer.get("/audit/?actor=nobody").content.decode()
-    assert viewer.get("/audit/?since=2026-99-99&incident=x").status_code == 200
+    for wrong in ("since=2026-99-99", "incident=x"):
+        refused = viewer.get(f"/audit/?{wrong}")
+        assert refused.status_code == 400 and wrong.partition("=")[0] in refused.content.decode()
     lines = b"".join(viewer.get("/audit/export.jsonl?actor=mira").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert [json.loads(line)["verb"] for line in lines] == ["policy.rule"]
     assert viewer.get("/audit/export.csv")["Content-Type"].startswith("text/csv")

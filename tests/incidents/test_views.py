@@ -82,7 +82,8 @@ def test_events_after_a_number_newest_first(boss: Client, incident: Incident) ->
     assert 'id="head" hx-swap-oob' in page
     again = boss.get(f"/incidents/{incident.number}/events?after={first + 3}").content.decode()
     assert "data-seq" not in again
-    assert boss.get(f"/incidents/{incident.number}/events?after=x").status_code == 200
+    refused = boss.get(f"/incidents/{incident.number}/events?after=x")
+    assert refused.status_code == 400 and "after" in refused.content.decode()
 
 
 def test_text_from_outside_is_text(boss: Client, incident: Incident) -> None:
