@@ -18,6 +18,7 @@ from opsportal.local.binaries import postgres_bin, redis_server
 from opsportal.local.child import spawn, stop, tail
 from opsportal.local.errors import LocalError
 
+TRIES = 3  # at preparing the sandbox
 PORT_BASE = 18080
 PREFIXES = ("shop-", "world-")  # of its services in docker-compose.yml
 MEND = "install Docker with its compose plugin and start it, or use --runtime process"
@@ -64,9 +65,16 @@ class ProcessSandbox:
         self._preparing = spawn(argv, log=self._log, cwd=ROOT)
 
     def start(self, add: Add, say: Callable[[str], None]) -> None:
-        assert self._preparing is not None
-        if self._preparing.wait():
-            raise LocalError(f"the sandbox could not be prepared: {tail(self._log)} (log: {self._log})")
+        """Prepared again when it fails: after a run that was killed, its database may just be going away."""
+        for attempt in range(1, TRIES + 1):
+            assert self._preparing is not None
+            if not self._preparing.wait():
+                break
+            why = f"{tail(self._log)} (log: {self._log})"
+            if attempt == TRIES:
+                raise LocalError(f"the sandbox could not be prepared: {why}")
+            say(f"the sandbox could not be prepared, trying again: {why}")
+            self.begin()
         say("the sandbox is prepared")
         for name, folder in (("sandbox", self.folder), ("sandbox-world", self.folder / "world")):
             processes = str(folder / "processes.yaml")
