@@ -9,11 +9,13 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from actions import gate, lifecycle, policy, service
-from actions.models import ActionRequest, AuditEntry, Decision, Status
+from actions import fences, gate, lifecycle, policy, service
+from actions.base import Busy
+from actions.effects import wait_until
+from actions.models import ActionRequest, AuditEntry, Decision, Fence, Status
 from incidents.models import Incident, TimelineEvent
 from systems import services
 from systems.models import System
@@ -338,6 +340,44 @@ def test_one_uncompleted_action_per_target_groups_included(
     assert all(ActionRequest.objects.get(pk=r.pk).status == Status.SUCCEEDED for r in requests)
     fences = [f for op, unit, f in runtime.calls if unit == "web-1" and op == "restart"]
     assert fences == sorted(set(fences), key=lambda f: f or 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waited_for_a_target_sees_who_took_it_meanwhile(system: LoadedSystem) -> None:
+    """A claim that blocks on another's uncommitted one, of another target that reaches the same service."""
+    group, one = ask("rolling-restart", "web"), ask("restart-service", "web-1")
+    with transaction.atomic():  # so that both places exist, and nobody is kept by making them
+        fences.hold(group, ["web-1"])
+        fences.release(group)
+    found: list[str] = []
+
+    def claim() -> None:
+        try:
+            with transaction.atomic():
+                fences.hold(one, ["web-1"])
+            found.append("held by two")
+        except Busy as error:
+            found.append(str(error))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=claim)
+    with transaction.atomic():
+        list(Fence.objects.select_for_update())  # as `hold` does, a moment before it writes
+        thread.start()
+        assert wait_until(_blocked_by_us, 30), found
+        fences.hold(group, ["web-1"])
+    thread.join()
+    assert found == ["rolling-restart on web is still approved"]
+
+
+def _blocked_by_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists(select from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid)))"
+        )
+        row = cursor.fetchone()
+    return bool(row and row[0])
 
 
 def _all_at_once(jobs: list[Callable[[], Any]]) -> None:
