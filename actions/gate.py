@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from actions import losses, policy, registry, risk
+from actions import grants, losses, policy, registry, risk
 from actions.base import (
     ActionContext,
     ActionRefused,
@@ -182,8 +182,7 @@ def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
     if decision.by is not None:
         return may_decide(type(decision.by)._default_manager.get(pk=decision.by.pk), request)
     if decision.grant is not None:
-        live = policy.live_grants().filter(pk=decision.grant.pk).exists()
-        return "" if live else f"the grant {decision.grant.name} has ended"
+        return grants.why_not(decision.grant, request)
     return "" if ruling.verdict == policy.Verdict.RUN else f"it would now need a person: {ruling.why}"
 
 

@@ -177,12 +177,24 @@ class PolicyRule(models.Model):
 
 
 class PolicyGrant(models.Model):
-    """Approvals given in advance, for a while, under a name: made by a person or the game day command, audited, and
-    shown on every decision it makes. The only way a risky action runs without a person at that moment."""
+    """Approvals given in advance, for a while: whose requests, for what, which actions. Made by a person or a command,
+    audited, and shown on every decision it makes. The only way a risky action runs without a person at that moment."""
 
-    name = models.CharField(max_length=80)
+    class Scope(models.TextChoices):
+        GAME_DAY = "game_day", "game day"
+        DEMO = "demo", "demo"
+        SCHEDULE = "schedule", "chaos schedule"
+        INCIDENT = "incident", "incident"
+
     system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="+")
-    action = models.CharField(max_length=80, default="*")
+    requester = models.CharField(max_length=120, help_text="whose requests, and nobody else's")
+    scope = models.CharField(
+        max_length=20,
+        choices=Scope.choices,
+        help_text="but for `incident`: incidents that open while it lives",
+    )
+    scope_id = models.CharField(max_length=80, help_text="the incident's number, or a name of the run")
+    actions = ArrayField(models.CharField(max_length=80), help_text="slugs; never a pattern")
     created_by = models.CharField(max_length=120)
     reason = models.CharField(max_length=300)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -192,9 +204,16 @@ class PolicyGrant(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(actions__contains=["*"]), name="a_grant_lists_actions"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.action} until {self.expires_at:%Y-%m-%d %H:%M}"
+        return f"{self.name}: {', '.join(self.actions)} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def name(self) -> str:
+        return f"{self.get_scope_display()} {self.scope_id}"
 
 
 class Freeze(models.Model):

@@ -1,7 +1,7 @@
 """Run, ask or refuse: decided by this code and rows an administrator keeps, never by a model.
 
 Low and medium run alone unless a rule, a freeze or the asker says otherwise. High always asks: no rule can loosen
-that. What stands in for a person at a game day is a PolicyGrant: named, dated, revocable, written on each decision.
+that. What stands in for a person at a game day is a grant: see actions/grants.py.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from actions import audit
-from actions.models import Freeze, PolicyGrant, PolicyRule, Risk
+from actions.models import Freeze, PolicyRule, Risk
 from systems.models import System
 
 Verdict = PolicyRule.Verdict
@@ -150,42 +150,3 @@ def lift_rule(system: System | None, action: str, by: str) -> int:
                 by, "policy.rule.lifted", system=system.slug if system else "", data={"action": action}
             )
     return count
-
-
-def grant(
-    system: System, name: str, *, created_by: str, reason: str, minutes: float, action: str = "*"
-) -> PolicyGrant:
-    """Approve in advance, for at most a day, what would ask a person. Audited; revoke with `revoke_grant`."""
-    if not 0 < minutes <= 24 * 60:
-        raise ValueError("a grant lasts between a moment and a day")
-    with transaction.atomic():
-        row = PolicyGrant.objects.create(
-            system=system,
-            name=name,
-            action=action,
-            created_by=created_by,
-            reason=reason,
-            expires_at=Now() + timedelta(minutes=minutes),
-        )
-        row.refresh_from_db()
-        data = {"name": name, "action": action, "minutes": minutes, "reason": reason}
-        audit.append(created_by, "policy.grant", system=system.slug, data=data)
-    return row
-
-
-def revoke_grant(row: PolicyGrant, by: str) -> None:
-    with transaction.atomic():
-        if PolicyGrant.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=Now()):
-            audit.append(by, "policy.grant.revoked", system=row.system.slug, data={"name": row.name})
-
-
-def use_grant(system: System, slug: str) -> PolicyGrant | None:
-    """The live grant that covers this action, counted as used; None when a person must decide."""
-    found = live_grants().filter(system=system, action__in=[slug, "*"]).order_by("expires_at").first()
-    if found is None or not live_grants().filter(pk=found.pk).update(used=F("used") + 1):
-        return None
-    return found
-
-
-def live_grants() -> QuerySet[PolicyGrant]:
-    return PolicyGrant.objects.filter(revoked_at=None, expires_at__gt=Now())

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from actions import events, gate, lifecycle, policy, risk
+from actions import events, gate, grants, lifecycle, policy, risk
 from actions.base import ActionRefused
 from actions.models import ActionRequest, Decision, Status
 from incidents.models import State
@@ -136,7 +136,7 @@ def _stands_by_policy(request: ActionRequest, look: Look) -> bool:
     if look.unsure or decision is None or decision.by_id is not None:
         return False
     if decision.grant is not None:
-        return policy.live_grants().filter(pk=decision.grant.pk).exists()
+        return grants.covers(decision.grant, request)
     return look.verdict == policy.Verdict.RUN
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from actions import events, gate, outcomes, policy, registry, risk
+from actions import events, gate, grants, outcomes, policy, registry, risk
 from actions.base import ActionRefused, AnyAction, Busy
 from actions.decisions import NotAllowed, ask_undo, cancel, decide, run_undo
 from actions.execution import (
@@ -217,10 +217,10 @@ def _known(request: ActionRequest, bound: gate.Bound) -> Earlier | None:
 
 
 def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
-    grant = policy.use_grant(request.system, request.slug) if ruling.verdict == policy.Verdict.ASK else None
+    grant = grants.use(request) if ruling.verdict == policy.Verdict.ASK else None
     by_policy = ruling.why
     if grant is not None:
-        by_policy = f"approved by policy {grant.name}"
+        by_policy = f"approved in advance for {grant.name}, by {grant.created_by}"
     runs = ruling.verdict == policy.Verdict.RUN or grant is not None
     refused = ruling.verdict == policy.Verdict.REFUSE
     request.status = Status.APPROVED if runs else Status.REFUSED if refused else Status.WAITING
@@ -235,7 +235,9 @@ def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
         Decision.objects.create(
             request=request, approved=True, by_policy=by_policy[:120], grant=grant, digest=request.digest
         )
-    events.chain(request, request.requested_by, f"action.{request.status}", {"reason": request.reason[:500]})
+    known: dict[str, Any] = {"grant": grant.pk} if grant is not None else {}
+    known["reason"] = request.reason[:500]
+    events.chain(request, request.requested_by, f"action.{request.status}", known)
     title = f"{request.slug} on {request.target}: {request.get_status_display().lower()}"
     kind = "action" if refused else "approval"
     events.tell(

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from actions import audit, policy
+from actions import audit, grants, policy
 from actions.models import ActionRequest, Freeze, PolicyGrant, PolicyRule, Status
 from agent import service as agent
 from incidents.lifecycle import IllegalTransition
@@ -131,7 +131,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         "people": User.objects.filter(is_active=True).prefetch_related("groups").order_by("username"),
         "parts": health.parts(),
         "freezes": Freeze.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now())).select_related("system"),
-        "grants": PolicyGrant.objects.filter(revoked_at=None, expires_at__gt=Now()).select_related("system"),
+        "grants": grants.live().select_related("system"),
         "systems": System.objects.all(),
     }
     return render(request, "opsportal/settings.html", context)
@@ -165,6 +165,16 @@ def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(PolicyRule.objects.select_related("system"), pk=pk)
     policy.lift_rule(rule.system, rule.action, request.user.get_username())
     messages.success(request, f"Rule removed: {rule}")
+    return redirect("settings")
+
+
+@require_POST
+@login_required
+@permission_required("actions.delete_policyrule", raise_exception=True)
+def grant_end(request: HttpRequest, pk: int) -> HttpResponse:
+    grant = get_object_or_404(PolicyGrant.objects.select_related("system"), pk=pk)
+    grants.end(grant, request.user.get_username())
+    messages.success(request, f"Nothing more is approved for {grant.name}.")
     return redirect("settings")
 
 

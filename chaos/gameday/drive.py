@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from django.db.models import Exists, OuterRef
 
-from actions import policy
+from actions import audit, grants, policy
+from actions.models import PolicyGrant
 from chaos import scorecard, service
 from chaos.faults.base import Fault
 from chaos.gameday.measure import Eyes
@@ -32,7 +34,35 @@ STEADY_S = 5.0
 STEADY_TIMEOUT_S = 90.0
 CLOSE_TIMEOUT_S = 45.0
 RESTART_AFTER_S = 3.0
-GRANT_MINUTES = 12 * 60.0
+GRANT_SPARE_S = (
+    180.0  # what an attempt may take beyond its time, before what was approved for it ends by itself
+)
+# What the agent may be allowed beforehand where a fault was put in: what ends, restarts, reroutes or writes back.
+# Never what replaces data, schemas or releases.
+MENDS = (
+    "clear-cache",
+    "failover-link",
+    "kill-idle-connections",
+    "kill-process",
+    "kill-session",
+    "pause-job",
+    "regenerate-db-creds",
+    "regenerate-env",
+    "requeue-inflight",
+    "reset-circuit-breaker",
+    "reset-link",
+    "restart-db",
+    "restart-service",
+    "restore-config",
+    "resume-job",
+    "rolling-restart",
+    "rotate-logs",
+    "route-to-backup",
+    "route-to-primary",
+    "switch-to-fallback",
+    "switch-to-primary",
+    "warm-cache",
+)
 
 Say = Callable[[str], None]
 
@@ -43,11 +73,13 @@ class NotSteady(Exception):
 
 @dataclass
 class Driver:
-    """`baseline` is "" for the agent, "none" (nobody acts) or "restart" (everything is restarted once)."""
+    """`baseline` is "" for the agent, "none" (nobody acts) or "restart" (everything is restarted once). `day`: what
+    approvals given in advance are for; "" = people approve."""
 
     system: System
     baseline: str
     say: Say
+    day: str = ""
 
     @property
     def site(self) -> Site:
@@ -94,8 +126,21 @@ class Driver:
         except NotSteady as error:
             row.note = f"not steady before the injection: {error}"
             return row
+        with self._approvals(timeout_s):
+            self._attempt(row, fault, timeout_s)
+        return row
+
+    def _approvals(self, timeout_s: float) -> AbstractContextManager[object]:
+        """For this one fault: what is asked before and after it is asked of people."""
+        if self.baseline or not self.day:
+            return nullcontext()
+        seconds = timeout_s + CLOSE_TIMEOUT_S + GRANT_SPARE_S
+        return approved(self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60)
+
+    def _attempt(self, row: Row, fault: Fault, timeout_s: float) -> None:
         injected = datetime.now(UTC)
-        pressed = service.press(self.system.slug, fault_id, by="game day", params={"seed": seed}, force=True)
+        params = {"seed": row.seed}
+        pressed = service.press(self.system.slug, fault.id, by="game day", params=params, force=True)
         undo = service.journal().read(str(pressed.pk)).undo
         try:
             with Eyes(lambda: fault.still_broken(self.site, undo) or self.journeys_wrong()) as eyes:
@@ -107,7 +152,6 @@ class Driver:
             service.revert(str(pressed.pk), "game day")
         if Injection.objects.get(pk=pressed.pk).status == Injection.Status.FAILED:
             row.note = f"could not be put in: {Injection.objects.get(pk=pressed.pk).error}"
-        return row
 
     def _watch(self, row: Row, fault: Fault, eyes: Eyes, injected: datetime, timeout_s: float) -> None:
         start = injected.timestamp()
@@ -158,25 +202,54 @@ class Driver:
             time.sleep(0.3)
 
 
-def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: float) -> GameDay:
-    """All faults, all seeds, one table. Approvals are granted by policy for its length, and counted."""
-    day = GameDay.objects.create(baseline=driver.baseline, by=by)
-    System.objects.filter(pk=driver.system.pk).update(agent_on=not driver.baseline)
-    reason = "approvals are granted, and counted, for the length of a game day"
-    grant = policy.grant(
-        driver.system, f"game-day-{day.pk}", created_by=by, reason=reason, minutes=GRANT_MINUTES
+@contextmanager
+def approved(
+    system: System, scope: str, scope_id: str, *, by: str, minutes: float, actions: Sequence[str] = MENDS
+) -> Iterator[PolicyGrant]:
+    """Inside, what the agent asks for incidents that open from now on is approved, if it is one of `actions`."""
+    grant = grants.give(
+        system,
+        scope=scope,
+        scope_id=scope_id,
+        requester=policy.AGENT,
+        actions=actions,
+        created_by=by,
+        reason=f"a fault is put in for a {grants.Scope(scope).label}",
+        minutes=minutes,
     )
     try:
-        for seed in range(1, seeds + 1):
-            for fault_id in faults:
-                driver.say(f"seed {seed}  {fault_id} ...")
-                row = driver.one(fault_id, seed, timeout_s)
-                values = row.as_json()
-                GameDayRun.objects.create(game_day=day, **values)
-                driver.say(_line(row))
+        yield grant
     finally:
-        policy.revoke_grant(grant, by)
-        System.objects.filter(pk=driver.system.pk).update(agent_on=True)
+        grants.end(grant, by)
+
+
+@contextmanager
+def agent_set(system: System, on: bool, by: str) -> Iterator[None]:
+    """Inside, the agent is on or off for the system. Afterwards it is as before, unless a person has said otherwise."""
+    rows = System.objects.filter(pk=system.pk)
+    changed = rows.filter(agent_on=not on).update(agent_on=on)
+    if changed:
+        audit.append(by, f"agent.{'on' if on else 'off'}", system=system.slug)
+    try:
+        yield
+    finally:
+        if changed and rows.filter(agent_on=on).update(agent_on=not on):
+            audit.append(by, f"agent.{'off' if on else 'on'}", system=system.slug)
+
+
+def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: float) -> GameDay:
+    """All faults, all seeds, one table. Approvals are granted fault by fault, and counted."""
+    day = GameDay.objects.create(baseline=driver.baseline, by=by)
+    driver.day = str(day.pk)
+    try:
+        with agent_set(driver.system, not driver.baseline, by):
+            for seed in range(1, seeds + 1):
+                for fault_id in faults:
+                    driver.say(f"seed {seed}  {fault_id} ...")
+                    row = driver.one(fault_id, seed, timeout_s)
+                    GameDayRun.objects.create(game_day=day, **row.as_json())
+                    driver.say(_line(row))
+    finally:
         GameDay.objects.filter(pk=day.pk).update(ended_at=datetime.now(UTC))
     day.refresh_from_db()
     return day

@@ -19,9 +19,16 @@ ILLEGAL = """
 select count(*) from actions_actionrequest r
 left join actions_decision d on d.request_id = r.id
 left join auth_user u on u.id = d.by_id
+left join actions_policygrant g on g.id = d.grant_id
+left join incidents_incident i on i.number = r.incident_id
 where r.claimed_at is not null and r.risk = 'high' and (
   d.id is null or not d.approved or d.digest <> r.digest
-  or (d.grant_id is null and (u.id is null or not u.is_active or u.username = r.requested_by)))
+  or (d.grant_id is null and (u.id is null or not u.is_active or u.username = r.requested_by))
+  or (d.grant_id is not null and (
+    g.system_id <> r.system_id or g.requester <> r.requested_by or not r.slug = any(g.actions)
+    or r.claimed_at > g.expires_at or r.claimed_at > g.revoked_at or i.number is null
+    or (g.scope = 'incident' and g.scope_id <> i.number::text)
+    or (g.scope <> 'incident' and i.opened_at <= g.created_at))))
 """
 CLAIMED_TWICE = """
 select count(*) from (
@@ -72,7 +79,7 @@ class Starts:
 
 
 def illegal_runs(portal: Scratch) -> int:
-    """High-risk actions that ran without a valid decision of somebody else, or a grant."""
+    """High-risk actions that ran without a valid decision of somebody else, or a grant that names them."""
     return portal.count(ILLEGAL)
 
 

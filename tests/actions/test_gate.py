@@ -224,25 +224,6 @@ def test_halt_refuses_the_agent_and_freeze_asks(
     assert ask().status == Status.APPROVED
 
 
-def test_a_grant_is_named_dated_counted_and_revocable(
-    system: LoadedSystem, row: System, runtime: FakeRuntime
-) -> None:
-    grant = policy.grant(row, "gameday", created_by="gameday", reason="game day 1", minutes=5)
-    request = ask("restart-db", "db")
-    assert request.status == Status.APPROVED
-    assert request.decision.by_policy == "approved by policy gameday"
-    assert AuditEntry.objects.filter(verb="policy.grant").count() == 1
-    assert service.execute(request.pk).status == Status.SUCCEEDED
-    grant.refresh_from_db()
-    assert grant.used == 1
-    second = ask("restart-db", "db")
-    policy.revoke_grant(grant, "alice")
-    assert service.execute(second.pk).status == Status.CANCELLED
-    assert ask("restart-db", "db").status == Status.WAITING
-    with pytest.raises(ValueError, match="a day"):
-        policy.grant(row, "for ever", created_by="x", reason="x", minutes=10**6)
-
-
 def test_the_askers_doubt_can_only_tighten(system: LoadedSystem) -> None:
     assert ask(ask_why="one source only").status == Status.WAITING
 

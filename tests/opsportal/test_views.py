@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
+from actions import grants
 from actions.models import AuditEntry, Freeze, PolicyRule
 from opsportal import dashboard, portal_urls
 from systems.models import System
@@ -195,6 +196,22 @@ def test_freeze_and_lift(boss: Client, tmp_path: Path) -> None:
     assert "release" in boss.get("/settings/").content.decode()
     boss.post("/settings/freeze/", {"mode": "halt", "system": "kiosk", "do": "lift"})
     assert "release" not in boss.get("/settings/").content.decode()
+
+
+def test_what_is_approved_in_advance_is_shown_and_ended(boss: Client, tmp_path: Path) -> None:
+    words = {"scope": "game_day", "scope_id": "7", "requester": "agent", "actions": ["restart-db"]}
+    system = make_system(tmp_path)
+    grant = grants.give(system, created_by="game day", reason="a fault", minutes=5, **words)  # type: ignore[arg-type]
+    page = " ".join(boss.get("/settings/").content.decode().split())
+    assert "for game day 7: what agent asks for incidents that open meanwhile, by game day" in page
+    assert "Only restart-db." in page
+    other = Client()
+    other.force_login(person("tom"))
+    assert other.post(f"/settings/grants/{grant.pk}/end/").status_code == 403
+    assert list(grants.live()) == [grant]
+    assert boss.post(f"/settings/grants/{grant.pk}/end/").status_code == 302
+    assert list(grants.live()) == []
+    assert AuditEntry.objects.filter(verb="policy.grant.revoked", actor="mira").exists()
 
 
 def test_agent_can_be_told_to_only_watch(boss: Client, tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ from django.contrib.auth.management import create_permissions
 from django.core.management import call_command
 
 from actions import pgtools
+from chaos.gameday import drive
 from opsportal import wiring
 from systems import services
 from systems.runtimes import fake
 from tests.actions.test_losses import Store
 from tests.outside import quiet
-from tests.outside.ward import SETTLE_LOOKS, Clock, Ward
+from tests.outside.ward import SETTLE_LOOKS, Clock, Person, Ward
 
 APIS = ("api-1", "api-2")
 
@@ -146,3 +147,23 @@ def test_a_dropped_table_comes_back_and_no_other_row_goes(
     counts = [session.execute(f"select count(*) from kiosk.{t}").fetchone() for t in ("coupons", "orders")]
     assert counts == [(2,), (1300,)]
     ward.look_until(lambda: ward.incident["state"] == "resolved")
+
+
+def test_what_others_ask_while_a_demo_approves_for_the_agent_waits(ward: Ward) -> None:
+    """What the demo approves is what the agent asks for the fault that it put in, and nobody else's."""
+    bob = Person("bob", "actions.run_action", "incidents.view_incident")
+    with drive.approved(ward.row, "demo", "a database that is gone", by="demo", minutes=5):
+        ward.runtime.crash("db", exit_code=-9, fatal=True)
+        ward.set("db", "pg.ok", 0, "connection refused")
+        ward.set("db", "tcp.ok", 0, "connection refused")
+        ward.set("gateway", "journey.ok", 0, "GET /order: 500", "order")
+        ward.look_until(lambda: ward.requests("succeeded"))
+        ran = ward.requests()
+        assert [(r["action"], r["risk"], r["requested_by"]) for r in ran] == [("restart-db", "high", "agent")]
+        assert ward.incident["state"] != "resolved"
+        for incident in (None, ward.numbers[-1]):
+            bob.post("/action/restart-db", {"target": "db", "incident": incident})
+        ward.look(5)
+        theirs = [r["status"] for r in ward.requests() if r["requested_by"] == "bob"]
+        assert theirs == ["waiting", "waiting"]
+        assert ward.calls == ["restart db"]

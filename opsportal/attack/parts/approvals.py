@@ -33,6 +33,7 @@ def run(context: Context, verdict: Verdict) -> None:
         unit = str(target)
         tries = _doors(portal, verdict, target)
         tries += _changed(portal, verdict, target)
+        tries += _beside_a_demo(portal, verdict, target)
         with Starts(portal) as starts:
             for number in range(races):
                 _race(portal, verdict, target, number)
@@ -124,6 +125,29 @@ def _changed(portal: Scratch, verdict: Verdict, target: str) -> int:
             request_id,
         )
     return len(CHANGES)
+
+
+def _beside_a_demo(portal: Scratch, verdict: Verdict, target: str) -> int:
+    """While what a demo's agent asks is approved in advance, others wait for a person, however they ask."""
+    given = (
+        "from actions import grants; from chaos.gameday import drive; from systems.models import System; "
+        "print(grants.give(System.objects.get(), scope='demo', scope_id='attack', requester='agent', "
+        "actions={actions}, created_by='demo', reason='attack', minutes=5).pk)"
+    )
+    portal.manage("shell", "-v0", "-c", given.format(actions="drive.MENDS"))
+    everything = portal.manage("shell", "-v0", "-c", given.format(actions="['*']"), check=False)
+    verdict.must(everything.returncode != 0, "a grant was given for every action")
+    portal.person("agent", "actions.run_action")  # an account that is called like the agent
+    tried = [_ask(portal, target, by)["id"] for by in ("asker", "both", "agent")]
+    until(lambda: not _moving(portal), 30)
+    for request_id in tried:
+        found = _status(portal, request_id)
+        verdict.must(found == "waiting", f"approved by a grant that is not theirs: {found}")
+    portal.rows("update actions_policygrant set revoked_at = now() returning id")
+    portal.rows(
+        "update actions_actionrequest set status = 'cancelled' where id = any(%s) returning id", tried
+    )
+    return len(tried) + 1
 
 
 def _race(portal: Scratch, verdict: Verdict, target: str, number: int) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from actions import policy
+from actions import grants
 from chaos import scorecard, service
+from chaos.faults.base import Fault
+from chaos.gameday import drive
 from chaos.gameday.drive import SUSTAIN_S, Driver, NotSteady
 from chaos.gameday.measure import Eyes
 from chaos.models import Injection
@@ -20,6 +22,7 @@ from incidents.models import Incident, Postmortem, State, TimelineEvent
 from opsportal.picked import add_choice, with_sandbox
 
 PATIENCE_S = 150.0
+GRANT_MINUTES = 5.0
 LOOK_S = 0.2
 COLOURS = {
     "symptom": "red",
@@ -56,12 +59,18 @@ class Command(BaseCommand):
             ) from None
         self.console.print(f"\n[bold red]Breaking it:[/bold red] {fault.title}. {fault.description}\n")
         self.console.print(
-            "Risky steps need a person; for the length of this demo a policy grant approves them.\n"
-        )
-        grant = policy.grant(
-            system, "demo", created_by="demo", reason="the demo approves by itself", minutes=10
+            "Risky steps need a person; what the agent asks for this fault is approved by the demo.\n"
         )
         injected = datetime.now(UTC)
+        with drive.approved(system, grants.Scope.DEMO, fault.id, by="demo", minutes=GRANT_MINUTES):
+            incident, since = self._break(driver, fault, injected)
+        self._conclude(incident, since, injected)
+
+    def _break(
+        self, driver: Driver, fault: Fault, injected: datetime
+    ) -> tuple[Incident | None, float | None]:
+        """The incident about it, and since when the system was measured whole after it; None where it was not."""
+        system = driver.system
         row = service.press(system.slug, fault.id, by="demo", force=True)
         undo = service.journal().read(str(row.pk)).undo
         try:
@@ -71,9 +80,8 @@ class Command(BaseCommand):
                 well = incident is not None and incident.state == State.RESOLVED
                 since = eyes.wait_green(time.time(), SUSTAIN_S, 30.0) if well else None
         finally:
-            policy.revoke_grant(grant, "demo")
             service.revert(str(row.pk), "demo")
-        self._conclude(incident, since, injected)
+        return incident, since
 
     def _follow(self, row: Injection, injected: datetime) -> Incident | None:
         """Print the incident's timeline as it grows, until it is over."""

@@ -1,0 +1,103 @@
+"""What a game day may do to the portal around it: approvals for one fault at a time, and the agent left as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actions import grants, registry
+from actions.models import AuditEntry, PolicyGrant
+from chaos.gameday import drive
+from chaos.gameday.drive import Driver
+from chaos.scorecard import Row
+from systems.models import System
+
+
+@pytest.fixture
+def system(db: None, tmp_path: Path) -> System:
+    return System.objects.create(slug="shop", title="Shop", manifest_path=str(tmp_path / "manifest.yaml"))
+
+
+def set_agent(on: bool) -> None:
+    System.objects.update(agent_on=on)
+
+
+def agent_on() -> bool:
+    return System.objects.get().agent_on
+
+
+def play(system: System, baseline: str = "") -> None:
+    drive.play(Driver(system, baseline, lambda _: None), ["api_down"], 1, "mira", 10.0)
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("baseline", ["", "none"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_agent_is_left_as_it_was(
+    system: System, monkeypatch: pytest.MonkeyPatch, before: bool, baseline: str, fails: bool
+) -> None:
+    during = []
+
+    def one(self: Driver, fault_id: str, seed: int, timeout_s: float) -> Row:
+        during.append(agent_on())
+        if fails:
+            raise RuntimeError("the sandbox is gone")
+        return Row(fault_id, "process", seed)
+
+    monkeypatch.setattr(Driver, "one", one)
+    set_agent(before)
+    if fails:
+        with pytest.raises(RuntimeError, match="gone"):
+            play(system, baseline)
+    else:
+        play(system, baseline)
+    assert during == [not baseline]
+    assert agent_on() == before
+    switched = AuditEntry.objects.filter(verb__startswith="agent.").count()
+    assert switched == (0 if before == (not baseline) else 2)
+
+
+@pytest.mark.parametrize("baseline", ["", "none"])
+def test_what_a_person_says_meanwhile_stays(
+    system: System, monkeypatch: pytest.MonkeyPatch, baseline: str
+) -> None:
+    """Off during a day of the agent, on during one without it."""
+    said = bool(baseline)
+
+    def one(self: Driver, fault_id: str, seed: int, timeout_s: float) -> Row:
+        set_agent(said)
+        return Row(fault_id, "process", seed)
+
+    monkeypatch.setattr(Driver, "one", one)
+    set_agent(not baseline)
+    play(system, baseline)
+    assert agent_on() == said
+
+
+@pytest.mark.parametrize("baseline", ["", "none"])
+def test_approvals_live_as_long_as_one_fault(
+    system: System, monkeypatch: pytest.MonkeyPatch, baseline: str
+) -> None:
+    found: list[list[PolicyGrant]] = []
+
+    def look(self: Driver, *_: Any) -> None:
+        found.append(list(grants.live()))
+
+    monkeypatch.setattr(Driver, "steady", look)
+    monkeypatch.setattr(Driver, "_attempt", look)
+    play(system, baseline)
+    assert found[0] == [] and list(grants.live()) == []
+    if baseline:  # nobody acts, so nothing is approved
+        assert found[1] == []
+        return
+    (grant,) = found[1]
+    assert (grant.scope, grant.requester) == ("game_day", "agent")
+    assert (grant.expires_at - grant.created_at).total_seconds() < 600
+    assert grant.actions == sorted(drive.MENDS)
+
+
+def test_nothing_that_replaces_data_is_approved_beforehand() -> None:
+    assert set(registry.ACTIONS) >= set(drive.MENDS)
+    assert not {"restore-db", "run-migrations", "roll-back-migration", "roll-back-release"} & set(drive.MENDS)
