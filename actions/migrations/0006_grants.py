@@ -10,6 +10,7 @@ def end_what_names_nobody(apps, schema_editor):
     for grant in grants.exclude(action="*"):
         grants.filter(pk=grant.pk).update(actions=[grant.action])
     grants.filter(scope_id="demo").update(scope="demo")
+    schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else the table cannot be altered in this transaction
 
 
 class Migration(migrations.Migration):

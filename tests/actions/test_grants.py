@@ -155,7 +155,7 @@ def _of_another_incident(grant: PolicyGrant, request: ActionRequest) -> None:
 
 
 def _over(grant: PolicyGrant, request: ActionRequest) -> None:
-    Incident.objects.filter(pk=request.incident_id).update(state="resolved")
+    Incident.objects.filter(action_requests=request).update(state="resolved")
 
 
 @pytest.mark.parametrize(

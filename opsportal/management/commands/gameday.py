@@ -18,7 +18,7 @@ from opsportal.picked import add_choice, with_sandbox
 class Command(BaseCommand):
     help = (
         "Inject each fault, let the agent work, and score it. "
-        "Approvals are granted by policy for its length, and counted."
+        "What the agent asks is approved fault by fault, and counted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
