@@ -164,10 +164,11 @@ def of_sessions(service: Service) -> Loss:
         why = f"{service.name} cannot be asked: the sessions that end could not be counted"
         return Loss({"sessions": None, "transactions": None}, [why], why)
     assert row is not None
+    ends = f"{service.name}: {row[0]} {'session ends' if row[0] == 1 else 'sessions end'}"
     if row[2]:  # the portal's role may not see what others do
-        words = f"{service.name}: {row[0]} sessions end; their open transactions could not be counted"
+        words = f"{ends}; their open transactions could not be counted"
         return Loss({"sessions": int(row[0]), "transactions": None}, [words], words)
-    words = f"{service.name}: {row[0]} sessions end, {row[1]} of them in a transaction that is rolled back"
+    words = f"{ends}, {row[1]} of them in a transaction that is rolled back"
     return Loss({"sessions": int(row[0]), "transactions": int(row[1])}, [words])
 
 
@@ -187,7 +188,7 @@ def after_restart(ctx: ActionContext, names: list[str], before: Loss) -> dict[st
 def in_words(counts: dict[str, Any]) -> str:
     """`1280 rows, 3 sessions`; what could not be counted is said so. Empty = nothing."""
     parts = [
-        f"{n} {what}" if n is not None else f"{what}: could not be counted"
+        f"{what}: could not be counted" if n is None else f"{n} {what.removesuffix('s') if n == 1 else what}"
         for what, n in counts.items()
         if n != 0
     ]

@@ -97,19 +97,38 @@ def exits(incident: Incident) -> list[tuple[str, datetime]]:
 
 
 def longest_gap(incident: Incident, ended: list[tuple[str, datetime]], effect: datetime | None) -> float:
-    """Seconds: the longest time between two deaths of one process, or two ends of one symptom, in this incident."""
+    """Seconds: the longest time in which it seemed to be over and was not: between two deaths of one process, or
+    without any opening symptom of this incident. One symptom that comes and goes beside others is no recurrence."""
     times: dict[str, list[datetime]] = {}
     for service, at in ended:
         times.setdefault(service, []).append(at)
-    cleared = TimelineEvent.objects.filter(incident=incident, kind=TimelineEvent.Kind.CLEARED)
-    if effect is not None:  # what ends after it has ended because of it
-        cleared = cleared.filter(at__lte=effect)
-    flapping = Symptom.objects.filter(incident=incident, opens=True).values_list("pk", flat=True)
-    for event in cleared.order_by("seq"):
-        if event.data.get("symptom") in flapping:
-            times.setdefault(f"symptom {event.data['symptom']}", []).append(event.at)
     gaps = [(b - a).total_seconds() for all_ in times.values() for a, b in pairwise(all_)]
-    return min(max(gaps, default=0.0), MOST_GAP_S)
+    return min(max([*gaps, *_quiet(incident, effect)], default=0.0), MOST_GAP_S)
+
+
+def _quiet(incident: Incident, effect: datetime | None) -> list[float]:
+    """Seconds of each stretch without an opening symptom between two with one; what ends after the effect ended by it,
+    so what is quiet then is no recurrence until it comes back."""
+    kinds = TimelineEvent.Kind
+    events = TimelineEvent.objects.filter(incident=incident, kind__in=(kinds.SYMPTOM, kinds.CLEARED))
+    if effect is not None:
+        events = events.filter(at__lte=effect)
+    opening = set(Symptom.objects.filter(incident=incident, opens=True).values_list("pk", flat=True))
+    held: set[int] = set()
+    quiet_since: datetime | None = None
+    stretches: list[float] = []
+    for event in events.order_by("seq"):
+        if (symptom := event.data.get("symptom")) not in opening:
+            continue
+        if event.kind == kinds.SYMPTOM:
+            if quiet_since is not None:
+                stretches.append((event.at - quiet_since).total_seconds())
+            held.add(symptom)
+            quiet_since = None
+        else:
+            held.discard(symptom)
+            quiet_since = quiet_since if held else quiet_since or event.at
+    return stretches
 
 
 def still_changed(incident: Incident) -> list[str]:

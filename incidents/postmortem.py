@@ -120,7 +120,7 @@ to_markdown = markdown
 
 
 def _what_broke(incident: Incident, events: list[TimelineEvent], symptoms: list[Symptom]) -> list[Sentence]:
-    seen = [e for e in events if e.kind == Kind.SYMPTOM]
+    seen = _first_seen(events)
     first = [e.seq for e in events[:1]]
     sentences = [_say(f"{_capital(incident.verdict.headline)}.", _last(events, Kind.HYPOTHESES) or first)]
     if seen:
@@ -142,6 +142,12 @@ def _what_broke(incident: Incident, events: list[TimelineEvent], symptoms: list[
             _say(f"It began at {spans.ill_from:%H:%M:%S} UTC and was over after {lasted}.", ends)
         )
     return sentences
+
+
+def _first_seen(events: list[TimelineEvent]) -> list[TimelineEvent]:
+    """The first event of each symptom: one that came back is still one."""
+    seen = [e for e in reversed(events) if e.kind == Kind.SYMPTOM]
+    return sorted({e.data.get("symptom", f"event {e.seq}"): e for e in seen}.values(), key=lambda e: e.seq)
 
 
 def _runs_words(failed: int, runs: int) -> str:

@@ -134,10 +134,12 @@ def _note_opening(incident: Incident) -> None:
 
 
 def _attach(incident: Incident, symptoms: Sequence[Symptom]) -> None:
-    """Make the symptoms the incident's and tell its timeline of those that are new to it."""
+    """Make the symptoms the incident's and tell its timeline of those that are new to it, or back."""
     fresh = [s for s in symptoms if s.incident_id != incident.number]
     Symptom.objects.filter(pk__in=[s.pk for s in fresh]).update(incident=incident)
     _record_all(incident.number, TimelineEvent.Kind.SYMPTOM, fresh)
+    back = [s for s in symptoms if s.incident_id == incident.number]
+    _record_all(incident.number, TimelineEvent.Kind.SYMPTOM, back, "Back: ")
     for symptom in fresh:
         symptom.incident = incident
     refresh_head(incident)
@@ -155,11 +157,11 @@ def note_cleared(symptoms: Sequence[Symptom]) -> None:
         with transaction.atomic():
             incident = Incident.objects.select_for_update(of=("self",)).get(pk=number)
             if incident.is_open:
-                _record_all(number, TimelineEvent.Kind.CLEARED, cleared)
+                _record_all(number, TimelineEvent.Kind.CLEARED, cleared, "Over: ")
                 refresh_head(incident)
 
 
-def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Symptom]) -> None:
+def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Symptom], before: str = "") -> None:
     """One event per telling symptom, in one insert. The caller holds the transaction."""
     symptoms = [s for s in symptoms if s.opens or s.signal in CHANGES]
     if not symptoms:
@@ -172,7 +174,7 @@ def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Sympto
                 seq=first + index,
                 kind=kind,
                 actor="watcher",
-                title=("Over: " if kind == TimelineEvent.Kind.CLEARED else "") + symptom.title,
+                title=before + symptom.title,
                 body=symptom.text,
                 data=_facts(symptom),
             )

@@ -32,7 +32,7 @@ where r.claimed_at is not null and r.risk = 'high' and (
 """
 CLAIMED_TWICE = """
 select count(*) from (
-  select request_id from actions_auditentry where verb = 'action.running' and request_id is not null
+  select request_id from actions_auditentry where verb = 'action.started' and request_id is not null
   group by request_id having count(*) > 1) twice
 """
 

@@ -16,6 +16,7 @@ register = template.Library()
 
 PAUSE_S = 5.0  # Redis was away: pages do not wait for it again so soon
 BLIND_S = 10.0
+POOLS_S = 300.0  # so long it is told that the prober, not a service, was what hung
 _silent_until = 0.0
 
 
@@ -39,6 +40,12 @@ def _lines(sign: dict[str, Any]) -> list[str]:
         for slug, at in sorted(sign.get("looked_at", {}).items())
         if sign["at"] - at > BLIND_S
     ]
+    pools = sign.get("pools") or {}
+    if pools.get("rebuilt") and sign["at"] - pools["last"] < POOLS_S:
+        lines.append(
+            f"The watcher's own connections hung at {_clock(pools['last'])} and were made anew (so often since it "
+            f"started: {pools['rebuilt']}); what it read is of a fresh connection."
+        )
     if not (told := sign.get("starved")):
         return lines
     return [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
+import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from yarl import URL
 from systems.probes import plainhttp
 from systems.probes.base import error_kind
 
+log = logging.getLogger(__name__)
+
 MAX_BODY = 262_144
 AT_ONCE, AT_ONCE_PER_HOST = 64, 8
 KEEP_ALIVE_S = (
@@ -30,6 +33,17 @@ KEEP_ALIVE_S = (
 )
 INNOCENT_S = 60.0  # a pool as young as this is not what hangs
 AGENT = "opsportal-prober"
+
+
+@dataclass(slots=True)
+class Rebuilds:
+    """Pools of this process that were thrown away on suspicion: how many, and when the last one was (epoch seconds)."""
+
+    count: int = 0
+    last: float = 0.0
+
+
+rebuilds = Rebuilds()
 
 
 @cache
@@ -91,6 +105,8 @@ class Client:
     async def rebuild(self) -> None:
         """Throw the pool away; requests under way in it fail."""
         self._rebuilt_at, self.rebuilt = self._clock(), self.rebuilt + 1
+        rebuilds.count, rebuilds.last = rebuilds.count + 1, time.time()
+        log.warning("a pool of connections hung where a plain socket was answered; it is made anew")
         await self.aclose()
 
     async def aclose(self) -> None:

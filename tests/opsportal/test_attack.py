@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
-from opsportal.attack import run
+from actions import audit, execution
+from opsportal.attack import run, watching
 from opsportal.attack.base import Context, Part, Verdict
 from opsportal.attack.registry import PARTS
 
@@ -42,6 +45,18 @@ def test_what_is_asked_for_wrongly_is_said(tmp_path: Path) -> None:
         call_command("attack", "nonsense")
     with pytest.raises(CommandError, match="no such folder"):
         call_command("attack", "input", json=tmp_path / "nowhere" / "x.json")
+
+
+@pytest.mark.django_db
+def test_a_start_noted_twice_for_one_request_is_counted() -> None:
+    """By what the gate writes: were its word another one, nothing would ever be counted."""
+    once, twice = uuid4(), uuid4()
+    for request in (once, twice, twice):
+        audit.append("agent", "action.started", system="tiny", target="web-1", request_id=request)
+    assert "action.started" in Path(execution.__file__).read_text()
+    with connection.cursor() as cursor:
+        cursor.execute(watching.CLAIMED_TWICE)
+        assert cursor.fetchone() == (1,)
 
 
 # Kills are tried on a real portal by test_kills.py, silence by tests/actions/test_silence.py: not twice in one run.

@@ -49,3 +49,10 @@ def test_a_system_that_is_not_looked_at_is_named(client: Client, db: None, sign:
     sign(starved=None, looked_at={"shop": time.time() - 60, "bakery": time.time()})
     text = page(client)
     assert "shop is not looked at since" in text and "bakery is not" not in text
+
+
+def test_connections_of_its_own_that_hung_are_told_for_a_while(client: Client, db: None, sign: Any) -> None:
+    sign(starved=None, looked_at={}, pools={"rebuilt": 2, "last": time.time() - 400})
+    assert "data-watcher" not in page(client)
+    sign(starved=None, looked_at={}, pools={"rebuilt": 3, "last": time.time() - 4})
+    assert "own connections hung at" in page(client)

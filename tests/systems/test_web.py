@@ -53,7 +53,10 @@ class Hanging:
         await asyncio.sleep(0)
 
 
-async def test_a_poisoned_pool_never_makes_a_healthy_service_look_hung() -> None:
+async def test_a_poisoned_pool_never_makes_a_healthy_service_look_hung(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = web.rebuilds.count
     pools: list[Any] = [Hanging()]
 
     def make(*args: Any) -> Any:
@@ -66,7 +69,8 @@ async def test_a_poisoned_pool_never_makes_a_healthy_service_look_hung() -> None
         first = await web.fetch(http, f"{url}/well?x=1", 0.1)
         assert (first.status, first.error, first.json()) == (200, "", {"path": "/well?x=1"})
         assert first.headers["Content-Length"] == str(len(first.body))
-        assert http.rebuilt == 1
+        assert (http.rebuilt, web.rebuilds.count - before) == (1, 1)
+        assert "made anew" in caplog.text
         assert (await web.fetch(http, url, 5)).status == 200
         assert http.rebuilt == 1
 

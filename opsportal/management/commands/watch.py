@@ -20,6 +20,7 @@ from actions import tasks as action_tasks
 from opsportal import heartbeat, wiring
 from opsportal.readiness import Readiness
 from systems import services, starved
+from systems.probes import web
 from systems.watcher import Tick, Watcher
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ class _Signs:
             told = {"since": strain.since, "why": strain.why} if strain.starved else None
             looked, known = dict(self.looked_at), dict(self._systems)
             systems = {slug: {**known[slug], "ticked_at": at} for slug, at in looked.items() if slug in known}
-            heartbeat.beat("watcher", systems=systems, starved=told, looked_at=looked)
+            pools = {"rebuilt": web.rebuilds.count, "last": web.rebuilds.last}
+            heartbeat.beat("watcher", systems=systems, starved=told, looked_at=looked, pools=pools)
         except redis.RedisError as error:
             log.warning("no sign of life: %s", error)
 
