@@ -51,12 +51,21 @@ def test_a_crash_still_opens_and_is_repaired(ward: Ward) -> None:
     assert {call.split()[1] for call in ward.calls} == {"worker"}
 
 
+def _hangs(ward: Ward) -> None:
+    """One api accepts connections and says nothing more: a restart is called for, on silence alone."""
+    for metric in ("http.ok", "ready.ok", "app.read"):
+        ward.set("api-1", metric, 0, "timeout")
+    for metric in ("http.latency_ms", "app.p50_ms", "app.p95_ms", "app.rps", "app.error_rate"):
+        ward.set("api-1", metric, None, "timeout")
+
+
 def test_what_was_about_to_be_done_on_silence_alone_waits(ward: Ward) -> None:
-    """An incident from before: while the watcher is starved it is not acted upon."""
-    ward.set("api-1", "http.ok", 0, "timeout")
-    ward.set("api-1", "http.latency_ms", None, "timeout")
+    """While the watcher is starved nothing is done about what is silent; when it no longer is, the same is acted on."""
+    _hangs(ward)
     ward.look_until(lambda: ward.numbers, 20)
     ward.starved = True
-    _slow(ward)
-    ward.look(60)
+    ward.look(40)
     assert (ward.calls, ward.requests()) == ([], [])
+    ward.starved = False
+    ward.look_until(lambda: ward.calls or ward.requests(), 60)
+    assert any("api-1" in call for call in ward.calls) or ward.requests("waiting")

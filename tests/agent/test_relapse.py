@@ -1,0 +1,63 @@
+"""The recurrence that matters: how long it once seemed to be over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agent import relapse
+from incidents.models import Incident, Symptom
+from incidents.service import note_cleared, open_or_join
+from systems.models import System
+
+pytestmark = pytest.mark.django_db
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+Told = list[tuple[int, str, bool]]  # (second, service, whether it is ill from then on)
+
+
+def tell(told: Told, monkeypatch: pytest.MonkeyPatch) -> Incident:
+    """An incident in which these came and went, as detection tells it."""
+    system = System.objects.create(slug="flaps", title="Flaps", manifest_path="/nowhere/manifest.yaml")
+    rows: dict[str, Symptom] = {}
+    incident: Any = None
+    for second, name, ill in told:
+        at = BEGAN + timedelta(seconds=second)
+        monkeypatch.setattr("django.utils.timezone.now", lambda at=at: at)
+        if name not in rows:
+            rows[name] = Symptom.objects.create(
+                system=system, signal="http_unreachable", service=name, first_seen=at, last_seen=at
+            )
+        row = rows[name]
+        row.cleared_at = None if ill else at
+        row.save()
+        if ill:
+            incident = open_or_join(system.pk, "part", [row])
+        else:
+            note_cleared([row])
+    assert isinstance(incident, Incident)
+    return incident
+
+
+def test_signs_that_take_turns_while_the_fault_stays_are_no_recurrence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: Told = [(0, "a", True), (0, "b", True)]
+    for n in range(4):
+        told += [(40 * n + 10, "a", False), (40 * n + 20, "a", True)]
+        told += [(40 * n + 30, "b", False), (40 * n + 40, "b", True)]
+    incident = tell(told, monkeypatch)
+    assert relapse.longest_gap(incident, [], None) == 0
+    dead = [("w", BEGAN), ("w", BEGAN + timedelta(seconds=31))]
+    assert relapse.longest_gap(incident, dead, None) == 31, "deaths of one process count as before"
+
+
+def test_what_went_quiet_together_counts_as_long_as_it_was_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: Told = [(0, "a", True), (0, "b", True), (5, "a", False), (8, "b", False)]
+    told += [(34, "b", True), (40, "b", False), (50, "a", True), (60, "a", False)]
+    incident = tell(told, monkeypatch)
+    assert relapse.longest_gap(incident, [], None) == 26
+    assert relapse.longest_gap(incident, [], BEGAN + timedelta(seconds=33)) == 0, (
+        "it had not come back by then"
+    )
