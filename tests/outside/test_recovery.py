@@ -254,39 +254,3 @@ def test_an_intermittent_fault_is_proven_gone_by_runs_of_the_systems_own_journey
     ward.look_until(lambda: state(ward) == "resolved", most=150)
     assert any(t.startswith("Recovered") for t in ward.titles()), ward.titles()
     assert 0 < ward.raised <= 300
-
-
-def _verified_after(ward: Ward) -> int:
-    """Looks from the effect to the end of the incident."""
-    ward.look_until(lambda: ward.requests("succeeded"), most=200)
-    acted = ward.looked
-    ward.each_look = lambda _: None
-    ward.heal()
-    ward.look_until(lambda: state(ward) == "resolved", most=250)
-    return ward.looked - acted
-
-
-def test_signs_that_take_turns_are_one_fault_and_no_recurrence(ward: Ward) -> None:
-    """Each api comes and goes, one of them is always ill: nothing was ever over, so nothing is waited for."""
-    slow(ward)
-
-    def turns(number: int) -> None:
-        for at, name in enumerate(APIS):
-            ward.set(name, "app.p50_ms", 6000 if (number // 24 + at) % 2 else 12)
-
-    ward.each_look = turns
-    ward.look_until(lambda: ward.numbers)
-    ward.decide("approve")
-    assert _verified_after(ward) <= 30, ward.titles()
-
-
-def test_what_all_went_quiet_once_is_watched_for_longer_than_that(ward: Ward) -> None:
-    """Everything is well for half a minute, and then is not: it takes more than a quiet minute to be called over."""
-    slow(ward)
-    ward.look_until(lambda: ward.numbers)
-    held = dict(ward.readings)
-    ward.heal()
-    ward.look(30)
-    assert state(ward) != "resolved", ward.titles()
-    ward.readings = held
-    assert _verified_after(ward) > 40, ward.titles()
