@@ -84,7 +84,7 @@ def compare(session: Session, snapshot: Snapshot, table: str) -> tuple[int | Non
     """(rows now that the snapshot has not or has otherwise, rows of the snapshot that are not there now).
 
     By the primary key; without one by all columns. Nothing of the target changes: the snapshot's rows go to a
-    temporary table of this session."""
+    temporary table of this connection."""
     there = columns(session, snapshot.schema, table)
     shared = [c for c in snapshot.columns(table) if c in there]
     key = [c for c in snapshot.key(table) if c in shared] or shared

@@ -20,6 +20,7 @@ import yaml
 
 from chaos.hands import Hands, hands_of
 from chaos.hands.base import ALIVE, DEAD, UNSETTLED
+from systems import yamlsafe
 
 SETTLES_WITHIN_S = 8.0
 LOOK_S = 0.1
@@ -79,7 +80,7 @@ class Site:
     def edit_config(self, unit: str, key: str, value: Any) -> None:
         """Set a dotted key; ValueError when its parents are not there."""
         path = self.config_path(unit)
-        data = yaml.safe_load(path.read_text())
+        data = yamlsafe.load(path.read_text(), aliases=True)
         node = data
         *parents, last = key.split(".")
         for name in parents:
@@ -92,7 +93,7 @@ class Site:
     def config_value(self, unit: str, key: str) -> Any:
         """The present value of a dotted key; None when absent or the file is broken."""
         try:
-            node = yaml.safe_load(self.config_path(unit).read_text())
+            node = yamlsafe.load(self.config_path(unit).read_text(), aliases=True)
         except yaml.YAMLError:
             return None
         for name in key.split("."):
@@ -101,7 +102,7 @@ class Site:
 
     def config_parses(self, unit: str) -> bool:
         try:
-            return isinstance(yaml.safe_load(self.config_path(unit).read_text()), dict)
+            return isinstance(yamlsafe.load(self.config_path(unit).read_text(), aliases=True), dict)
         except yaml.YAMLError:
             return False
 

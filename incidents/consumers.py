@@ -22,9 +22,10 @@ from django.conf import settings
 from incidents.hub import Message, Subscriber, hub
 from incidents.models import Incident, TimelineEvent
 
-TOPIC = re.compile(r"^(dashboard|approvals|chaos|incident:[1-9]\d{0,8})$")
+TOPIC = re.compile(r"dashboard|approvals|chaos|incident:[1-9][0-9]{0,8}")
 MAX_TOPICS = 20
 MAX_REPLAY = 200
+MAX_SAID = 2_000  # characters of one message from a page
 LOGGED_OUT = 4401
 
 
@@ -39,13 +40,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not await self._may_look():
             await self.close(code=LOGGED_OUT)
             return
-        query = parse_qs(self.scope.get("query_string", b"").decode(errors="replace"))
-        after = query.get("after", [""])[0]
+        query = parse_qs(self.scope.get("query_string", b"")[:MAX_SAID].decode(errors="replace"))
+        after = _seq(query.get("after", [""])[0])
         joined = [t for t in ",".join(query.get("topics", [])).split(",") if self._join(t)]
         await hub().ready()  # an open socket promises that nothing is missed from now on
         await self.accept()
         for topic in joined:
-            await self._catch_up(topic, int(after) if after.isdecimal() else None)
+            await self._catch_up(topic, after)
         self.tasks = [self._start(self._forward()), self._start(self._watch_user())]
 
     async def disconnect(self, code: int) -> None:
@@ -54,21 +55,24 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """What is no message of ours is ignored: the page goes on."""
+        if not text_data or len(text_data) > MAX_SAID:
+            return
         try:
-            asked = json.loads(text_data or "")
+            asked = json.loads(text_data)
             topic, leave, after = asked.get("join"), asked.get("leave"), asked.get("after")
             ping = "ping" in asked
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             return
         if ping:
             self.subscriber.put({"kind": "pong"})
         if isinstance(leave, str):
             hub().leave(self.subscriber, leave)
         if isinstance(topic, str) and self._join(topic):
-            await self._catch_up(topic, after if isinstance(after, int) and after >= 0 else None)
+            await self._catch_up(topic, _seq(after))
 
     def _join(self, topic: str) -> bool:
-        if not TOPIC.match(topic) or len(self.subscriber.topics) >= MAX_TOPICS:
+        if not TOPIC.fullmatch(topic) or len(self.subscriber.topics) >= MAX_TOPICS:
             return False
         hub().join(self.subscriber, topic)
         return True
@@ -104,6 +108,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         store = import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
         user = await get_user({"session": store})
         return bool(user.is_authenticated and user.is_active)
+
+
+def _seq(given: Any) -> int | None:
+    """A place in an incident's timeline as a page sends it; None for what is none."""
+    text = str(given)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 async def _missed(number: int, after: int | None) -> list[Message]:

@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from knowledge import retrieval
+from systems import yamlsafe
 
 QUERIES = Path(__file__).parent / "queries.yaml"
 
@@ -28,7 +27,7 @@ class Figures:
 
 def measure(path: Path = QUERIES) -> Figures:
     """Ask every question once. The first, which loads the model, is asked beforehand."""
-    items = yaml.safe_load(path.read_text("utf-8"))
+    items = yamlsafe.load(path.read_text("utf-8"))
     retrieval.search(items[0]["q"])
     ranks: list[int] = []
     silent: list[bool] = []

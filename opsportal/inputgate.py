@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -51,6 +51,8 @@ class InputGate(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, DataError):
             return refuse(request, 400, UNKEPT)
+        if isinstance(error, ObjectDoesNotExist):  # a number or id that nothing has
+            return refuse(request, 404, "there is no such thing (any more)")
         return refuse(request, 400, str(error)) if isinstance(error, BadRequest) else None
 
 

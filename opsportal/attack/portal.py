@@ -22,18 +22,11 @@ from opsportal.local.attach import ROOT
 from opsportal.local.child import spawn, stop, tail
 from opsportal.local.ports import free_port
 from opsportal.local.probe import look
+from opsportal.tokens import GRANTABLE
 
 READY_WITHIN_S = 300.0
 LOOK_S = 0.1
 PASSWORD = "attack-me-if-you-can"  # noqa: S105 - of a scratch portal on the loopback
-ALL = (
-    "actions.run_action",
-    "actions.approve_action",
-    "actions.export_audit",
-    "chaos.inject_fault",
-    "incidents.view_incident",
-    "incidents.respond_incident",
-)
 
 
 class Trouble(RuntimeError):
@@ -174,7 +167,7 @@ class Scratch:
     def bearer(self, by: str = "admin") -> dict[str, str]:
         """The header of a REST call in the name of `by`; the admin's token is made at the first."""
         if by == "admin" and by not in self._tokens:
-            words = [word for permission in ALL for word in ("--perm", permission)]
+            words = [word for permission in GRANTABLE for word in ("--perm", permission)]
             self._tokens[by] = self.manage("create_token", "admin", *words).stdout.strip()
         return {"Authorization": f"Bearer {self._tokens[by]}"}
 

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
 from opsportal.local.attach import ROOT
 from opsportal.local.binaries import postgres_bin, redis_server
 from opsportal.local.child import spawn, stop, tail
 from opsportal.local.errors import LocalError
+from systems import yamlsafe
 
 TRIES = 3  # at preparing the sandbox
 PORT_BASE = 18080
@@ -145,7 +144,9 @@ class ContainerSandbox:
         self._run("down", "--timeout", "2", *(["--volumes"] if volumes else []))
 
     def _services(self) -> list[str]:
-        told: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+        told: dict[str, Any] = yamlsafe.load((ROOT / "docker-compose.yml").read_text(), aliases=True)[
+            "services"
+        ]
         return [name for name in told if name.startswith(PREFIXES)]
 
     def _compose(self, *words: str) -> list[str]:
@@ -167,7 +168,7 @@ class ContainerSandbox:
 
     def _front_port(self) -> int:
         try:
-            told = yaml.safe_load((self.folder / "published.yaml").read_text())["services"]["shop-gateway"]
+            told = yamlsafe.load((self.folder / "published.yaml").read_text())["services"]["shop-gateway"]
             return int(str(told["ports"][0]).split(":")[1])
         except FileNotFoundError:
             return PORT_BASE

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import yaml
-
 from opsportal.local import leftovers, ready, sandboxes, stores
 from opsportal.local.attach import ROOT
 from opsportal.local.child import Argv
@@ -23,6 +21,7 @@ from opsportal.local.family import Child, Family
 from opsportal.local.ports import is_free
 from opsportal.local.sandboxes import Sandbox
 from opsportal.local.setupstage import run_setup
+from systems import yamlsafe
 
 HOST = "127.0.0.1"
 KEEPER_S = 30.0  # in which it takes back what is open, before the sandbox ends
@@ -212,7 +211,7 @@ class Launcher:
     def _announce(self) -> None:
         manifest: dict[str, Any] = {}
         if self.sandbox:
-            manifest = yaml.safe_load((self.sandbox.folder / "manifest.yaml").read_text())
+            manifest = yamlsafe.load((self.sandbox.folder / "manifest.yaml").read_text())
             if ill := ready.await_system(self.url, manifest["system"], self.family.wait):
                 self.say(f"the sandbox is not well yet, which the pages show: {ill}")
         self.ready = True

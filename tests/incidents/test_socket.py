@@ -103,6 +103,37 @@ async def test_a_ping_is_answered_and_nonsense_is_not(
     assert await here.hear() == {"kind": "pong"}
 
 
+NONSENSE = [
+    "[" * 1500,
+    "[" * 100_000,
+    '{"join": "incident:1", "after": ' + "9" * 400 + "}",
+    '{"join": "incident:1", "after": ' + "9" * 5000 + "}",
+    '{"join": "incident:1", "after": 1e400}',
+    '{"join": "incident:1", "after": "\\u00b2"}',
+    '{"join": "incident:1", "after": true}',
+    '{"join": "incident:\\u0000"}',
+    '{"join": "\\ud800"}',
+    '{"join": {}, "leave": [[]], "after": {}}',
+    '{"leave": "\\u0000"}',
+    "\x00",
+]
+
+
+@commits
+@pytest.mark.parametrize("after", ["9" * 5000, "%D9%A3"])
+async def test_a_socket_outlives_whatever_is_said_to_it(
+    cookie: tuple[bytes, User], incident: Incident, closing: list[Socket], after: str
+) -> None:
+    here = dial(cookie[0], f"topics=incident:{incident.pk},%00,incident:%D9%A3&after={after}")
+    closing.append(here)
+    assert await here.connect()
+    for nonsense in NONSENSE:
+        await here.say(nonsense.replace("incident:1", f"incident:{incident.pk}"))
+    await here.send_input({"type": "websocket.receive", "bytes": b"\xff\x00"})
+    await here.say('{"ping": 1}')
+    assert await here.hear_kind("pong")
+
+
 @commits
 async def test_what_was_missed_is_replayed_without_gaps(
     cookie: tuple[bytes, User], incident: Incident, closing: list[Socket]
