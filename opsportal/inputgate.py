@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import BadRequest, ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    BadRequest,
+    FieldDoesNotExist,
+    ObjectDoesNotExist,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -48,9 +54,23 @@ class InputGate(MiddlewareMixin):
             return refuse(request, 404, "there is nothing with a number that big")
         return None
 
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """A bare "no" of the framework's gets a sentence as well."""
+        if 400 <= response.status_code < 500 and not response.streaming and not response.content.strip():
+            words = "this address does not take that kind of request"
+            told = refuse(
+                request, response.status_code, words if response.status_code == 405 else "it is refused"
+            )
+            if allowed := response.headers.get("Allow"):
+                told.headers["Allow"] = allowed
+            return told
+        return response
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, DataError):
             return refuse(request, 400, UNKEPT)
+        if isinstance(error, FieldDoesNotExist):
+            return refuse(request, 400, "it names a field that is not there")
         if isinstance(error, ObjectDoesNotExist):  # a number or id that nothing has
             return refuse(request, 404, "there is no such thing (any more)")
         return refuse(request, 400, str(error)) if isinstance(error, BadRequest) else None

@@ -25,6 +25,9 @@ class Socket(ApplicationCommunicator):
     async def say(self, text: str) -> None:
         await self.send_input({"type": "websocket.receive", "text": text})
 
+    async def say_bytes(self, data: bytes) -> None:
+        await self.send_input({"type": "websocket.receive", "bytes": data})
+
     async def hear(self) -> dict[str, Any]:
         """The next message."""
         output = await self.receive_output(10)

@@ -6,39 +6,23 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 import httpx
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import get_resolver
 
+from opsportal.attack import nasty
 from opsportal.attack.base import Context, Verdict
 from opsportal.attack.portal import Scratch
 
-VALUES = (
-    "\x00",
-    "a\x00b",
-    "²",
-    "٣",
-    "9999-12-31",
-    "0001-01-01",
-    "1e400",
-    "9" * 30,
-    "-1",
-    "\ud800",
-    "'; --",
-    "(a+)+$",
-)
 NAMES = ("q", "page", "incident", "since", "until", "state", "severity", "service", "after", "actor", "target", "limit",
          "before", "system", "open", "lines", "next", "version")  # fmt: skip
-BODIES = (b"\x00", b"{", b"[" * 3000 + b"]" * 3000, b'{"target": "\\u0000"}', b'{"duration_s": 1e400}',
-          b'{"params": {"a": ' + b"9" * 400 + b"}}", b'{"reason": "' + b"x" * 3_000_000 + b'"}')  # fmt: skip
 SLOW_S = 5.0
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsystem: bomb\n"
 DEEP = "system: deep\nservices: " + "[" * 3000 + "]" * 3000 + "\n"
 
 
 def run(context: Context, verdict: Verdict) -> None:
-    values = context.pick(VALUES[:4], VALUES, VALUES)
+    values = context.pick(nasty.VALUES[:4], nasty.VALUES, nasty.VALUES)
     with context.portal("input", sandbox=context.form != "brief") as portal:
         bad: list[str] = []
         slow: list[str] = []
@@ -73,12 +57,12 @@ def _send(page: httpx.Client, portal: Scratch, method: str, path: str, body: Any
 
 def _requests(portal: Scratch, values: tuple[str, ...]) -> Iterator[tuple[str, str, Any]]:
     """Each route with each value in its path, in each parameter of the query, in a form; and each API body."""
-    for route in sorted(set(_routes(get_resolver().url_patterns))):
+    for route in sorted(set(nasty.routes(get_resolver().url_patterns))):
         if route.startswith("logout"):
             continue
         plain = re.sub(r"<[^>]*>", "1", route)
         for value in values:
-            safe = quote(value.encode("utf-8", "surrogatepass"))
+            safe = nasty.safe(value)
             if "<" in route:
                 yield "GET", re.sub(r"<[^>]*>", safe, route), None
             query = "&".join(f"{name}={safe}" for name in NAMES)
@@ -89,20 +73,10 @@ def _requests(portal: Scratch, values: tuple[str, ...]) -> Iterator[tuple[str, s
                     plain,
                     {name: value.encode("utf-8", "surrogatepass") for name in (*NAMES, "text", "reason")},
                 )
-    for name, parameters in portal.api("GET", "api/openapi.json").json()["paths"].items():
-        for method in parameters:
-            path = re.sub(r"\{[^}]*\}", "1", name).lstrip("/")
-            for body in BODIES if method != "get" else ():
-                yield method.upper(), path, body
-
-
-def _routes(patterns: list[Any], prefix: str = "") -> Iterator[str]:
-    for pattern in patterns:
-        here = prefix + str(pattern.pattern).lstrip("^")
-        if isinstance(pattern, URLResolver):
-            yield from _routes(pattern.url_patterns, here)
-        elif isinstance(pattern, URLPattern) and "(?P" not in here:
-            yield here.rstrip("$")
+    for operation in nasty.operations(portal.api("GET", "api/openapi.json").json()):
+        path = re.sub(r"\{[^}]*\}", "1", operation.path).lstrip("/")
+        for body in nasty.BODIES if operation.method != "get" else ():
+            yield operation.method.upper(), path, body
 
 
 def _manifests(portal: Scratch, verdict: Verdict) -> None:
