@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/freeze/", views.freeze, name="freeze"),
     path("settings/rules/<int:pk>/remove/", views.rule_delete, name="rule-delete"),
     path("settings/grants/<int:pk>/end/", views.grant_end, name="grant-end"),
+    path("settings/systems/<slug:slug>/activate/", views.activate, name="manifest-activate"),
     path("settings/systems/<slug:slug>/", views.system_switch, name="system-switch"),
     path("incidents/<int:number>/agent", views.agent_switch, name="incident-agent"),
     path("incidents/", include("incidents.urls")),

@@ -23,10 +23,10 @@ from incidents.models import Incident
 from opsportal import dashboard as board
 from opsportal import health
 from opsportal.forms import PolicyRuleForm
-from systems import asked
+from systems import activation, asked
 from systems.manifest import ManifestError
 from systems.models import System
-from systems.services import UnknownSystem, load, offered
+from systems.services import UnknownSystem, load
 
 
 def _system(request: HttpRequest) -> System | None:
@@ -101,7 +101,12 @@ def _switch(incident: Incident, verb: str, user: Any) -> None:
 def _system_rows() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for system in System.objects.all():
-        row: dict[str, Any] = {"system": system, "services": [], "trouble": "", "offer": offered(system)}
+        row: dict[str, Any] = {
+            "system": system,
+            "services": [],
+            "trouble": "",
+            "offer": activation.offer(system),
+        }
         try:
             row["services"] = list(load(system.slug).services.values())
         except (ManifestError, UnknownSystem, OSError) as error:
@@ -192,4 +197,24 @@ def system_switch(request: HttpRequest, slug: str) -> HttpResponse:
     messages.success(
         request, f"The agent {'repairs' if system.agent_on else 'only watches'} {system.title} now"
     )
+    return redirect("settings")
+
+
+@require_POST
+@login_required
+@permission_required("systems.change_system", raise_exception=True)
+def activate(request: HttpRequest, slug: str) -> HttpResponse:
+    """Activate the manifest's file as it was shown, whole or not at all."""
+    system = get_object_or_404(System, slug=slug)
+    try:
+        with transaction.atomic():
+            row = activation.take_offer(system, request.POST.get("digest", ""))
+            data = {"version": row.manifest_version, "path": row.manifest_path}
+            audit.append(request.user.get_username(), "manifest.activated", system=slug, data=data)
+    except ManifestError as error:
+        messages.error(request, f"Not activated: {error}")
+    else:
+        messages.success(
+            request, f"Version {row.manifest_version} of the manifest of {row.title} is active now."
+        )
     return redirect("settings")

@@ -200,13 +200,13 @@ def _stamp(row: System, manifest: Manifest) -> tuple[int, ...]:
     return tuple(stamp)
 
 
-def register(path: Path) -> System:
+def register(path: Path, *, text: str | None = None) -> System:
     """Activate the manifest at `path` whole, or not at all: ManifestError names every mistake and nothing changes.
 
-    The text active before is kept in the row."""
+    `text`: what was read of it before. The text active before is kept in the row."""
     path = path.resolve()
-    text = read_manifest(path)
-    manifest = parse_manifest(text, name=path.name, base_dir=path.parent, runtime_check=_runtime_trouble)
+    text = read_manifest(path) if text is None else text
+    manifest = parse_manifest(text, name=path.name, base_dir=path.parent, runtime_check=runtime_trouble)
     title = (manifest.title or manifest.system)[:120]
     with transaction.atomic():
         row, _ = System.objects.get_or_create(
@@ -226,7 +226,7 @@ def register(path: Path) -> System:
     return row
 
 
-def _runtime_trouble(options: dict[str, Any], base_dir: Path) -> str:
+def runtime_trouble(options: dict[str, Any], base_dir: Path) -> str:
     """What keeps the runtime from being controlled, "" when nothing. No I/O."""
     try:
         given = {str(k): v for k, v in options.items()}
@@ -236,18 +236,3 @@ def _runtime_trouble(options: dict[str, Any], base_dir: Path) -> str:
     except Exception as error:  # an option of the wrong kind
         return f"an option cannot be used ({type(error).__name__}: {error})"
     return ""
-
-
-def offered(row: System) -> str:
-    """What to say when the file on disk is not what is active; "" when it is."""
-    if not row.manifest_text:
-        return ""
-    try:
-        if read_manifest(Path(row.manifest_path)) == row.manifest_text:
-            return ""
-    except ManifestError as error:
-        return f"The file cannot be read ({error}); the active manifest goes on."
-    return (
-        "The file on disk differs from the active manifest, which goes on: activate it with "
-        f"./ops manage register_system {row.manifest_path}"
-    )

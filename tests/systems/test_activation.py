@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
+from actions.models import AuditEntry
 from incidents.models import Incident, State
-from systems import services
+from systems import activation, services
 from systems.models import System
 
 pytestmark = pytest.mark.django_db
@@ -67,17 +70,17 @@ def test_what_cannot_work_changes_nothing_and_is_named_whole(
 
 def test_a_file_that_changed_is_offered_and_taken_only_when_activated(path: Path) -> None:
     row, running = System.objects.get(), services.load("whole")
-    assert services.offered(row) == ""
+    assert activation.offered(row) == ""
     path.write_text(GOOD.replace("  a: {kind: http}", "  a: {kind: http}\n  b: {kind: worker, unit: null}"))
     assert services.load_all() == [running]
-    assert "register_system" in services.offered(row)
+    assert "register_system" in activation.offered(row)
     call_command("register_system", str(path), verbosity=0)
     row.refresh_from_db()
-    assert (row.manifest_version, row.manifest_before, services.offered(row)) == (2, GOOD, "")
+    assert (row.manifest_version, row.manifest_before, activation.offered(row)) == (2, GOOD, "")
     assert set(services.load("whole").services) == {"a", "b"}
     path.unlink()
     assert set(services.load("whole").services) == {"a", "b"}
-    assert "cannot be read" in services.offered(row)
+    assert "cannot be read" in activation.offered(row)
 
 
 def test_a_broken_row_stops_no_other(path: Path, tmp_path: Path) -> None:
@@ -86,3 +89,36 @@ def test_a_broken_row_stops_no_other(path: Path, tmp_path: Path) -> None:
         slug="odd", title="Odd", manifest_path="/", manifest_text="system: [", manifest_version=1
     )
     assert [s.slug for s in services.load_all()] == ["whole"]
+
+
+def test_the_settings_page_shows_what_changes_and_takes_only_what_was_seen(path: Path) -> None:
+    user, client = User.objects.create_user("vera"), Client()
+    client.force_login(user)
+    path.write_text(GOOD.replace("title: Whole", "title: Renamed\nfront_door: http://u:hidden-word@h/"))
+    page = client.get("/settings/").content.decode()
+    assert "+title: Renamed" in page and "hidden-word" not in page and "/activate/" not in page
+    found = activation.offer(System.objects.get())
+    assert found is not None
+    url, seen = "/settings/systems/whole/activate/", {"digest": found.digest}
+    assert client.post(url, seen).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="change_system"))
+    assert "/activate/" in client.get("/settings/").content.decode()
+    assert "changed since" in client.post(url, {"digest": "other"}, follow=True).content.decode()
+    assert System.objects.get().title == "Whole"
+    client.post(url, seen)
+    row = System.objects.get()
+    assert (row.title, row.manifest_version, row.manifest_before) == ("Renamed", 2, GOOD)
+    assert AuditEntry.objects.get(verb="manifest.activated").actor == "vera"
+
+
+@pytest.mark.parametrize(
+    "new", [GOOD.replace("kind: http", "kidn: http"), GOOD.replace("system: whole", "system: other")]
+)
+def test_a_file_with_mistakes_is_told_and_not_offered(path: Path, new: str) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss", "", "x"))
+    path.write_text(new)
+    page = client.get("/settings/").content.decode()
+    assert "cannot be activated" in page and "manifest.yaml:" in page and "/activate/" not in page
+    client.post("/settings/systems/whole/activate/", {"digest": activation._digest(new)})
+    assert System.objects.get().manifest_text == GOOD

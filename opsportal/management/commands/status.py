@@ -15,6 +15,7 @@ from incidents.models import OPEN_STATES, Incident
 from opsportal import dashboard
 from opsportal.local import attach
 from opsportal.looks import look
+from systems import activation
 from systems.models import System
 
 _COLOURS = {"ok": "green", "idle": "dim", "warn": "yellow", "bad": "red"}
@@ -68,6 +69,8 @@ class Command(BaseCommand):
                 escape(service.why),
             )
         console.print(table)
+        if said := activation.offered(system):
+            console.print(f"  [yellow]●[/yellow] {escape(said)}")
 
     def _incidents(self, console: Console) -> None:
         rows = Incident.objects.filter(state__in=OPEN_STATES).order_by("number")

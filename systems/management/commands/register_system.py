@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from systems import services
 from systems.describe import describe, doubts
 from systems.manifest import ManifestError
+from systems.tryout import misnamed, try_out
 
 
 class Command(BaseCommand):
@@ -32,5 +33,5 @@ class Command(BaseCommand):
         if options["verbosity"] > 0:
             for line in describe(loaded):
                 self.stdout.write(f"  {line}")
-            for line in doubts(loaded):
+            for line in [*misnamed(loaded), *try_out(loaded), *doubts(loaded)]:
                 self.stdout.write(self.style.WARNING(f"  mind: {line}"))

@@ -1,0 +1,89 @@
+"""A first look at everything that a manifest declares: what cannot be read is told when the system is registered.
+
+It is activated all the same: what is not reached now is unknown to the watcher until it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import time
+from collections.abc import Iterator
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from systems import redact
+from systems.manifest import Service
+from systems.probes import build_all
+from systems.probes.base import Probe
+from systems.readings import Reading
+from systems.services import LoadedSystem
+
+WITHIN_S = 2.0
+TARGETS = ("http", "ready", "tcp", "postgres", "redis", "metrics")  # what answers at an address
+STORES = ("postgres", "redis")
+# ways in which people write the kinds that mean something
+OTHER_NAMES = {"postgresql": "postgres", "pg": "postgres", "valkey": "redis", "http-service": "http"}
+KINDS = ("http", "proxy", "worker", "jobs", "postgres", "redis", "external")
+
+
+def try_out(system: LoadedSystem) -> list[str]:
+    """One line for each target that cannot be read, asked side by side for at most WITHIN_S in all."""
+    return asyncio.run(_try(system))
+
+
+def misnamed(system: LoadedSystem) -> Iterator[str]:
+    """Kinds that are nearly one that is known, and stores that have no section to be asked by."""
+    for name, service in system.services.items():
+        meant = OTHER_NAMES.get(service.kind.lower()) or next(
+            iter(difflib.get_close_matches(service.kind.lower(), KINDS, n=1, cutoff=0.8)), ""
+        )
+        if service.kind not in KINDS and meant:
+            yield f"{name}: kind {service.kind!r} is not known: did you mean {meant!r}?"
+        for store in STORES:
+            if meant == store and getattr(service, store) is None:
+                key = "dsn" if store == "postgres" else "url"
+                yield f"{name}: is a {store}, but has no `{store}: {{{key}: ...}}`, so nothing in it is looked at"
+
+
+async def _try(system: LoadedSystem) -> list[str]:
+    probes = [p for p in build_all(system, time.monotonic) if p.name in TARGETS]
+    asked = [
+        (p, s, asyncio.ensure_future(p.observe(system, s)))
+        for p in probes
+        for s in system.services.values()
+        if p.applies(s)
+    ]
+    if not asked:
+        return []
+    await asyncio.wait([task for *_, task in asked], timeout=WITHIN_S)
+    said = [_told(system, probe, service, task) for probe, service, task in asked]
+    for *_, task in asked:
+        task.cancel()
+    await asyncio.gather(*(task for *_, task in asked), return_exceptions=True)
+    await asyncio.gather(*(p.close() for p in probes), return_exceptions=True)
+    return [line for line in said if line]
+
+
+def _told(system: LoadedSystem, probe: Probe, service: Service, task: asyncio.Task[list[Reading]]) -> str:
+    if service.postgres is not None and probe.name == "postgres" and not _parses(service.postgres.dsn):
+        why = "its dsn cannot be taken apart (postgresql://role:password@host:port/database)"
+    elif not task.done():
+        why = f"no answer in {WITHIN_S:g} s"
+    else:
+        main = [r for r in task.result() if r.metric in (probe.main[:1] or ("app.read",))]
+        if main and main[0].value:
+            return ""
+        why = next((r.text for r in main or task.result() if r.text), "nothing usable came back")
+    if probe.name == "metrics" and "Expecting value" in why:
+        why = "it does not answer with JSON (Prometheus text is not read)"
+    return f"{service.name}: {probe.name} cannot be read now, so it is unknown: {redact.for_system(system).text(why)}"
+
+
+def _parses(dsn: str) -> bool:
+    """The parser's own words are not told: they quote what may be a password."""
+    try:
+        return bool(conninfo_to_dict(dsn))
+    except psycopg.Error:
+        return False

@@ -1,0 +1,79 @@
+"""Registering looks at every declared target once: what cannot be read is told, and it is activated all the same."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from systems.models import System
+
+pytestmark = pytest.mark.django_db
+
+
+class Prometheus(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"# TYPE up gauge\nup 1\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Prometheus)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_what_cannot_be_read_is_told_and_still_activated(tmp_path: Path, url: str, silent: int) -> None:
+    db = connection.get_connection_params()
+    where = f"{db['host']}:{db['port']}/{db['dbname']}"
+    services = {
+        "well": {"kind": "http", "http": {"url": url}},
+        "text": {"kind": "http", "metrics": url},
+        "gone": {"kind": "http", "http": {"url": "http://127.0.0.1:9/"}, "tcp": "127.0.0.1:9"},
+        "mute": {"kind": "http", "http": {"url": f"http://127.0.0.1:{silent}/", "timeout_s": 60}},
+        "muteq": {"kind": "redis", "redis": {"url": f"redis://127.0.0.1:{silent}/0"}},
+        "wrong": {"kind": "postgres", "postgres": {"dsn": f"postgresql://no_such_role:not-the-word@{where}"}},
+        "odd": {"kind": "postgres", "postgres": {"dsn": "host=x hush-hush-word"}},
+        "typo": {"kind": "postgress"},
+        "bare": {"kind": "postgres"},
+        "pg": {"kind": "postgresql"},
+    }
+    for spec in services.values():
+        spec["unit"] = None
+    file = tmp_path / "manifest.yaml"
+    file.write_text(
+        json.dumps({"system": "tried", "runtime": {"driver": "fake", "name": "tried"}, "services": services})
+    )
+    said = io.StringIO()
+    call_command("register_system", str(file), stdout=said)
+    minds = [line for line in said.getvalue().splitlines() if "mind: " in line]
+    for name, words in {
+        "text: metrics": "JSON", "gone: http": "refused", "gone: tcp": "refused", "mute: http": "no answer in 2 s",
+        "muteq: redis": "", "wrong: postgres": "no_such_role", "odd: postgres": "taken apart",
+        "typo: kind 'postgress'": "did you mean 'postgres'", "pg: kind": "did you mean 'postgres'", "bare: is a": "dsn",
+    }.items():  # fmt: skip
+        assert any(f"mind: {name}" in line and words in line for line in minds), (name, said.getvalue())
+    assert not any("well: http" in line for line in minds)
+    assert "hush-hush-word" not in said.getvalue() and "not-the-word" not in said.getvalue()
+    assert System.objects.get(slug="tried").manifest_version == 1
