@@ -96,13 +96,13 @@ def context(system: System | None) -> dict[str, Any]:
     """Everything the live part of the dashboard needs."""
     if system is None:
         return {"system": None}
-    loaded, trouble = _loaded(system.slug)
+    loaded, _ = _loaded(system.slug)
     incidents = list(Incident.objects.filter(state__in=OPEN_STATES).select_related("system", "owner")[:20])
     services = _services(system, loaded, incidents)
     drawn = _place(services, loaded)
     return {
         "system": system,
-        "trouble": trouble,
+        "unloadable": unloadable(),
         "front_door": str(loaded.manifest.front_door or "") if loaded else "",
         "services": sorted(services.values(), key=lambda s: (RANK[s.health], s.name)),
         "map": drawn,
@@ -112,6 +112,12 @@ def context(system: System | None) -> dict[str, Any]:
         "axis": _axis(system),
         "record": remember(f"record-{system.pk}", 5, lambda: record.record(system)),
     }
+
+
+def unloadable() -> list[tuple[str, str]]:
+    """(title, why) of every enabled system whose manifest cannot be used: nothing of it is watched."""
+    found = ((system.title, _loaded(system.slug)[1]) for system in System.objects.filter(enabled=True))
+    return [(title, why) for title, why in found if why]
 
 
 def services_of(system: System) -> list[Service]:

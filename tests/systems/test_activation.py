@@ -122,3 +122,14 @@ def test_a_file_with_mistakes_is_told_and_not_offered(path: Path, new: str) -> N
     assert "cannot be activated" in page and "manifest.yaml:" in page and "/activate/" not in page
     client.post("/settings/systems/whole/activate/", {"digest": activation._digest(new)})
     assert System.objects.get().manifest_text == GOOD
+
+
+def test_a_broken_manifest_is_named_on_every_dashboard(path: Path) -> None:
+    System.objects.create(
+        slug="odd", title="Odd", manifest_path="/", manifest_text="system: [", manifest_version=1
+    )
+    client = Client()
+    client.force_login(User.objects.create_user("vera"))
+    page = client.get("/?system=whole").content.decode()
+    assert "Odd is not watched" in page and "not valid YAML" in page
+    assert "Whole is not watched" not in page
