@@ -22,11 +22,9 @@ class Socket(ApplicationCommunicator):
         output = await self.receive_output(10)
         return bool(output["type"] == "websocket.accept")
 
-    async def say(self, text: str) -> None:
-        await self.send_input({"type": "websocket.receive", "text": text})
-
-    async def say_bytes(self, data: bytes) -> None:
-        await self.send_input({"type": "websocket.receive", "bytes": data})
+    async def say(self, said: str | bytes) -> None:
+        kind = "text" if isinstance(said, str) else "bytes"
+        await self.send_input({"type": "websocket.receive", kind: said})
 
     async def hear(self) -> dict[str, Any]:
         """The next message."""

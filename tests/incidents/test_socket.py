@@ -129,7 +129,7 @@ async def test_a_socket_outlives_whatever_is_said_to_it(
     assert await here.connect()
     for nonsense in NONSENSE:
         await here.say(nonsense.replace("incident:1", f"incident:{incident.pk}"))
-    await here.say_bytes(b"\xff\x00")
+    await here.say(b"\xff\x00")
     await here.say('{"ping": 1}')
     assert await here.hear_kind("pong")
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -47,7 +48,7 @@ def silent() -> Iterator[int]:
 def test_what_cannot_be_read_is_told_and_still_activated(tmp_path: Path, url: str, silent: int) -> None:
     db = connection.get_connection_params()
     where = f"{db['host']}:{db['port']}/{db['dbname']}"
-    services = {
+    services: dict[str, dict[str, Any]] = {
         "well": {"kind": "http", "http": {"url": url}},
         "text": {"kind": "http", "metrics": url},
         "gone": {"kind": "http", "http": {"url": "http://127.0.0.1:9/"}, "tcp": "127.0.0.1:9"},
