@@ -21,6 +21,7 @@ from systems.models import System
 
 Verdict = PolicyRule.Verdict
 AGENT = "agent"
+FREEZE = "actions.add_policyrule"  # who may freeze, halt and stop, and lift it again, at every door
 STOP_LOCK = (
     0x0A0D18  # advisory lock between the switch (alone) and claims (together); ends with the transaction
 )

@@ -23,6 +23,8 @@ GRANTABLE = (
     "chaos.inject_fault",
     "incidents.view_incident",
     "incidents.respond_incident",
+    "systems.change_system",
+    "actions.add_policyrule",
 )
 READ = "incidents.view_incident"
 

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from actions import audit, grants, policy
+from actions import audit, grants, policy, switch
 from actions.models import ActionRequest, Freeze, PolicyGrant, PolicyRule, Status
 from agent import service as agent
 from incidents.lifecycle import IllegalTransition
@@ -106,6 +106,7 @@ def _system_rows() -> list[dict[str, Any]]:
             "services": [],
             "trouble": "",
             "offer": activation.offer(system),
+            "turned": switch.last_turned(system.slug),
         }
         try:
             row["services"] = list(load(system.slug).services.values())
@@ -144,7 +145,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-@permission_required("actions.add_policyrule", raise_exception=True)
+@permission_required(policy.FREEZE, raise_exception=True)
 def freeze(request: HttpRequest) -> HttpResponse:
     """Freeze (every action asks) or halt (the agent is refused), for some minutes or until lifted; or lift it."""
     system = System.objects.filter(slug=request.POST.get("system", "")).first()
@@ -185,18 +186,19 @@ def grant_end(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-@permission_required("systems.change_system", raise_exception=True)
+@permission_required(switch.RIGHT, raise_exception=True)
 def system_switch(request: HttpRequest, slug: str) -> HttpResponse:
     """Let the agent act on this system, or only watch."""
     system = get_object_or_404(System, slug=slug)
-    system.agent_on = request.POST.get("agent") == "on"
-    with transaction.atomic():
-        system.save(update_fields=["agent_on"])
-        verb = "agent.on" if system.agent_on else "agent.off"
-        audit.append(request.user.get_username(), verb, system=system.slug)
-    messages.success(
-        request, f"The agent {'repairs' if system.agent_on else 'only watches'} {system.title} now"
-    )
+    wanted = request.POST.get("agent", "")
+    if wanted not in ("on", "off"):
+        raise BadRequest("agent: on or off")
+    why = request.POST.get("why", "").strip()[:300]
+    gone = switch.turn_agent(system, wanted == "on", request.user.get_username(), why)
+    words = f"The agent {'repairs' if system.agent_on else 'only watches'} {system.title} now"
+    if gone:
+        words += f"; what it had asked for there and was not started is withdrawn ({gone})"
+    messages.success(request, words)
     return redirect("settings")
 
 

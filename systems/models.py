@@ -19,7 +19,7 @@ class System(models.Model):
     activated_at = models.DateTimeField(null=True, blank=True)
     enabled = models.BooleanField(default=True)
     agent_on = models.BooleanField(
-        default=True, help_text="off: incidents are opened, the agent does not act"
+        default=False, help_text="off: incidents are opened and explained, the agent does not act"
     )
     registered_at = models.DateTimeField(auto_now_add=True)
     last_tick_at = models.DateTimeField(null=True, blank=True)

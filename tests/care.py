@@ -156,6 +156,7 @@ def looked_after(slug: str, manifest: Path) -> Iterator[Portal]:
     live.client().delete(evidence.KEY.format(slug), detection.BASELINE_KEY.format(slug))
     load_seeds()
     call_command("register_system", str(manifest), verbosity=0)
+    call_command("agent", "on", slug, verbosity=0)
     running = Portal()
     try:
         yield running

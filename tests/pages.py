@@ -35,7 +35,12 @@ def make_system(folder: Path, slug: str = "kiosk") -> System:
     )
     now = timezone.now()
     system = System.objects.create(
-        slug=slug, title="Kiosk", manifest_path=str(manifest), last_tick_at=now, last_tick_ms=12.0
+        slug=slug,
+        title="Kiosk",
+        manifest_path=str(manifest),
+        agent_on=True,
+        last_tick_at=now,
+        last_tick_ms=12.0,
     )
     for name, health in (("gateway", "ok"), ("api-1", "down"), ("api-2", "ok"), ("postgres", "ok")):
         make_status(system, name, health)

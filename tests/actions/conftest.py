@@ -93,7 +93,8 @@ def system(base: Path, db: None) -> Any:
     """The registered system `tiny`, loaded."""
     forget()
     services._cache.clear()
-    services.register(base / "manifest.yaml")
+    row = services.register(base / "manifest.yaml")
+    System.objects.filter(pk=row.pk).update(agent_on=True)
     yield services.load("tiny")
     forget()
     services._cache.clear()

@@ -26,6 +26,7 @@ from django.db.models.functions import Now  # noqa: E402
 from actions import service  # noqa: E402
 from actions.models import ActionRequest, Status  # noqa: E402
 from systems import services  # noqa: E402
+from systems.models import System  # noqa: E402
 from systems.runtimes.base import UnitState  # noqa: E402
 from systems.runtimes.fake import FakeRuntime  # noqa: E402
 
@@ -83,7 +84,8 @@ def killed_at(line: int, request: ActionRequest) -> bool:
 
 
 def main(manifest: Path, effects_file: Path) -> None:
-    services.register(manifest)
+    row = services.register(manifest)
+    System.objects.filter(pk=row.pk).update(agent_on=True)
     loaded = services.load("tiny")
     runtime = loaded.runtime
     runtime.__class__ = FileRuntime

@@ -24,6 +24,7 @@ import yaml
 from actions import effects, service
 from actions.models import ActionRequest, AuditEntry
 from systems import services
+from systems.models import System
 from systems.redact import secrets_of
 from tests.actions.conftest import person
 
@@ -85,7 +86,8 @@ def _healthy(loaded: services.LoadedSystem) -> bool:
 @pytest.fixture
 def loaded(shop: Path, db: None) -> Any:
     services._cache.clear()
-    services.register(shop / "manifest.yaml")
+    row = services.register(shop / "manifest.yaml")
+    System.objects.filter(pk=row.pk).update(agent_on=True)
     yield services.load("shop")
     services._cache.clear()
 

@@ -29,7 +29,10 @@ def world(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     FileAction.written, FileAction.sick = tmp_path / "effects", set()
     for action in ACTIONS:
         monkeypatch.setitem(registry.ACTIONS, action.slug, action())
-    made = World(services.register(tmp_path / "manifest.yaml"), tmp_path / "effects")
+    row = services.register(tmp_path / "manifest.yaml")
+    row.agent_on = True
+    row.save(update_fields=["agent_on"])
+    made = World(row, tmp_path / "effects")
     monkeypatch.setattr(roles, "diagnoser", lambda: made)
     monkeypatch.setattr(roles, "validator", lambda: made)
     monkeypatch.setattr(retrieval, "search", lambda *_, **__: [])

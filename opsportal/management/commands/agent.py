@@ -6,9 +6,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
-from actions import audit, policy
+from actions import policy, switch
 from actions.models import Freeze
 from systems.models import System
 
@@ -32,12 +31,14 @@ class Command(BaseCommand):
             lifted = policy.lift_freezes(None, Freeze.Mode.STOP, BY)
             self.stdout.write("Actions may start again." if lifted else "Nothing was stopped.")
         else:
-            self._switch(options["system"], do == "on")
+            self._switch(options["system"], do == "on", options["reason"])
 
-    def _switch(self, slug: str, on: bool) -> None:
-        with transaction.atomic():
-            if not System.objects.filter(slug=slug).update(agent_on=on):
-                known = ", ".join(System.objects.values_list("slug", flat=True)) or "none"
-                raise CommandError(f"there is no system {slug!r}; there are: {known}")
-            audit.append(BY, "agent.on" if on else "agent.off", system=slug)
+    def _switch(self, slug: str, on: bool, why: str) -> None:
+        row = System.objects.filter(slug=slug).first()
+        if row is None:
+            known = ", ".join(System.objects.values_list("slug", flat=True)) or "none"
+            raise CommandError(f"there is no system {slug!r}; there are: {known}")
+        gone = switch.turn_agent(row, on, BY, why)
         self.stdout.write(f"The agent {'repairs' if on else 'only watches'} {slug} now.")
+        if gone:
+            self.stdout.write(f"Withdrawn, what it had asked for there and was not started: {gone}.")

@@ -45,6 +45,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console()
         system = with_sandbox(options)
+        if not system.agent_on:
+            raise CommandError(
+                f"the agent only watches {system.slug}, so nothing would be repaired; turn it on first:"
+                f" ./ops manage agent on {system.slug}"
+            )
         try:
             fault = FAULTS[service.resolve(options["fault"])[0]]
         except service.Refused as error:

@@ -41,6 +41,10 @@ class Command(BaseCommand):
         system = with_sandbox(options)
         faults = self._faults(options["faults"])
         baseline = "" if options["baseline"] == "agent" else options["baseline"]
+        if not baseline and not system.agent_on:
+            self._say(
+                f"the agent only watches {system.slug}; for this game day it may act there, because you asked for one"
+            )
         driver = drive.Driver(system, baseline, self._say)
         day = drive.play(driver, faults, options["seeds"], "command line", options["timeout"])
         if options["quiet_minutes"]:

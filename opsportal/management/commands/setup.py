@@ -15,8 +15,9 @@ from typing import Any
 import redis
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
+from actions import switch
 from opsportal import heartbeat
 from systems.models import System
 
@@ -59,7 +60,8 @@ class Command(BaseCommand):
         """A system that cannot be registered stops no portal."""
         if manifest:
             try:
-                self._stage("system registered", "register_system", manifest, verbosity=0)
+                with transaction.atomic():
+                    self._register(manifest)
             except CommandError as error:
                 self._emit(stage=f"NOT REGISTERED: {manifest}: {error}", seconds=0.0)
             System.objects.filter(manifest_path=str(Path(manifest).resolve())).update(enabled=True)
@@ -68,6 +70,13 @@ class Command(BaseCommand):
             for row in rows:
                 self._emit(stage=f"{row.title} is not watched: it is not started this time", seconds=0.0)
             rows.update(enabled=False)
+
+    def _register(self, manifest: str) -> None:
+        """The mini production is there to be repaired: its agent is turned on when it is first seen, never again."""
+        before = set(System.objects.values_list("pk", flat=True))
+        self._stage("system registered", "register_system", manifest, verbosity=0)
+        for row in System.objects.exclude(pk__in=before):
+            switch.turn_agent(row, True, "opsportal", "the mini production is there to be repaired")
 
     def _emit(self, **event: Any) -> None:
         if self._events is not None:

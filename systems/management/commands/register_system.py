@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from systems import services
 from systems.describe import describe, doubts
 from systems.manifest import ManifestError
+from systems.models import System
 from systems.tryout import misnamed, try_out
 
 
@@ -35,3 +36,15 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {line}")
             for line in [*misnamed(loaded), *try_out(loaded), *doubts(loaded)]:
                 self.stdout.write(self.style.WARNING(f"  mind: {line}"))
+            self.stdout.write(f"  {_may(system)}")
+
+
+def _may(system: System) -> str:
+    """What the agent may do there, and how a person changes it."""
+    if system.agent_on:
+        return f"the agent repairs there; ./ops manage agent off {system.slug} lets it only watch"
+    return (
+        "it is only watched: trouble is found and explained, and nothing is done about it until a person turns the"
+        f" agent on: ./ops manage agent on {system.slug}, or the page Settings, or"
+        f" POST /api/systems/{system.slug}/agent"
+    )
