@@ -49,8 +49,8 @@ class StopIn(Schema):
 
 def _agent(system: System, withdrawn: int = 0) -> dict[str, Any]:
     turned = switch.last_turned(system.slug) or {}
-    told = {name: turned[name] for name in ("by", "at", "why") if name in turned}
-    return {"system": system.slug, "on": system.agent_on, "withdrawn": withdrawn, **told}
+    said = {"system": system.slug, "on": system.agent_on, "withdrawn": withdrawn}
+    return said | {name: turned[name] for name in ("by", "at", "why") if name in turned}
 
 
 @router.get("/systems/{slug}/agent", response=AgentOut, summary="May the agent act there, and who said so")

@@ -84,8 +84,8 @@ def killed_at(line: int, request: ActionRequest) -> bool:
 
 
 def main(manifest: Path, effects_file: Path) -> None:
-    row = services.register(manifest)
-    System.objects.filter(pk=row.pk).update(agent_on=True)
+    care = services.register(manifest)
+    System.objects.filter(pk=care.pk).update(agent_on=True)
     loaded = services.load("tiny")
     runtime = loaded.runtime
     runtime.__class__ = FileRuntime
