@@ -59,12 +59,18 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
         return None
     if not ActionRequest.objects.filter(pk=request.pk, expires_at__gt=Now()).exists():
         return None  # the approval has lapsed: actions/renewal.py asks again
+    if (hold := policy.held(request.system, request.requested_by)) is not None:
+        _hold(request, hold)
+        return None
     try:
         bound = gate.bind(gate.load(request.system.slug), request.slug, request.target, request.params)
         problem = gate.still_allowed(request, bound, request.system)
     except Exception as error:  # whatever keeps us from checking keeps the action from running
         problem = words(error)
-    problem = problem or policy.stopped(claiming=True) or ""
+    # Stopped since: whatever else is the matter with it is found when it is measured again.
+    if (hold := policy.held(request.system, request.requested_by, claiming=True)) is not None:
+        _hold(request, hold)
+        return None
     if problem:
         lifecycle.transition(
             request.pk,
@@ -84,6 +90,17 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
     _arm(bound, request, token)
     _note(request, Status.RUNNING, "action.started", "", {"fence": token, "touches": bound.touches})
     return request, bound
+
+
+def _hold(request: ActionRequest, why: str) -> None:
+    """It stays approved and is measured afresh once the hold is lifted. Told once, however often it is tried."""
+    words = f"waits: {why}"[:500]
+    mine = ActionRequest.objects.filter(pk=request.pk, status=Status.APPROVED).exclude(status_why=words)
+    if mine.update(status_why=words):
+        request.refresh_from_db(fields=["status_why"])
+        events.tell(
+            request, "approval", f"{request.slug} on {request.target} {words}"[:500], actor="opsportal"
+        )
 
 
 def _arm(bound: gate.Bound, request: ActionRequest, token: int) -> None:
@@ -206,8 +223,10 @@ def rollback(request_id: uuid.UUID | str, actor: str) -> ActionRequest:
         bound = gate.bind_again(request)
         if not bound.action.undoable:
             raise ActionRefused(f"{request.slug} cannot be undone")
-        if (stop := policy.stopped(claiming=True)) is not None:
-            raise ActionRefused(stop)
+        if (hold := policy.held(request.system, actor, claiming=True)) is not None:
+            raise ActionRefused(hold)
+        if actor == policy.AGENT and not request.system.agent_on:
+            raise ActionRefused(policy.only_watches(request.system))
         token = fences.hold(request, bound.touches)
         lifecycle.transition(
             request.pk,

@@ -33,15 +33,15 @@ class Ruling:
     why: str
 
 
-def rule(system: System, slug: str, risk: str, requester: str, ask_why: str = "") -> Ruling:
-    """The policy's answer now. `ask_why`: the asker's own reason to have a person look; it can only tighten."""
-    if (stop := stopped()) is not None:
-        return Ruling(Verdict.REFUSE, stop)
+def rule(
+    system: System, slug: str, risk: str, requester: str, ask_why: str = "", *, despite_hold: bool = False
+) -> Ruling:
+    """The policy's answer now. `ask_why`: the asker's own reason to have a person look; it can only tighten.
+    `despite_hold`: as it would be were nothing stopped or halted, for what waits until that is lifted."""
+    if not despite_hold and (hold := held(system, requester)) is not None:
+        return Ruling(Verdict.REFUSE, hold)
     if requester == AGENT and not system.agent_on:
-        return Ruling(Verdict.REFUSE, f"the agent only watches {system.slug}: a person has not turned it on")
-    halted = freezes(system).filter(mode=Freeze.Mode.HALT).first()
-    if halted is not None and requester == AGENT:
-        return Ruling(Verdict.REFUSE, f"the agent is halted by {halted.by}{_note(halted.note)}")
+        return Ruling(Verdict.REFUSE, only_watches(system))
     found = _rule_for(system, slug)
     if found is not None and found.verdict == Verdict.REFUSE:
         return Ruling(Verdict.REFUSE, f"a policy refuses {slug}{_note(found.note)}")
@@ -55,6 +55,10 @@ def rule(system: System, slug: str, risk: str, requester: str, ask_why: str = ""
     if ask_why:
         return Ruling(Verdict.ASK, ask_why[:300])
     return Ruling(Verdict.RUN, f"{risk} risk runs alone")
+
+
+def only_watches(system: System) -> str:
+    return f"the agent only watches {system.slug}: a person has not turned it on"
 
 
 def _note(note: str) -> str:
@@ -82,6 +86,15 @@ def freezes(system: System) -> QuerySet[Freeze]:
     return Freeze.objects.filter(
         Q(system=system) | Q(system=None), Q(ends_at=None) | Q(ends_at__gt=Now()), starts_at__lte=Now()
     )
+
+
+def held(system: System, requester: str, *, claiming: bool = False) -> str | None:
+    """Why nothing of this requester may start there now, though it may once a person lifts it: all acting is stopped,
+    or the agent is halted. What was approved waits meanwhile. `claiming`: see `stopped`."""
+    if (stop := stopped(claiming=claiming)) is not None or requester != AGENT:
+        return stop
+    halted = freezes(system).filter(mode=Freeze.Mode.HALT).first()
+    return f"the agent is halted by {halted.by}{_note(halted.note)}" if halted is not None else None
 
 
 def stopped(*, claiming: bool = False) -> str | None:

@@ -37,7 +37,7 @@ class Look:
 def _due() -> QuerySet[ActionRequest]:
     """What has waited, or was approved and not run, for its time; and what the agent need not ask any more."""
     over = Q(requested_by=policy.AGENT) & (
-        Q(incident__state=State.RESOLVED) | Q(incident__agent_stopped=True)
+        Q(incident__state=State.RESOLVED) | Q(incident__agent_stopped=True) | Q(system__agent_on=False)
     )
     pending = ActionRequest.objects.filter(status__in=(Status.WAITING, Status.APPROVED))
     return pending.filter(Q(expires_at__lte=Now()) | over)
@@ -71,6 +71,8 @@ def renew(request_id: uuid.UUID | str) -> bool:
 def _measure(request: ActionRequest) -> Look:
     if request.digest != gate.digest(request):
         return Look(gone="it was changed after it was made")
+    if request.requested_by == policy.AGENT and not request.system.agent_on:
+        return Look(gone=policy.only_watches(request.system))
     if request.requested_by == policy.AGENT and request.incident is not None:
         if not request.incident.is_open:
             return Look(gone=f"incident #{request.incident.pk} is over")
@@ -84,7 +86,7 @@ def _measure(request: ActionRequest) -> Look:
         bound = gate.bind(loaded, request.slug, request.target, request.params)
         bound.action.check(bound.ctx, bound.params)
         rated, why = risk.assess(bound.action, loaded, request.target, bound.params)
-        ruling = policy.rule(request.system, request.slug, rated, request.requested_by)
+        ruling = policy.rule(request.system, request.slug, rated, request.requested_by, despite_hold=True)
         if ruling.verdict == policy.Verdict.REFUSE:
             return Look(gone=ruling.why)
         fresh = {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from agent import journal, relapse
 from agent.models import Phase, Run
+from agent.phases import explain
 from incidents import lifecycle, postmortem, timeline
 from incidents.models import OPEN_STATES, Incident, State, Symptom
 
@@ -19,9 +20,11 @@ CALM_S = 10.0  # a handed-over incident closes when its symptoms have been gone 
 
 
 def on_opened(incident_id: int) -> None:
-    """An incident has opened: put a run on it, unless one is there or a person has it."""
-    incident = Incident.objects.select_related("system").get(pk=incident_id)
-    if incident.system.agent_on and not incident.agent_stopped:
+    """An incident has opened: put a run on it, unless one is there or a person has it.
+
+    Where the agent only watches, the run looks and explains."""
+    incident = Incident.objects.get(pk=incident_id)
+    if not incident.agent_stopped:
         journal.start(incident_id)
 
 
@@ -34,6 +37,7 @@ def on_decided(incident_id: int | None) -> None:
 def sweep() -> list[int]:
     """Each tick: wake what is due, give runless incidents a run, close what has calmed down. Returns woken run ids."""
     _adopt_orphans()
+    _take_up()
     _look_again()
     _close_calm()
     due = journal.due()
@@ -45,7 +49,7 @@ def sweep() -> list[int]:
 def _adopt_orphans() -> None:
     """An open incident without a live run gets one, whatever it was in the middle of; after too many, a person."""
     live = Run.objects.filter(incident=OuterRef("pk")).exclude(phase=Phase.DONE)
-    mine = Incident.objects.filter(state__in=UNDER_WAY, agent_stopped=False, system__agent_on=True)
+    mine = Incident.objects.filter(state__in=UNDER_WAY, agent_stopped=False)
     for incident in mine.filter(~Exists(live)).annotate(tries=Count("runs"))[:20]:
         if incident.tries < 2 * MAX_RUNS:
             journal.start(incident.pk)
@@ -56,9 +60,7 @@ def _adopt_orphans() -> None:
 
 def _look_again() -> None:
     """A handed-over incident that nobody has taken and that shows something new gets another run, a bounded number."""
-    handed = Incident.objects.filter(
-        state=State.HANDED_OVER, owner=None, agent_stopped=False, system__agent_on=True
-    )
+    handed = Incident.objects.filter(state=State.HANDED_OVER, owner=None, agent_stopped=False)
     for incident in handed.annotate(tries=Count("runs"), last=Max("runs__ended_at")).filter(
         tries__lt=MAX_RUNS, last__isnull=False
     )[:20]:
@@ -68,6 +70,16 @@ def _look_again() -> None:
         words = [s.title for s in new[:1]]
         if words:
             _start_again(incident.number, f"Looking again: {words[0]}"[:300])
+
+
+def _take_up() -> None:
+    """What was only watched is taken up once a person has turned the agent on, unless another person has it."""
+    newest = Run.objects.filter(incident=OuterRef("pk")).order_by("-pk").values("outcome")[:1]
+    mine = Incident.objects.filter(
+        state=State.HANDED_OVER, owner=None, agent_stopped=False, system__agent_on=True
+    )
+    for incident in mine.annotate(last=Subquery(newest)).filter(last=explain.WATCHED)[:20]:
+        _start_again(incident.number, "The agent was turned on: it takes this up")
 
 
 def _start_again(incident_id: int, title: str) -> None:
@@ -80,15 +92,12 @@ def _start_again(incident_id: int, title: str) -> None:
 
 
 def _close_calm() -> None:
-    """Incidents without the agent, handed over or never its own, whose symptoms are gone for a while are over, whoever
-    mended it."""
+    """Handed-over incidents whose symptoms are gone for a while are over, whoever mended it."""
     calm_since = timezone.now() - timedelta(seconds=CALM_S)
     mine = Symptom.objects.filter(incident=OuterRef("pk"), opens=True)
     # one that somebody opened again and has is closed by that person: its symptoms were gone before
     theirs = Q(reopened__gt=0, owner__isnull=False)
-    live = Run.objects.filter(incident=OuterRef("pk")).exclude(phase=Phase.DONE)
-    only_watched = Q(state=State.DETECTING, system__agent_on=False) & ~Exists(live)
-    handed = Incident.objects.filter(Q(state=State.HANDED_OVER) | only_watched).exclude(theirs)
+    handed = Incident.objects.filter(state=State.HANDED_OVER).exclude(theirs)
     calm = handed.filter(
         ~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since))
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from actions import policy
 from actions import service as actions
 from actions.models import Risk
 from actions.service import ActionRefused
@@ -32,19 +33,7 @@ def step(run: Run) -> Outcome:
     item = steps[cursor]
     words = f"{item['action']} on {item['target']}"
     if len(requests) <= cursor:
-        if (waits := waiting.for_another(run, item, words)) is not None:
-            return waits
-        if (held := starving.hold(run, words)) is not None:
-            return held
-        try:
-            view = roles.executor().propose(
-                run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run, item)
-            )
-        except ActionRefused as error:
-            return _after(run, ActionView("", "refused", str(error)), words, last=False)
-        requests.append(view.id)
-        waiting.begin(run)
-        return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
+        return _ask(run, item, words)
     view = roles.executor().look(requests[cursor])
     if view.status == "waiting":
         waits = waiting.wait(run, view, words)
@@ -55,13 +44,37 @@ def step(run: Run) -> Outcome:
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
     if view.status == "approved":
         view = _execute(run, view, words)
+        if (waits := waiting.approved_but_held(run, view, words)) is not None:
+            return waits
     if view.status == "cancelled":  # nobody said no: it lost its reason, or was no longer what was approved
         return waiting.look_afresh(run, f"{words}: {view.why}")
     return _after(run, view, words, last=cursor + 1 >= len(steps))
 
 
+def _ask(run: Run, item: dict[str, Any], words: str) -> Outcome:
+    """Ask the gate for this step, unless something is in the way of asking now."""
+    if (waits := waiting.before_asking(run, words)) is not None:
+        return waits
+    if (waits := waiting.for_another(run, item, words)) is not None:
+        return waits
+    if (held := starving.hold(run, words)) is not None:
+        return held
+    try:
+        view = roles.executor().propose(
+            run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run, item)
+        )
+    except ActionRefused as error:
+        return _after(run, ActionView("", "refused", str(error)), words, last=False)
+    if view.status == "refused" and (waits := waiting.before_asking(run, words)) is not None:
+        return waits  # stopped, halted or turned off at that very moment: it is no answer to this path
+    run.memory["requests"].append(view.id)
+    waiting.begin(run)
+    return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
+
+
 def _execute(run: Run, view: ActionView, words: str) -> ActionView:
-    lifecycle.transition(run.incident_id, State.ACTING, actor="agent", title=f"Acting: {words}")
+    if policy.held(run.incident.system, policy.AGENT) is None:
+        lifecycle.transition(run.incident_id, State.ACTING, actor="agent", title=f"Acting: {words}")
     journal.renew(run)
     return roles.executor().execute(view.id)
 

@@ -14,6 +14,7 @@ from incidents import lifecycle, postmortem, timeline
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 from knowledge import lessons
 
+WATCHED = "watched"  # outcome of a run that was not allowed to act
 SHOWN = 12  # symptoms named in a handover
 
 
@@ -60,7 +61,8 @@ def hand_over(run: Run, why: str) -> Outcome:
         _remember(run, recovered=False)
         _audit(run, "incident.handed_over", why)
 
-    return Outcome(Phase.DONE, "handed over", {"why": why}, ended="handed_over", within=give)
+    ended = "handed_over" if run.incident.system.agent_on else WATCHED
+    return Outcome(Phase.DONE, "handed over", {"why": why}, ended=ended, within=give)
 
 
 def _leave(run: Run, title: str) -> None:

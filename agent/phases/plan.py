@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from actions import policy
 from actions import service as actions
 from actions.models import ActionRequest, Status
 from agent import flow, plan, statements
@@ -47,6 +48,10 @@ def step(run: Run) -> Outcome:
             run.memory["steady"] = 0
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.hand_over(run, _why_none(findings, choice))
+    if not run.incident.system.agent_on:
+        _show(run, choice, "Would ask for")
+        would = plan.words(choice.paths[0].steps)
+        return explain.hand_over(run, f"{policy.only_watches(run.incident.system)}; it would ask for {would}")
     return _take(run, choice)
 
 
@@ -74,10 +79,17 @@ def _take(run: Run, choice: plan.Choice) -> Outcome:
         "requests": [],
         "acted_at": None,
     }
+    _show(run, choice, "Plan")
+    return Outcome(Phase.ACT, f"planned {words}"[:120], {"path": chosen.key}, new_path=True)
+
+
+def _show(run: Run, choice: plan.Choice, begin: str) -> None:
+    """The chosen path with its dry run, and what else there is, on one event."""
+    chosen = choice.paths[0]
     timeline.record(
         run.incident_id,
         "plan",
-        f"Plan: {words}",
+        f"{begin}: {plan.words(chosen.steps)}",
         data={
             "steps": [_dry_run(run.incident.system.slug, s) for s in chosen.steps],
             "cost": round(chosen.cost, 1),
@@ -86,7 +98,6 @@ def _take(run: Run, choice: plan.Choice) -> Outcome:
             "fallbacks": [[f"{s['action']} on {s['target']}" for s in p.steps] for p in choice.paths[1:4]],
         },
     )
-    return Outcome(Phase.ACT, f"planned {words}"[:120], {"path": chosen.key}, new_path=True)
 
 
 def _hindered(run: Run, steps: plan.Steps) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 from django.utils import timezone
 
+from actions import policy
 from agent import patience, relapse, roles
 from agent import rounds as rounds_
 from agent.context import is_self_healed, symptom_key
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import explain
+from agent.phases import explain, waiting
 from agent.roles.base import Verdict
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
@@ -57,6 +58,10 @@ def step(run: Run) -> Outcome:
     memory["green_since"] = None
     if patience.is_too_early(memory, cleared=verdict.cleared > 0):
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
+    why = policy.held(run.incident.system, policy.AGENT)
+    if why is not None and not verdict.cleared and memory.get("requests"):
+        waiting.tell_held(run, why, "putting back what brought nothing")
+        return Outcome(Phase.VERIFY, wait_s=TICK_S)
     return _not_recovered(run, verdict)
 
 
@@ -78,7 +83,10 @@ def _proven(run: Run, verdict: Verdict) -> tuple[Verdict, str]:
         return verdict, ""
     system = services.load(run.incident.system.slug)
     again = [p.words() for p in wanting if green and p.last_failed > green]
-    problem = rounds_.go(memory, system, wanting) or "; ".join(again)
+    # where the agent only watches, it only watches: no runs of its own
+    problem = (rounds_.go(memory, system, wanting) if run.incident.system.agent_on else "") or "; ".join(
+        again
+    )
     if problem:
         memory["relapsed"] = problem
         why = f"it still fails now and then: {problem}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from actions import policy
 from actions import service as actions
 from agent import roles
 from agent.context import is_self_healed
@@ -34,6 +35,10 @@ def wait(run: Run, view: ActionView, words: str) -> Outcome | None:
     lifecycle.transition(
         run.incident_id, State.WAITING, actor="agent", title=f"Waiting for a person: {words}"
     )
+    return _while_asked(run, view, words)
+
+
+def _while_asked(run: Run, view: ActionView, words: str) -> Outcome | None:
     well = well_again(run)
     gone = "the symptoms went away while it waited" if well else _led_elsewhere(run)
     if not gone:
@@ -41,6 +46,34 @@ def wait(run: Run, view: ActionView, words: str) -> Outcome | None:
     if roles.executor().withdraw(view.id, gone).status != "cancelled":
         return None
     return nothing_left(run, words) if well else look_afresh(run, f"{words} was withdrawn: {gone}")
+
+
+def before_asking(run: Run, words: str) -> Outcome | None:
+    """Nothing is asked for while the agent may not act: stopped or halted it waits, where it only watches it looks
+    again and hands over. None: go on."""
+    memory, system = run.memory, run.incident.system
+    if not system.agent_on:
+        return look_afresh(run, policy.only_watches(system))
+    if (why := policy.held(system, policy.AGENT)) is None:
+        if memory.pop("held", "") and not memory["acted_at"]:  # what was planned before may be old
+            return look_afresh(run, f"{words} waited, and acting may start again")
+        return None
+    tell_held(run, why, words)
+    return nothing_left(run, words) if well_again(run) else Outcome(Phase.ACT, wait_s=POLL_S)
+
+
+def tell_held(run: Run, why: str, words: str) -> None:
+    """One line for each reason, however often it is looked at."""
+    if run.memory.get("held") != why:
+        run.memory["held"] = why
+        timeline.record(run.incident_id, "note", f"Waits with {words}: {why}"[:500], actor="agent")
+
+
+def approved_but_held(run: Run, view: ActionView, words: str) -> Outcome | None:
+    """What was approved waits for the hold to be lifted, and is withdrawn when its reason goes. None: no hold is on."""
+    if view.status != "approved" or policy.held(run.incident.system, policy.AGENT) is None:
+        return None
+    return _while_asked(run, view, words)
 
 
 def for_another(run: Run, item: dict[str, Any], words: str) -> Outcome | None:

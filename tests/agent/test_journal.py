@@ -174,12 +174,12 @@ def test_an_incident_whose_start_was_lost_still_gets_its_run(world: World):
     assert run.phase == Phase.OBSERVE
 
 
-def test_no_run_for_a_system_the_agent_only_watches(world: World):
+def test_where_the_agent_only_watches_a_run_looks_and_explains(world: World):
     System.objects.update(agent_on=False)
     incident = world.open()
     agent.on_opened(incident.number)
     agent.sweep()
-    assert Run.objects.count() == 0
+    assert Run.objects.count() == 1
 
 
 def test_a_handed_over_incident_closes_once_calm(world: World, monkeypatch: pytest.MonkeyPatch):

@@ -289,7 +289,7 @@ def test_whatever_state_it_was_left_in_a_person_can_take_and_close_it(
 
 def test_where_the_agent_only_watches_what_is_over_is_closed(system: System, incident: Incident) -> None:
     System.objects.update(agent_on=False)
-    Incident.objects.update(state=State.DETECTING)
+    Incident.objects.update(state=State.HANDED_OVER)
     agent.sweep()
     assert now(incident).is_open, "its symptom holds"
     incident.symptoms.update(cleared_at=timezone.now() - timedelta(minutes=1))
