@@ -117,7 +117,7 @@ def test_what_gets_well_while_all_is_stopped_is_asked_for_no_more(ward: Ward, bo
     boss.post("/api/stop")
     ward.decide("approve")
     ward.look(3)
-    ward.runtime.set_state("db", running=True)
+    ward.runtime.set_state("db", state="RUNNING", pid=4711, exit_code=None, fatal=False)
     ward.heal()
     ward.look_until(lambda: over(ward), most=200)
     boss.lift()
