@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from ninja import Status as Answer
 
-from actions import registry, service, tasks
+from actions import registry, service
 from actions.gate import load
 from actions.models import ActionRequest, Status
 from systems.models import System
@@ -61,6 +61,8 @@ class ActionOut(Schema):
     incident: int | None
     requested_by: str
     digest: str
+    undo_of: UUID | None
+    undone_by: list[UUID]
     reminders: int
     asked_again_at: datetime | None
     changed_at: datetime | None
@@ -91,6 +93,8 @@ def show(request: ActionRequest) -> dict[str, Any]:
         "incident": request.incident_id,
         "requested_by": request.requested_by,
         "digest": request.digest,
+        "undo_of": request.undo_of_id,
+        "undone_by": list(request.undos.order_by("requested_at").values_list("pk", flat=True)),
         "reminders": request.renewals,
         "asked_again_at": request.expires_at if request.status == Status.WAITING else None,
         "changed_at": request.changed_at,
@@ -154,7 +158,12 @@ def ask(request: HttpRequest, slug: str, body: Ask | None = None) -> Answer[Any]
         incident_id=body.incident,
         reason=body.reason,
     )
-    if row.status == Status.APPROVED and body.wait and not settings.OPSPORTAL_LOOKS_ONLY:
+    return _answer(row, body.wait)
+
+
+def _answer(row: ActionRequest, wait: bool) -> Answer[Any]:
+    """What the policy lets run alone is run, here or by a worker."""
+    if row.status == Status.APPROVED and wait and not settings.OPSPORTAL_LOOKS_ONLY:
         row = service.execute(row.pk)
     elif row.status == Status.APPROVED:
         service.wake(row.pk)
@@ -178,6 +187,8 @@ def _dry(system: str, slug: str, body: Ask, username: str) -> dict[str, Any]:
         "incident": body.incident,
         "requested_by": username,
         "digest": "",
+        "undo_of": None,
+        "undone_by": [],
         "reminders": 0,
         "asked_again_at": None,
         "changed_at": None,
@@ -201,13 +212,9 @@ def reject(request: HttpRequest, request_id: UUID, body: Say | None = None) -> d
 
 @router.post(
     "/action/{uuid:request_id}/rollback",
-    response={200: ActionOut, 202: ActionOut, 422: Problem},
-    summary="Put it back; where the web server may only look, a worker does it (202)",
+    response={200: ActionOut, 202: ActionOut, 403: Problem, 409: ActionOut, 422: Problem},
+    summary="Ask that it is put back: a request of its own, which runs at once or waits for approval (202)",
 )
 def put_back(request: HttpRequest, request_id: UUID) -> Answer[Any]:
     user = request.require(RUN)  # type: ignore[attr-defined]
-    service.ask_undo(request_id, user)
-    if settings.OPSPORTAL_LOOKS_ONLY:
-        tasks.rollback.delay(str(request_id))
-        return Answer(202, show(_one(request_id)))
-    return Answer(200, show(service.run_undo(request_id) or _one(request_id)))
+    return _answer(service.ask_undo(request_id, user), wait=True)

@@ -17,6 +17,11 @@ from systems.runtimes.base import Runtime
 from systems.services import LoadedSystem
 
 ReadBack = Literal["applied", "not_applied", "unknown"]
+INVERSE: dict[ReadBack, ReadBack] = {
+    "applied": "not_applied",
+    "not_applied": "applied",
+    "unknown": "unknown",
+}
 
 
 class ActionRefused(Exception):
@@ -193,6 +198,21 @@ class Action(ABC, Generic[P]):
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         """None when the state in `undo` was not known to be bad; else the reason not to put it back unasked."""
         return None if self.undoable else f"{self.slug} cannot be undone"
+
+    def puts_back(self, ctx: ActionContext, undo: dict[str, Any]) -> list[str]:
+        """What `rollback` would change from how it is now, one line each; [] = as the preview said of its undo."""
+        return []
+
+    def lost_by_undo(self, ctx: ActionContext, undo: dict[str, Any]) -> dict[str, int | None]:
+        """What would be gone by `rollback`, measured now, in the shape of `Preview.loss`. What ends with a restart is
+        counted for every action alike and need not be counted here."""
+        return {}
+
+    def is_back(self, ctx: ActionContext, params: P, undo: dict[str, Any]) -> ReadBack:
+        """Look at the target: is it as `rollback` leaves it? Restarts and reloads are looked at for every action alike.
+        Define it where `read_back` says not applied of what may well be."""
+        ctx.undo = undo
+        return INVERSE[self.read_back(ctx, params)]
 
     @abstractmethod
     def read_back(self, ctx: ActionContext, params: P) -> ReadBack:

@@ -10,11 +10,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from actions import events, gate, lifecycle, policy, renewal
-from actions.execution import rollback
-from actions.models import ActionRequest, Decision, Risk, Status
+from actions.models import ActionRequest, Decision, Status
 from actions.wake import wake
-
-RUN = "actions.run_action"
 
 
 class NotAllowed(Exception):
@@ -72,9 +69,7 @@ def _move(request: ActionRequest, person: Any, approve: bool, reason: str) -> No
     )
     request.refresh_from_db()
     events.chain(request, name, f"action.{new}", {"reason": reason[:500]})
-    events.tell(
-        request, "approval", f"{request.slug} on {request.target}: {why}"[:500], actor=name, body=reason
-    )
+    events.tell(request, "approval", f"{request.deed}: {why}"[:500], actor=name, body=reason)
     events.fire(events.on_decided, request)
     if approve and request.run_id is None:
         wake(request.pk)
@@ -85,31 +80,3 @@ def cancel(request_id: uuid.UUID | str, actor: str, why: str = "") -> bool:
     with transaction.atomic():
         request = ActionRequest.objects.select_related("system").get(pk=request_id)
         return renewal.withdraw(request, actor, why or f"withdrawn by {actor}")
-
-
-def ask_undo(request_id: uuid.UUID | str, user: Any) -> None:
-    """A person wants it put back; `run_undo` does it. NotAllowed when they may not: what was risky to do takes somebody
-    else than who asked for it, with the right to approve, whatever the door."""
-    with transaction.atomic():
-        request = (
-            ActionRequest.objects.select_for_update(of=("self",)).select_related("system").get(pk=request_id)
-        )
-        person = get_user_model()._default_manager.get(pk=user.pk)
-        problem = "" if person.is_active and person.has_perm(RUN) else "this account may not ask for actions"
-        if request.risk not in (Risk.LOW, Risk.MEDIUM):
-            problem = problem or gate.may_decide(person, request)
-        if not problem and request.status not in (Status.SUCCEEDED, Status.FAILED):
-            problem = f"there is nothing to put back: {request.get_status_display().lower()}"
-        if problem:
-            raise NotAllowed(problem)
-        ActionRequest.objects.filter(pk=request.pk).update(undo_asked_by=person.get_username())
-        events.chain(request, person.get_username(), "action.undo_asked")
-
-
-def run_undo(request_id: uuid.UUID | str) -> ActionRequest | None:
-    """Put back what a person asked to have put back, once; None when nobody did. Who asked stands in the row."""
-    row = ActionRequest.objects.get(pk=request_id)
-    asked = ActionRequest.objects.filter(pk=row.pk, undo_asked_by=row.undo_asked_by).exclude(undo_asked_by="")
-    if not asked.update(undo_asked_by=""):
-        return None
-    return rollback(row.pk, row.undo_asked_by)

@@ -171,6 +171,11 @@ def put_files(ctx: ActionContext, files: dict[str, bytes | None]) -> None:
             write_whole(ctx.system.path(name), content)
 
 
+def has_files(ctx: ActionContext, files: dict[str, bytes | None]) -> bool:
+    """Are these files as `put_files` leaves them?"""
+    return all(read_or_none(ctx.system.path(name)) == content for name, content in files.items())
+
+
 def call(method: str, url: str) -> Any:
     """A control call; the JSON answered. ActionFailed when it is refused; other errors leave the outcome open."""
     response = httpx.request(method, url, **HTTP)  # type: ignore[arg-type]

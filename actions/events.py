@@ -44,6 +44,8 @@ def tell(
     quietly: bool = False,
 ) -> None:
     """A timeline event, when the request belongs to an incident (not `quietly`); and a hint to the approvals page."""
+    if request.undo_of_id is not None and kind == "action":
+        kind = "rollback"
     if request.incident_id is not None and not quietly:
         more = {
             "request": str(request.pk),
@@ -75,6 +77,7 @@ def chain(request: ActionRequest, actor: str, verb: str, data: dict[str, Any] | 
             "why": request.status_why,
             "digest": request.digest,
             "for": request.requested_by,
+            **({"undo_of": str(request.undo_of_id)} if request.undo_of_id else {}),
             **(data or {}),
         },
     )

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from actions import audit, events, fences, gate, lifecycle, losses, policy
+from actions import events, fences, gate, lifecycle, losses, policy
 from actions.base import ActionFailed, ActionRefused, Busy, Result
 from actions.lease import LEASE, Lease
 from actions.models import ActionRequest, Status
@@ -63,7 +63,7 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
         _hold(request, hold)
         return None
     try:
-        bound = gate.bind(gate.load(request.system.slug), request.slug, request.target, request.params)
+        bound = gate.bind_anew(request)
         problem = gate.still_allowed(request, bound, request.system)
     except Exception as error:  # whatever keeps us from checking keeps the action from running
         problem = words(error)
@@ -79,7 +79,7 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
             status_why=f"not run: {problem}"[:500],
             finished_at=Now(),
         )
-        _note(request, Status.CANCELLED, "action.not_run", problem)
+        _tell(request, "action.not_run", problem)
         return None
     token = fences.hold(request, bound.touches)
     moved = lifecycle.transition(
@@ -88,7 +88,7 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
     if not moved:
         return None
     _arm(bound, request, token)
-    _note(request, Status.RUNNING, "action.started", "", {"fence": token, "touches": bound.touches})
+    _tell(request, "action.started", "", {"fence": token, "touches": bound.touches})
     return request, bound
 
 
@@ -112,7 +112,7 @@ def _arm(bound: gate.Bound, request: ActionRequest, token: int) -> None:
 
 def _run(request: ActionRequest, bound: gate.Bound) -> None:
     try:
-        undo = bound.action.prepare(bound.ctx, bound.params)
+        undo = bound.prepare()
         if bound.redactor.json(undo) != undo:
             raise ActionFailed("the undo record would hold a secret")
     except Exception as error:  # nothing has been touched yet, whatever this was
@@ -132,9 +132,9 @@ def _run(request: ActionRequest, bound: gate.Bound) -> None:
     bound.ctx.undo = undo
     try:
         bound.ctx.guard()
-        ends = losses.restarted(bound.action, bound.ctx, bound.params)
+        ends = bound.restarted
         before = losses.of_restart(bound.ctx, ends)
-        result = bound.action.execute(bound.ctx, bound.params)
+        result = bound.execute()
         result = replace(result, lost=losses.after_restart(bound.ctx, ends, before) | result.lost)
     except CERTAIN as error:
         result = Result(False, words(error))
@@ -152,7 +152,6 @@ def _run(request: ActionRequest, bound: gate.Bound) -> None:
 def _finish(request: ActionRequest, old: Status, new: Status, result: Result, redactor: Redactor) -> bool:
     """End (or park as unknown) in one transaction with its audit row; False when it was not ours any more."""
     shown: dict[str, Any] = redactor.json(result.as_json())
-    shown["rolling_back"] = old == Status.ROLLING_BACK or bool((request.result or {}).get("rolling_back"))
     message = str(shown["message"])
     with transaction.atomic():
         fields: dict[str, Any] = {} if new == Status.UNKNOWN else {"finished_at": Now()}
@@ -162,40 +161,49 @@ def _finish(request: ActionRequest, old: Status, new: Status, result: Result, re
         if not moved:
             return False
         request.result = shown
+        if request.undo_of_id is not None:  # requests are locked before the audit log
+            ActionRequest.objects.select_for_update(of=("self",)).get(undos=request)
         if new != Status.UNKNOWN:
             fences.release(request)
-        _note(request, new, f"action.{new}", message, {"result": shown})
+        undone = request.undo_of_id is not None and new == Status.SUCCEEDED  # told by what it took back
+        _tell(request, f"action.{new}", message, {"result": shown}, quietly=undone)
+        if request.undo_of_id is not None and new != Status.UNKNOWN:
+            _tell_original(request, message)
     return True
 
 
-def _note(
-    request: ActionRequest, status: Status, verb: str, why: str, data: dict[str, Any] | None = None
+def _tell(
+    request: ActionRequest, verb: str, why: str, data: dict[str, Any] | None = None, *, quietly: bool = False
 ) -> None:
     """Audit row, timeline event and hooks of a change, in the caller's transaction."""
     request.refresh_from_db(fields=["status", "status_why", "result", "finished_at", "claimed_at", "fence"])
-    executor = "opsportal"
-    audit.append(
-        executor,
-        verb,
-        system=request.system.slug,
-        target=request.target,
-        incident=request.incident_id,
-        request_id=request.pk,
-        outcome=status,
-        data={
-            "action": request.slug,
-            "params": request.params,
-            "digest": request.digest,
-            "for": request.requested_by,
-            "why": why,
-            **(data or {}),
-        },
-    )
-    kind = "rollback" if status in (Status.ROLLING_BACK, Status.ROLLED_BACK) else "action"
-    title = f"{request.slug} on {request.target}: {request.get_status_display().lower()}"
-    events.tell(request, kind, title, actor=request.requested_by, body=why)
-    if status in lifecycle.FINAL:
+    events.chain(request, "opsportal", verb, {"why": why, **(data or {})})
+    kind = "rollback" if request.status == Status.ROLLED_BACK else "action"
+    title = f"{request.deed}: {request.get_status_display().lower()}"
+    events.tell(request, kind, title, actor=request.requested_by, body=why, quietly=quietly)
+    if request.status in lifecycle.FINAL:
         events.fire(events.on_finished, request)
+
+
+def _tell_original(undo: ActionRequest, message: str) -> None:
+    """What came of an undo, on the request that it takes back; in the transaction that ends the undo."""
+    original = ActionRequest.objects.select_related("system").get(undos=undo)
+    data = {"undo": str(undo.pk), "by": undo.requested_by}
+    if undo.status != Status.SUCCEEDED:
+        why = f"not put back: {message}"
+        ActionRequest.objects.filter(pk=original.pk).update(status_why=why[:500])
+        original.refresh_from_db(fields=["status_why"])
+        events.chain(original, "opsportal", "action.not_rolled_back", {"why": why, **data})
+        return
+    why = f"put back as {undo.requested_by} asked: {message}"
+    if lifecycle.transition(
+        original.pk,
+        (Status.SUCCEEDED, Status.FAILED),
+        Status.ROLLED_BACK,
+        status_why=why[:500],
+        finished_at=Now(),
+    ):
+        _tell(original, "action.rolled_back", why, data)
 
 
 def not_to_be_rolled_back(request_id: uuid.UUID | str) -> str | None:
@@ -211,68 +219,9 @@ def not_to_be_rolled_back(request_id: uuid.UUID | str) -> str | None:
         return f"whether the state before was good cannot be found out: {words(error)}"
 
 
-def rollback(request_id: uuid.UUID | str, actor: str) -> ActionRequest:
-    """Put back what the action changed, from its undo record. ActionRefused when there is nothing to put back;
-    Busy when another action holds the target."""
-    with transaction.atomic(durable=True):
-        request = (
-            ActionRequest.objects.select_for_update(of=("self",)).select_related("system").get(pk=request_id)
-        )
-        if request.status not in (Status.SUCCEEDED, Status.FAILED) or request.undo is None:
-            raise ActionRefused(f"there is nothing to put back: {request.get_status_display().lower()}")
-        bound = gate.bind_again(request)
-        if not bound.action.undoable:
-            raise ActionRefused(f"{request.slug} cannot be undone")
-        if (hold := policy.held(request.system, actor, claiming=True)) is not None:
-            raise ActionRefused(hold)
-        if actor == policy.AGENT and not request.system.agent_on:
-            raise ActionRefused(policy.only_watches(request.system))
-        token = fences.hold(request, bound.touches)
-        lifecycle.transition(
-            request.pk,
-            (Status.SUCCEEDED, Status.FAILED),
-            Status.ROLLING_BACK,
-            fence=token,
-            finished_at=None,
-            lease_until=Now() + LEASE,
-        )
-        _arm(bound, request, token)
-        _note(
-            request,
-            Status.ROLLING_BACK,
-            "action.rolling_back",
-            f"asked by {actor}",
-            {"by": actor, "fence": token},
-        )
-    with Lease(request.pk):
-        _put_back(request, bound)
-    return ActionRequest.objects.select_related("system").get(pk=request_id)
-
-
-def _put_back(request: ActionRequest, bound: gate.Bound) -> None:
-    old = Status.ROLLING_BACK
-    try:
-        bound.ctx.guard()
-        result = bound.action.rollback(bound.ctx, request.undo or {})
-    except CERTAIN as error:
-        _finish(
-            request, old, Status.FAILED, Result(False, f"not rolled back: {words(error)}"), bound.redactor
-        )
-    except Busy as error:
-        log.warning("rollback of %s: %s", request.pk, error)
-    except Exception as error:  # it may or may not have happened
-        log.exception("rollback of %s: outcome unknown", request.pk)
-        _finish(request, old, Status.UNKNOWN, Result(False, words(error)), bound.redactor)
-        _read_back(request.pk)
-    else:
-        _finish(request, old, Status.ROLLED_BACK if result.ok else Status.FAILED, result, bound.redactor)
-
-
 def resolve_unknown() -> int:
     """Find what lost its executor, and settle every unknown outcome that the target can tell. Returns how many."""
-    dead = ActionRequest.objects.filter(
-        status__in=(Status.RUNNING, Status.ROLLING_BACK), lease_until__lt=Now()
-    )
+    dead = ActionRequest.objects.filter(status=Status.RUNNING, lease_until__lt=Now())
     for request in dead.select_related("system"):
         result = Result(False, "the process that ran it ended before it could say how it went")
         _finish_dead(request, result)
@@ -286,7 +235,7 @@ def _finish_dead(request: ActionRequest, result: Result) -> None:
             "system"
         )
         row = locked.filter(pk=request.pk, lease_until__lt=Now()).first()
-        if row is not None and row.status in (Status.RUNNING, Status.ROLLING_BACK):
+        if row is not None and row.status == Status.RUNNING:
             _finish(row, Status(row.status), Status.UNKNOWN, result, Redactor())
 
 
@@ -295,13 +244,12 @@ def _read_back(request_id: uuid.UUID) -> bool:
     request = ActionRequest.objects.select_related("system").get(pk=request_id)
     if request.status != Status.UNKNOWN:
         return False
-    backwards = bool((request.result or {}).get("rolling_back"))
     if request.undo is None:
         return _finish(request, Status.UNKNOWN, Status.FAILED, Result(False, "not started"), Redactor())
     try:
         bound = gate.bind_again(request)
         bound.ctx.undo, bound.ctx.fence = request.undo, request.fence
-        seen = bound.action.read_back(bound.ctx, bound.params)
+        seen = bound.read_back()
     except Exception as error:  # cannot look now: stays unknown, tried again by the sweeper
         log.info("read-back of %s: %s", request_id, words(error))
         return False
@@ -310,9 +258,9 @@ def _read_back(request_id: uuid.UUID) -> bool:
     if seen == "applied":
         new, message = Status.SUCCEEDED, "read back from the target: it is applied"
     else:
-        new = Status.ROLLED_BACK if backwards else Status.FAILED
+        new = Status.FAILED
         message = "read back from the target: it is not applied"
-    return _finish(request, Status.UNKNOWN, new, Result(new != Status.FAILED, message), bound.redactor)
+    return _finish(request, Status.UNKNOWN, new, Result(new == Status.SUCCEEDED, message), bound.redactor)
 
 
 def resolve_by_person(request_id: uuid.UUID | str, user: Any, applied: bool, reason: str) -> bool:

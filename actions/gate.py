@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from actions import grants, losses, policy, registry, risk
-from actions.base import (
-    ActionContext,
-    ActionRefused,
-    AnyAction,
-    Params,
-    blast_radius,
-    manifest_fingerprint,
-    sha256,
-)
+from actions import grants, policy, registry, risk
+from actions.base import ActionContext, ActionRefused, AnyAction, Params, sha256
+from actions.bound import Bound, Undoing
 from actions.models import ActionRequest, Decision, Risk
 from systems import services
 from systems.manifest import ManifestError
 from systems.models import System
-from systems.redact import Redactor, for_system
+from systems.redact import for_system
 
 SERVICE_ACCOUNTS = "service accounts"  # name of the group whose members may ask but never approve
 APPROVE = "actions.approve_action"
-
-
-@dataclass(slots=True)
-class Bound:
-    """An action with a checked target and exact parameters."""
-
-    action: AnyAction
-    ctx: ActionContext
-    params: Params
-    redactor: Redactor
-
-    @property
-    def touches(self) -> list[str]:
-        return list(dict.fromkeys(self.action.touches(self.ctx, self.params)))
-
-    @property
-    def effects(self) -> list[str]:
-        return sorted(line[:300] for line in self.action.effects(self.ctx, self.params))
-
-    def fingerprint(self) -> str:
-        seen = manifest_fingerprint(self.ctx.system, self.touches)
-        return sha256({"manifest": seen, "target": self.action.fingerprint(self.ctx, self.params)})
-
-    def preview(self) -> dict[str, Any]:
-        shown = self.action.preview(self.ctx, self.params).as_json()
-        shown["undoable"] = self.action.undoable
-        ends = losses.of_restart(self.ctx, losses.restarted(self.action, self.ctx, self.params))
-        shown["loss"] = ends.counts | shown["loss"]
-        shown["changes"] = [*shown["changes"], *(w for w in ends.words if w not in shown["changes"])]
-        shown["blast_radius"] = blast_radius(self.ctx.system, shown["blast_radius"] or self.touches)
-        shown["if_rejected"] = (
-            shown["if_rejected"] or "Nothing changes; the fault stays until another fix is chosen."
-        )
-        redacted: dict[str, Any] = self.redactor.json(shown)
-        return redacted
 
 
 def load(slug: str) -> services.LoadedSystem:
@@ -128,6 +85,7 @@ def digest(request: ActionRequest) -> str:
             "preview": request.preview,
             "runbook": request.runbook,
             "fingerprint": request.fingerprint,
+            **({"undo of": str(request.undo_of_id)} if request.undo_of_id else {}),
         }
     )
 
@@ -157,11 +115,19 @@ def _is_service(user: Any) -> bool:
 
 
 def bind_again(request: ActionRequest) -> Bound:
-    """The action of a stored request, its parameters taken as they are (they were bound when it was made)."""
+    """A stored request, its parameters taken as they are (they were bound when it was made)."""
     system = load(request.system.slug)
     action = registry.get(request.slug)
     ctx = ActionContext(system, request.target, idempotency_key=str(request.pk))
-    return Bound(action, ctx, parse(action, request.params), for_system(system))
+    bound = action, ctx, parse(action, request.params), for_system(system)
+    return Bound(*bound) if request.undo_of is None else Undoing(*bound, request.undo_of)
+
+
+def bind_anew(request: ActionRequest) -> Bound:
+    """A stored request, checked against the inventory of now: for the claim, and when it is measured again."""
+    if request.undo_of is not None:
+        return bind_again(request)
+    return bind(load(request.system.slug), request.slug, request.target, request.params)
 
 
 def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
@@ -173,12 +139,14 @@ def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
         return "there is no approval of exactly this request"
     if bound.fingerprint() != request.fingerprint:
         return "the target is no longer what it was when this was approved"
-    rated, _ = risk.assess(bound.action, bound.ctx.system, request.target, bound.params)
+    rated, _ = bound.rated()
     if risk.ORDER[rated] > risk.ORDER.get(Risk(request.risk), 0):
         return "its risk is now rated higher"
     ruling = policy.rule(system, request.slug, rated, request.requested_by)
     if ruling.verdict == policy.Verdict.REFUSE:
         return ruling.why
+    if request.requested_by == policy.AGENT and (theirs := bound.only_for_people()):
+        return theirs
     if decision.by is not None:
         return may_decide(type(decision.by)._default_manager.get(pk=decision.by.pk), request)
     if decision.grant is not None:
@@ -188,8 +156,10 @@ def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
 
 __all__ = [
     "Bound",
+    "Undoing",
     "bind",
     "bind_again",
+    "bind_anew",
     "check_target",
     "digest",
     "load",

@@ -13,10 +13,9 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.WAITING: frozenset({S.APPROVED, S.REJECTED, S.CANCELLED}),
     S.APPROVED: frozenset({S.RUNNING, S.WAITING, S.CANCELLED}),  # one that nobody used in time waits again
     S.RUNNING: frozenset({S.SUCCEEDED, S.FAILED, S.UNKNOWN}),
-    S.UNKNOWN: frozenset({S.SUCCEEDED, S.FAILED, S.ROLLED_BACK}),
-    S.SUCCEEDED: frozenset({S.ROLLING_BACK}),
-    S.FAILED: frozenset({S.ROLLING_BACK}),
-    S.ROLLING_BACK: frozenset({S.ROLLED_BACK, S.FAILED, S.UNKNOWN}),
+    S.UNKNOWN: frozenset({S.SUCCEEDED, S.FAILED}),
+    S.SUCCEEDED: frozenset({S.ROLLED_BACK}),  # by the request that undoes it, when that has succeeded
+    S.FAILED: frozenset({S.ROLLED_BACK}),
     S.REFUSED: frozenset(),
     S.REJECTED: frozenset(),
     S.EXPIRED: frozenset(),
@@ -24,7 +23,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.ROLLED_BACK: frozenset(),
 }
 INITIAL = frozenset({S.WAITING, S.APPROVED, S.REFUSED})
-UNCOMPLETED = (S.RUNNING, S.ROLLING_BACK, S.UNKNOWN)
+UNCOMPLETED = (S.RUNNING, S.UNKNOWN)
 FINAL = frozenset(s for s in S if s not in UNCOMPLETED and s not in (S.WAITING, S.APPROVED))
 
 

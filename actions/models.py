@@ -29,7 +29,6 @@ class Status(models.TextChoices):
     SUCCEEDED = "succeeded", "Succeeded"
     FAILED = "failed", "Failed"
     UNKNOWN = "unknown", "Outcome unknown"
-    ROLLING_BACK = "rolling_back", "Rolling back"
     ROLLED_BACK = "rolled_back", "Rolled back"
 
 
@@ -66,10 +65,13 @@ class ActionRequest(models.Model):
     # {"command", "changes": [str], "blast_radius": [service], "undo", "if_rejected"}
     preview = models.JSONField(default=dict)
     undo = models.JSONField(null=True, blank=True, help_text="stored before the effect; holds no secret")
-    undo_asked_by = models.CharField(
-        max_length=120,
+    undo_of = models.ForeignKey(
+        "self",
+        null=True,
         blank=True,
-        help_text="who has asked that a worker puts it back; a message only wakes it",
+        on_delete=models.CASCADE,
+        related_name="undos",
+        help_text="the request whose effect this one takes back; slug, target and parameters are its own",
     )
     result = models.JSONField(null=True, blank=True)
     fence = models.BigIntegerField(null=True, blank=True)
@@ -100,13 +102,30 @@ class ActionRequest(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["system", "target"],
-                condition=Q(status__in=["running", "rolling_back", "unknown"]),
+                condition=Q(status__in=["running", "unknown"]),
                 name="one_uncompleted_action_per_target",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["undo_of"],
+                condition=Q(status__in=["waiting", "approved", "running", "unknown"]),
+                name="one_live_undo_per_request",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.slug} on {self.target} ({self.status})"
+        return f"{self.deed} ({self.status})"
+
+    @property
+    def deed(self) -> str:
+        """`restart-service on web`, `undo of restore-config on web`."""
+        return f"{'undo of ' if self.undo_of_id else ''}{self.slug} on {self.target}"
+
+    @property
+    def live_undo(self) -> ActionRequest | None:
+        """The undo of this that waits or runs now."""
+        return self.undos.filter(
+            status__in=(Status.WAITING, Status.APPROVED, Status.RUNNING, Status.UNKNOWN)
+        ).first()
 
 
 class Decision(models.Model):

@@ -19,7 +19,7 @@ from systems.models import System
 
 REMEMBERED = timedelta(hours=1)  # how long an answer for another incident counts
 LOOKED_AT = 20  # newest requests with the same effect
-PENDING = (Status.WAITING, Status.APPROVED, Status.RUNNING, Status.ROLLING_BACK, Status.UNKNOWN)
+PENDING = (Status.WAITING, Status.APPROVED, Status.RUNNING, Status.UNKNOWN)
 DONE = (Status.SUCCEEDED, Status.ROLLED_BACK)
 ANSWERED = (Status.REJECTED, Status.FAILED, *DONE)
 
@@ -45,7 +45,7 @@ class Earlier:
 def find(system: System, effects: list[str], touches: Collection[str], incident: Incident) -> Earlier | None:
     """The earlier request that stands in the way of these effects for this incident; None when nothing does."""
     found = ActionRequest.objects.filter(
-        system=system, effects__overlap=effects, status__in=(*PENDING, *ANSWERED)
+        system=system, effects__overlap=effects, status__in=(*PENDING, *ANSWERED), undo_of=None
     ).select_related("incident", "decision", "decision__by")
     for earlier in found.order_by("-requested_at")[:LOOKED_AT]:
         if _stands(earlier, effects, touches, incident):
@@ -68,7 +68,7 @@ def _stands(earlier: ActionRequest, effects: list[str], touches: Collection[str]
         return not _other_kinds(fresh, now, at)
     # Done or failed. Its own aftermath looks like news, so only a state changed by something else is another matter.
     between = ActionRequest.objects.filter(
-        system=earlier.system_id, status=Status.SUCCEEDED, finished_at__gt=at
+        system=earlier.system_id, status=Status.SUCCEEDED, finished_at__gt=at, undo_of=None
     )
     between = between.exclude(effects__overlap=effects)
     return not any(set(touches) & set(_things(other)) for other in between)

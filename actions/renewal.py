@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from actions import events, gate, grants, lifecycle, policy, risk
+from actions import events, gate, grants, lifecycle, policy
 from actions.base import ActionRefused
 from actions.models import ActionRequest, Decision, Status
 from incidents.models import State
@@ -79,13 +79,13 @@ def _measure(request: ActionRequest) -> Look:
         if request.incident.agent_stopped:
             return Look(gone="a person has taken over, and the agent keeps out")
     try:
-        loaded = gate.load(request.system.slug)
+        gate.load(request.system.slug)
     except ActionRefused as error:
         return Look(unsure=str(error))
     try:
-        bound = gate.bind(loaded, request.slug, request.target, request.params)
-        bound.action.check(bound.ctx, bound.params)
-        rated, why = risk.assess(bound.action, loaded, request.target, bound.params)
+        bound = gate.bind_anew(request)
+        bound.check()
+        rated, why = bound.rated()
         ruling = policy.rule(request.system, request.slug, rated, request.requested_by, despite_hold=True)
         if ruling.verdict == policy.Verdict.REFUSE:
             return Look(gone=ruling.why)
@@ -151,7 +151,7 @@ def _remind(request: ActionRequest, words: str, changed: bool, unsure: str) -> N
     data = {"reminder": request.renewals, "changed": changed, "unsure": unsure}
     events.chain(request, PORTAL, "action.renewed", data)
     rare = request.renewals & (request.renewals - 1) == 0
-    title = f"Still {request.get_status_display().lower()}: {request.slug} on {request.target}"
+    title = f"Still {request.get_status_display().lower()}: {request.deed}"
     events.tell(
         request,
         "approval",
@@ -175,6 +175,6 @@ def withdraw(request: ActionRequest, actor: str, why: str) -> bool:
         return False
     request.refresh_from_db()
     events.chain(request, actor, "action.cancelled")
-    events.tell(request, "approval", f"{request.slug} on {request.target}: {why}"[:500], actor=actor)
+    events.tell(request, "approval", f"{request.deed}: {why}"[:500], actor=actor)
     events.fire(events.on_decided, request)
     return True

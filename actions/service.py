@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -28,7 +29,8 @@ from actions.renewal import renew_due
 from actions.wake import wake
 from incidents.models import Incident
 from systems.models import System
-from systems.services import LoadedSystem
+
+RUN = "actions.run_action"
 
 __all__ = [
     "ActionRefused",
@@ -50,85 +52,10 @@ __all__ = [
     "resolve_targets",
     "resolve_unknown",
     "risk_of",
-    "rollback",
-    "run_undo",
     "sweep",
+    "undo",
     "wake",
 ]
-
-
-def resolve_targets(system: str, slug: str, wanted: str, params: dict[str, Any]) -> list[str]:
-    """Targets of an action for a named component; [] when the action is unknown or does not apply there."""
-    loaded = gate.load(system)
-    try:
-        named = registry.resolve(slug, loaded)
-    except UnknownAction:
-        return []
-    return registry.expand(named.action, loaded, named.target or wanted, params)
-
-
-def effects_of(system: str, slug: str, target: str, params: dict[str, Any]) -> frozenset[str]:
-    """What it would bring about, in the words of `Action.effects`; empty when it does not apply."""
-    try:
-        bound = _bind(gate.load(system), slug, target, params)
-    except ActionRefused:
-        return frozenset()
-    return bound.action.effects(bound.ctx, bound.params)
-
-
-def risk_of(system: str, slug: str, target: str) -> str:
-    """low, medium or high; unknown counts as high."""
-    loaded = gate.load(system)
-    try:
-        action: AnyAction | None = registry.resolve(slug, loaded).action
-    except UnknownAction:
-        action = None
-    return str(risk.assess(action, loaded, target)[0].value)
-
-
-def _bind(loaded: LoadedSystem, slug: str, target: str, params: dict[str, Any]) -> gate.Bound:
-    named = registry.resolve(slug, loaded)
-    chosen = target or named.target or named.action.default_target(loaded, params) or ""
-    if not chosen:
-        found = ", ".join(named.action.targets(loaded)) or "nothing in this system"
-        raise ActionRefused(f"{named.action.slug} needs a target: {found}")
-    try:
-        return gate.bind(loaded, named.action.slug, chosen, params)
-    except ActionRefused:
-        raise
-    except Exception as error:
-        raise ActionRefused(f"{named.action.slug}: {words(error)}") from error
-
-
-def _look(bound: gate.Bound) -> dict[str, Any]:
-    """The preview, after the action's own check. ActionRefused when it cannot run now, or that cannot be found out."""
-    try:
-        bound.action.check(bound.ctx, bound.params)
-        return bound.preview()
-    except ActionRefused:
-        raise
-    except Exception as error:
-        raise ActionRefused(f"cannot be checked now: {words(error)}") from error
-
-
-def preview(system: str, slug: str, target: str, params: dict[str, Any]) -> dict[str, Any]:
-    """A dry run: command, changes, blast_radius, undo, if_rejected, risk, risk_why. Changes nothing."""
-    loaded = gate.load(system)
-    bound = _bind(loaded, slug, target, params)
-    rated, why = risk.assess(bound.action, loaded, bound.ctx.target, bound.params)
-    return _look(bound) | {"target": bound.ctx.target, "risk": rated.value, "risk_why": why}
-
-
-def already(system: str, slug: str, target: str, params: dict[str, Any], incident_id: int) -> Earlier | None:
-    """What stands in the way of the agent's asking for this now: the same effect on the same thing (whatever the action
-    is called) is waiting, or was just rejected, failed or done, for this incident or another, and nothing new was seen
-    since. None when nothing does, or when the action does not apply. For planning: what it names, `propose` refuses."""
-    try:
-        bound = _bind(gate.load(system), slug, target, params)
-    except ActionRefused:
-        return None
-    row, incident = System.objects.get(slug=system), Incident.objects.get(pk=incident_id)
-    return outcomes.find(row, bound.effects, bound.touches, incident)
 
 
 def propose(
@@ -149,8 +76,8 @@ def propose(
     ActionRefused (UnknownAction) when there is no such action, target or parameter: nothing is stored then."""
     loaded = gate.load(system)
     row = System.objects.get(slug=system)
-    bound = _bind(loaded, slug, target, params)
-    rated, why = risk.assess(bound.action, loaded, bound.ctx.target, bound.params)
+    bound = bind_named(loaded, slug, target, params)
+    rated, why = bound.rated()
     request = ActionRequest(
         id=uuid.uuid4(),
         system=row,
@@ -168,21 +95,69 @@ def propose(
     )
     if (same := _same(request)) is not None:
         return same
-    try:
-        request.preview = _look(bound)
-    except ActionRefused as error:
-        ruling = policy.Ruling(policy.Verdict.REFUSE, bound.redactor.text(str(error)))
-    else:
-        request.fingerprint = bound.fingerprint()
-        ruling = policy.rule(row, request.slug, rated, requested_by, ask_why)
-        if requested_by == policy.AGENT and (theirs := bound.action.only_for_people(bound.params)):
-            ruling = policy.Ruling(policy.Verdict.REFUSE, theirs)
-    request.digest = gate.digest(request)
+    ruling = _measured(request, bound, ask_why)
     with transaction.atomic():
         if (known := _known(request, bound)) is not None:
             ruling = policy.Ruling(policy.Verdict.REFUSE, known.words)
         _store(request, ruling)
     return request
+
+
+def undo(
+    request_id: uuid.UUID | str, *, requested_by: str, reason: str = "", run_id: int | None = None
+) -> ActionRequest:
+    """Ask that what a request did is taken back: a request of its own, as `propose` answers it. While one is live, that
+    one is the answer. ActionRefused when there is nothing to put back: nothing is stored then."""
+    original = ActionRequest.objects.select_related("system").get(pk=request_id)
+    if (live := original.live_undo) is not None:
+        return live
+    request = ActionRequest(
+        id=uuid.uuid4(),
+        system=original.system,
+        incident_id=original.incident_id,
+        run_id=run_id,
+        undo_of=original,
+        slug=original.slug,
+        target=original.target,
+        params=original.params,
+        requested_by=requested_by,
+    )
+    bound = gate.bind_again(request)
+    bound.check()
+    rated, why = bound.rated()
+    request.risk, request.risk_why, request.effects = rated.value, why[:300], bound.effects
+    request.reason = bound.redactor.text(reason or f"{requested_by} wants it as it was before")[:5000]
+    ruling = _measured(request, bound)
+    with transaction.atomic():
+        locked = ActionRequest.objects.select_for_update(of=("self",)).get(pk=original.pk)
+        if (live := locked.live_undo) is not None:
+            return live
+        if locked.status != original.status:
+            raise ActionRefused(f"{original.deed} is {locked.get_status_display().lower()} by now")
+        _store(request, ruling)
+    return request
+
+
+def ask_undo(request_id: uuid.UUID | str, user: Any) -> ActionRequest:
+    """As `undo`, for a person. NotAllowed when they may not ask for actions."""
+    person = get_user_model()._default_manager.get(pk=user.pk)
+    if not (person.is_active and person.has_perm(RUN)):
+        raise NotAllowed("this account may not ask for actions")
+    return undo(request_id, requested_by=person.get_username())
+
+
+def _measured(request: ActionRequest, bound: gate.Bound, ask_why: str = "") -> policy.Ruling:
+    """Fill in what it would do now and the digest; the policy's answer to that."""
+    try:
+        request.preview = look(bound)
+        request.fingerprint = bound.fingerprint()
+        ruling = policy.rule(request.system, request.slug, request.risk, request.requested_by, ask_why)
+        if request.requested_by == policy.AGENT and (theirs := bound.only_for_people()):
+            ruling = policy.Ruling(policy.Verdict.REFUSE, theirs)
+    except ActionRefused as error:
+        ruling = policy.Ruling(policy.Verdict.REFUSE, bound.redactor.text(str(error)))
+    request.digest = gate.digest(request)
+    return ruling
 
 
 def _same(request: ActionRequest) -> ActionRequest | None:
@@ -195,6 +170,7 @@ def _same(request: ActionRequest) -> ActionRequest | None:
     found = ActionRequest.objects.filter(
         mine,
         system=request.system,
+        undo_of=None,
         status__in=(Status.WAITING, Status.APPROVED),
         slug=request.slug,
         target=request.target,
@@ -238,7 +214,7 @@ def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
     known: dict[str, Any] = {"grant": grant.pk} if grant is not None else {}
     known["reason"] = request.reason[:500]
     events.chain(request, request.requested_by, f"action.{request.status}", known)
-    title = f"{request.slug} on {request.target}: {request.get_status_display().lower()}"
+    title = f"{request.deed}: {request.get_status_display().lower()}"
     kind = "action" if refused else "approval"
     events.tell(
         request,
@@ -246,7 +222,7 @@ def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
         title,
         actor=request.requested_by,
         body=request.status_why,
-        data={"preview": request.preview},
+        data={"preview": request.preview, "undo_of": str(request.undo_of_id or "")},
     )
     events.fire(events.on_proposed, request)
 

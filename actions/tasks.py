@@ -15,8 +15,3 @@ def execute_request(request_id: str) -> None:
 @shared_task(name="actions.sweep", ignore_result=True)
 def sweep() -> None:
     service.sweep()
-
-
-@shared_task(name="actions.rollback", ignore_result=True)
-def rollback(request_id: str) -> None:
-    service.run_undo(request_id)

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from actions import audit, audit_verify, service, tasks
+from actions import audit, audit_verify, service
 from actions.base import ActionFailed, ActionRefused, Busy
 from actions.models import ActionRequest, AuditEntry, Status
 from systems import asked
@@ -23,10 +23,16 @@ from systems import asked
 DECIDED = 40
 PAGE = 60
 TROUBLE = (service.NotAllowed, ActionRefused, ActionFailed, Busy)
+SAID = {  # what became of an undo that was asked for
+    Status.WAITING: (messages.INFO, "Asked. It waits for somebody's approval, like any other action."),
+    Status.APPROVED: (messages.SUCCESS, "Asked. It is being put back as it was before."),
+    Status.RUNNING: (messages.SUCCESS, "It is being put back as it was before."),
+    Status.SUCCEEDED: (messages.SUCCESS, "Undone: it was put back as it was before."),
+}
 
 
 def _requests() -> QuerySet[ActionRequest]:
-    return ActionRequest.objects.select_related("system", "incident", "decision", "decision__by")
+    return ActionRequest.objects.select_related("system", "incident", "decision", "decision__by", "undo_of")
 
 
 @require_GET
@@ -75,14 +81,17 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @permission_required("actions.run_action", raise_exception=True)
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask for it; what the policy lets run alone is run, here or by a worker."""
     try:
-        service.ask_undo(pk, request.user)
-        if settings.OPSPORTAL_LOOKS_ONLY:  # nothing can be changed from here
-            tasks.rollback.delay(str(pk))
-            messages.success(request, "It is being put back as it was before.")
-            return redirect(_next(request, f"/approvals/{pk}/"))
-        service.run_undo(pk)
-        messages.success(request, "Undone: it was put back as it was before.")
+        asked_for = service.ask_undo(pk, request.user)
+        if asked_for.status == Status.APPROVED and not settings.OPSPORTAL_LOOKS_ONLY:
+            asked_for = service.execute(asked_for.pk)
+        elif asked_for.status == Status.APPROVED:  # nothing can be changed from here
+            service.wake(asked_for.pk)
+        level, words = SAID.get(
+            Status(asked_for.status), (messages.ERROR, f"Not undone: {asked_for.status_why}")
+        )
+        messages.add_message(request, level, words)
     except TROUBLE as error:
         messages.error(request, str(error))
     return redirect(_next(request, f"/approvals/{pk}/"))

@@ -119,7 +119,9 @@ def grade(row: Row, fault: Fault, system: System, injected_at: datetime) -> None
     row.paths = TimelineEvent.objects.filter(
         incident__in=opened, kind="plan", data__has_key="p_success"
     ).count()
-    run = ActionRequest.objects.filter(system=system, claimed_at__gte=injected_at, status__in=EFFECTIVE)
+    run = ActionRequest.objects.filter(
+        system=system, claimed_at__gte=injected_at, undo_of=None, status__in=EFFECTIVE
+    )
     row.approvals = run.filter(risk="high", decision__approved=True).count()
     allowed = {*fault.targets, *fault.expected.components, *fault.may_touch}
     row.collateral = [

@@ -23,7 +23,7 @@ from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 log = logging.getLogger(__name__)
 
 RESOLVED, MERGED, ASSIGNED, SEVERITY, REOPENED = "resolved", "merged", "assigned", "severity", "reopened"
-UNFINISHED = ("running", "rolling_back", "unknown")  # requests whose effect may be under way
+UNFINISHED = ("running", "unknown")  # requests whose effect may be under way
 NOTE_LIMIT = 2000
 
 

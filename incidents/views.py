@@ -145,7 +145,9 @@ def _plan(events: list[TimelineEvent], requests: list[Any]) -> dict[str, Any] | 
         mine = [
             r
             for r in later
-            if _dashes(r.slug) == _dashes(raw.get("action", "")) and r.target == raw.get("target")
+            if r.undo_of_id is None
+            and _dashes(r.slug) == _dashes(raw.get("action", ""))
+            and r.target == raw.get("target")
         ]
         steps.append({**raw, "request": mine[-1] if mine else None})
     return {**event.data, "event": event, "steps": steps}

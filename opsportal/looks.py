@@ -42,7 +42,6 @@ REQUEST: dict[str, Look] = {
     "succeeded": ("Succeeded", "ok", "ok"),
     "failed": ("Failed", "bad", "bad"),
     "unknown": ("Outcome unknown", "warn", "idle"),
-    "rolling_back": ("Rolling back", "violet", "undo"),
     "rolled_back": ("Rolled back", "violet", "undo"),
 }
 INJECTION: dict[str, Look] = {

@@ -125,7 +125,7 @@ def _stories(numbers: list[int]) -> dict[int, _Story]:
             stories[number].handed_over = at
         else:
             stories[number].by_person = bool(person)
-    acts = ActionRequest.objects.filter(incident__in=numbers, status=Status.SUCCEEDED)
+    acts = ActionRequest.objects.filter(incident__in=numbers, status=Status.SUCCEEDED, undo_of=None)
     for number, run, finished in acts.order_by(F("finished_at")).values_list(
         "incident_id", "run_id", "finished_at"
     ):

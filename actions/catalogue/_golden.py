@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from actions import effects, vault
-from actions.base import ActionContext, ActionFailed, ActionRefused
+from actions.base import ActionContext, ActionFailed, ActionRefused, ReadBack
 from systems import yamlsafe
 
 Pair = tuple[str, str, str]  # service, file, golden
@@ -44,6 +44,31 @@ def put_back(ctx: ActionContext, undo: dict[str, Any]) -> None:
     except FileNotFoundError:
         raise ActionFailed("the copy of the old files is gone") from None
     effects.put_files(ctx, files)
+
+
+def is_back(ctx: ActionContext, undo: dict[str, Any]) -> ReadBack:
+    try:
+        return "applied" if effects.has_files(ctx, vault.get(str(undo["vault"]))["files"]) else "not_applied"
+    except FileNotFoundError:
+        return "unknown"
+
+
+def puts_back(ctx: ActionContext, pairs: list[Pair], undo: dict[str, Any]) -> list[str]:
+    """How the files would change, for a preview."""
+    try:
+        old = vault.get(str(undo["vault"]))["files"]
+    except FileNotFoundError:
+        raise ActionRefused("the copy of the old files is gone") from None
+    lines: list[str] = []
+    for name, file, _ in pairs:
+        now, then = effects.read_or_none(ctx.system.path(file)), old.get(file)
+        if then is None:
+            lines.append(f"{name}: the file was not there before, and is taken away")
+        elif now == then:
+            lines.append(f"{name}: the file is as it was before already")
+        else:
+            lines += text_changes(name, now, then)
+    return lines
 
 
 def known_bad(ctx: ActionContext, pairs: list[Pair], undo: dict[str, Any]) -> str | None:

@@ -237,6 +237,31 @@ def take_back(session: Session, schema: str, undo: dict[str, Any]) -> None:
         session.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(aside)))
 
 
+def newer_than(session: Session, schema: str, undo: dict[str, Any]) -> dict[str, int | None]:
+    """By table: rows that `take_back` would take out of use and the replaced table has not; None = not countable.
+    Of a table that was only filled up, none: what comes out again had come from the snapshot."""
+    aside, found = str(undo["aside"]), dict[str, int | None]()
+    there, kept = tables.present(session, schema), tables.present(session, aside)
+    for table, state in undo["tables"].items():
+        if state == "emptied" or table not in there:
+            found[table] = 0
+            continue
+        old = set(tables.columns(session, aside, table)) if table in kept else set()
+        shared = [c for c in tables.columns(session, schema, table) if c in old]
+        if not shared:
+            found[table] = tables.count(session, schema, table)
+            continue
+        names = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in shared)
+        query = sql.SQL("select count(*) from (select {0} from {1} except all select {0} from {2}) newer")
+        new = query.format(names, sql.Identifier(schema, table), sql.Identifier(aside, table))
+        try:
+            row = session.execute(new).fetchone()
+        except psycopg.Error:  # it may be the damaged one that cannot be read
+            row = None
+        found[table] = int(row[0]) if row else None
+    return found
+
+
 def _delete_again(session: Session, schema: str, aside: str, table: str, key: list[str]) -> None:
     same = _same(key, False)
     query = sql.SQL("delete from {} n using {} k where {}")

@@ -17,6 +17,7 @@ from actions.base import (
     ReadBack,
     Result,
 )
+from actions.catalogue import _golden
 from systems import yamlsafe
 from systems.manifest_types import FallbackSpec
 from systems.services import LoadedSystem
@@ -88,6 +89,9 @@ class Switch(Action[NoParams]):
 
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return None if undo.get("answered") else "what was used before did not answer"
+
+    def is_back(self, ctx: ActionContext, params: NoParams, undo: dict[str, Any]) -> ReadBack:
+        return _golden.is_back(ctx, undo)
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         """Applied means: written and surely loaded; a reload signal leaves no trace, repeating is safe."""

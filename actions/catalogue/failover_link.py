@@ -35,6 +35,10 @@ class FailoverLink(EdgeAction):
         now = edges(ctx)[edge].get("path")
         return Result(now == undo["path"], f"edge {edge} is on path {now}")
 
+    def puts_back(self, ctx: ActionContext, undo: dict[str, Any]) -> list[str]:
+        now = edges(ctx)[undo["edge"]].get("path", "?")
+        return [f"edge {undo['edge']}: path {now} -> {undo['path']}"]
+
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return None if undo.get("ok") else f"the edge was down on path {undo.get('path')}"
 

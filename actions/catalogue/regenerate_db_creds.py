@@ -127,6 +127,12 @@ class RegenerateDbCreds(Action[CredentialParams]):
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return None if undo.get("worked") else "the password before could not log in either"
 
+    def is_back(self, ctx: ActionContext, params: CredentialParams, undo: dict[str, Any]) -> ReadBack:
+        kept = vault.get(str(undo["vault"]))
+        then = kept["verifier"]
+        role = _verifier(ctx, params) == then if then else not _can_log_in(ctx, params, str(kept["new"]))
+        return "applied" if role and effects.has_files(ctx, kept["files"]) else "not_applied"
+
     def read_back(self, ctx: ActionContext, params: CredentialParams) -> ReadBack:
         new = str(vault.get(str((ctx.undo or {})["vault"]))["new"])
         written = all(

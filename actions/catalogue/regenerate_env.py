@@ -84,6 +84,9 @@ class RegenerateEnv(Action[EnvParams]):
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return _golden.known_bad(ctx, _of(ctx.system, ctx.members), undo)
 
+    def is_back(self, ctx: ActionContext, params: EnvParams, undo: dict[str, Any]) -> ReadBack:
+        return _golden.is_back(ctx, undo)
+
     def read_back(self, ctx: ActionContext, params: EnvParams) -> ReadBack:
         if not _golden.same(ctx, _of(ctx.system, ctx.members)):
             return "not_applied"

@@ -62,8 +62,14 @@ class RestoreConfig(Action[NoParams]):
         _golden.put_back(ctx, undo)
         return Result(True, "; ".join(effects.reload(ctx, name) for name, _, _ in _pairs(ctx)))
 
+    def puts_back(self, ctx: ActionContext, undo: dict[str, Any]) -> list[str]:
+        return _golden.puts_back(ctx, _pairs(ctx), undo)
+
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return _golden.known_bad(ctx, _pairs(ctx), undo)
+
+    def is_back(self, ctx: ActionContext, params: NoParams, undo: dict[str, Any]) -> ReadBack:
+        return _golden.is_back(ctx, undo)
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         """Whether a HUP was sent leaves no trace, so that counts as not applied: the action is safe to repeat."""

@@ -136,13 +136,30 @@ class RestoreDb(Action[RestoreParams]):
             return Result(
                 True, f"{names}: as before; what was there meanwhile is kept in {undo['aside']}_undone"
             )
-        file = vault.path(str(undo["dump"]), ".sql")
-        if not file.exists():
-            raise ActionFailed("the dump made before the restore is gone")
-        _schema.replace(ctx, file.read_bytes())
+        _schema.replace(ctx, _dump(undo).read_bytes())
         return Result(
             True, f"schema {_schema.name(ctx)} is as it was before: {len(_schema.names(ctx))} tables"
         )
+
+    def puts_back(self, ctx: ActionContext, undo: dict[str, Any]) -> list[str]:
+        if "dump" in undo:
+            what = f"all of schema {_schema.name(ctx)} is replaced by the dump made before"
+            return [what, *_whole(ctx, _dump(undo))[0]]
+        lost = self._newer(ctx, undo)
+        return [
+            f"{table} is {state} again; "
+            + (f"{lost[table]} rows written since are lost to it" if lost[table] is not None else UNCOUNTED)
+            for table, state in undo["tables"].items()
+        ]
+
+    def lost_by_undo(self, ctx: ActionContext, undo: dict[str, Any]) -> dict[str, int | None]:
+        if "dump" in undo:
+            return {"rows": _whole(ctx, _dump(undo))[1], **losses.of_sessions(ctx.service).counts}
+        return {"rows": _sum(list(self._newer(ctx, undo).values()))}
+
+    def _newer(self, ctx: ActionContext, undo: dict[str, Any]) -> dict[str, int | None]:
+        with effects.admin(ctx.service, timeout_ms=60_000) as session:
+            return _restore.newer_than(session, _schema.name(ctx), undo)
 
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return "tables were missing or damaged before, and rows written since would be lost"
@@ -174,6 +191,7 @@ def _age(file: Path) -> str:
     return f"{file.name}, made {(time.time() - file.stat().st_mtime) / 60:.0f} minutes ago"
 
 
+UNCOUNTED = "rows written since could not be counted: they stay where it is set aside"
 HOW = {"missing": "made again", "damaged": "set aside and made again", "emptied": "filled up"}
 
 
@@ -207,13 +225,20 @@ def _preview_tables(action: RestoreDb, ctx: ActionContext, params: RestoreParams
     )
 
 
-def _whole(ctx: ActionContext) -> tuple[list[str], int | None]:
+def _dump(undo: dict[str, Any]) -> Path:
+    file = vault.path(str(undo["dump"]), ".sql")
+    if not file.exists():
+        raise ActionFailed("the dump made before the restore is gone")
+    return file
+
+
+def _whole(ctx: ActionContext, file: Path) -> tuple[list[str], int | None]:
     """(a line for each table, rows that the snapshot has not)"""
     lines, lost = [], 0
     schema = _schema.name(ctx)
     with (
         effects.admin(ctx.service, timeout_ms=60_000) as session,
-        snapshots.opened(_schema.newest(ctx), schema) as snapshot,
+        snapshots.opened(file, schema) as snapshot,
     ):
         there = tables.present(session, schema)
         for table in dict.fromkeys([*snapshot.tables, *there]):
@@ -229,7 +254,7 @@ def _whole(ctx: ActionContext) -> tuple[list[str], int | None]:
 
 
 def _preview_whole(action: RestoreDb, ctx: ActionContext, params: RestoreParams) -> Preview:
-    lines, lost = _whole(ctx)
+    lines, lost = _whole(ctx, _schema.newest(ctx))
     ends = losses.of_sessions(ctx.service)
     return Preview(
         f"psql --single-transaction: DROP SCHEMA {_schema.name(ctx)} CASCADE; then {_age(_schema.newest(ctx))}",
@@ -242,7 +267,7 @@ def _preview_whole(action: RestoreDb, ctx: ActionContext, params: RestoreParams)
 
 
 def _execute_whole(ctx: ActionContext, params: RestoreParams) -> Result:
-    ends, (_, lost) = losses.of_sessions(ctx.service), _whole(ctx)
+    ends, (_, lost) = losses.of_sessions(ctx.service), _whole(ctx, _schema.newest(ctx))
     ctx.guard()
     with snapshots.opened(_schema.newest(ctx), _schema.name(ctx)) as snapshot:
         _schema.replace(ctx, snapshot.file.read_bytes())

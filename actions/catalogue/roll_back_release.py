@@ -61,8 +61,20 @@ class RollBackRelease(Action[NoParams]):
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
         return _switch(ctx, {n: v for n, v in undo["releases"].items() if v})
 
+    def puts_back(self, ctx: ActionContext, undo: dict[str, Any]) -> list[str]:
+        now = {name: release for name, release, _ in _plan(ctx)}
+        return [f"{n}: release {now.get(n)} -> {then}" for n, then in undo["releases"].items() if then]
+
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return "the release before is the one that ran when the trouble was seen"
+
+    def is_back(self, ctx: ActionContext, params: NoParams, undo: dict[str, Any]) -> ReadBack:
+        now = {name: release for name, release, _ in _plan(ctx)}
+        return (
+            "applied"
+            if all(now.get(n) == then for n, then in undo["releases"].items() if then)
+            else "not_applied"
+        )
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         switched = all(now == previous for _, now, previous in _plan(ctx))

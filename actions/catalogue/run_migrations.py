@@ -82,6 +82,9 @@ class RunMigrations(Action[NoParams]):
             raise ActionFailed(f"the migration ended with code {done.code}: {_last(done)}")
         return Result(_status(ctx) == undo["status"], f"now: {_status(ctx)}")
 
+    def lost_by_undo(self, ctx: ActionContext, undo: dict[str, Any]) -> dict[str, int | None]:
+        return {} if _status(ctx) == undo["status"] else {"rows": None}
+
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return "the schema before was not the one that was wanted, and going back may lose data"
 

@@ -121,7 +121,10 @@ def _answered(run: Run, effects: set[str]) -> str:
     """The request of this incident that was rejected or has failed and would have brought about some of the same."""
     slug = run.incident.system.slug
     over = ActionRequest.objects.filter(
-        incident=run.incident_id, run_id__isnull=False, status__in=(Status.REJECTED, Status.FAILED)
+        incident=run.incident_id,
+        run_id__isnull=False,
+        undo_of=None,
+        status__in=(Status.REJECTED, Status.FAILED),
     )
     for request in over:
         step = {"action": request.slug, "target": request.target, "params": request.params}

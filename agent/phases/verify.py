@@ -13,7 +13,7 @@ from agent import rounds as rounds_
 from agent.context import is_self_healed, symptom_key
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import explain, waiting
+from agent.phases import explain, putback, waiting
 from agent.roles.base import Verdict
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
@@ -31,6 +31,8 @@ FRESH = ("verify_from", "green_since", *patience.COUNTS)  # begins anew with eac
 
 def step(run: Run) -> Outcome:
     memory, slug = run.memory, run.incident.system.slug
+    if "again" in memory:
+        return _look_again(run)
     if not memory.get("verify_from"):
         memory["verify_from"] = timezone.now().isoformat()
         memory["green_since"] = None
@@ -148,7 +150,7 @@ def _not_recovered(run: Run, verdict: Verdict) -> Outcome:
         data={"remaining": verdict.remaining, "new": verdict.new, "cleared": verdict.cleared},
     )
     if not verdict.cleared:  # new symptoms beside cleared ones are more likely a second fault than our doing
-        _roll_back(run)
+        putback.begin(run, verdict.why)
     relapsed = memory.pop("relapsed", "")
     if memory.get("path"):
         _learn(run, worked=not relapsed and _helped(run, verdict))
@@ -156,30 +158,20 @@ def _not_recovered(run: Run, verdict: Verdict) -> Outcome:
     for key in (*FRESH, "rounds", "leader", "steady", "looks", "acted_at", "shown"):
         memory.pop(key, None)
     memory["asked"], memory["answers"] = [], []
-    if relapsed and is_self_healed(run.incident):  # no symptom holds that could be looked into
-        return explain.hand_over(run, f"it still fails now and then, and why was not found: {relapsed}")
+    memory["again"] = {"why": verdict.why, "relapsed": relapsed}
+    return _look_again(run)
+
+
+def _look_again(run: Run) -> Outcome:
+    """Once all that is taken back is back."""
+    if (waits := putback.step(run)) is not None:
+        return waits
+    again = run.memory.pop("again")
+    if again["relapsed"] and is_self_healed(run.incident):  # no symptom holds that could be looked into
+        why = f"it still fails now and then, and why was not found: {again['relapsed']}"
+        return explain.hand_over(run, why)
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")
-    return Outcome(Phase.DIAGNOSE, "not recovered", {"why": verdict.why})
-
-
-def _roll_back(run: Run) -> None:
-    """The newest effect first. What is kept is said, and why; so is what cannot be undone."""
-    for request_id in reversed(run.memory.get("requests", [])):
-        view = roles.executor().look(request_id)
-        if not view.worked:
-            continue
-        done = roles.executor().rollback(request_id)
-        if done.status != "rolled_back":
-            body = done.why or done.message
-            title = f"Kept, not rolled back: {_words_of(run, request_id)}: {body}"[:300]
-            timeline.record(run.incident_id, "note", title, actor="agent", data={"kept": True, "why": body})
-
-
-def _words_of(run: Run, request_id: str) -> str:
-    """`restart-service on web`."""
-    at = run.memory["requests"].index(request_id)
-    step = run.memory["path"]["steps"][at]
-    return f"{step['action']} on {step['target']}"
+    return Outcome(Phase.DIAGNOSE, "not recovered", {"why": again["why"]})
 
 
 def _helped(run: Run, verdict: Verdict) -> bool:

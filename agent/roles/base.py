@@ -102,7 +102,9 @@ class Executor(Protocol):
 
     def look(self, request_id: str) -> ActionView: ...
 
-    def rollback(self, request_id: str) -> ActionView: ...
+    def undo(self, request_id: str, *, run_id: int, reason: str) -> ActionView:
+        """Ask that a request is taken back: where the request for that stands. `kept`: it is not asked, and why."""
+        ...
 
     def withdraw(self, request_id: str, why: str) -> ActionView:
         """Take back what has not started; where it stands then, whoever was faster."""

@@ -38,17 +38,17 @@ class GateExecutor:
     def look(self, request_id: str) -> ActionView:
         return _view(ActionRequest.objects.get(pk=request_id))
 
-    def rollback(self, request_id: str) -> ActionView:
-        """Only a state that was not known to be bad is put back; else the request stays, and `why` says why."""
+    def undo(self, request_id: str, *, run_id: int, reason: str) -> ActionView:
+        """Only a state that was not known to be bad is put back; else it is not even asked for."""
         seen = ActionRequest.objects.only("undo").get(pk=request_id)
         if seen.undo is None:
-            return replace(self.look(request_id), why="it left nothing that could be put back")
+            return replace(self.look(request_id), status="kept", why="it left nothing that could be put back")
         if why := service.not_to_be_rolled_back(request_id):
-            return replace(self.look(request_id), why=why)
+            return replace(self.look(request_id), status="kept", why=why)
         try:
-            return _view(service.rollback(request_id, ACTOR))
-        except (service.ActionRefused, service.Busy) as error:
-            return replace(self.look(request_id), why=str(error))
+            return _view(service.undo(request_id, requested_by=ACTOR, run_id=run_id, reason=reason))
+        except service.ActionRefused as error:
+            return replace(self.look(request_id), status="kept", why=str(error))
 
     def withdraw(self, request_id: str, why: str) -> ActionView:
         service.cancel(request_id, ACTOR, f"withdrawn: {why}")

@@ -11,6 +11,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 
+from actions import service
+from actions.models import ActionRequest, Status
 from systems import services
 from systems.models import System
 from systems.runtimes.fake import FakeRuntime, forget
@@ -127,6 +129,16 @@ def alice(db: None) -> User:
 @pytest.fixture
 def bob(db: None) -> User:
     return person("bob", "actions.run_action")
+
+
+def undone(request_id: Any, decider: User) -> ActionRequest:
+    """What was done is taken back, by bob's request, which `decider` approves where the policy asks. The request that
+    was taken back."""
+    asked = service.undo(request_id, requested_by="bob")
+    if asked.status == Status.WAITING:
+        service.decide(asked.pk, decider, True)
+    assert service.execute(asked.pk).status == Status.SUCCEEDED, asked.status_why
+    return ActionRequest.objects.get(pk=request_id)
 
 
 def effects_of(runtime: FakeRuntime) -> list[str]:

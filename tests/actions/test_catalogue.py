@@ -21,7 +21,7 @@ from systems.envfile import parse_env
 from systems.runtimes.base import ChildStat, UnitStats
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
-from tests.actions.conftest import ROLE, SECRET
+from tests.actions.conftest import ROLE, SECRET, undone
 
 pytestmark = pytest.mark.django_db
 HERE = {
@@ -86,11 +86,11 @@ def test_contract(system: LoadedSystem, runtime: FakeRuntime, world: Any, alice:
     assert shown["undoable"] == action.undoable
     assert shown["undo"].startswith("Cannot be undone") != action.undoable
     if action.undoable:
-        back = service.rollback(request.pk, "alice")
+        back = undone(request.pk, alice)
         assert back.status == Status.ROLLED_BACK, back.result
         return
     with pytest.raises(ActionRefused, match="cannot be undone"):
-        service.rollback(request.pk, "alice")
+        undone(request.pk, alice)
     assert ActionRequest.objects.get(pk=request.pk).status == Status.SUCCEEDED
     assert service.not_to_be_rolled_back(request.pk)
 
@@ -159,7 +159,7 @@ def test_restored_configs_go_back_byte_for_byte(
     assert "web-1: delay_s: 6 -> 0" in request.preview["changes"]
     assert file.read_bytes() == system.path("golden/web-1.yaml").read_bytes()
     assert ("signal", "web-1", request.fence) in runtime.calls
-    service.rollback(request.pk, "alice")
+    undone(request.pk, alice)
     assert file.read_bytes() == before
 
 
@@ -198,7 +198,7 @@ def test_rotation_changes_role_and_files_and_comes_back(
     assert new not in stored
     assert not AuditEntry.objects.filter(data__icontains=new).exists()
     assert [u for op, u, _ in runtime.calls if op == "restart"] == ["web-1", "web-2"]
-    service.rollback(request.pk, "alice")
+    undone(request.pk, alice)
     assert in_file("etc/web-1.env") == SECRET
 
 

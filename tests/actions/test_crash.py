@@ -15,10 +15,12 @@ from django.db.models.functions import Now
 
 from actions import execution, service
 from actions.base import ActionContext
+from actions.catalogue.regenerate_env import RegenerateEnv
 from actions.catalogue.restart_service import RestartService
 from actions.models import ActionRequest, AuditEntry, Fence, Status
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
+from tests.actions.conftest import undone
 
 
 @pytest.mark.django_db(transaction=True)
@@ -132,19 +134,50 @@ def test_no_audit_row_no_effect(system: LoadedSystem, runtime: FakeRuntime) -> N
 
 
 def test_the_undo_is_committed_before_the_effect_and_the_rollback_repeats_safely(
-    system: LoadedSystem, runtime: FakeRuntime
+    system: LoadedSystem, runtime: FakeRuntime, alice: Any
 ) -> None:
     file, golden = system.path("etc/web-1.yaml"), system.path("golden/web-1.yaml").read_bytes()
     file.write_text("delay_s: 9\n")
     request = service.execute(service.propose("tiny", "restore-config", "web-1", {}, requested_by="agent").pk)
     assert request.status == Status.SUCCEEDED
     assert file.read_bytes() == golden
-    assert service.rollback(request.pk, "alice").status == Status.ROLLED_BACK
+    assert undone(request.pk, alice).status == Status.ROLLED_BACK
     assert file.read_text() == "delay_s: 9\n"
     with pytest.raises(service.ActionRefused):
-        service.rollback(request.pk, "alice")
+        service.undo(request.pk, requested_by="bob")
     verbs = list(AuditEntry.objects.order_by("seq").values_list("verb", flat=True))
-    assert verbs[-2:] == ["action.rolling_back", "action.rolled_back"]
+    assert verbs[-4:] == ["action.approved", "action.started", "action.succeeded", "action.rolled_back"]
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_an_undo_whose_executor_died_is_settled_by_reading_the_target(
+    system: LoadedSystem, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch, took_effect: bool
+) -> None:
+    """Killed between its claim and its end, before or after the effect; then a second executor comes by."""
+    file = system.path("etc/web-1.env")
+    file.write_text("API_KEY=9\n")
+    request = service.execute(service.propose("tiny", "regenerate-env", "web-1", {}, requested_by="bob").pk)
+    undo = service.undo(request.pk, requested_by="bob")
+    real = RegenerateEnv.rollback
+
+    def died(self: RegenerateEnv, ctx: ActionContext, record: dict[str, Any]) -> Any:
+        if took_effect:
+            real(self, ctx, record)
+        raise SystemExit
+
+    monkeypatch.setattr(RegenerateEnv, "rollback", died)
+    with pytest.raises(SystemExit):
+        service.execute(undo.pk)
+    assert service.execute(undo.pk).status == Status.RUNNING
+    ActionRequest.objects.filter(pk=undo.pk).update(lease_until=Now())
+    monkeypatch.setattr(RegenerateEnv, "rollback", real)
+    assert service.resolve_unknown() == 1
+    undo.refresh_from_db()
+    request.refresh_from_db()
+    ended = (Status.SUCCEEDED, Status.ROLLED_BACK) if took_effect else (Status.FAILED, Status.SUCCEEDED)
+    assert (undo.status, request.status) == ended
+    assert (file.read_text() == "API_KEY=9\n") == took_effect
+    assert not Fence.objects.exclude(held_by=None).exists()
 
 
 def test_sweep_runs_what_a_lost_message_left(system: LoadedSystem, runtime: FakeRuntime) -> None:

@@ -16,6 +16,7 @@ from actions import pgtools, service
 from actions.models import ActionRequest, Status
 from systems import services
 from systems.runtimes.fake import forget
+from tests.actions.conftest import undone
 
 pytestmark = pytest.mark.django_db
 SCHEMA = "corner_shop"
@@ -108,7 +109,7 @@ def test_only_the_dropped_table_comes_back(shop: psycopg.Connection[Any], alice:
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         shop.execute("insert into orders (coupon) values ('NONE')")
     assert service.not_to_be_rolled_back(request.pk)
-    service.rollback(request.pk, "alice")
+    undone(request.pk, alice)
     assert one(shop, f"select to_regclass('{SCHEMA}.coupons')") is None
     assert one(shop, "select count(*) from orders") == 130
     assert done(alice).status == Status.SUCCEEDED
@@ -153,7 +154,7 @@ def test_a_damaged_table_is_set_aside_and_its_newer_rows_are_counted(
     assert one(shop, "select count(*) from customers where note is not null") == 20
     assert one(shop, "select count(*) from orders") == 130
     assert keys(shop) == before
-    service.rollback(request.pk, "alice")
+    undone(request.pk, alice)
     assert one(shop, "select name from customers where id = 3") == "changed"
     assert one(shop, "select count(*) from customers") == 42
     assert keys(shop) == before
@@ -167,7 +168,7 @@ def test_an_emptied_table_is_filled_and_newer_rows_stay(shop: psycopg.Connection
     assert "89 rows come back, 0 newer" in request.preview["changes"][0]
     assert one(shop, "select count(*) from orders") == 130
     assert one(shop, "select total from orders where id = 100") == 7
-    service.rollback(request.pk, "alice")
+    undone(request.pk, alice)
     assert one(shop, "select count(*) from orders") == 41
 
 

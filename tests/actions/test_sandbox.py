@@ -26,7 +26,7 @@ from actions.models import ActionRequest, AuditEntry
 from systems import services
 from systems.models import System
 from systems.redact import secrets_of
-from tests.actions.conftest import person
+from tests.actions.conftest import person, undone
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -147,7 +147,7 @@ def test_restore_config(shop: Path, loaded: services.LoadedSystem, run: Callable
     assert row.status == "succeeded", row.result
     assert any("middleware.delay_s: 3 -> 0" in line for line in row.preview["changes"])
     assert file.read_bytes() == (shop / "golden/etc/api-1.yaml").read_bytes()
-    row = service.rollback(row.pk, "alice")
+    row = undone(row.pk, person("undoer", "actions.approve_action"))
     assert row.status == "rolled_back"
     assert yaml.safe_load(file.read_text())["middleware"]["delay_s"] == 3
     assert run("restore-config").target in ("api", "api-1")
@@ -171,7 +171,7 @@ def test_rotate_credentials_and_back(
     assert row.status == "succeeded", row.result
     assert row.risk == "high"
     assert effects.wait_until(lambda: _healthy(loaded), 20)
-    row = service.rollback(row.pk, "alice")
+    row = undone(row.pk, person("undoer", "actions.approve_action"))
     assert row.status == "rolled_back", row.result
     assert effects.wait_until(lambda: _healthy(loaded), 20)
 
@@ -228,7 +228,7 @@ def test_links(loaded: services.LoadedSystem, run: Callable[..., ActionRequest])
     row = run("failover-link", "net", edge=name)
     assert row.status == "succeeded", row.result
     assert path() != before
-    assert service.rollback(row.pk, "alice").status == "rolled_back"
+    assert undone(row.pk, person("undoer", "actions.approve_action")).status == "rolled_back"
     assert path() == before
     assert run("reset-link", edge=name).status == "succeeded"
 
@@ -330,7 +330,7 @@ def test_restore_db_and_back(loaded: services.LoadedSystem, run: Callable[..., A
     with effects.admin(loaded.service("postgres")) as session:
         assert session.execute("select count(*) from shop.orders").fetchone() >= written  # type: ignore[operator]
     assert coupons() is not None
-    row = service.rollback(row.pk, "alice")
+    row = undone(row.pk, person("undoer", "actions.approve_action"))
     assert row.status == "rolled_back", row.result
     assert coupons() is None
     assert run("restore-db-from-snapshot", "postgres").status == "succeeded"

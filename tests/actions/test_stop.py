@@ -70,27 +70,37 @@ def test_the_agent_does_nothing_where_it_is_off(
 def test_every_task_takes_at_most_an_id() -> None:
     app.loader.import_default_modules()
     ours = {n: t for n, t in app.tasks.items() if not n.startswith("celery.")}
-    assert {"actions.execute", "actions.rollback", "actions.sweep", "agent.advance", "chaos.run"} <= set(ours)
+    assert {"actions.execute", "actions.sweep", "agent.advance", "chaos.run"} <= set(ours)
     for name, task in ours.items():
         given = list(inspect.signature(task.run).parameters)
         assert len(given) <= 1 and all(p.endswith("_id") for p in given), name
 
 
-def test_a_forged_message_puts_nothing_back(system: LoadedSystem, alice: User) -> None:
+def test_a_forged_message_puts_nothing_back(system: LoadedSystem, bob: User) -> None:
     file = system.path("etc/web-1.yaml")
     file.write_text("delay_s: 9\n")
     done = service.execute(ask(slug="restore-config").pk)
     repaired = file.read_bytes()
-    tasks.rollback(str(done.pk))
-    with pytest.raises(TypeError):
-        tasks.rollback(str(done.pk), "admin")
     with pytest.raises(service.NotAllowed):
         service.ask_undo(done.pk, person("tom"))
     tasks.execute_request(str(done.pk))
     with pytest.raises(ActionRequest.DoesNotExist):
         tasks.execute_request(str(uuid4()))
     assert (ActionRequest.objects.get().status, file.read_bytes()) == (Status.SUCCEEDED, repaired)
-    service.ask_undo(done.pk, alice)
+    undo = service.ask_undo(done.pk, bob)
     for _ in range(3):  # replayed
-        tasks.rollback(str(done.pk))
-    assert (ActionRequest.objects.get().status, file.read_text()) == (Status.ROLLED_BACK, "delay_s: 9\n")
+        tasks.execute_request(str(undo.pk))
+    done.refresh_from_db()
+    assert (done.status, file.read_text()) == (Status.ROLLED_BACK, "delay_s: 9\n")
+
+
+def test_no_undo_starts_after_the_switch_was_set(system: LoadedSystem, bob: User) -> None:
+    file = system.path("etc/web-1.yaml")
+    file.write_text("delay_s: 9\n")
+    done = service.execute(ask(slug="restore-config").pk)
+    repaired = file.read_bytes()
+    undo = service.ask_undo(done.pk, bob)
+    policy.set_freeze(None, "stop", "alice", "enough")
+    assert service.execute(undo.pk).claimed_at is None
+    done.refresh_from_db()
+    assert (done.status, file.read_bytes()) == (Status.SUCCEEDED, repaired)

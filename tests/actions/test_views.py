@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from actions import audit, tasks
+from actions import audit
 from actions.models import ActionRequest, AuditEntry, Decision, Status
 from tests.pages import make_incident, make_request, make_system, person
 
@@ -107,21 +106,3 @@ def test_audit_filters_export_and_verify() -> None:
     assert _as(person("tom")).get("/audit/export.csv").status_code == 403
     assert "The log is whole" in viewer.post("/audit/verify/").content.decode()
     AuditEntry.objects.all()
-
-
-def test_where_the_server_may_only_look_a_worker_puts_back(
-    request_: ActionRequest, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.OPSPORTAL_LOOKS_ONLY = True
-    asked: list[str] = []
-    monkeypatch.setattr(tasks.rollback, "delay", asked.append)
-    ActionRequest.objects.filter(pk=request_.pk).update(status=Status.SUCCEEDED)
-    ann = person("ann", "run_action")
-    page = _as(ann).post(f"/approvals/{request_.pk}/undo/", follow=True).content.decode()
-    assert "may not approve actions" in page, "putting back what was risky takes the right to approve"
-    assert asked == []
-    eve = person("eve", "run_action", "approve_action")
-    page = _as(eve).post(f"/approvals/{request_.pk}/undo/", follow=True).content.decode()
-    assert "being put back" in page
-    assert asked == [str(request_.pk)]
-    assert ActionRequest.objects.get().undo_asked_by == "eve"

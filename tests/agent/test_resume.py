@@ -119,10 +119,10 @@ def check_one(
     assert Lesson.objects.get(incident_number=incident.number).recovered, at
     assert world.effects() == EFFECTS, at
     started = AuditEntry.objects.filter(incident=incident.number, verb="action.started")
-    assert started.count() == 3, at
+    assert started.count() == 5, at
     assert AuditEntry.objects.filter(incident=incident.number, verb="incident.resolved").count() == 1, at
     requests = ActionRequest.objects.filter(incident=incident)
-    assert requests.count() == 3, f"{at}: asked twice"
+    assert requests.count() == 5, f"{at}: asked twice"
     assert Decision.objects.filter(request__in=requests, by=person).count() == 1, (
         f"{at}: a person was asked twice"
     )

@@ -89,7 +89,9 @@ def test_rollback(bob: Api, system: Any) -> None:
     system.path("etc/web-1.yaml").write_text("delay_s: 5\n")
     _, answer = bob.call("post", "/action/restore-config", {"target": "web-1"})
     code, back = bob.call("post", answer["url"] + "/rollback")
-    assert (code, back["status"]) == (200, "rolled_back")
+    assert (code, back["status"], back["undo_of"]) == (200, "succeeded", answer["id"])
+    _, now = bob.call("get", answer["url"])
+    assert (now["status"], now["undone_by"]) == ("rolled_back", [back["id"]])
     assert system.path("etc/web-1.yaml").read_text() == "delay_s: 5\n"
 
 

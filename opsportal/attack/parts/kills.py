@@ -92,7 +92,7 @@ def _mine_open(portal: Scratch) -> list[str]:
     """Requests that will still move, and incidents that have no agent and are with nobody."""
     moving = portal.rows(
         "select slug, target, status from actions_actionrequest "
-        "where status in ('approved', 'running', 'unknown', 'rolling_back')"
+        "where status in ('approved', 'running', 'unknown')"
     )
     lost = portal.rows(
         "select number, state from incidents_incident i where state not in ('resolved', 'handed_over') "

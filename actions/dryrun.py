@@ -1,0 +1,88 @@
+"""What an action would do, where it applies and what stands in its way. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions import gate, outcomes, registry, risk
+from actions.base import ActionRefused, AnyAction
+from actions.execution import words
+from actions.outcomes import Earlier
+from actions.registry import UnknownAction
+from incidents.models import Incident
+from systems.models import System
+from systems.services import LoadedSystem
+
+
+def resolve_targets(system: str, slug: str, wanted: str, params: dict[str, Any]) -> list[str]:
+    """Targets of an action for a named component; [] when the action is unknown or does not apply there."""
+    loaded = gate.load(system)
+    try:
+        named = registry.resolve(slug, loaded)
+    except UnknownAction:
+        return []
+    return registry.expand(named.action, loaded, named.target or wanted, params)
+
+
+def effects_of(system: str, slug: str, target: str, params: dict[str, Any]) -> frozenset[str]:
+    """What it would bring about, in the words of `Action.effects`; empty when it does not apply."""
+    try:
+        bound = bind_named(gate.load(system), slug, target, params)
+    except ActionRefused:
+        return frozenset()
+    return bound.action.effects(bound.ctx, bound.params)
+
+
+def risk_of(system: str, slug: str, target: str) -> str:
+    """low, medium or high; unknown counts as high."""
+    loaded = gate.load(system)
+    try:
+        action: AnyAction | None = registry.resolve(slug, loaded).action
+    except UnknownAction:
+        action = None
+    return str(risk.assess(action, loaded, target)[0].value)
+
+
+def bind_named(loaded: LoadedSystem, slug: str, target: str, params: dict[str, Any]) -> gate.Bound:
+    named = registry.resolve(slug, loaded)
+    chosen = target or named.target or named.action.default_target(loaded, params) or ""
+    if not chosen:
+        found = ", ".join(named.action.targets(loaded)) or "nothing in this system"
+        raise ActionRefused(f"{named.action.slug} needs a target: {found}")
+    try:
+        return gate.bind(loaded, named.action.slug, chosen, params)
+    except ActionRefused:
+        raise
+    except Exception as error:
+        raise ActionRefused(f"{named.action.slug}: {words(error)}") from error
+
+
+def look(bound: gate.Bound) -> dict[str, Any]:
+    """The preview, after the action's own check. ActionRefused when it cannot run now, or that cannot be found out."""
+    try:
+        bound.check()
+        return bound.preview()
+    except ActionRefused:
+        raise
+    except Exception as error:
+        raise ActionRefused(f"cannot be checked now: {words(error)}") from error
+
+
+def preview(system: str, slug: str, target: str, params: dict[str, Any]) -> dict[str, Any]:
+    """A dry run: command, changes, blast_radius, undo, if_rejected, risk, risk_why. Changes nothing."""
+    loaded = gate.load(system)
+    bound = bind_named(loaded, slug, target, params)
+    rated, why = bound.rated()
+    return look(bound) | {"target": bound.ctx.target, "risk": rated.value, "risk_why": why}
+
+
+def already(system: str, slug: str, target: str, params: dict[str, Any], incident_id: int) -> Earlier | None:
+    """What stands in the way of the agent's asking for this now: the same effect on the same thing (whatever the action
+    is called) is waiting, or was just rejected, failed or done, for this incident or another, and nothing new was seen
+    since. None when nothing does, or when the action does not apply. For planning: what it names, `propose` refuses."""
+    try:
+        bound = bind_named(gate.load(system), slug, target, params)
+    except ActionRefused:
+        return None
+    row, incident = System.objects.get(slug=system), Incident.objects.get(pk=incident_id)
+    return outcomes.find(row, bound.effects, bound.touches, incident)

@@ -1,0 +1,72 @@
+"""What brought nothing is taken back, the newest effect first, each by a request of its own through the gate.
+
+What is kept is said, and why: a state that was bad before, a person's "no", a system that is well by now.
+"""
+
+from __future__ import annotations
+
+from agent import journal, roles
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.phases import waiting
+from agent.roles.base import ActionView
+from incidents import lifecycle, timeline
+from incidents.models import State
+
+
+def begin(run: Run, why: str) -> None:
+    """Remember what is to be taken back: all that worked of the path."""
+    look = roles.executor().look
+    worked = [i for i in reversed(run.memory.get("requests", [])) if look(i).worked]
+    run.memory |= {"put_back": worked, "put_back_why": why, "undo": None, "well_since": None}
+
+
+def step(run: Run) -> Outcome | None:
+    """The next thing to do or to wait for; None when all is taken back or kept. The undo's id is committed before it
+    is run, so that a killed worker finds it again and never asks twice."""
+    memory = run.memory
+    while memory.get("put_back"):
+        words = _words_of(run, memory["put_back"][0])
+        if memory.get("undo"):
+            view, outcome = _follow(run, memory["undo"], words)
+            if outcome is not None:
+                return outcome
+        else:
+            reason = f"It did not help, and is taken back: {memory['put_back_why']}"
+            view = roles.executor().undo(memory["put_back"][0], run_id=run.pk, reason=reason)
+            if view.status != "kept":
+                memory["undo"] = view.id
+                title = f"asked that {words} is taken back"
+                return Outcome(Phase.VERIFY, title[:120], {"request": view.id, "status": view.status})
+        if not view.worked:
+            body = view.why or view.message
+            title = f"Kept, not rolled back: {words}: {body}"[:300]
+            timeline.record(run.incident_id, "note", title, actor="agent", data={"kept": True, "why": body})
+        memory["undo"] = None
+        memory["put_back"] = memory["put_back"][1:]
+    for key in ("put_back", "put_back_why", "undo"):
+        memory.pop(key, None)
+    return None
+
+
+def _follow(run: Run, request_id: str, words: str) -> tuple[ActionView, Outcome | None]:
+    """Where the undo stands, run when it may be; with an outcome while it is not over."""
+    executor = roles.executor()
+    view = executor.look(request_id)
+    if view.status == "waiting":
+        title = f"Waiting for a person: taking back {words}"
+        lifecycle.transition(run.incident_id, State.WAITING, actor="agent", title=title[:300])
+        if not waiting.well_again(run):
+            return view, Outcome(Phase.VERIFY, wait_s=waiting.POLL_S)
+        view = executor.withdraw(request_id, "the symptoms went away while it waited")
+    if view.status == "approved":
+        journal.renew(run)
+        view = executor.execute(request_id)
+    return view, None if view.settled else Outcome(Phase.VERIFY, wait_s=waiting.POLL_S / 2)
+
+
+def _words_of(run: Run, request_id: str) -> str:
+    """`restart-service on web`."""
+    at = run.memory["requests"].index(request_id)
+    step = run.memory["path"]["steps"][at]
+    return f"{step['action']} on {step['target']}"
