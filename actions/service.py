@@ -11,17 +11,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from actions import events, gate, grants, outcomes, policy, registry, risk
-from actions.base import ActionRefused, AnyAction, Busy
-from actions.decisions import NotAllowed, ask_undo, cancel, decide, run_undo
-from actions.execution import (
-    execute,
-    not_to_be_rolled_back,
-    resolve_by_person,
-    resolve_unknown,
-    rollback,
-    words,
-)
+from actions import events, gate, grants, outcomes, policy
+from actions.base import ActionRefused, Busy
+from actions.decisions import NotAllowed, cancel, decide
+from actions.dryrun import already, bind_named, effects_of, look, preview, resolve_targets, risk_of
+from actions.execution import execute, not_to_be_rolled_back, resolve_by_person, resolve_unknown
 from actions.models import ActionRequest, Decision, Status
 from actions.outcomes import Earlier
 from actions.registry import UnknownAction

@@ -370,3 +370,44 @@ def test_a_request_is_withdrawn_when_another_cause_leads(world: World):
     assert (asked.status, "another one: worn on web" in asked.status_why) == (Status.CANCELLED, True)
     assert world.effects() == []
     assert "Looking again" in " ".join(titles(incident, "state"))
+
+
+def test_the_agents_roll_back_is_a_request_of_its_own(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend web"), path("patch web"))]
+    world.cured = lambda effects: "patch@web" in effects
+    world.drive(world.start(world.open()))
+    undo = ActionRequest.objects.get(undo_of__isnull=False)
+    assert (undo.requested_by, undo.status, undo.undo_of.status) == ("agent", "succeeded", "rolled_back")
+    assert "did not help" in undo.reason and undo.preview["changes"]
+    verbs = AuditEntry.objects.filter(request_id=undo.pk).order_by("seq").values_list("verb", flat=True)
+    assert list(verbs) == ["action.approved", "action.started", "action.succeeded"]
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_a_risky_roll_back_waits_for_a_person(world: World, person: User, wired: None, agreed: bool):
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    incident = world.open()
+    run = world.start(incident)
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    world.drive(run, until=waiting.exists)
+    actions.decide(waiting.get().pk, person, True)
+    run = world.drive(run, until=waiting.exists)
+    undo = waiting.get()
+    assert undo.undo_of and undo.risk == "high"
+    for _ in range(3):
+        world.tick()
+        world.time_passes(run)
+        loop.advance(run.pk)
+    incident.refresh_from_db()
+    assert (incident.state, world.effects()) == (State.WAITING, ["rebuild@db"])
+    assert "Waiting for a person: taking back rebuild on db" in titles(incident, "state")
+    actions.decide(undo.pk, person, agreed, "as you like")
+    run = world.drive(run)
+    back = ["undo rebuild@db"] if agreed else []
+    assert (run.outcome, world.effects()) == ("handed_over", ["rebuild@db", *back])
+    kept = [
+        t
+        for t in titles(incident, "note")
+        if t.startswith("Kept, not rolled back: rebuild on db: rejected by")
+    ]
+    assert len(kept) == (not agreed)
