@@ -98,9 +98,7 @@ def _hold(request: ActionRequest, why: str) -> None:
     mine = ActionRequest.objects.filter(pk=request.pk, status=Status.APPROVED).exclude(status_why=words)
     if mine.update(status_why=words):
         request.refresh_from_db(fields=["status_why"])
-        events.tell(
-            request, "approval", f"{request.slug} on {request.target} {words}"[:500], actor="opsportal"
-        )
+        events.tell(request, "approval", f"{request.deed} {words}"[:500], actor="opsportal")
 
 
 def _arm(bound: gate.Bound, request: ActionRequest, token: int) -> None:

@@ -40,7 +40,7 @@ def hold(request: ActionRequest, names: list[str]) -> int:
     held = [row.held_by_id for row in rows if row.held_by_id not in (None, request.pk)]
     if held:
         holder = ActionRequest.objects.get(pk=held[0])
-        raise Busy(f"{holder.slug} on {holder.target} is still {holder.get_status_display().lower()}")
+        raise Busy(f"{holder.deed} is still {holder.get_status_display().lower()}")
     token = max([*(row.token for row in rows), int(db_now().timestamp() * 1000) - 1]) + 1
     Fence.objects.filter(pk__in=[row.pk for row in rows]).update(token=token, held_by=request)
     return token

@@ -5,6 +5,7 @@ What is kept is said, and why: a state that was bad before, a person's "no", a s
 
 from __future__ import annotations
 
+from actions import policy
 from agent import journal, roles
 from agent.journal import Outcome
 from agent.models import Phase, Run
@@ -31,6 +32,9 @@ def step(run: Run) -> Outcome | None:
             view, outcome = _follow(run, memory["undo"], words)
             if outcome is not None:
                 return outcome
+        elif (why := policy.held(run.incident.system, policy.AGENT)) is not None:
+            waiting.tell_held(run, why, f"taking back {words}")
+            return Outcome(Phase.VERIFY, wait_s=waiting.POLL_S)
         else:
             reason = f"It did not help, and is taken back: {memory['put_back_why']}"
             view = roles.executor().undo(memory["put_back"][0], run_id=run.pk, reason=reason)
@@ -53,16 +57,15 @@ def _follow(run: Run, request_id: str, words: str) -> tuple[ActionView, Outcome 
     """Where the undo stands, run when it may be; with an outcome while it is not over."""
     executor = roles.executor()
     view = executor.look(request_id)
-    if view.status == "waiting":
-        title = f"Waiting for a person: taking back {words}"
-        lifecycle.transition(run.incident_id, State.WAITING, actor="agent", title=title[:300])
-        if not waiting.well_again(run):
-            return view, Outcome(Phase.VERIFY, wait_s=waiting.POLL_S)
-        view = executor.withdraw(request_id, "the symptoms went away while it waited")
     if view.status == "approved":
         journal.renew(run)
         view = executor.execute(request_id)
-    return view, None if view.settled else Outcome(Phase.VERIFY, wait_s=waiting.POLL_S / 2)
+    if view.status == "waiting":
+        title = f"Waiting for a person: taking back {words}"
+        lifecycle.transition(run.incident_id, State.WAITING, actor="agent", title=title[:300])
+    if view.status in ("waiting", "approved") and waiting.well_again(run):
+        view = executor.withdraw(request_id, "the symptoms went away while it waited")
+    return view, None if view.settled else Outcome(Phase.VERIFY, wait_s=waiting.POLL_S)
 
 
 def _words_of(run: Run, request_id: str) -> str:

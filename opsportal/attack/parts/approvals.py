@@ -11,7 +11,7 @@ from opsportal.attack.base import Context, Verdict, until
 from opsportal.attack.portal import Scratch
 from opsportal.attack.watching import Starts, claimed_twice, illegal_runs
 
-RISKY = "restart-db"
+RISKY, UNDOABLE = "restart-db", "regenerate-db-creds"
 CHANGES = {  # each must make the request another one than was asked for
     "target": "update actions_actionrequest set target = 'frontend' where id = %s returning id",
     "action": "update actions_actionrequest set slug = 'restart-service' where id = %s returning id",
@@ -77,7 +77,7 @@ def _moving(portal: Scratch) -> int:
 
 
 def _doors(portal: Scratch, verdict: Verdict, target: str) -> int:
-    """Who may not decide, at the API and at the pages; and an undo by somebody without the right."""
+    """Who may not decide, at the API and at the pages, of an action and of its undo."""
     mine = _ask(portal, target, "both")["id"]
     answers = {
         "without the right, API": portal.api("POST", f"action/{mine}/approve", by="asker").status_code,
@@ -102,11 +102,35 @@ def _doors(portal: Scratch, verdict: Verdict, target: str) -> int:
     until(lambda: _status(portal, mine) in ("succeeded", "failed"), 60)
     again = portal.api("POST", f"action/{mine}/approve", {"reason": "again"}, by="decider")
     verdict.must(again.status_code in FORBIDDEN, f"approved a second time: {again.status_code}")
-    with portal.browser("asker") as page:
-        page.post(f"approvals/{mine}/undo/")
-    portal.api("POST", f"action/{mine}/rollback", by="asker")
-    verdict.must(_status(portal, mine) == "succeeded", f"undone without the right: {_status(portal, mine)}")
-    return len(answers) + 4
+    return len(answers) + 2 + _undo(portal, verdict)
+
+
+def _undo(portal: Scratch, verdict: Verdict) -> int:
+    """What was risky is taken back by a request of its own, whatever the door: asked with the right, once, and run only
+    after somebody else's word."""
+    done = portal.api("POST", f"action/{UNDOABLE}", {"target": "", "wait": False}, by="asker").json()["id"]
+    portal.api("POST", f"action/{done}/approve", {"reason": "yes"}, by="decider")
+    until(lambda: _status(portal, done) in ("succeeded", "failed"), 90)
+    verdict.must(_status(portal, done) == "succeeded", f"{UNDOABLE}: {_status(portal, done)}")
+    answers = {"API": portal.api("POST", f"action/{done}/rollback", by="decider").status_code}
+    with portal.browser("decider") as page:
+        answers["page"] = page.post(f"approvals/{done}/undo/").status_code
+    for door, code in answers.items():
+        verdict.must(code in FORBIDDEN, f"undo without the right, {door}: answered {code}")
+    with portal.browser("both") as page:
+        page.post(f"approvals/{done}/undo/")
+    portal.api("POST", f"action/{done}/rollback", by="both")
+    undos = portal.rows("select id from actions_actionrequest where undo_of_id = %s", done)
+    verdict.must(len(undos) == 1, f"asked twice, {len(undos)} undos")
+    undo = str(undos[0]["id"])
+    own = portal.api("POST", f"action/{undo}/approve", {"reason": "mine"}, by="both").status_code
+    verdict.must(own in FORBIDDEN, f"own undo approved: {own}")
+    stood = (_status(portal, done), _status(portal, undo))
+    verdict.must(stood == ("succeeded", "waiting"), f"undone without anybody's word: {stood}")
+    portal.api("POST", f"action/{undo}/approve", {"reason": "yes"}, by="decider")
+    back = until(lambda: _status(portal, done) == "rolled_back", 90)
+    verdict.must(bool(back), f"an approved undo is not run: {_status(portal, undo)}")
+    return len(answers) + 3
 
 
 def _changed(portal: Scratch, verdict: Verdict, target: str) -> int:
