@@ -7,6 +7,7 @@ refused here with a sentence. What a single field means is the view's to check, 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -24,6 +25,8 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from systems.asked import MAX_NUMBER
+
+log = logging.getLogger(__name__)
 
 MAX_QUERY = 8_000  # characters of an address's query, and fields in it
 MAX_FIELDS = 200
@@ -71,7 +74,10 @@ class InputGate(MiddlewareMixin):
             return refuse(request, 400, UNKEPT)
         if isinstance(error, FieldDoesNotExist):
             return refuse(request, 400, "it names a field that is not there")
-        if isinstance(error, ObjectDoesNotExist):  # a number or id that nothing has
+        if isinstance(
+            error, ObjectDoesNotExist
+        ):  # a number or id that nothing has, or a mistake of ours: told, and noted
+            log.warning("%s found nothing: %s", request.path, error, exc_info=error)
             return refuse(request, 404, "there is no such thing (any more)")
         return refuse(request, 400, str(error)) if isinstance(error, BadRequest) else None
 
