@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from actions import effects
 from actions.base import ActionContext, ActionRefused, AnyAction
+from incidents.plain import counted
 from systems import queries
 from systems.manifest_types import Service
 from systems.runtimes.base import RuntimeFailed
@@ -188,7 +189,7 @@ def after_restart(ctx: ActionContext, names: list[str], before: Loss) -> dict[st
 def in_words(counts: dict[str, Any]) -> str:
     """`1280 rows, 3 sessions`; what could not be counted is said so. Empty = nothing."""
     parts = [
-        f"{what}: could not be counted" if n is None else f"{n} {what.removesuffix('s') if n == 1 else what}"
+        f"{what}: could not be counted" if n is None else counted(n, what)
         for what, n in counts.items()
         if n != 0
     ]

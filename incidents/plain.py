@@ -39,3 +39,10 @@ def _body(text: str) -> str:
     if start and (parts := _FIELD.findall(text[start.start() :])):
         return text[: start.start()] + ", ".join(dict.fromkeys(p.replace('\\"', '"') for p in parts))
     return text
+
+
+def counted(number: int | None, things: str) -> str:
+    """`1 session`, `3 sessions`; None = nobody could count them."""
+    if number is None:
+        return f"an unknown number of {things}"
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"

@@ -11,6 +11,7 @@ from django.db import transaction
 from incidents import timeline
 from incidents.figures import figures, journey_runs, windows
 from incidents.models import Incident, Postmortem, PostmortemRevision, Symptom, TimelineEvent
+from incidents.plain import counted
 from incidents.verdict import Verdict
 
 Kind = TimelineEvent.Kind
@@ -168,9 +169,7 @@ def _what_was_done(incident: Incident, events: list[TimelineEvent]) -> list[Sent
     ]
     for event in events:
         if event.kind == Kind.ACTION and (lost := event.data.get("lost")):
-            words = ", ".join(
-                f"{n if n is not None else 'an unknown number of'} {what}" for what, n in lost.items()
-            )
+            words = ", ".join(counted(n, what) for what, n in lost.items())
             target = f"{event.data.get('action')} on {event.data.get('target')}"
             sentences.append(_say(f"Lost by {target}: {words}.", [event.seq]))
     if not any(e.kind == Kind.ACTION for e in events):
