@@ -15,6 +15,7 @@ import yaml
 from actions import pgtools, service
 from actions.models import ActionRequest, Status
 from systems import services
+from systems.models import System
 from systems.runtimes.fake import forget
 from tests.actions.conftest import undone
 
@@ -52,7 +53,8 @@ def shop(base: Path, db: None) -> Iterator[psycopg.Connection[Any]]:
     (base / "snapshots").mkdir()
     forget()
     services._cache.clear()
-    services.register(file)
+    care = services.register(file)
+    System.objects.filter(pk=care.pk).update(agent_on=True)
     dsn = services.load("tiny").service("db").postgres.dsn  # type: ignore[union-attr]
     with psycopg.connect(dsn, autocommit=True, application_name="opsportal-test") as session:
         session.execute(f"drop schema if exists {SCHEMA} cascade")
@@ -154,6 +156,10 @@ def test_a_damaged_table_is_set_aside_and_its_newer_rows_are_counted(
     assert one(shop, "select count(*) from customers where note is not null") == 20
     assert one(shop, "select count(*) from orders") == 130
     assert keys(shop) == before
+    shop.execute("insert into customers (name) values ('since'), ('since then')")
+    undo = service.undo(request.pk, requested_by="bob")
+    assert undo.preview["loss"] == {"rows": 3}, "two written since, and one that comes back as it was changed"
+    assert "customers is damaged again; 3 rows written since are lost to it" in undo.preview["changes"]
     undone(request.pk, alice)
     assert one(shop, "select name from customers where id = 3") == "changed"
     assert one(shop, "select count(*) from customers") == 42
