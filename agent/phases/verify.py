@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
@@ -13,7 +12,7 @@ from agent import rounds as rounds_
 from agent.context import is_self_healed, symptom_key
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import explain, putback, waiting
+from agent.phases import explain, heldoff, putback, waiting
 from agent.roles.base import Verdict
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
@@ -64,6 +63,8 @@ def step(run: Run) -> Outcome:
     if why is not None and not verdict.cleared and memory.get("requests"):
         waiting.tell_held(run, why, "putting back what brought nothing")
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
+    if verdict.cleared and heldoff.is_it(run, states, verdict):
+        return heldoff.tell(run, states)
     return _not_recovered(run, verdict)
 
 
@@ -105,9 +106,7 @@ def _unless_changed(run: Run, states: list[SignalState], verdict: Verdict) -> Ve
     """A changed setting that was taken for the cause, and repaired, must be back."""
     if verdict.state != "recovered" or not run.memory.get("acted_at"):
         return verdict
-    shown = {(e.get("signal"), e.get("service")) for e in _acted_on(run).get("pro", [])}
-    left = [s for s in states if s.value and s.signal in relapse.DRIFT and (s.signal, s.service) in shown]
-    if not left:
+    if not (left := heldoff.still_changed(run, states)):
         return verdict
     words = [CATALOG[s.signal].describe(s) for s in left]
     keys = sorted({*verdict.active, *(symptom_key(s.signal, s.service, s.label) for s in left)})
@@ -176,8 +175,7 @@ def _look_again(run: Run) -> Outcome:
 
 def _helped(run: Run, verdict: Verdict) -> bool:
     """Whether what the repaired cause was said to show is gone: a new process that is as ill as the old one is none."""
-    finding = _acted_on(run)
-    shown = {(e.get("signal"), e.get("service")) for e in finding.get("pro", [])}
+    shown = {(e.get("signal"), e.get("service")) for e in heldoff.acted_on(run).get("pro", [])}
 
     def mine(key: str) -> bool:
         signal, _, rest = key.partition("@")
@@ -187,18 +185,12 @@ def _helped(run: Run, verdict: Verdict) -> bool:
     return bool(expected) and verdict.cleared > 0 and not any(mine(key) for key in verdict.active)
 
 
-def _acted_on(run: Run) -> dict[str, Any]:
-    path = run.memory.get("path") or {}
-    found: dict[str, Any] = next((f for f in run.memory["findings"] if f["key"] == path.get("finding")), {})
-    return found
-
-
 def _learn(run: Run, *, worked: bool) -> None:
     """Outcome statistics come from verified measurements only."""
     path = run.memory.get("path")
     if not path or not run.memory.get("acted_at"):
         return
-    finding = _acted_on(run)
+    finding = heldoff.acted_on(run)
     cause = str(finding.get("cause", ""))
     did = [f"{s['action']} on {s['target']}" for s in path["steps"][: int(run.memory["cursor"])]]
     if finding:

@@ -156,6 +156,42 @@ def test_a_setting_that_is_still_wrong_is_not_over(ward: Ward) -> None:
     assert state(ward) != "resolved"
 
 
+def test_a_setting_behind_what_was_ended_is_told_and_neither_called_a_cure_nor_nothing(ward: Ward) -> None:
+    """The sessions are ended and all is well; the setting that leaves them open is as it was."""
+    dsn = ward.system.service("db").postgres.dsn  # type: ignore[union-attr]
+    hogs = [psycopg.connect(dsn, application_name="api-2", autocommit=True) for _ in range(3)]
+    golden = ward.file("golden/api-2.yaml").read_text()
+    ward.file("etc/api-2.yaml").write_text(golden + "close_sessions: false\n")
+    ward.set("db", "pg.connections_pct", 100, "30 of 30", "app")
+    ward.set("db", "pg.idle_pct", 90, "27 of 30", "api-2")
+    full = "FATAL: too many connections for role app"
+    ward.saying["api-1", full] = ward.saying["db", full] = 3
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.saying.clear()
+    ward.heal()
+    ward.readings.pop(("db", "pg.connections_pct", "app"), None)
+    ward.set("db", "pg.idle_pct", 1, "1 of 30", "api-2")
+    ward.look_until(lambda: state(ward) in ("handed_over", "resolved"))
+    told = " | ".join(ward.titles())
+    assert all(hog.closed or _is_over(hog) for hog in hogs)
+    assert state(ward) == "handed_over", told
+    assert "Held off, not cured: the symptoms are gone, and the configuration of api-2 differs" in told
+    assert "kill-idle-connections on db ended the symptoms" in told
+    assert "not by anything done here" not in told and "Recovered" not in told
+    assert "did not help" not in ward.incident["headline"], ward.incident["headline"]
+    ward.file("etc/api-2.yaml").write_text(golden)
+    ward.look_until(lambda: state(ward) == "resolved")
+    assert "was not found" not in " | ".join(ward.titles())
+
+
+def _is_over(session: psycopg.Connection[tuple[object, ...]]) -> bool:
+    try:
+        session.execute("select 1")
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
 NOISE = "ERROR order 8123 cannot be handled: KeyError: 'sku'"
 
 
