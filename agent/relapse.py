@@ -38,31 +38,35 @@ where system_id = %s and metric = 'journey.ok' and value is not null and at >= %
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How far a journey that failed in some runs only has shown itself well: `clean` in a row of `needed`."""
+    """How far what failed in some runs only has shown itself well: `clean` in a row of `needed`. `name`: a journey, or
+    a service whose own requests (`of`) are counted; `is_failing`: as of the newest reading."""
 
-    journey: str
-    failed: int
-    runs: int
-    clean: int
+    name: str
+    failed: float
+    runs: float
+    clean: float
     needed: int
     last_failed: datetime
+    of: str = "runs"
+    is_failing: bool = False
 
     def words(self) -> str:
-        return f"{self.journey} failed in {self.failed} of {self.runs} runs"
+        return f"{self.name} failed in {self.failed:.0f} of {self.runs:.0f} {self.of}"
 
 
-def lowest_share(failed: int, runs: int) -> float:
+def lowest_share(failed: float, runs: float) -> float:
     """Wilson's lower bound of the share of failing runs."""
     share, z2 = failed / runs, Z * Z
     spread = Z * math.sqrt(share * (1 - share) / runs + z2 / (4 * runs * runs))
     return max(0.0, (share + z2 / (2 * runs) - spread) / (1 + z2 / runs))
 
 
-def runs_needed(failed: int, runs: int) -> int:
+def runs_needed(failed: float, runs: float) -> int:
     """Clean runs in a row that the fault would hardly have let pass. 0 for one that failed every time."""
     if not failed or failed == runs:
         return 0
-    return min(MOST_RUNS, math.ceil(math.log(MISSED) / math.log(1 - lowest_share(failed, runs))))
+    share = lowest_share(failed, runs)
+    return min(MOST_RUNS, math.ceil(math.log(MISSED) / math.log(1 - share))) if share else MOST_RUNS
 
 
 def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from agent import journal, relapse
+from agent import journal, relapse, served
 from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import lifecycle, postmortem, timeline
@@ -102,7 +102,7 @@ def _close_calm() -> None:
         ~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since))
     )
     for incident in calm.select_related("system")[:20]:
-        if not relapse.is_calm(incident, timezone.now(), CALM_S):
+        if not relapse.is_calm(incident, timezone.now(), CALM_S) or not served.are_calm(incident):
             continue
         title = "Over: the symptoms are gone"
         if incident.verdict.standing not in ("known", "stated", "told"):

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from actions import policy
-from agent import patience, relapse, roles
+from agent import patience, relapse, roles, served
 from agent import rounds as rounds_
 from agent.context import is_self_healed, symptom_key
 from agent.journal import Outcome
@@ -81,9 +81,9 @@ def _proven(run: Run, verdict: Verdict) -> tuple[Verdict, str]:
         return verdict, f"it came back before within {gap / 2:.0f} s"
     rounds: dict[str, int] = memory.setdefault("rounds", {})
     proofs = relapse.proofs(run.incident, acted)
-    wanting = [p for p in proofs if p.clean + rounds.get(p.journey, 0) < p.needed]
+    wanting = [p for p in proofs if p.clean + rounds.get(p.name, 0) < p.needed]
     if not wanting:
-        return verdict, ""
+        return _served(run, verdict, acted)
     system = services.load(run.incident.system.slug)
     again = [p.words() for p in wanting if green and p.last_failed > green]
     # where the agent only watches, it only watches: no runs of its own
@@ -96,10 +96,26 @@ def _proven(run: Run, verdict: Verdict) -> tuple[Verdict, str]:
         active = [
             f"journey_failed@{journeys.entry_service(system, j)}#{j.name}"
             for j in system.manifest.journeys
-            if j.name in {p.journey for p in wanting}
+            if j.name in {p.name for p in wanting}
         ]
         return Verdict("unwell", why, [why], [], verdict.cleared, sorted({*verdict.active, *active})), ""
-    return verdict, "; ".join(f"{p.clean + rounds.get(p.journey, 0)} of {p.needed} runs" for p in wanting)
+    return verdict, "; ".join(f"{p.clean + rounds.get(p.name, 0)} of {p.needed} runs" for p in wanting)
+
+
+def _served(run: Run, verdict: Verdict, acted: datetime | None) -> tuple[Verdict, str]:
+    """What the services themselves count: enough of the requests of others went well. Where hardly any come, what has
+    been seen by then is enough; where they go on failing, it is not over."""
+    wanting = served.wanting(run.incident, acted)
+    looked = int(run.memory.get("green_looks", 0))
+    failing = [p for p in wanting if p.is_failing]
+    if failing and looked >= patience.PATIENCE:
+        why = f"{failing[0].name} still fails some of its requests, which it did not before"
+        run.memory["relapsed"] = why
+        key = symptom_key("app_errors", failing[0].name, "")
+        return Verdict("unwell", why, [why], [], verdict.cleared, sorted({*verdict.active, key})), ""
+    if not wanting or looked >= patience.DRAIN:
+        return verdict, ""
+    return verdict, "; ".join(f"{p.name}: {p.clean:.0f} of {p.needed} requests" for p in wanting)
 
 
 def _unless_changed(run: Run, states: list[SignalState], verdict: Verdict) -> Verdict:

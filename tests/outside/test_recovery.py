@@ -290,3 +290,50 @@ def test_an_intermittent_fault_is_proven_gone_by_runs_of_the_systems_own_journey
     ward.look_until(lambda: state(ward) == "resolved", most=150)
     assert any(t.startswith("Recovered") for t in ward.titles()), ward.titles()
     assert 0 < ward.raised <= 300
+
+
+def half_fail_at_one(ward: Ward, usual: float, rate: float) -> int:
+    """A setting of one api makes half of its requests fail, and no journey meets one of them; after the repair they
+    stop. Returns in how many looks since then it was called recovered."""
+    ward.set("api-1", "app.rps", rate)
+    ward.set("api-1", "app.error_rate", usual)
+    ward.look(30)
+    golden = ward.file("golden/api-1.yaml").read_text()
+    ward.file("etc/api-1.yaml").write_text(golden.replace("delay_s: 0", "delay_s: 6"))
+    ward.set("api-1", "app.p50_ms", 6000)
+    ward.set("api-1", "app.error_rate", usual + 0.5)
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.heal()
+    ward.set("api-1", "app.rps", rate)
+    ward.set("api-1", "app.error_rate", usual)
+    healed = ward.looked
+    ward.look_until(lambda: state(ward) == "resolved", most=200)
+    assert any(t.startswith("Recovered") for t in ward.titles()), ward.titles()
+    assert not ward.raised, "no journey has anything to prove"
+    return ward.looked - healed
+
+
+def test_requests_that_failed_where_no_journey_goes_are_proven_well_by_the_services_own_counter(
+    ward: Ward,
+) -> None:
+    """At one request in four seconds: (1 - 1/2) ** 7 < 1 %."""
+    assert half_fail_at_one(ward, usual=0.0, rate=0.25) >= 7 / 0.25
+
+
+def test_errors_that_were_there_before_hold_nothing_up(ward: Ward) -> None:
+    assert half_fail_at_one(ward, usual=0.04, rate=20.0) <= 15
+
+
+def test_a_share_that_stays_where_there_was_none_is_not_recovered(ward: Ward) -> None:
+    """Three in a hundred go on failing after the repair: too few for an alarm, and not what was usual."""
+    golden = slow(ward)
+    for name in APIS:
+        ward.set(name, "app.error_rate", 0.5)
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.heal()
+    ward.set("api-1", "app.error_rate", 0.03)
+    ward.look(150)
+    assert not [t for t in ward.titles() if t.startswith("Recovered")], ward.titles()
+    assert state(ward) != "resolved"
+    assert any("still fails some of its requests" in t for t in ward.titles()), ward.titles()
+    assert ward.file("etc/api-1.yaml").read_text() == golden

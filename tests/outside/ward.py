@@ -49,7 +49,12 @@ from systems.ticks import Tick
 from tests.outside import quiet
 
 SETTLE_LOOKS = 70  # what is normal is learnt within a minute of quiet running
-STORED = ("journey.", "unit.restarts")  # of the readings, for figures and for what came back how often
+STORED = (
+    "journey.",
+    "unit.restarts",
+    "app.error_rate",
+    "app.rps",
+)  # of the readings, for figures and for what came back how often
 MOST_WAKES = 60  # in one look
 
 
