@@ -135,14 +135,20 @@ def _quiet(incident: Incident, effect: datetime | None) -> list[float]:
     return stretches
 
 
+def limits_changed(incident: Incident) -> list[str]:
+    """Limits of this incident's parts that somebody set at run time, and that still hold: nothing of ours put one back,
+    so what they bring about will come back."""
+    return [s.title for s in incident.symptoms.filter(signal="limit_changed", cleared_at=None)]
+
+
 def still_changed(incident: Incident) -> list[str]:
     """The changed settings that are taken for the cause, and are still as they should not be."""
-    verdict = incident.verdict
+    limits, verdict = limits_changed(incident), incident.verdict
     if verdict.standing not in ("known", "refuted") or not verdict.bars:
-        return []
+        return limits
     shown = {(e.get("signal"), e.get("service")) for e in verdict.bars[0]["pro"]}
     open_ = Symptom.objects.filter(system_id=incident.system_id, signal__in=DRIFT, cleared_at=None)
-    return [s.title for s in open_ if (s.signal, s.service) in shown]
+    return limits + [s.title for s in open_ if (s.signal, s.service) in shown]
 
 
 def is_calm(incident: Incident, now: datetime, least_s: float) -> bool:

@@ -43,7 +43,8 @@ def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:
     ended = Incident.objects.filter(system_id=incident.system_id, resolved_at__lte=begin).order_by(
         "-resolved_at"
     )
-    since = max([begin - BEFORE, *ended.values_list("resolved_at", flat=True)[:1]])
+    last = ended.values_list("resolved_at", flat=True).first()
+    since = max(begin - BEFORE, last or begin - BEFORE)
     rows: dict[str, list[tuple[str, datetime, float | None]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED, [incident.system_id, since, incident.pk])

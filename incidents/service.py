@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 FOLLOWS_WITHIN = timedelta(minutes=2)
 CONTEXT_WITHIN = timedelta(seconds=60)  # a change this long before may belong to the trouble
 # Context worth a line of the timeline: somebody or something changed the system.
-CHANGES = frozenset({"config_drift", "env_drift", "release_changed"})
+CHANGES = frozenset({"config_drift", "env_drift", "release_changed", "limit_changed"})
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
 # Called with the number of each newly opened incident, after the commit; a failing one does not stop the others.

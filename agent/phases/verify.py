@@ -140,6 +140,10 @@ def _older(stamp: str, than: str) -> bool:
 
 def _recovered(run: Run, verdict: Verdict) -> Outcome:
     """Said of our own work only where there was any: else what is measured is that the symptoms are gone."""
+    if limits := relapse.limits_changed(run.incident):
+        return explain.hand_over(
+            run, f"the symptoms are gone, and what may have caused them is not: {limits[0]}"
+        )
     _learn(run, worked=True)
     mended = explain.is_mended(run)
     timeline.record(

@@ -141,3 +141,28 @@ class Dropped:
             while len(past) > 30:
                 past.popleft()
         return gone
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A setting that is not what it steadily was: `learn` readings alike, of any time, also before a restart of the
+    watcher. Whatever it has been for `adopt_s` since is what it is now."""
+
+    learn: int = 15
+    adopt_s: float = 3600.0
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        past, value = memory.history, round(sample.value, 3)
+        if past and value != past[-1][1] and len(past) >= self.learn:
+            memory.last = sample.at if memory.last is None else memory.last
+            if sample.at - memory.last < self.adopt_s:
+                return True
+            past.clear()
+        elif past and value != past[-1][1]:
+            past.clear()
+        memory.last = None
+        if len(past) < self.learn:
+            past.append((sample.at, value))
+        return False

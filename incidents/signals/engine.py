@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from incidents.signals import logscan
-from incidents.signals.adaptive import Baseline
+from incidents.signals.adaptive import Baseline, Moved
 from incidents.signals.base import ALWAYS, Signal, SignalState
 from incidents.signals.catalog import CATALOG
 from incidents.signals.detectors import Sample
@@ -22,6 +22,7 @@ from incidents.signals.quiet import Graph, Quiet
 from incidents.signals.state import OF_THE_RUN, Key
 from systems.readings import Reading
 
+LEARNT = (Baseline, Moved)  # kept over a restart of the watcher
 STALE_S = 20.0  # not read for this long: unknown
 GIVE_UP_S = 90.0  # an open symptom that cannot be looked at is closed after this
 
@@ -216,7 +217,7 @@ class Engine:
         return [
             [k.signal.id, k.service, k.label, [round(v, 3) for _, v in list(k.memory.history)[-60:]]]
             for k in self.keys
-            if isinstance(k.signal.detector, Baseline) and k.memory.history
+            if isinstance(k.signal.detector, LEARNT) and k.memory.history
         ]
 
     def import_baselines(self, rows: Iterable[list[Any]], at: datetime) -> None:
@@ -224,6 +225,6 @@ class Engine:
         now = at.timestamp()
         for signal, service, label, values in rows:
             found = self.catalog.get(signal)
-            if found is not None and isinstance(found.detector, Baseline) and service in self.system.services:
+            if found is not None and isinstance(found.detector, LEARNT) and service in self.system.services:
                 memory = self.keys.made(found, service, label, now).memory
                 memory.history.extend((now, float(value)) for value in values)

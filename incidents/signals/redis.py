@@ -1,6 +1,6 @@
 """Redis servers, the queues kept in them and the workers that empty them."""
 
-from incidents.signals.adaptive import Baseline, Slope
+from incidents.signals.adaptive import Baseline, Moved, Slope
 from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
 from incidents.signals.detectors import Above, Equals, Failing, Stuck
 
@@ -42,6 +42,18 @@ SIGNALS = [
         "cache-queue",
         hold=Hold(3),
         telling=81,
+    ),
+    Signal(
+        "limit_changed",
+        "the memory limit of {service} is {text}, and was another before",
+        "redis.maxmemory_mb",
+        Moved(),
+        "config",
+        source="state",
+        opens=False,
+        clear=Hold(1),
+        telling=60,
+        trust=0.99,
     ),
     Signal(
         "redis_fragmented",

@@ -82,6 +82,12 @@ class RedisProbe(Probe):
             Reading(
                 service, "redis.used_mb", round(used / 1e6, 2), f"of {most / 1e6:.0f} MB" if most else ""
             ),
+            Reading(
+                service,
+                "redis.maxmemory_mb",
+                round(most / 1e6, 2),
+                f"{most / 1e6:.3g} MB" if most else "none",
+            ),
             Reading(service, "redis.rss_mb", round(float(info.get("used_memory_rss", 0)) / 1e6, 1)),
             Reading(
                 service,

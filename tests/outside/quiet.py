@@ -80,6 +80,7 @@ _POSTGRES = {
 _REDIS = {
     "tcp.ok": 1.0,
     "redis.ok": 1.0,
+    "redis.maxmemory_mb": 50.33,
     "redis.hit_ratio": 0.95,
     "redis.evicted_rate": 0.0,
     "redis.bgsave_ok": 1.0,

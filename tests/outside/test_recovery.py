@@ -337,3 +337,32 @@ def test_a_share_that_stays_where_there_was_none_is_not_recovered(ward: Ward) ->
     assert state(ward) != "resolved"
     assert any("still fails some of its requests" in t for t in ward.titles()), ward.titles()
     assert ward.file("etc/api-1.yaml").read_text() == golden
+
+
+def evicting(ward: Ward, limit: float) -> None:
+    ward.set("cache", "redis.maxmemory_mb", limit, f"{limit:.3g} MB")
+    ward.look()
+    ward.set("cache", "redis.evicted_rate", 80.0)
+    ward.look_until(lambda: ward.numbers)
+    ward.look(3)
+    ward.set("cache", "redis.evicted_rate", 0.0)
+
+
+def test_a_limit_that_was_set_at_run_time_and_still_holds_is_not_over(ward: Ward) -> None:
+    """In no file: what it brought about dries up, and the limit stays as small as it was made."""
+    evicting(ward, 1.2)
+    ward.look(90)
+    assert state(ward) not in ("resolved", ""), ward.titles()
+    assert not [t for t in ward.titles() if t.startswith(("Recovered", "Well"))], ward.titles()
+    still = "what may have caused them is not: the memory limit of cache is 1.2 MB"
+    assert any(still in t for t in ward.titles()), ward.titles()
+    ward.heal()
+    ward.look_until(lambda: state(ward) == "resolved")
+
+
+def test_a_limit_opens_nothing_by_itself_and_an_old_one_holds_nothing_up(ward: Ward) -> None:
+    ward.set("cache", "redis.maxmemory_mb", 40.0, "40 MB")
+    ward.look(75)
+    assert not ward.numbers
+    evicting(ward, 40.0)
+    ward.look_until(lambda: state(ward) == "resolved")
