@@ -25,7 +25,8 @@ def go(memory: dict[str, Any], system: LoadedSystem, wanting: Sequence[Proof]) -
     now, left = time.time(), MOST - int(memory.get("raised", 0))
     passed = now - float(memory.get("raised_at", now - 1.0))
     may = min(left, int(RATE * min(passed, 1.0)))
-    chosen = [j for j in system.manifest.journeys if j.name in {p.name for p in wanting}]
+    chosen = [j for j in system.manifest.journeys if j.name in {p.name for p in wanting} and not j.keeps]
+    # (a visitor made for the purpose has never been there before: of one who comes back its runs prove nothing)
     if may <= 0 or not chosen:
         return ""
     todo = [chosen[i % len(chosen)] for i in range(may)]

@@ -186,6 +186,7 @@ class Journey(Model):
     name: str
     steps: list[Step] = Field(min_length=1)
     service: str | None = None  # the front door it enters by; found by address when absent
+    keeps: Literal["session"] | None = None  # its visitor comes back with the cookies of the visit before
     interval_s: PositiveFloat = 1.5
     timeout_s: PositiveFloat = 2.5
     slow_ms: PositiveFloat = 1500.0

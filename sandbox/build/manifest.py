@@ -264,6 +264,15 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
             ],
         },
         {
+            "name": "come back to the cart",
+            "keeps": "session",
+            "interval_s": 3,
+            "steps": [
+                {"get": url("/api/cart"), "headers": KEY, "contains": "cart"},
+                {"post": url("/api/cart"), "json": {"sku": "GAR-122", "qty": 1}, "headers": KEY},
+            ],
+        },
+        {
             "name": "get a delivery quote",
             "interval_s": 2,
             "steps": [{"get": url("/api/quote?sku=GAR-122"), "headers": KEY, "contains": "delivery"}],

@@ -19,8 +19,18 @@ from systems.services import LoadedSystem
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
+VISITS = (
+    20  # of one returning visitor, while all goes well: what a site keeps of one does not grow without end
+)
+_ASKS_ANEW = (301, 302, 303, 307, 308, 401)
+
+
 class StepFailed(Exception):
     """A step did not do what it should; the message says which and why."""
+
+
+class SessionUnknown(StepFailed):
+    """The site does not know the session (any more) and says so: it asks for a new one."""
 
 
 class JourneyProbe(Probe):
@@ -75,7 +85,8 @@ def entry_service(system: LoadedSystem, journey: Journey) -> str:
 
 async def run_journey(http: web.Client, journey: Journey) -> tuple[float, str]:
     """(milliseconds, problem) of one run; problem is empty when every step did what it should."""
-    http.forget()  # a new visitor
+    if not journey.keeps or not http.visits:
+        http.forget()  # a new visitor
     started = time.perf_counter()
     variables: dict[str, str] = {}
     problem, where = "", ""
@@ -87,8 +98,19 @@ async def run_journey(http: web.Client, journey: Journey) -> tuple[float, str]:
     except TimeoutError:
         problem = f"{where}: no answer in {journey.timeout_s:g} s"
         await http.rebuild()  # the next run is not held up by what hangs in this one
+    except SessionUnknown as error:
+        if journey.keeps and http.visits:
+            http.forget()
+            return await run_journey(http, journey)
+        problem = f"{where}: {error}"
     except StepFailed as error:
         problem = f"{where}: {error}"
+    if not problem:
+        http.visits += 1
+        if journey.keeps and http.visits > VISITS:
+            # the next one begins at once: there is always one to come back
+            http.forget()
+            return await run_journey(http, journey)
     return (time.perf_counter() - started) * 1000, clean(problem, 300)
 
 
@@ -105,7 +127,7 @@ async def _step(http: web.Client, step: Step, variables: dict[str, str], timeout
         raise TimeoutError
     expected = step.expect if isinstance(step.expect, list) else [step.expect]
     if answer.error or answer.status not in expected:
-        raise StepFailed(answer.reason())
+        raise (SessionUnknown if answer.status in _ASKS_ANEW else StepFailed)(answer.reason())
     if step.contains is not None and _fill(step.contains, variables).encode() not in answer.body:
         raise StepFailed(f"the answer does not contain {step.contains!r}: {answer.excerpt()}")
     for variable, path in step.save.items():

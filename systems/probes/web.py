@@ -86,6 +86,7 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
         self._rebuilt_at = -1e9
         self.rebuilt = 0
+        self.visits = 0  # good ones, with the cookies there are
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -95,6 +96,7 @@ class Client:
 
     def forget(self) -> None:
         """A new visitor: no cookies."""
+        self.visits = 0
         if self._session is not None:
             self._session.cookie_jar.clear()
 

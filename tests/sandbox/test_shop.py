@@ -1,5 +1,6 @@
 """The whole shop, running: journeys, and that the troubles it is made for look like the real ones."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,9 @@ import redis
 import yaml
 
 from sandbox.build.control import Control
+from systems.manifest_types import Journey
+from systems.probes import web
+from systems.probes.journeys import run_journey
 
 from .conftest import ROOT, Running, wait_for
 
@@ -22,6 +26,7 @@ JOURNEYS = (
     "open a product",
     "log in",
     "place an order",
+    "come back to the cart",
     "get a delivery quote",
     "open the shop",
 )
@@ -159,6 +164,26 @@ def test_poisoned_prices_are_refused_at_checkout(shop: Running) -> None:
         assert "price mismatch cart=0.01 db=19.99" in shop.journey("place an order")
         client.delete("product:GAR-122")
     assert shop.journey("place an order") == "ok"
+
+
+def test_damaged_sessions_fail_who_comes_back_and_nobody_else(shop: Running) -> None:
+    journey = Journey.model_validate(next(j for j in shop.manifest["journeys"] if "keeps" in j))
+
+    async def visits() -> list[str]:
+        async with web.client(cookies=True) as http:
+            told = [(await run_journey(http, journey))[1] for _ in range(2)]
+            with redis.Redis.from_url(shop.facts["redis_url"]) as client:
+                for key in client.scan_iter("sess:*"):
+                    client.set(key, "damaged", ex=60)
+            told.append((await run_journey(http, journey))[1])
+            with redis.Redis.from_url(shop.facts["redis_url"]) as client:
+                client.delete(*client.scan_iter("sess:*"))
+            return [*told, (await run_journey(http, journey))[1]]
+
+    new, back, damaged, mended = asyncio.run(visits())
+    assert (new, back, mended) == ("", "", "")
+    assert "step 1 GET /api/cart: status 500" in damaged
+    assert shop.journey("come back to the cart") == "ok", "a new visitor sees nothing of it"
 
 
 def test_delay_is_seen_through_the_gateway_and_goes_with_the_file(shop: Running) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 import redis.asyncio as aioredis
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from systems.probes.consistency import ConsistencyProbe
 from systems.probes.disk import DiskProbe
@@ -443,6 +445,36 @@ async def test_a_journey_carries_values_from_step_to_step(tmp_path: Path) -> Non
         assert failed.value == 0
         assert failed.text.startswith("step 2 GET /cart/{id}: the answer does not contain 'coffee'")
         await probe.close()
+
+
+async def test_a_visitor_who_comes_back_is_known_by_the_cookie_and_renewed_when_not(tmp_path: Path) -> None:
+    told: list[tuple[str, str]] = []
+    known = {"mode": "fine"}
+
+    async def answer(request: web.Request) -> web.Response:
+        cookie = request.cookies.get("sid", "")
+        told.append((request.method, cookie))
+        if cookie and known["mode"] != "fine":
+            return web.Response(status=500 if known["mode"] == "damaged" else 401)
+        made = web.Response(text="{}")
+        made.set_cookie("sid", cookie or f"s{len(told)}")
+        return made
+
+    app = web.Application()
+    app.router.add_get("/cart", answer)
+    async with TestServer(app) as server:
+        steps = [{"get": str(server.make_url("/cart"))}]
+        journey = {"name": "back", "keeps": "session", "steps": steps}
+        system = make_system(tmp_path, {"s": {"kind": "proxy"}}, journeys=[journey])
+        (probe,) = JourneyProbe.build(system, Clock())
+        values = [one(await look(probe, system), "journey.ok").value for _ in range(2)]
+        known["mode"] = "damaged"
+        values += [one(await look(probe, system), "journey.ok").value for _ in range(2)]
+        known["mode"] = "unknown"
+        values.append(one(await look(probe, system), "journey.ok").value)
+        await probe.close()
+    assert values == [1, 1, 0, 0, 1]
+    assert [cookie for _, cookie in told] == ["", "s1", "s1", "s1", "s1", ""]
 
 
 async def test_a_journey_that_hangs_fails_in_its_own_time(tmp_path: Path) -> None:
