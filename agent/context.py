@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Q
@@ -33,7 +34,12 @@ def only_history(incident: Incident, service: str = "") -> bool:
     """Whether all that still holds (on `service`) tells of a run that has ended: the process runs again."""
     mine = Symptom.objects.filter(incident=incident, cleared_at__isnull=True, opens=True)
     held = set((mine.filter(service=service) if service else mine).values_list("signal", flat=True))
-    return held <= HISTORY if service else bool(held) and held <= HISTORY
+    return held <= HISTORY if service else is_history(held)
+
+
+def is_history(held: Collection[str]) -> bool:
+    """Whether these signals, those that hold, all tell of a run that has ended."""
+    return bool(held) and HISTORY.issuperset(held)
 
 
 def seconds_seen(incident: Incident) -> float:

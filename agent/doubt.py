@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from actions.models import ActionRequest, Status
 from agent.roles.base import Opinion
@@ -22,9 +24,24 @@ OF_THE_ACT = frozenset(
 )
 
 
-def fallen(incident: Incident, opinion: Opinion) -> Opinion:
+class Act(Protocol):
+    """When an action of ours began and ended, and on what it was."""
+
+    @property
+    def target(self) -> Any: ...
+    @property
+    def claimed_at(self) -> Any: ...
+    @property
+    def finished_at(self) -> Any: ...
+
+
+def failed(incident: Incident) -> list[str]:
+    """The causes whose repair was done and did not help, by their keys."""
+    return [r["key"] for r in Incident.objects.get(pk=incident.pk).verdict.failed]
+
+
+def fallen(failed: Sequence[str], opinion: Opinion) -> Opinion:
     """Causes whose repair was done and did not help are less likely by that, and the others more."""
-    failed = [r["key"] for r in Incident.objects.get(pk=incident.pk).verdict.failed]
     findings, none = list(opinion.findings), opinion.none_probability
     for key in failed:
         before = next((f.probability for f in findings if f.key == key), 0.0)
@@ -44,11 +61,10 @@ def fallen(incident: Incident, opinion: Opinion) -> Opinion:
 
 
 def without_own_doing(
-    incident: Incident, system: LoadedSystem, states: list[SignalState]
+    acts: Sequence[Act], system: LoadedSystem, states: list[SignalState]
 ) -> list[SignalState]:
     """The evidence with what an action of ours brought about taken as unknown: sessions ended by a restart, a run that
     is new because we started it, a file that differs because we wrote it."""
-    acts = _acts(incident)
     if not acts:
         return states
     return [
@@ -56,7 +72,8 @@ def without_own_doing(
     ]
 
 
-def _acts(incident: Incident) -> list[ActionRequest]:
+def acts(incident: Incident) -> list[ActionRequest]:
+    """What was done to the incident's system lately, by whomever."""
     since = incident.started_at - LOOKED_BACK
     return list(
         ActionRequest.objects.filter(system=incident.system_id, claimed_at__gte=since).exclude(
@@ -65,7 +82,7 @@ def _acts(incident: Incident) -> list[ActionRequest]:
     )
 
 
-def _ours(state: SignalState, act: ActionRequest, system: LoadedSystem) -> bool:
+def _ours(state: SignalState, act: Act, system: LoadedSystem) -> bool:
     signal = CATALOG.get(state.signal)
     if state.since is None or signal is None or act.claimed_at is None or not _during(state.since, act):
         return False
@@ -76,7 +93,7 @@ def _ours(state: SignalState, act: ActionRequest, system: LoadedSystem) -> bool:
     return state.service in callers and signal.source == "log" and not signal.outright
 
 
-def _during(since: datetime, act: ActionRequest) -> bool:
-    assert act.claimed_at is not None
-    ended = act.finished_at or act.claimed_at
-    return act.claimed_at - timedelta(seconds=1) <= since <= ended + LASTS
+def _during(since: datetime, act: Act) -> bool:
+    began: datetime = act.claimed_at
+    ended: datetime = act.finished_at or began
+    return began - timedelta(seconds=1) <= since <= ended + LASTS

@@ -7,7 +7,8 @@ rather its consequence, and waits.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from django.db.models import Q
 
@@ -16,7 +17,6 @@ from agent.roles.base import Finding, Opinion
 from incidents.models import Symptom
 from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
-from systems import services
 from systems.logrecords import rank_of
 from systems.services import LoadedSystem
 
@@ -26,6 +26,26 @@ ERROR = 2  # systems.logrecords: rank of a line at error level
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
 
 
+class Statement(Protocol):
+    """The symptom of a signal that is `outright`."""
+
+    @property
+    def signal(self) -> Any: ...
+    @property
+    def service(self) -> Any: ...
+    @property
+    def title(self) -> Any: ...
+    @property
+    def text(self) -> Any: ...
+    @property
+    def first_seen(self) -> Any: ...
+    @property
+    def last_seen(self) -> Any: ...
+
+
+S = TypeVar("S", bound=Statement)
+
+
 def standing(run: Run) -> list[Symptom]:
     """The statements that hold, the most telling first. A process that has died says no more: what it said last holds
     while its service is ill, until something that we did has helped."""
@@ -33,17 +53,18 @@ def standing(run: Run) -> list[Symptom]:
     ill = set(mine.filter(cleared_at=None, opens=True).values_list("service", flat=True))
     acted = run.memory.get("acted_at")
     later = Q(cleared_at=None) | (Q(service__in=ill) & (Q(last_seen__gt=acted) if acted else Q()))
-    found = [s for s in mine.filter(later, signal__in=OUTRIGHT) if rank_of(s.text) >= ERROR]
+    return telling_first(mine.filter(later, signal__in=OUTRIGHT))
+
+
+def telling_first(said: Iterable[S]) -> list[S]:
+    """Those at error level, of each kind the newest, in the order of what they tell."""
+    found = [s for s in said if rank_of(s.text) >= ERROR]
     newest = {(s.signal, s.service): s for s in sorted(found, key=lambda s: s.last_seen)}
     return sorted(newest.values(), key=lambda s: (-CATALOG[s.signal].telling, s.first_seen))
 
 
-def heard(run: Run, opinion: Opinion) -> Opinion:
+def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> Opinion:
     """The opinion with the statement in front that nothing likely enough accounts for."""
-    said = standing(run)
-    if not said:
-        return opinion
-    system = services.load(run.incident.system.slug)
     likely = [f for f in opinion.findings if f.probability >= ACT_AT]
     open_ = [s for s in said if not any(accounts(f, s) for f in likely)]
     leader = likely[0] if likely else None
@@ -54,14 +75,14 @@ def heard(run: Run, opinion: Opinion) -> Opinion:
     return opinion
 
 
-def accounts(finding: Finding, statement: Symptom) -> bool:
+def accounts(finding: Finding, statement: Statement) -> bool:
     """Whether the cause's runbook expects what is said, where it is said."""
     return any(
         (e.get("signal"), e.get("service")) == (statement.signal, statement.service) for e in finding.pro
     )
 
 
-def stands_before(statement: Symptom, finding: Finding, system: LoadedSystem) -> bool:
+def stands_before(statement: Statement, finding: Finding, system: LoadedSystem) -> bool:
     """Whether what is inferred may be no more than a consequence, or another reading, of what is said."""
     members = _members(system, finding.component)
     if statement.service in members:
@@ -92,7 +113,7 @@ def _members(system: LoadedSystem, component: str) -> list[str]:
     return system.groups.get(component) or ([component] if component in system.services else [])
 
 
-def _finding(statement: Symptom) -> Finding:
+def _finding(statement: Statement) -> Finding:
     signal = CATALOG[statement.signal]
     return Finding(
         component=statement.service,

@@ -1,4 +1,4 @@
-"""Time partitions of the readings (by hour) and roll-ups (by day): made ahead, and dropped when they are old."""
+"""Time partitions of readings and ticks (by hour) and roll-ups (by day): made ahead, and dropped when they are old."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ class Table:
 
 READINGS = Table("systems_reading", timedelta(hours=1), ahead=2, keep=timedelta(hours=6))
 ROLLUPS = Table("systems_rollup", timedelta(days=1), ahead=2, keep=timedelta(days=30))
-TABLES = (READINGS, ROLLUPS)
+TICKS = Table("systems_tick", timedelta(hours=1), ahead=2, keep=READINGS.keep)
+TABLES = (READINGS, ROLLUPS, TICKS)
 LOCK = 7_302_115  # advisory lock: several watchers may do this at the same time
 
 
-def create_statements(now: datetime) -> list[str]:
+def create_statements(now: datetime, tables: tuple[Table, ...] = TABLES) -> list[str]:
     """SQL that makes the partitions from one step ago to `ahead` steps from `now`; safe to repeat."""
     statements = []
-    for table in TABLES:
+    for table in tables:
         first = table.start_of(now) - table.step
         for index in range(table.ahead + 2):
             start = first + index * table.step
@@ -54,4 +55,5 @@ def expired(names: list[str], now: datetime) -> list[str]:
 
 
 LIST = """select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-          join pg_class p on p.oid = i.inhparent where p.relname in ('systems_reading', 'systems_rollup')"""
+          join pg_class p on p.oid = i.inhparent
+          where p.relname in ('systems_reading', 'systems_rollup', 'systems_tick')"""

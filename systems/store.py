@@ -1,4 +1,4 @@
-"""Writes ticks to the database: one statement, one round trip, readings and dashboard rows together."""
+"""Writes ticks to the database: one statement, one round trip, readings, dashboard rows and the tick itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg
 from django.db import connections
 from psycopg import sql
 
-from systems import partitions
+from systems import frames, partitions
 from systems.health import Assessment
 from systems.readings import LABEL_LIMIT, TEXT_LIMIT, Reading
 
@@ -30,6 +30,9 @@ with new_readings as (
   select %(system)s, %(at)s, service, metric, label, value, text
   from unnest(%(services)s::text[], %(metrics)s::text[], %(labels)s::text[], %(values)s::float8[], %(texts)s::text[])
     as t(service, metric, label, value, text)
+), new_tick as (
+  insert into systems_tick (system_id, at, mini, starved, readings)
+  values (%(system)s, %(at)s, %(mini)s, %(starved)s, %(packed)s)
 ), new_status as (
   insert into systems_servicestatus
     (system_id, service, health, reason, latency_ms, cpu_pct, rss_mb, error_rate, updated_at)
@@ -65,6 +68,8 @@ class Batch:
     readings: list[Reading]
     statuses: dict[str, Assessment] = field(default_factory=dict)
     ms: float | None = None
+    mini: bool = False
+    starved: bool = False
 
 
 @dataclass(slots=True)
@@ -178,6 +183,9 @@ def _write_params(batch: Batch, rows: list[Reading]) -> dict[str, Any]:
         "system": batch.system_id,
         "at": batch.at,
         "ms": batch.ms,
+        "mini": batch.mini,
+        "starved": batch.starved,
+        "packed": frames.pack(batch.readings),
         "services": [r.service[:80] for r in rows],
         "metrics": [r.metric[:80] for r in rows],
         "labels": [_storable(r.label, LABEL_LIMIT) for r in rows],

@@ -262,7 +262,7 @@ class Watcher:
         if self.store is not None and watch.system.id is not None:
             names = {r.service for r in readings} if mini else set(watch.system.services)
             statuses = {name: found for name in names for found in watch.statuses(name).values()}
-            tick.batch = Batch(watch.system.id, at, readings, statuses, ms)
+            tick.batch = Batch(watch.system.id, at, readings, statuses, ms, mini=mini, starved=tick.starved)
         return tick
 
     def _publish(self, tick: Tick) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from django.db import transaction
 
@@ -18,6 +20,7 @@ from incidents.models import Incident
 from incidents.verdict import ACT_AT, NAMED_AT, NONE
 from knowledge import retrieval
 from systems import services
+from systems.services import LoadedSystem
 
 TICK_S = 0.9  # look again with the next tick's evidence
 GUESS_AT = 0.35  # what was asked for keeps its reason down to this
@@ -39,25 +42,37 @@ def step(run: Run) -> Outcome:
     stamp = evidence.taken_at(run.incident.system.slug)
     if stamp == memory.get("stamp"):
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S / 3)
-    memory["stamp"] = stamp
-    fresh = looks.is_fresh(memory, stamp, "looked")
-    if fresh:
-        _count(memory)
-    if is_self_healed(run.incident):
-        memory["quiet"] = int(memory.get("quiet", 0)) + 1
-        if memory["quiet"] >= STEADY:
-            return Outcome(
-                Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory.get("looks", 0)}
-            )
-        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)  # what is over says nothing of the cause
-    memory["quiet"] = 0
-    if only_history(run.incident) and int(memory.get("healed", 0)) < HEALED:
-        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)  # it runs again; whether it stays so is soon seen
-    memory["looks"] = int(memory.get("looks", 0)) + fresh
+    turn = turn_of(
+        memory, stamp, healed=is_self_healed(run.incident), history=lambda: only_history(run.incident)
+    )
+    if turn == "over":
+        return Outcome(
+            Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory.get("looks", 0)}
+        )
+    if turn == "wait":
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     found = opinion(run, states)
     memory["findings"] = [f.as_json() for f in found.findings[:6]]
     _publish(run, found)
     return _decide(run, found)
+
+
+def turn_of(
+    memory: dict[str, Any], stamp: str | None, *, healed: bool, history: Callable[[], bool]
+) -> Literal["look", "wait", "over"]:
+    """What a new picture is good for; counts it. `healed`: no symptom holds any more, `history`: all that hold tell of
+    a run that has ended. No I/O but what `history` does."""
+    memory["stamp"] = stamp
+    fresh = looks.is_fresh(memory, stamp, "looked")
+    if fresh:
+        _count(memory)
+    memory["quiet"] = int(memory.get("quiet", 0)) + 1 if healed else 0
+    if healed:  # what is over says nothing of the cause
+        return "over" if memory["quiet"] >= STEADY else "wait"
+    if int(memory.get("healed", 0)) < HEALED and history():
+        return "wait"  # it runs again; whether it stays so is soon seen
+    memory["looks"] = int(memory.get("looks", 0)) + fresh
+    return "look"
 
 
 def _count(memory: dict[str, Any]) -> None:
@@ -69,9 +84,8 @@ def _count(memory: dict[str, Any]) -> None:
     memory["since_no"] = int(memory.get("since_no", 0)) + 1
 
 
-def is_due(run: Run) -> bool:
+def is_due(memory: dict[str, Any]) -> bool:
     """Whether enough was looked at since the last "no", refusal or failure to decide anew."""
-    memory = run.memory
     closed = len(memory.get("tried", []))
     return not closed or (closed == memory.get("closed") and int(memory.get("since_no", 0)) >= AFTER_NO)
 
@@ -81,14 +95,57 @@ def opinion(run: Run, states: list[SignalState] | None = None) -> Opinion:
     what we brought about ourselves, less what was tried in vain, and after what the parts say themselves."""
     system = services.load(run.incident.system.slug)
     seen = evidence.snapshot(system.slug) if states is None else states
-    seen = doubt.without_own_doing(run.incident, system, _with_answers(run, seen))
-    thought = doubt.fallen(run.incident, roles.diagnoser().diagnose(run.incident, seen))
-    return statements.heard(run, thought)
+    return weigh(
+        system,
+        with_answers(seen, _answers(run)),
+        lambda told: roles.diagnoser().diagnose(run.incident, told),
+        acts=doubt.acts(run.incident),
+        failed=doubt.failed(run.incident),
+        said=statements.standing(run),
+    )
+
+
+def weigh(
+    system: LoadedSystem,
+    states: list[SignalState],
+    think: Callable[[list[SignalState]], Opinion],
+    *,
+    acts: Sequence[doubt.Act],
+    failed: Sequence[str],
+    said: Sequence[statements.Statement],
+) -> Opinion:
+    """One opinion from the evidence, what was done, what did not help and what the parts say: the same for a run and
+    for a replay. No I/O but what `think` does."""
+    thought = doubt.fallen(failed, think(doubt.without_own_doing(acts, system, states)))
+    return statements.heard(said, system, thought)
+
+
+@dataclass(frozen=True)
+class Next:
+    """What a look leads to: `look` again, `ask` the question, `plan` for the leader, or `hand_over` and why."""
+
+    what: Literal["look", "ask", "plan", "hand_over"]
+    question: Question | None = None
+    why: str = ""
 
 
 def _decide(run: Run, found: Opinion) -> Outcome:
     """Ask, wait for steadier evidence, plan, or give up."""
-    memory, leader = run.memory, found.leading
+    step, leader = decide(run.memory, found), found.leading
+    if step.question:
+        return _ask(run, step.question)
+    if step.what == "hand_over":
+        return explain.hand_over(run, step.why)
+    if step.what == "plan" and leader:
+        run.memory["before"] = sorted(active_symptoms(run.incident))
+        _passages(run, leader)
+        return Outcome(Phase.PLAN, f"diagnosed {leader.key}", {"probability": leader.probability})
+    return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
+
+
+def decide(memory: dict[str, Any], found: Opinion) -> Next:
+    """What to do with an opinion; counts in `memory` how steady it is. No I/O."""
+    leader = found.leading
     confident = leader is not None and (leader.stated or leader.probability >= ACT_AT)
     key = leader.key if leader and confident else ""
     if key != memory.get("leader"):
@@ -97,27 +154,26 @@ def _decide(run: Run, found: Opinion) -> Outcome:
     if key and looks.is_fresh(memory, memory["stamp"], "counted"):
         memory["steady"] = int(memory.get("steady", 0)) + 1
     sure = leader is not None and leader.probability >= SURE_AT
-    if not sure and (question := _next_question(run, found)):
-        return _ask(run, question)
+    if not sure and (question := _next_question(memory, found)):
+        return Next("ask", question)
     steady = int(memory.get("steady", 0))
     if leader and leader.stated:
         if steady >= STEADY_SAID:
-            return explain.hand_over(run, f"{leader.component} says itself what is wrong: {leader.title}")
+            why = f"{leader.component} says itself what is wrong: {leader.title}"
+            return Next("hand_over", why=why)
     elif leader and confident:
-        if steady >= (STEADY if sure else STEADY_UNSURE) and is_due(run):
-            memory["before"] = sorted(active_symptoms(run.incident))
-            _passages(run, leader)
-            return Outcome(Phase.PLAN, f"diagnosed {key}", {"probability": leader.probability})
+        if steady >= (STEADY if sure else STEADY_UNSURE) and is_due(memory):
+            return Next("plan")
     elif int(memory.get("looks", 0)) >= PATIENCE:
-        return explain.hand_over(run, _why_unknown(found))
-    return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
+        return Next("hand_over", why=_why_unknown(found))
+    return Next("look")
 
 
-def _with_answers(run: Run, states: list[SignalState]) -> list[SignalState]:
-    """The tick's picture with what this run has asked on top of it."""
+def with_answers(states: list[SignalState], answers: Sequence[dict[str, Any]]) -> list[SignalState]:
+    """The tick's picture with what was asked on top of it."""
     given = [
         SignalState(a["signal"], a["service"], "", a["value"], None, a["text"], None, "check")
-        for a in _answers(run)
+        for a in answers
     ]
     asked = {(a.signal, a.service) for a in given}
     return [*(s for s in states if (s.signal, s.service) not in asked), *given]
@@ -128,8 +184,8 @@ def _answers(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _next_question(run: Run, opinion: Opinion) -> Question | None:
-    asked = run.memory.setdefault("asked", [])
+def _next_question(memory: dict[str, Any], opinion: Opinion) -> Question | None:
+    asked = memory.setdefault("asked", [])
     if len(asked) >= MAX_QUESTIONS:
         return None
     return next((q for q in opinion.questions if q.key not in asked and q.gain > 0.02), None)

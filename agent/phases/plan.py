@@ -31,7 +31,9 @@ def step(run: Run) -> Outcome:
         return explain.hand_over(run, f"{run.paths_tried} paths were tried and the symptoms are still there")
     if findings and not findings[0].paths and findings[0].severity == Severity.LOW:
         return _rest(run, findings[0])
-    if not is_due(run):  # after a "no", a refusal or a failure: a fresh look before anything is asked again
+    if not is_due(
+        run.memory
+    ):  # after a "no", a refusal or a failure: a fresh look before anything is asked again
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     slug = run.incident.system.slug
     choice = plan.paths(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from agent import reasoner
 from agent.context import seconds_seen
 from agent.reasoner import Evidence, Hypothesis
+from agent.reasoner.types import Boosts, Learned
 from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence
 from incidents.evidence import SignalState
@@ -15,6 +17,7 @@ from incidents.models import Incident
 from incidents.signals.checks import RUNS
 from knowledge import lessons
 from knowledge import service as knowledge
+from knowledge.spec import RunbookSpec
 from systems import services
 
 SETTLES_S = 8.0  # what a fault brings for others shows within this
@@ -28,26 +31,42 @@ class ReasoningDiagnoser:
         seen = [(s.signal, s.service) for s in states if s.value]
         specs = knowledge.active_specs()
         alike = lessons.boosts(lessons.similar(seen, system_slug=system.slug))
-        answer = reasoner.diagnose(
-            specs,
+        return think(
             system,
             states,
+            specs,
             boosts=alike,
             learned=lessons.learned(specs, system.slug),
-            settled=min(1.0, seconds_seen(incident) / SETTLES_S),
+            settled=settled(seconds_seen(incident)),
         )
-        # The most probable set first: with two faults at once both lead, in the order of their own odds.
-        leading = [h.key for h in answer.leading]
-        ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))
-        questions = [
-            Question(c.signal, c.service, c.gain_bits, c.title)
-            for c in answer.next_checks
-            if c.signal in RUNS
-        ]
-        return Opinion([finding(h) for h in ranked], answer.none_probability, questions)
 
     def ask(self, incident: Incident, question: Question) -> SignalState:
         return evidence.run_check(incident.system.slug, question.signal, question.service)
+
+
+def think(
+    system: Any,
+    states: Sequence[SignalState],
+    specs: Sequence[RunbookSpec],
+    *,
+    boosts: Boosts | None = None,
+    learned: Learned | None = None,
+    settled: float = 1.0,
+) -> Opinion:
+    """What the reasoner makes of one picture. No database, no network; the parameters as of `reasoner.diagnose`."""
+    answer = reasoner.diagnose(specs, system, states, boosts=boosts, learned=learned, settled=settled)
+    # The most probable set first: with two faults at once both lead, in the order of their own odds.
+    leading = [h.key for h in answer.leading]
+    ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))
+    questions = [
+        Question(c.signal, c.service, c.gain_bits, c.title) for c in answer.next_checks if c.signal in RUNS
+    ]
+    return Opinion([finding(h) for h in ranked], answer.none_probability, questions)
+
+
+def settled(seconds: float) -> float:
+    """How much of what a fault brings for others has had time to show, so long after its first symptom: 0 to 1."""
+    return min(1.0, seconds / SETTLES_S)
 
 
 def finding(h: Hypothesis) -> Finding:

@@ -65,6 +65,8 @@ MENDS = (
 )
 
 Say = Callable[[str], None]
+# Gets each graded run, and when its fault was put in.
+Keep = Callable[[Row, datetime], None]
 
 
 class NotSteady(Exception):
@@ -74,12 +76,13 @@ class NotSteady(Exception):
 @dataclass
 class Driver:
     """`baseline` is "" for the agent, "none" (nobody acts) or "restart" (everything is restarted once). `day`: what
-    approvals given in advance are for; "" = people approve."""
+    approvals given in advance are for; "" = people approve. `keep`: see Keep."""
 
     system: System
     baseline: str
     say: Say
     day: str = ""
+    keep: Keep | None = None
 
     @property
     def site(self) -> Site:
@@ -148,6 +151,8 @@ class Driver:
                 self._watch(row, fault, eyes, injected, timeout_s)
             self._wait_closed(fault, injected)
             scorecard.grade(row, fault, self.system, injected)
+            if self.keep is not None:
+                self.keep(row, injected)
         finally:
             service.revert(str(pressed.pk), "game day")
         if Injection.objects.get(pk=pressed.pk).status == Injection.Status.FAILED:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 from django.db import migrations
 
-from systems.partitions import create_statements
+from systems.partitions import READINGS, ROLLUPS, create_statements
 
 CREATE = """
 create table systems_reading (
@@ -32,7 +32,7 @@ DROP = "drop table systems_reading; drop table systems_rollup;"
 
 
 def first_partitions(apps, schema_editor):
-    for statement in create_statements(datetime.now(UTC)):
+    for statement in create_statements(datetime.now(UTC), (READINGS, ROLLUPS)):
         schema_editor.execute(statement)
 
 

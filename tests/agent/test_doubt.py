@@ -32,11 +32,11 @@ def test_a_cause_falls_with_each_repair_in_vain_and_the_others_rise(world: World
     incident = world.open()
     stuck, slow = finding("stuck", 0.9), finding("slow", 0.06)
     before = Opinion([stuck, slow], 0.04)
-    assert doubt.fallen(incident, before) == before
+    assert doubt.fallen(doubt.failed(incident), before) == before
     service.note_repair(incident.pk, stuck.as_json(), ["mend web"], helped=False)
-    once = doubt.fallen(incident, before)
+    once = doubt.fallen(doubt.failed(incident), before)
     service.note_repair(incident.pk, stuck.as_json(), ["patch web"], helped=False)
-    twice = doubt.fallen(incident, before)
+    twice = doubt.fallen(doubt.failed(incident), before)
     odds = [next(f.probability for f in o.findings if f.cause == "stuck") for o in (before, once, twice)]
     assert 0.9 == odds[0] > odds[1] > 0.6 > odds[2]
     assert next(f.probability for f in twice.findings if f.cause == "slow") > 0.06
@@ -46,7 +46,9 @@ def test_a_cause_falls_with_each_repair_in_vain_and_the_others_rise(world: World
 def test_a_cause_that_may_be_true_as_well_gains_nothing_by_it(world: World) -> None:
     incident = world.open()
     service.note_repair(incident.pk, finding("stuck", 0.9).as_json(), ["mend web"], helped=False)
-    after = doubt.fallen(incident, Opinion([finding("stuck", 0.95), finding("slow", 0.9)], 0.01))
+    after = doubt.fallen(
+        doubt.failed(incident), Opinion([finding("stuck", 0.95), finding("slow", 0.9)], 0.01)
+    )
     assert [f.cause for f in after.findings] == ["slow", "stuck"]
     assert after.findings[0].probability == 0.9
 
@@ -67,7 +69,7 @@ def test_what_our_action_brought_about_is_unknown_and_the_rest_stays(world: Worl
         state("log_permission_denied", "web", inside),  # a statement is a fact, whenever it comes
         state("pg_unreachable", "db", inside),
     ]
-    seen = doubt.without_own_doing(incident, system, states)
+    seen = doubt.without_own_doing(doubt.acts(incident), system, states)
     assert [s.value for s in seen] == [None, None, None, True, True, True, True]
     ActionRequest.objects.update(status=Status.REJECTED)
-    assert doubt.without_own_doing(incident, system, states) == states
+    assert doubt.without_own_doing(doubt.acts(incident), system, states) == states

@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from systems import partitions, queries, services, watch
+from systems import frames, partitions, queries, services, watch
 from systems.models import ServiceStatus, System
 from systems.readings import Reading
 from systems.runtimes import fake
@@ -246,6 +246,26 @@ async def test_hostile_texts_are_stored(registered: System) -> None:
     latest = await sync_to_async(queries.latest)(registered)
     assert len(latest) == 1
     assert next(iter(latest.values())).text.startswith("x?y")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_every_tick_is_kept_whole_with_what_has_not_changed(registered: System) -> None:
+    store, start = Store(), datetime.now(UTC)
+    same = Reading("a", "http.ok", 1.0)
+    for number, mini in enumerate((False, True, False)):
+        at = start + timedelta(seconds=number)
+        found = [
+            Reading("a", "unit.restarts", 3.0, "since 10:00"),
+            same,
+            Reading("b", "pg.ok", None, "refused"),
+        ]
+        await store.write(Batch(registered.pk, at, found, mini=mini, starved=number == 2))
+    await store.close()
+    kept = await sync_to_async(
+        lambda: list(frames.between(registered.pk, start, start + timedelta(seconds=2)))
+    )()
+    assert [(f.mini, f.starved) for f in kept] == [(False, False), (True, False), (False, True)]
+    assert all(f.readings == found for f in kept), "in their order, unchanged ones too"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,6 +12,7 @@ from chaos import service
 from chaos.gameday import drive, table
 from chaos.models import GameDay
 from chaos.registry import FAULTS
+from opsportal.casebook import Keeper
 from opsportal.picked import add_choice, with_sandbox
 
 
@@ -33,6 +34,8 @@ class Command(BaseCommand):
             "--timeout", type=float, default=150.0, help="seconds a run may take (default 150)"
         )
         parser.add_argument("--json", type=Path, help="also write the table here")
+        parser.add_argument("--export", type=Path, help="also keep a bundle of each run here (./ops replay)")
+        parser.add_argument("--small", action="store_true", help="bundles without what no signal reads")
         add_choice(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,12 +48,15 @@ class Command(BaseCommand):
             self._say(
                 f"the agent only watches {system.slug}; for this game day it may act there, because you asked for one"
             )
-        driver = drive.Driver(system, baseline, self._say)
+        keep = Keeper(options["export"], system, options["small"]) if options["export"] else None
+        driver = drive.Driver(system, baseline, self._say, keep=keep)
         day = drive.play(driver, faults, options["seeds"], "command line", options["timeout"])
         if options["quiet_minutes"]:
             quiet = drive.quiet(system, options["quiet_minutes"], self._say)
             GameDay.objects.filter(pk=day.pk).update(quiet=quiet)
             day.refresh_from_db()
+        for why in keep.failed if keep else ():
+            self.stderr.write(f"no bundle of {why}")
         Console(width=200).print(table.as_table(day))
         if options["json"]:
             table.write_json(day, options["json"])

@@ -1,0 +1,185 @@
+"""A bundle through detection and diagnosis again: no database, no network, no processes, and no clock but the bundle's.
+
+The engine gets the ticks as it got them live; from the first symptom that opens an incident each further look asks the
+reasoner, until its own rule for steadiness would act. See docs/bundle.md for what this can and cannot repeat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agent import doubt, looks
+from agent.context import is_history
+from agent.phases import diagnose
+from agent.replay.held import Held
+from agent.replay.recorded import Act, Answers, acts_of, as_system
+from agent.roles.base import Finding, Opinion
+from agent.roles.diagnoser import settled, think
+from agent.statements import telling_first
+from incidents.bundles import Bundle, Tick
+from incidents.service import part_of
+from incidents.signals.engine import Engine
+from incidents.verdict import ACT_AT
+from knowledge.spec import RunbookSpec
+
+MOST_ASKS = 12  # in one look
+
+
+@dataclass(frozen=True)
+class Said:
+    """A diagnosis, `at` seconds after the trouble of the bundle begins. `stated`: a part's own words."""
+
+    component: str
+    cause: str
+    detail: str
+    title: str
+    probability: float
+    at: float
+    stated: bool = False
+
+    @property
+    def key(self) -> str:
+        return ":".join(p for p in (self.component, self.cause, self.detail) if p)
+
+
+@dataclass
+class Replayed:
+    """What came of it. `first`: the first that would have been called the cause; `last`: what led when the rule for
+    steadiness would act (`ended`: plan or hand_over, at `ended_at`), or at the end of the bundle. Seconds of the
+    bundle; `took_s` of the replay.
+
+    `unanswered`: questions asked that the recording has no answer to."""
+
+    opened_at: float | None = None
+    first: Said | None = None
+    last: Said | None = None
+    ended: str = ""
+    ended_at: float | None = None
+    why: str = ""
+    looks: int = 0
+    asked: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    lasted_s: float = 0.0
+    took_s: float = 0.0
+
+
+def run(bundle: Bundle, specs: Sequence[RunbookSpec]) -> Replayed:
+    """Replay `bundle` with these runbooks."""
+    began = time.perf_counter()
+    case = _Case(bundle, specs)
+    for tick in bundle.ticks:
+        case.take(tick)
+        if case.result.ended:
+            break
+    case.result.lasted_s = bundle.seconds
+    case.result.took_s = time.perf_counter() - began
+    return case.result
+
+
+class _Case:
+    """One bundle on its way through engine and reasoner."""
+
+    def __init__(self, bundle: Bundle, specs: Sequence[RunbookSpec]) -> None:
+        self.bundle, self.specs = bundle, specs
+        self.system = as_system(bundle.manifest)
+        self.engine = Engine(self.system)
+        self.engine.import_baselines(bundle.normal, bundle.start)
+        self.held = Held()
+        self.acts = acts_of(bundle.changes)
+        self.answers = Answers(bundle.timeline)
+        self.memory: dict[str, Any] = {}
+        self.given: list[dict[str, Any]] = []
+        self.part = ""
+        self.started: datetime | None = None
+        self.looked = -1e9
+        self.result = Replayed()
+
+    def take(self, tick: Tick) -> None:
+        at = self.bundle.time(tick.at)
+        changes = self.engine.feed(at, tick.readings, full=not tick.mini, starved=tick.starved)
+        opened = self.held.take(changes, at, self.engine, full=not tick.mini)
+        if self.started is None and tick.at >= self.bundle.trouble_from:
+            opening = [h for h in opened if h.opens]
+            if opening:
+                self.part = part_of(self.system, opening[0].service)
+                self.started = min(h.first_seen for h in opening)
+                self.result.opened_at = self._since(tick.at)
+        if self.started is not None and not (tick.mini and tick.at - self.looked < diagnose.TICK_S):
+            self.looked = tick.at
+            self._look(at, tick.at)
+
+    def _look(self, at: datetime, seconds: float) -> None:
+        mine = [h for h in self.held.all if part_of(self.system, h.service) == self.part]
+        holding = {h.signal for h in mine if h.opens and h.cleared_at is None}
+        stamp = at.isoformat()
+        turn = diagnose.turn_of(self.memory, stamp, healed=not holding, history=lambda: is_history(holding))
+        if turn == "over":
+            self._end("over", seconds, "the symptoms went away by themselves")
+        if turn != "look":
+            return
+        self.result.looks += looks.is_fresh(self.memory, stamp, "replayed")
+        for _ in range(MOST_ASKS):
+            found = self._opinion(at, mine)
+            self._note(found, seconds)
+            step = diagnose.decide(self.memory, found)
+            if step.question is None:
+                if step.what != "look":
+                    self._end(step.what, seconds, step.why)
+                return
+            answer = self.answers.to(step.question.signal, step.question.service)
+            self.memory["asked"].append(step.question.key)
+            self.result.asked.append(step.question.key)
+            if answer is None:
+                self.result.unanswered.append(step.question.key)
+            value, text = answer or (None, "nobody asked this when it was recorded")
+            self.given.append(
+                {
+                    "signal": step.question.signal,
+                    "service": step.question.service,
+                    "value": value,
+                    "text": text,
+                }
+            )
+
+    def _opinion(self, at: datetime, mine: Sequence[Any]) -> Opinion:
+        assert self.started is not None
+        share = settled((at - self.started).total_seconds())
+        return diagnose.weigh(
+            self.system,
+            diagnose.with_answers(self.engine.states(), self.given),
+            lambda states: think(self.system, states, self.specs, settled=share),
+            acts=[a for a in self.acts if self._recent(a, at)],
+            failed=(),
+            said=telling_first(self.held.statements(mine)),
+        )
+
+    def _recent(self, act: Act, at: datetime) -> bool:
+        return self.started is not None and self.started - doubt.LOOKED_BACK <= act.claimed_at <= at
+
+    def _note(self, found: Opinion, seconds: float) -> None:
+        leader = found.leading
+        self.result.last = self._said(leader, seconds) if leader is not None else None
+        called = leader is not None and (leader.stated or leader.probability >= ACT_AT)
+        if called and self.result.first is None:
+            self.result.first = self.result.last
+
+    def _said(self, leader: Finding, seconds: float) -> Said:
+        return Said(
+            leader.component,
+            leader.cause,
+            leader.detail,
+            leader.title,
+            round(leader.probability, 4),
+            self._since(seconds),
+            leader.stated,
+        )
+
+    def _since(self, seconds: float) -> float:
+        return round(seconds - self.bundle.trouble_from, 2)
+
+    def _end(self, what: str, seconds: float, why: str) -> None:
+        self.result.ended, self.result.ended_at, self.result.why = what, self._since(seconds), why

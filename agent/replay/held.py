@@ -1,0 +1,81 @@
+"""The symptoms of a replay, kept as `incidents.detection` keeps them in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.statements import OUTRIGHT
+from incidents.detection import FLAP, REFRESH_EVERY
+from incidents.signals.engine import Change, Engine
+from incidents.signals.state import Key
+from systems.readings import clean
+
+Name = tuple[str, str, str]
+
+
+@dataclass
+class Symptom:
+    """The fields of `incidents.models.Symptom` that a diagnosis reads."""
+
+    signal: str
+    service: str
+    label: str
+    title: str
+    text: str
+    opens: bool
+    first_seen: datetime
+    last_seen: datetime
+    cleared_at: datetime | None = None
+
+
+class Held:
+    """All of them, by (signal, service, label); one that comes back within a minute is the same one."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Name, Symptom] = {}
+        self._refreshed: datetime | None = None
+
+    @property
+    def all(self) -> list[Symptom]:
+        return list(self._rows.values())
+
+    def take(self, changes: Sequence[Change], at: datetime, engine: Engine, *, full: bool) -> list[Symptom]:
+        """Take in what a tick changed; returns what opened."""
+        opened = []
+        for change in changes:
+            key = change.key
+            name = (key.signal.id, key.service, key.label)
+            if change.opened:
+                opened.append(self._open(name, key, at))
+            elif name in self._rows:
+                self._rows[name].cleared_at = at
+        if full and (self._refreshed is None or at - self._refreshed >= REFRESH_EVERY):
+            self._refreshed = at
+            self._refresh(engine, at)
+        return opened
+
+    def _open(self, name: Name, key: Key, at: datetime) -> Symptom:
+        before = self._rows.get(name)
+        if before is not None and before.cleared_at is not None and before.cleared_at > at - FLAP:
+            before.cleared_at, before.last_seen, before.text = None, at, clean(key.text)
+            return before
+        state = key.state()
+        title = key.signal.describe(state)
+        first = state.since or at
+        row = Symptom(*name, title, clean(key.text), key.signal.opens, first, at)
+        self._rows[name] = row
+        return row
+
+    def _refresh(self, engine: Engine, at: datetime) -> None:
+        for name, row in self._rows.items():
+            key = engine.keys.get(*name)
+            if row.cleared_at is None and key is not None and key.value is True:
+                row.last_seen, row.text = at, clean(key.text)
+
+    def statements(self, mine: Iterable[Symptom]) -> list[Symptom]:
+        """What parts say outright and still holds: of one that is ill, what it said last."""
+        rows = list(mine)
+        ill = {r.service for r in rows if r.opens and r.cleared_at is None}
+        return [r for r in rows if r.signal in OUTRIGHT and (r.cleared_at is None or r.service in ill)]
