@@ -107,6 +107,7 @@ class _Case:
             if opening:
                 self.part = part_of(self.system, opening[0].service)
                 self.started = min(h.first_seen for h in opening)
+                self.held.drop_cleared()
                 self.result.opened_at = self._since(tick.at)
         if self.started is not None and not (tick.mini and tick.at - self.looked < diagnose.TICK_S):
             self.looked = tick.at

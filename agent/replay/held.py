@@ -41,6 +41,10 @@ class Held:
     def all(self) -> list[Symptom]:
         return list(self._rows.values())
 
+    def drop_cleared(self) -> None:
+        """An incident opens: what was over before belongs to another one."""
+        self._rows = {name: row for name, row in self._rows.items() if row.cleared_at is None}
+
     def take(self, changes: Sequence[Change], at: datetime, engine: Engine, *, full: bool) -> list[Symptom]:
         """Take in what a tick changed; returns what opened."""
         opened = []

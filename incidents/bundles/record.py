@@ -1,6 +1,6 @@
 """A bundle from what the portal has stored: the ticks of a window, and what was seen, said and done in it.
 
-Texts are redacted once more on the way out; a folder in which a secret is still found is not written.
+Texts were redacted as they were read; on the way out they are once more, with the secrets of now.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def export(
     """Write the trouble from `since` to `until` as a new folder; returns what is in it.
 
     `changes`: the known ones beside the drift that is read. `answer`: what was really wrong. `small`: without what no
-    signal reads. BundleError when its readings are not kept any more, or a secret would be in it."""
+    signal reads. BundleError when its readings are not kept any more, FileExistsError when the folder is there."""
     system = load(row.slug)
     hide = redact.for_system(system)
     bundle = gather(system, row.pk, since, until)

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from incidents.bundles import Bundle
 from incidents.bundles.folder import LOGGED
 from incidents.signals import CATALOG
 from incidents.signals.detectors import NewError
 from incidents.signals.keys import Keys
-from incidents.signals.logscan import READ, Scanner
+from incidents.signals.logscan import LEARN_S, READ, Scanner
 from incidents.signals.quiet import Quiet
 from systems.readings import Reading
 
 FIGURES = 4  # significant ones of a value
+LEAD_IN_S = LEARN_S + 5  # quiet that is kept: in less no kind of error would be known yet
 ALWAYS = ("unit.", "journey.ok", READ)  # what judging rests on beside the signals' own
 SHOWN = ("symptom", "cleared", "state", "hypotheses", "check", "plan", "action", "handover")
 BARS = 3  # hypotheses kept of an event
+NORMAL = 30  # values kept of what was normal
 
 
 def thin(bundle: Bundle) -> Bundle:
     """The same case for today's signals; a signal that is added later may miss something in it."""
     wanted = _Wanted()
-    ticks = [replace(t, readings=[_short(r) for r in t.readings if wanted(r)]) for t in bundle.ticks]
-    events = [_event(e) for e in bundle.timeline if e["kind"] in SHOWN]
-    return replace(bundle, ticks=ticks, timeline=events, head={**bundle.head, "thinned": True})
+    first = next((t.at for t in bundle.ticks if t.at >= bundle.trouble_from - LEAD_IN_S), 0.0)
+    ticks = [
+        replace(t, at=t.at - first, readings=[_short(r) for r in t.readings if wanted(r)])
+        for t in bundle.ticks
+        if t.at >= first
+    ]
+    return replace(
+        bundle,
+        start=bundle.time(first),
+        trouble_from=bundle.trouble_from - first,
+        ticks=ticks,
+        normal=[[*name, [_figures(v) for v in values[-NORMAL:]]] for *name, values in bundle.normal],
+        timeline=[_event(e) for e in bundle.timeline if e["kind"] in SHOWN],
+        head={**bundle.head, "thinned": True},
+    )
 
 
 class _Nothing:
@@ -77,19 +91,23 @@ class _Wanted:
 
 def _short(reading: Reading) -> Reading:
     """With fewer figures."""
-    value = reading.value
-    if value is None or not math.isfinite(value) or value == int(value):
+    value = None if reading.value is None else _figures(reading.value)
+    if value == reading.value:
         return reading
-    value = float(f"{value:.{FIGURES}g}")
     return Reading(reading.service, reading.metric, value, reading.text, reading.label)
 
 
-def _event(event: dict[str, object]) -> dict[str, object]:
-    data = event["data"]
-    if event["kind"] != "hypotheses" or not isinstance(data, dict):
+def _figures(value: float) -> float:
+    whole = not math.isfinite(value) or value == int(value)
+    return value if whole else float(f"{value:.{FIGURES}g}")
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    """Words, and of the data what a replay reads or is compared with."""
+    if event["kind"] == "check":
         return event
     bars = [
         {k: h.get(k) for k in ("key", "component", "cause", "detail", "probability", "stated")}
-        for h in data.get("hypotheses", [])[:BARS]
+        for h in event["data"].get("hypotheses", [])[:BARS]
     ]
-    return {**event, "data": {"hypotheses": bars}}
+    return {**event, "body": "", "data": {"hypotheses": bars} if bars else {}}
