@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,9 @@ class Keeper:
     small: bool = False
     failed: list[str] = field(default_factory=list)
 
-    def __call__(self, row: Row, injected: datetime) -> None:
-        """Called when a run has been graded. What cannot be kept is said at the end; it stops no game day."""
-        fault, until = FAULTS[row.fault], datetime.now(UTC)
+    def __call__(self, row: Row, injected: datetime, until: datetime) -> None:
+        """Called when a run is over. What cannot be kept is said at the end; it stops no game day."""
+        fault = FAULTS[row.fault]
         answer = {
             "fault": row.fault,
             "seed": row.seed,
@@ -72,7 +72,7 @@ class Keeper:
                 self.folder / f"{row.fault}-{row.seed}",
                 self.system,
                 injected,
-                until + timedelta(seconds=1),
+                until,
                 changes=acts(self.system, injected, until),
                 head={"incident": row.incident_number},
                 answer=answer,

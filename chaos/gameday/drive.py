@@ -65,8 +65,8 @@ MENDS = (
 )
 
 Say = Callable[[str], None]
-# Gets each graded run, and when its fault was put in.
-Keep = Callable[[Row, datetime], None]
+# Gets each run once its fault is taken back, when that was put in, and until when the run was watched.
+Keep = Callable[[Row, datetime, datetime], None]
 
 
 class NotSteady(Exception):
@@ -151,12 +151,13 @@ class Driver:
                 self._watch(row, fault, eyes, injected, timeout_s)
             self._wait_closed(fault, injected)
             scorecard.grade(row, fault, self.system, injected)
-            if self.keep is not None:
-                self.keep(row, injected)
+            watched = datetime.now(UTC)
         finally:
             service.revert(str(pressed.pk), "game day")
         if Injection.objects.get(pk=pressed.pk).status == Injection.Status.FAILED:
             row.note = f"could not be put in: {Injection.objects.get(pk=pressed.pk).error}"
+        elif self.keep is not None:
+            self.keep(row, injected, watched)
 
     def _watch(self, row: Row, fault: Fault, eyes: Eyes, injected: datetime, timeout_s: float) -> None:
         start = injected.timestamp()
