@@ -27,7 +27,7 @@ def run(context: Context, verdict: Verdict) -> None:
             path = portal.folder / f"{name}.yaml"
             path.write_text(text)
             done = portal.manage("register_system", str(path), check=False, timeout=60)
-            context.say(f"  registered {name}: {(done.stdout + done.stderr).strip().splitlines()[-1:]}")
+            context.say(f"  registered {name}: {(done.stdout + done.stderr).strip().splitlines()[:1]}")
         portal.stop()
         took = portal.start()
         gap = _longest_gap(portal, seconds, verdict)
