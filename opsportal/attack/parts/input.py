@@ -17,6 +17,7 @@ from opsportal.attack.portal import Scratch
 NAMES = ("q", "page", "incident", "since", "until", "state", "severity", "service", "after", "actor", "target", "limit",
          "before", "system", "open", "lines", "next", "version")  # fmt: skip
 SLOW_S = 5.0
+LONG = 1000
 BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nsystem: bomb\n"
 DEEP = "system: deep\nservices: " + "[" * 3000 + "]" * 3000 + "\n"
 
@@ -65,7 +66,8 @@ def _requests(portal: Scratch, values: tuple[str, ...]) -> Iterator[tuple[str, s
             safe = nasty.safe(value)
             if "<" in route:
                 yield "GET", re.sub(r"<[^>]*>", safe, route), None
-            query = "&".join(f"{name}={safe}" for name in NAMES)
+            names = NAMES if len(safe) < LONG else NAMES[:1]  # an address has its length
+            query = "&".join(f"{name}={safe}" for name in names)
             yield "GET", f"{plain}?{query}", None
             if not route.startswith(("admin", "api")):
                 yield (

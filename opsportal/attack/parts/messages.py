@@ -124,7 +124,10 @@ def _lost(portal: Scratch, verdict: Verdict) -> None:
             flushed += 1
         return bool(portal.count("select count(*) from incidents_incident where state = 'resolved'"))
 
-    verdict.must(bool(until(over, 120)), "an incident whose messages were lost is not resolved after 120 s")
+    if not until(over, 120):
+        told = portal.rows("select title from incidents_timelineevent order by id desc limit 8")
+        words = " | ".join(str(row["title"])[:80] for row in reversed(told))
+        verdict.must(False, f"an incident whose messages were lost is not resolved after 120 s: {words}")
     verdict.figures["flushes"] = flushed
     portal.manage("revert", "--all", check=False)
     verdict.must(live_faults(portal) == 0, "a fault is still in")
