@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 
 from chaos import injector
 from chaos.faults.base import FaultFailed, NotUndone
-from chaos.journal import FAILED, Entry, Journal
+from chaos.journal import ARMED, FAILED, Entry, Journal
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
 from chaos.site import Site, SiteMissing
@@ -135,6 +135,14 @@ def run(injection_id: str) -> Injection:
     _changed()
     row.refresh_from_db()
     return row
+
+
+def waiting(least_s: float) -> list[str]:
+    """Ids of what was armed at least so many seconds ago and is not in yet: the message that starts it may be lost."""
+    armed = [e for e in journal().live() if e.status == ARMED and not e.ending]
+    late = [e.id for e in armed if e.started_at <= time.time() - least_s]
+    rows = Injection.objects.filter(pk__in=late, status=Injection.Status.RUNNING)
+    return [str(pk) for pk in rows.values_list("pk", flat=True)]
 
 
 def revert(injection_id: str, by: str) -> Injection:

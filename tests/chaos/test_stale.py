@@ -73,6 +73,14 @@ def test_what_nobody_ended_at_its_deadline_is_ended_at_the_next_press(system: Sy
     assert (old.status, old.reverted_by) == ("reverted", "deadline")
 
 
+def test_a_press_whose_message_was_lost_goes_in_late(system: System):
+    row = service.press("shop", "api_slow_latency", by="mira")
+    assert service.waiting(60) == []  # its message may be under way
+    assert service.waiting(0) == [str(row.pk)]
+    service.run(str(row.pk))
+    assert service.waiting(0) == []
+
+
 def test_what_runs_still_stops_a_press(system: System):
     pressed()
     with pytest.raises(service.Refused, match="running and not repaired yet"):

@@ -17,6 +17,7 @@ from django.db import close_old_connections
 
 from actions import service as actions
 from actions import tasks as action_tasks
+from chaos import tasks as chaos_tasks
 from opsportal import heartbeat, wiring
 from opsportal.readiness import Readiness
 from systems import services, starved
@@ -71,6 +72,7 @@ def _sweep_gate() -> None:
         action_tasks.sweep.apply_async(expires=GATE_EVERY_S, retry=False)
     else:
         actions.sweep()
+    chaos_tasks.send_again(GATE_EVERY_S)
 
 
 class _Signs:
