@@ -58,7 +58,7 @@ def rule(
 
 
 def only_watches(system: System) -> str:
-    return f"the agent only watches {system.slug}: a person has not turned it on"
+    return f"the agent only watches {system.slug}: it is not turned on there"
 
 
 def _note(note: str) -> str:

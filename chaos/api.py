@@ -13,7 +13,6 @@ from ninja import Field, Router, Schema, Status
 from chaos import service, tasks
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
-from systems.models import System
 
 log = logging.getLogger(__name__)
 router = Router(tags=["chaos"])
@@ -165,7 +164,7 @@ def _start(row: Injection) -> None:
 
 
 def _only_system() -> str:
-    slugs = list(System.objects.filter(enabled=True).values_list("slug", flat=True))
+    slugs = [row.slug for row in service.breakable()]
     if len(slugs) != 1:
         raise service.Refused(
             f"which system? name it in `system`: {', '.join(slugs) or 'none is registered'}"

@@ -21,7 +21,7 @@ from chaos.faults.base import FaultFailed, NotUndone
 from chaos.journal import ARMED, FAILED, Entry, Journal
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
-from chaos.site import Site, SiteMissing
+from chaos.site import SITE, Site, SiteMissing
 from incidents import live
 from incidents.models import OPEN_STATES, Incident, State
 from systems.models import System
@@ -47,6 +47,12 @@ class UnknownFault(Refused):
 
 def journal() -> Journal:
     return Journal(Path(settings.OPSPORTAL_DATA) / "chaos-journal")
+
+
+def breakable() -> list[System]:
+    """The enabled systems that faults are put into: the sandboxes; all, each with its refusal, where none is one."""
+    rows = list(System.objects.filter(enabled=True))
+    return [row for row in rows if (Path(row.manifest_path).parent / SITE).is_file()] or rows
 
 
 def resolve(name: str) -> tuple[str, float | None]:

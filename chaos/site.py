@@ -24,6 +24,7 @@ from systems import yamlsafe
 
 SETTLES_WITHIN_S = 8.0
 LOOK_S = 0.1
+SITE = "site.json"
 
 
 class SiteMissing(Exception):
@@ -40,7 +41,7 @@ class Site:
     @classmethod
     def load(cls, folder: Path) -> Site:
         try:
-            return cls(folder, json.loads((folder / "site.json").read_text()))
+            return cls(folder, json.loads((folder / SITE).read_text()))
         except FileNotFoundError:
             raise SiteMissing(f"{folder} is not a sandbox; faults can be put into the sandbox only") from None
 

@@ -47,14 +47,13 @@ def panel(request: HttpRequest) -> HttpResponse:
     driver = service.driver_of(system) if system else ""
     for fault in FAULTS.values():
         by_category[fault.category].append((fault, fault.imitated.get(driver, "")))
-    context |= {"categories": sorted(by_category.items()), "systems": System.objects.filter(enabled=True)}
+    context |= {"categories": sorted(by_category.items()), "systems": service.breakable()}
     return render(request, "chaos/panel.html", context)
 
 
 def _system(request: HttpRequest) -> System | None:
-    wanted = request.GET.get("system")
-    found = System.objects.filter(slug=wanted).first() if wanted else None
-    return found or System.objects.filter(enabled=True).first()
+    wanted, rows = request.GET.get("system"), service.breakable()
+    return next((row for row in rows if row.slug == wanted), rows[0] if rows else None)
 
 
 def _titled(rows: Sequence[Injection]) -> Sequence[Injection]:

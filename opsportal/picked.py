@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from chaos import service
 from chaos.site import Site, SiteMissing
 from opsportal.local.sandboxes import KINDS
 from systems import services
@@ -20,8 +21,8 @@ NEXT = (
 
 
 def only_system() -> str:
-    """The slug of the one enabled system. CommandError when there are none or several."""
-    slugs = list(System.objects.filter(enabled=True).values_list("slug", flat=True))
+    """The slug of the one sandbox, or else of the one enabled system. CommandError when there are none or several."""
+    slugs = [row.slug for row in service.breakable()]
     if len(slugs) != 1:
         if not slugs:
             raise CommandError(f"none is registered: {NEXT}")

@@ -11,7 +11,7 @@ from django.test import Client
 from opsportal import tokens
 from tests.outside.ward import Person, Ward
 
-WATCHES = "the agent only watches {}: a person has not turned it on"
+WATCHES = "the agent only watches {}: it is not turned on there"
 
 
 class Boss(Person):
