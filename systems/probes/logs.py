@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 
 from systems.logrecords import Assembler, Record
 from systems.logtail import Chunk, Tail
 from systems.manifest import Service
+from systems.probes import pgshare
 from systems.probes.base import Clock, FileProbe
 from systems.readings import Reading
 from systems.services import LoadedSystem
@@ -16,6 +18,9 @@ from systems.templates import Miner
 MAX_TEMPLATES = 40  # readings per tick and service; errors first
 LATE_MAX = 500  # readings kept of looks that took too long
 WARM_UP_S = 20.0  # after the first look everything is new, so nothing is called new
+
+
+REFUSED = re.compile(r'(?:authentication failed for user|FATAL: +role) "([^"]+)"')
 
 
 class LogsProbe(FileProbe):
@@ -37,7 +42,8 @@ class LogsProbe(FileProbe):
             chunks = {key: tail.poll() for key, tail in watched.tails.items()}
         else:
             chunks, watched.cursor = system.runtime.logs_since(service.unit or "", watched.cursor)
-        return watched.told(watched.report(chunks))
+        ours = pgshare.unwelcome() if service.postgres else frozenset()
+        return watched.told(watched.report(chunks, ours))
 
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         found = await super().measure(system, service)
@@ -86,8 +92,8 @@ class _ServiceLogs:
         self.late = [*self.late, *readings][-LATE_MAX:]
         return list(self.late)
 
-    def report(self, chunks: Mapping[str, Chunk]) -> list[Reading]:
-        """Readings of everything that came since the last call."""
+    def report(self, chunks: Mapping[str, Chunk], ours: frozenset[str] = frozenset()) -> list[Reading]:
+        """Readings of everything that came since the last call, but for refused logins of the roles `ours`."""
         now = self.clock()
         spent = now - self._last_at if self._last_at is not None else 1.0
         self._last_at = now
@@ -97,6 +103,8 @@ class _ServiceLogs:
         counts: dict[str, _Count] = {}
         new: list[tuple[str, str]] = []
         for record in records:
+            if (login := REFUSED.search(record.text)) and login[1] in ours:
+                continue
             template, unseen = self._miner.add(record.text)
             counts.setdefault(template, _Count()).add(record)
             if unseen and now >= self._warm_at:

@@ -85,6 +85,16 @@ def is_our_own(dsn: str, reason: str) -> bool:
     return "too many connections for role" in reason and any(_named(place[1]) == wanted for place in held)
 
 
+def unwelcome() -> frozenset[str]:
+    """Roles as which the probers ask for a session and have none: a refused login of one of them in a server's log is
+    most likely their own, and says nothing of anybody else's password."""
+    return frozenset(
+        str(dict(place[1]).get("user", ""))
+        for place, shared in list(_shared.items())
+        if shared.connection is None or shared.connection.closed
+    )
+
+
 def _loop() -> int:
     return id(asyncio.get_running_loop())
 

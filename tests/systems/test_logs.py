@@ -6,10 +6,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from systems.logrecords import Assembler, clean_line, rank_of
 from systems.logtail import LINE_LIMIT, Chunk, Place, Tail, read_since
+from systems.probes import pgshare
 from systems.probes.logs import WARM_UP_S, LogsProbe
 from systems.readings import Reading, clean
 from systems.runtimes.base import Said
@@ -179,6 +181,25 @@ async def test_the_probe_counts_lines_errors_and_templates(tmp_path: Path) -> No
     assert one(found, "log.lines_rate").value == 1.5
     template = one(found, "log.template", "ERROR pool timeout after <n> sec")
     assert (template.value, template.text) == (2.0, "ERROR pool timeout after 3.00 sec")
+
+
+async def test_what_refuses_the_probers_own_login_says_nothing_of_the_applications(tmp_path: Path) -> None:
+    dsn = "postgresql://prober:wrong@127.0.0.1:1/shop"
+    (tmp_path / "db.log").write_text("")
+    spec = {"kind": "postgres", "unit": None, "postgres": {"dsn": dsn}, "logs": [{"file": "db.log"}]}
+    system, probe = make_system(tmp_path, {"db": spec}), LogsProbe(Clock())
+    await probe.observe(system, system.service("db"))
+    with pytest.raises(psycopg.OperationalError):
+        async with pgshare.session(dsn, probe):
+            pass
+    line = 'FATAL:  password authentication failed for user "{}"\n'
+    with (tmp_path / "db.log").open("a") as log:
+        log.write(line.format("prober") * 3 + line.format("app"))
+    found = await probe.observe(system, system.service("db"))
+    assert [(r.value, r.text) for r in found if r.metric == "log.template"] == [
+        (1.0, line.format("app").strip())
+    ]
+    await pgshare.leave(probe)
 
 
 async def test_only_after_warming_up_is_a_kind_of_line_new_and_only_once(tmp_path: Path) -> None:
