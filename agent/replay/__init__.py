@@ -1,7 +1,8 @@
 """A bundle through detection and diagnosis again: no database, no network, no processes, and no clock but the bundle's.
 
 The engine gets the ticks as it got them live; from the first symptom that opens an incident each further look asks the
-reasoner, until its own rule for steadiness would act. See docs/bundle.md for what this can and cannot repeat.
+reasoner, until its own rule for steadiness would act. What it would hand over is looked into again when something new
+shows. See docs/bundle.md for what this can and cannot repeat.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any
 from agent import doubt, looks
 from agent.context import is_history
 from agent.phases import diagnose
-from agent.replay.held import Held
+from agent.replay.held import Held, Symptom
 from agent.replay.recorded import Act, Answers, acts_of, as_system
 from agent.roles.base import Finding, Opinion
 from agent.roles.diagnoser import settled, think
+from agent.service import MAX_RUNS
 from agent.statements import telling_first
 from incidents.bundles import Bundle, Tick
 from incidents.service import part_of
@@ -61,6 +63,7 @@ class Replayed:
     ended_at: float | None = None
     why: str = ""
     looks: int = 0
+    runs: int = 1  # with those after a hand-over
     asked: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     lasted_s: float = 0.0
@@ -73,7 +76,7 @@ def run(bundle: Bundle, specs: Sequence[RunbookSpec]) -> Replayed:
     case = _Case(bundle, specs)
     for tick in bundle.ticks:
         case.take(tick)
-        if case.result.ended:
+        if case.result.ended not in ("", "hand_over"):
             break
     case.result.lasted_s = bundle.seconds
     case.result.took_s = time.perf_counter() - began
@@ -102,16 +105,27 @@ class _Case:
         at = self.bundle.time(tick.at)
         changes = self.engine.feed(at, tick.readings, full=not tick.mini, starved=tick.starved)
         opened = self.held.take(changes, at, self.engine, full=not tick.mini)
-        if self.started is None and tick.at >= self.bundle.trouble_from:
-            opening = [h for h in opened if h.opens]
-            if opening:
-                self.part = part_of(self.system, opening[0].service)
-                self.started = min(h.first_seen for h in opening)
-                self.held.drop_cleared()
-                self.result.opened_at = self._since(tick.at)
+        opening = [h for h in opened if h.opens]
+        if opening and self.started is None and tick.at >= self.bundle.trouble_from:
+            self.part = part_of(self.system, opening[0].service)
+            self.started = min(h.first_seen for h in opening)
+            self.held.drop_cleared()
+            self.result.opened_at = self._since(tick.at)
+        elif self.result.ended and not self._again(opening):
+            return
         if self.started is not None and not (tick.mini and tick.at - self.looked < diagnose.TICK_S):
             self.looked = tick.at
             self._look(at, tick.at)
+
+    def _again(self, opened: Sequence[Symptom]) -> bool:
+        """Whether what was handed over is looked into once more, because of something new; as `agent.service` does."""
+        new = [h for h in opened if part_of(self.system, h.service) == self.part]
+        if not new or self.result.runs >= MAX_RUNS:
+            return False
+        self.memory, self.given = {}, []
+        self.result.runs += 1
+        self.result.ended, self.result.ended_at, self.result.why = "", None, ""
+        return True
 
     def _look(self, at: datetime, seconds: float) -> None:
         mine = [h for h in self.held.all if part_of(self.system, h.service) == self.part]
@@ -146,7 +160,7 @@ class _Case:
                 }
             )
 
-    def _opinion(self, at: datetime, mine: Sequence[Any]) -> Opinion:
+    def _opinion(self, at: datetime, mine: Sequence[Symptom]) -> Opinion:
         assert self.started is not None
         share = settled((at - self.started).total_seconds())
         return diagnose.weigh(

@@ -92,7 +92,6 @@ def test_a_recorded_case_is_diagnosed_as_it_was(path: Path) -> None:
     line = Line(path.name, run(bundle, SPECS), folder.answer(path), first_live(bundle))
     said = line.replayed.first
     assert (said.key if said else "", line.right) == tuple(EXPECTED[path.name])
-    assert line.replayed.took_s < bundle.seconds
 
 
 def test_the_corpus_is_small_and_whole() -> None:
