@@ -71,6 +71,16 @@ def puts_back(ctx: ActionContext, pairs: list[Pair], undo: dict[str, Any]) -> li
     return lines
 
 
+def lost_by_undo(ctx: ActionContext, pairs: list[Pair]) -> dict[str, int | None]:
+    """What somebody has written since the golden copy was put there: the old file would go over it."""
+    lines: list[str] = []
+    for name, file, golden in pairs:
+        now, put = effects.read_or_none(ctx.system.path(file)), ctx.system.path(golden).read_bytes()
+        if now is not None and now != put:
+            lines += text_changes(name, now, put)
+    return {"later changes": len(lines)} if lines else {}
+
+
 def known_bad(ctx: ActionContext, pairs: list[Pair], undo: dict[str, Any]) -> str | None:
     """The files before are those that were replaced because they were not as they should be."""
     try:

@@ -84,6 +84,9 @@ class RegenerateEnv(Action[EnvParams]):
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return _golden.known_bad(ctx, _of(ctx.system, ctx.members), undo)
 
+    def lost_by_undo(self, ctx: ActionContext, undo: dict[str, Any]) -> dict[str, int | None]:
+        return _golden.lost_by_undo(ctx, _of(ctx.system, ctx.members))
+
     def is_back(self, ctx: ActionContext, params: EnvParams, undo: dict[str, Any]) -> ReadBack:
         return _golden.is_back(ctx, undo)
 

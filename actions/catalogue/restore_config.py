@@ -68,6 +68,9 @@ class RestoreConfig(Action[NoParams]):
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
         return _golden.known_bad(ctx, _pairs(ctx), undo)
 
+    def lost_by_undo(self, ctx: ActionContext, undo: dict[str, Any]) -> dict[str, int | None]:
+        return _golden.lost_by_undo(ctx, _pairs(ctx))
+
     def is_back(self, ctx: ActionContext, params: NoParams, undo: dict[str, Any]) -> ReadBack:
         return _golden.is_back(ctx, undo)
 

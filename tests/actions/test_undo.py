@@ -138,6 +138,14 @@ def test_what_would_be_lost_makes_it_risky(file: Path, monkeypatch: pytest.Monke
     assert "12 rows" in undo.risk_why
 
 
+def test_what_somebody_wrote_since_is_asked_about_before_it_is_written_over(file: Path) -> None:
+    request = done()
+    file.write_text(file.read_text() + "pool_s: 3\n")
+    undo = service.undo(request.pk, requested_by="bob")
+    assert (undo.status, undo.risk, undo.preview["loss"]) == (Status.WAITING, "high", {"later changes": 1})
+    assert file.read_text().endswith("pool_s: 3\n")
+
+
 def test_pressed_twice_it_is_one_undo(file: Path, bob: User, alice: User) -> None:
     request = done(risk="high")
     first = service.ask_undo(request.pk, bob)
