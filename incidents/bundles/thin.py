@@ -20,7 +20,7 @@ LEAD_IN_S = LEARN_S + 5  # quiet that is kept: in less no kind of error would be
 ALWAYS = ("unit.", "journey.ok", READ)  # what judging rests on beside the signals' own
 SHOWN = ("symptom", "cleared", "state", "hypotheses", "check", "plan", "action", "handover")
 BARS = 3  # hypotheses kept of an event
-NORMAL = 30  # values kept of what was normal
+NORMAL = 20  # values kept of what was normal
 
 
 def thin(bundle: Bundle) -> Bundle:
