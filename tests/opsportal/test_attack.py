@@ -60,9 +60,9 @@ def test_a_start_noted_twice_for_one_request_is_counted() -> None:
 
 
 # Kills are tried on a real portal by test_kills.py, silence by tests/actions/test_silence.py: not twice in one run.
-# The starved one needs to know what else runs on the machine; the others mostly wait for their portal.
+# The starved one needs to know what else runs on the machine.
 IN_CI = [
-    name if name == "starved" else pytest.param(name, marks=pytest.mark.patient)
+    name if name == "starved" else pytest.param(name, marks=pytest.mark.paired)
     for name in PARTS
     if name not in ("kills", "silence")
 ]

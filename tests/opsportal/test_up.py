@@ -15,7 +15,7 @@ from opsportal.local.attach import ROOT
 from opsportal.local.ports import free_port
 from tests.opsportal.conftest import Start, clean_env
 
-pytestmark = [pytest.mark.slow, pytest.mark.patient]
+pytestmark = [pytest.mark.slow, pytest.mark.paired]
 
 
 def until_ready(process: subprocess.Popen[str]) -> str:
