@@ -52,6 +52,7 @@ def client(portal: Portal, little: docker_bench.Compose) -> httpx.Client:
     """A program that asks for things to be done to the little project."""
     services = "\n".join(f"  {unit}: {{kind: worker, unit: {unit}}}" for unit in UNITS)
     portal.register("little", MANIFEST.format(project=little.project, services=services))
+    portal.manage("agent", "on", "little")  # a new system is only watched
     return portal.interface("actions.run_action", "incidents.view_incident")
 
 
