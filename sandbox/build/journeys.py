@@ -1,0 +1,87 @@
+"""The journeys of the shop: what customers do there, and what it is watched by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .layout import Layout
+
+KEY = {"X-Api-Key": "probe"}
+
+
+def journeys(layout: Layout) -> list[dict[str, Any]]:
+    """What must work for the shop to be open; a name says what a customer does."""
+
+    def url(path: str) -> str:
+        return layout.seen_url("gateway", path)
+
+    login = {"email": "user1@example.test", "password": "corner-shop"}
+    return [
+        {
+            "name": "look at products",
+            "steps": [{"get": url("/api/catalog?limit=12"), "headers": KEY, "contains": "items"}],
+        },
+        {
+            "name": "open a product",
+            "interval_s": 2,
+            "steps": [{"get": url("/api/product/GAR-122"), "headers": KEY, "contains": "trowel"}],
+        },
+        {
+            "name": "log in",
+            "interval_s": 2.5,
+            "steps": [
+                {"post": url("/api/login"), "json": login, "headers": KEY, "save": {"token": "token"}},
+                {
+                    "get": url("/api/me"),
+                    "headers": {**KEY, "Authorization": "Bearer {token}"},
+                    "contains": "user1",
+                },
+            ],
+        },
+        *_carts(url),
+        {
+            "name": "get a delivery quote",
+            "interval_s": 2,
+            "steps": [{"get": url("/api/quote?sku=GAR-122"), "headers": KEY, "contains": "delivery"}],
+        },
+        {
+            "name": "open the shop",
+            "interval_s": 2,
+            "timeout_s": 4,
+            "steps": [{"get": url("/"), "headers": KEY, "contains": "Corner shop"}],
+        },
+    ]
+
+
+def _carts(url: Callable[[str], str]) -> list[dict[str, Any]]:
+    """What a new visitor and a returning one do with a cart."""
+    return [
+        {
+            "name": "place an order",
+            "interval_s": 2.5,
+            "steps": [
+                {
+                    "post": url("/api/cart"),
+                    "json": {"sku": "GAR-122", "qty": 1},
+                    "headers": KEY,
+                    "save": {"session": "session"},
+                },
+                {
+                    "post": url("/api/checkout"),
+                    "json": {"email": "probe@example.test"},
+                    "headers": {**KEY, "X-Session": "{session}"},
+                    "contains": "order",
+                },
+            ],
+        },
+        {
+            "name": "come back to the cart",
+            "keeps": "session",
+            "interval_s": 3,
+            "steps": [
+                {"get": url("/api/cart"), "headers": KEY, "contains": "cart"},
+                {"post": url("/api/cart"), "json": {"sku": "GAR-122", "qty": 1}, "headers": KEY},
+            ],
+        },
+    ]
