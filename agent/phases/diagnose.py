@@ -32,7 +32,9 @@ STEADY, STEADY_UNSURE = (
 STEADY_SAID = 8  # ... before what a part says itself is handed over: what we can read has been read by then
 AFTER_NO = 3  # looks after a "no", a refusal or a failure, before anything is asked again
 PATIENCE = 14  # looks before "I don't know"; slow faults show themselves late
-HEALED = 45  # looks at most, while all that is left is the memory of a crash
+HEALED = (
+    60  # looks at most, while all that is left is the memory of a crash: longer than any signal remembers one
+)
 MAX_QUESTIONS = 6
 
 
