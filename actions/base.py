@@ -226,7 +226,7 @@ def blast_radius(system: LoadedSystem, names: list[str]) -> list[str]:
     """The services touched and everything that needs them."""
     found = list(names)
     for name in names:
-        found += sorted(system.dependents(name) - set(found))
+        found += sorted(system.graph.callers([name]).keys() - set(found))
     return found
 
 

@@ -34,7 +34,7 @@ class Consumers:
 def of(ctx: ActionContext) -> Consumers:
     """The consumers of a system's databases: from its manifest, its environment files and its job lists."""
     roles: set[str] = set()
-    names: set[str] = set(ctx.system.groups)
+    names: set[str] = set(ctx.system.graph.groups)
     for name, service in ctx.system.services.items():
         names |= {name, service.unit or name, *_jobs(ctx, name)}
         roles |= {c.role for c in service.credentials}

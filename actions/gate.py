@@ -46,8 +46,12 @@ def check_target(action: AnyAction, system: services.LoadedSystem, target: str) 
     found = action.targets(system)
     if target in found:
         return target
-    if target in system.groups and len(system.groups[target]) == 1 and system.groups[target][0] in found:
-        return system.groups[target][0]
+    if (
+        target in system.graph.groups
+        and len(system.graph.groups[target]) == 1
+        and system.graph.groups[target][0] in found
+    ):
+        return system.graph.groups[target][0]
     near = difflib.get_close_matches(target, found, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"it runs on: {', '.join(found) or 'nothing here'}"
     raise ActionRefused(f"{action.slug} does not run on {target!r}; {hint}")

@@ -55,12 +55,12 @@ def resolve(name: str, system: LoadedSystem) -> Named:
     slug = normal(name)
     if slug in ACTIONS or slug in ALIASES:
         return Named(get(slug))
-    known = [*system.services, *system.groups]
+    known = [*system.services, *system.graph.groups]
     for target in sorted(known, key=len, reverse=True):
         verb = slug.removesuffix(f"-{normal(target)}")
         if verb == slug:
             continue
-        if verb == "restart" and target in system.groups:
+        if verb == "restart" and target in system.graph.groups:
             verb = "rolling-restart"
         elif verb == "restart":
             verb = "restart-service"
@@ -75,8 +75,8 @@ def expand(action: AnyAction, system: LoadedSystem, wanted: str, params: dict[st
     found = action.targets(system)
     if wanted in found:
         return [wanted]
-    if wanted in system.groups:
-        members = [m for m in system.groups[wanted] if m in found]
+    if wanted in system.graph.groups:
+        members = [m for m in system.graph.groups[wanted] if m in found]
         if members:
             return members
     if wanted in system.services and action.groups and (group := system.services[wanted].group) in found:

@@ -86,11 +86,10 @@ def _ours(state: SignalState, act: Act, system: LoadedSystem) -> bool:
     signal = CATALOG.get(state.signal)
     if state.since is None or signal is None or act.claimed_at is None or not _during(state.since, act):
         return False
-    members = system.groups.get(act.target, [act.target])
+    members = system.graph.members(act.target)
     if state.service in members:
         return state.signal in OF_THE_ACT
-    callers = {c for name in members if name in system.services for c in system.dependents(name)}
-    return state.service in callers and signal.source == "log" and not signal.outright
+    return state.service in system.graph.callers(members) and signal.source == "log" and not signal.outright
 
 
 def _during(since: datetime, act: Act) -> bool:

@@ -84,16 +84,13 @@ def accounts(finding: Finding, statement: Statement) -> bool:
 
 def stands_before(statement: Statement, finding: Finding, system: LoadedSystem) -> bool:
     """Whether what is inferred may be no more than a consequence, or another reading, of what is said."""
-    members = _members(system, finding.component)
+    members = system.graph.members(finding.component)
     if statement.service in members:
         return True
     if any(_direct(e, members) for e in finding.pro):
         return False
-    needs = {other for name in members for other in system.dependencies(name)}
-    return statement.service in needs or bool(
-        statement.service in system.services
-        and set(members) & set(system.service(statement.service).depends_on)
-    )
+    needs_it = statement.service in system.graph.dependencies(members)
+    return needs_it or system.graph.callers(members).get(statement.service) == 1
 
 
 def forbids_restart(run: Run, units: Collection[str]) -> str:
@@ -107,10 +104,6 @@ def forbids_restart(run: Run, units: Collection[str]) -> str:
 def _direct(evidence: dict[str, object], members: Collection[str]) -> bool:
     signal = CATALOG.get(str(evidence.get("signal")))
     return evidence.get("service") in members and signal is not None and signal.metric.startswith(DIRECT)
-
-
-def _members(system: LoadedSystem, component: str) -> list[str]:
-    return system.groups.get(component) or ([component] if component in system.services else [])
 
 
 def _finding(statement: Statement) -> Finding:

@@ -90,13 +90,12 @@ def _reach(fault: Fault, system: System) -> tuple[set[str], set[str]]:
         loaded = load(system.slug)
     except (ManifestError, UnknownSystem, OSError):
         return here, set()
-    for group, members in loaded.groups.items():
+    for group, members in loaded.graph.groups.items():
         if group in here:
             here |= set(members)
         elif here & set(members):
             here.add(group)
-    callers = {c for name in here & set(loaded.services) for c in loaded.dependents(name)}
-    return here, callers - here
+    return here, loaded.graph.callers(sorted(here)).keys() - here
 
 
 def _opened(system: System, since: datetime) -> Iterable[Incident]:

@@ -57,9 +57,8 @@ class Detector:
             raise ValueError(f"{system.slug} is not registered, so its symptoms have nowhere to go")
         self.system_id: int = found
         self.system = system
-        self.engine = Engine(system)
+        self.engine = Engine(system.graph)
         self.rows: dict[tuple[str, str, str], Symptom] = {}
-        self._parts: dict[str, str] = {}
         self._refreshed = self._saved = datetime.min.replace(tzinfo=UTC)
         self._load()
 
@@ -67,8 +66,7 @@ class Detector:
         """Go on with a newly loaded manifest."""
         if system is not self.system:
             self.system = system
-            self.engine.use(system)
-            self._parts.clear()
+            self.engine.use(system.graph)
 
     def consume(
         self, at: datetime, readings: Sequence[Reading], *, full: bool = True, starved: bool = False
@@ -191,9 +189,8 @@ class Detector:
                 service.open_or_join(self.system_id, part, rows)
 
     def _part(self, name: str) -> str:
-        if name not in self._parts:
-            self._parts[name] = service.part_of(self.system, name)
-        return self._parts[name]
+        part: str = self.system.graph.part(name)
+        return part
 
     # -- restarts ----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -30,31 +30,6 @@ _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICA
 
 # Called with the number of each newly opened incident, after the commit; a failing one does not stop the others.
 on_opened: list[Callable[[int], None]] = []
-
-
-class Graph(Protocol):
-    """The part of a loaded system needed here."""
-
-    @property
-    def slug(self) -> str: ...
-    @property
-    def services(self) -> dict[str, Any]: ...
-    def dependencies(self, name: str) -> set[str]: ...
-    def dependents(self, name: str) -> set[str]: ...
-
-
-def part_of(graph: Graph, service: str) -> str:
-    """The connected part of the dependency graph `service` is in, named after its first service."""
-    if service not in graph.services:
-        return service
-    found, todo = {service}, [service]
-    while todo:
-        near = graph.services[todo.pop()].depends_on
-        callers = [n for n, s in graph.services.items() if found & set(s.depends_on)]
-        for name in {*near, *callers} - found:
-            found.add(name)
-            todo.append(name)
-    return next(name for name in graph.services if name in found)
 
 
 def open_or_join(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> Incident | None:

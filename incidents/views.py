@@ -182,7 +182,7 @@ def _concerned(incident: Incident) -> list[str]:
     loaded = _loaded(incident)
     names: list[str] = []
     if incident.component and loaded:
-        names += loaded.groups.get(incident.component, [incident.component])
+        names += loaded.graph.members(incident.component) or [incident.component]
     return names + list(incident.symptoms.values_list("service", flat=True).distinct())
 
 

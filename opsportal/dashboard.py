@@ -142,7 +142,7 @@ def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incid
         verdict = incident.verdict
         guess = verdict.standing == "guess"
         where = str(verdict.bars[0]["component"]) if guess else verdict.component
-        for name in loaded.groups.get(where, [where]) if loaded else [where]:
+        for name in loaded.graph.members(where) if loaded else [where]:
             if incident.system_id == system.pk and name in services:
                 services[name].incident = incident.number
                 services[name].suspected = "best guess" if guess else "suspected cause"
@@ -163,7 +163,7 @@ def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incid
 def _place(services: dict[str, Service], loaded: LoadedSystem | None) -> Layout | None:
     if not loaded or not services:
         return None
-    drawn = layout({name: service.depends_on for name, service in loaded.services.items()})
+    drawn = layout(loaded.graph.needs)
     for name, node in drawn.nodes.items():
         services[name].x, services[name].y = node.x, node.y
     return drawn

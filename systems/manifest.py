@@ -235,6 +235,12 @@ def _check_references(manifest: Manifest, source: _Source) -> None:
             close = difflib.get_close_matches(name, manifest.services, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             source.problem(path, f"there is no service {name!r}{hint}")
+    written = {what for service in manifest.services.values() for what in service.writes}
+    for name, service in manifest.services.items():
+        for what in set(service.reads) - written:
+            close = difflib.get_close_matches(what, written, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            source.problem(("services", name, "reads"), f"no service writes {what!r}{hint}")
     for i, journey in enumerate(manifest.journeys):
         for j, step in enumerate(journey.steps):
             if (step.get is None) == (step.post is None):

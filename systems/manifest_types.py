@@ -139,6 +139,9 @@ class Service(Model):
     group: str | None = None
     unit: str | None = None
     depends_on: list[str] = []
+    # files, queues and tables by any name: who reads one needs whoever writes it (a queue's worker reads the queue)
+    reads: Names = []
+    writes: Names = []
     http: HttpSpec | None = None
     ready: ReadySpec | None = None
     tcp: Address | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.utils import timezone
 
+from systems.graph import SystemGraph
 from systems.manifest import Manifest, ManifestError, Service, parse_manifest, read_manifest
 from systems.models import System
 from systems.runtimes import RuntimeFailed, connect
@@ -41,10 +41,7 @@ class LoadedSystem:
         self.manifest = manifest
         self.base_dir = base_dir
         self.runtime = runtime
-        self._callers: dict[str, list[str]] = {name: [] for name in manifest.services}
-        for name, service in manifest.services.items():
-            for other in service.depends_on:
-                self._callers[other].append(name)
+        self.graph = SystemGraph.build(self)
         self._by_unit = {s.unit: s for s in manifest.services.values() if s.unit is not None}
 
     @property
@@ -77,55 +74,13 @@ class LoadedSystem:
         """A path of the manifest, relative to its folder."""
         return self.base_dir / relative
 
-    def dependencies(self, name: str) -> set[str]:
-        """Everything `name` needs, directly or not."""
-        return _reach(self.service(name).name, lambda n: self.manifest.services[n].depends_on)
-
-    def dependents(self, name: str) -> set[str]:
-        """Everything that needs `name`, directly or not: its callers."""
-        return _reach(self.service(name).name, lambda n: self._callers[n])
-
-    def distances(self, name: str) -> dict[str, int]:
-        """Callers of `name` with the number of hops to it (1 = direct)."""
-        hops, layer, step = dict[str, int](), [name], 0
-        while layer:
-            step += 1
-            layer = [c for n in layer for c in self._callers[n] if c != name and c not in hops]
-            hops.update(dict.fromkeys(layer, step))
-        return hops
-
-    @property
-    def groups(self) -> dict[str, list[str]]:
-        """Group name -> its services, in the manifest's order."""
-        groups: dict[str, list[str]] = {}
-        for name, service in self.manifest.services.items():
-            if service.group:
-                groups.setdefault(service.group, []).append(name)
-        return groups
-
     def members(self, name: str) -> list[str]:
         """Services meant by `name`: the members of a group, or the one service. UnknownService when neither."""
-        return self.groups.get(name) or [self.service(name).name]
-
-    def component(self, name: str) -> str:
-        """The logical service: the group where there is one, else the name itself."""
-        return self.service(name).group or name
+        return self.graph.members(name) or [self.service(name).name]
 
 
 def _authority(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2] if "://" in url else url
-
-
-def _reach(start: str, step: Callable[[str], Iterable[str]]) -> set[str]:
-    found: set[str] = set()
-    todo: list[str] = [start]
-    while todo:
-        neighbours = step(todo.pop())
-        for name in neighbours:
-            if name not in found and name != start:
-                found.add(name)
-                todo.append(name)
-    return found
 
 
 def from_manifest(

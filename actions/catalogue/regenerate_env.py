@@ -31,7 +31,7 @@ class RegenerateEnv(Action[EnvParams]):
 
     def targets(self, system: LoadedSystem) -> list[str]:
         own = [n for n, s in system.services.items() if s.env and s.env.golden]
-        return [g for g, names in system.groups.items() if set(names) <= set(own)] + own
+        return [g for g, names in system.graph.groups.items() if set(names) <= set(own)] + own
 
     def default_target(self, system: LoadedSystem, params: dict[str, Any]) -> str | None:
         """The component whose environment differs from its golden copy, else the first that has one."""
@@ -41,7 +41,7 @@ class RegenerateEnv(Action[EnvParams]):
             for n in found
             if n in system.services and not _golden.same(ActionContext(system, n), _of(system, [n]))
         ]
-        components = {system.component(n) for n in drifted}
+        components = {system.graph.component(n) for n in drifted}
         if len(components) > 1:
             return None
         return components.pop() if components else (found[0] if found else None)

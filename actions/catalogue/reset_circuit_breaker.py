@@ -27,7 +27,7 @@ class ResetCircuitBreaker(Action[NoParams]):
         return frozenset(f"breaker:{n}" for n in _where(ctx))
 
     def check(self, ctx: ActionContext, params: NoParams) -> None:
-        behind = ctx.system.service(ctx.target).depends_on or [ctx.target]
+        behind = list(ctx.system.graph.needs[ctx.target]) or [ctx.target]
         if not any(effects.answers(ctx.system.service(n)) for n in behind):
             raise ActionRefused("nothing behind the breaker answers: it would open again at once")
 

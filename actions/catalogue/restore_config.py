@@ -21,11 +21,11 @@ class RestoreConfig(Action[NoParams]):
 
     def targets(self, system: LoadedSystem) -> list[str]:
         own = [n for n, s in system.services.items() if s.config]
-        return [g for g, names in system.groups.items() if set(names) <= set(own)] + own
+        return [g for g, names in system.graph.groups.items() if set(names) <= set(own)] + own
 
     def default_target(self, system: LoadedSystem, params: dict[str, Any]) -> str | None:
         drifted = [n for n in self.targets(system) if n in system.services and not _same(system, n)]
-        components = {system.component(n) for n in drifted}
+        components = {system.graph.component(n) for n in drifted}
         return components.pop() if len(components) == 1 else None
 
     def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:

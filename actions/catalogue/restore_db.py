@@ -53,7 +53,11 @@ class RestoreDb(Action[RestoreParams]):
     def touches(self, ctx: ActionContext, params: RestoreParams) -> list[str]:
         return [
             ctx.target,
-            *sorted(n for n, s in ctx.system.services.items() if ctx.target in s.depends_on and s.unit),
+            *sorted(
+                n
+                for n, s in ctx.system.services.items()
+                if ctx.target in ctx.system.graph.needs[n] and s.unit
+            ),
         ]
 
     def effects(self, ctx: ActionContext, params: RestoreParams) -> frozenset[str]:

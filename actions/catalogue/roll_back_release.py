@@ -28,7 +28,7 @@ class RollBackRelease(Action[NoParams]):
 
     def targets(self, system: LoadedSystem) -> list[str]:
         own = [n for n, s in system.services.items() if s.unit and s.release and s.release.previous]
-        return [g for g, names in system.groups.items() if set(names) <= set(own)] + own
+        return [g for g, names in system.graph.groups.items() if set(names) <= set(own)] + own
 
     def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
         return _sharing(ctx)

@@ -21,7 +21,7 @@ class RollingRestart(Action[NoParams]):
     groups = True
 
     def targets(self, system: LoadedSystem) -> list[str]:
-        groups = [g for g, names in system.groups.items() if all(system.service(n).unit for n in names)]
+        groups = [g for g, names in system.graph.groups.items() if all(system.service(n).unit for n in names)]
         return groups + effects.controllable(system.services)
 
     def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
@@ -56,7 +56,7 @@ def one_by_one(ctx: ActionContext, names: list[str]) -> list[str]:
     back."""
     components: dict[str, list[str]] = {}
     for name in names:
-        components.setdefault(ctx.system.component(name), []).append(name)
+        components.setdefault(ctx.system.graph.component(name), []).append(name)
     ctx.guard()
     # The runtime's own token check guards the threads: they hold no database connection.
     inside = replace(ctx, guard=lambda: None)

@@ -27,7 +27,7 @@ class RotateLogs(Action[NoParams]):
 
     def targets(self, system: LoadedSystem) -> list[str]:
         own = [n for n, s in system.services.items() if s.logs or s.volumes]
-        return [g for g, names in system.groups.items() if set(names) <= set(own)] + own
+        return [g for g, names in system.graph.groups.items() if set(names) <= set(own)] + own
 
     def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
         return frozenset(f"logs:{n}" for n in ctx.members)

@@ -21,10 +21,10 @@ class RouteToBackup(Action[NoParams]):
 
     def targets(self, system: LoadedSystem) -> list[str]:
         own = [n for n, s in system.services.items() if s.backup]
-        return [g for g, names in system.groups.items() if set(names) <= set(own)] + own
+        return [g for g, names in system.graph.groups.items() if set(names) <= set(own)] + own
 
     def default_target(self, system: LoadedSystem, params: dict[str, Any]) -> str | None:
-        found = {system.component(n) for n in self.targets(system) if n in system.services}
+        found = {system.graph.component(n) for n in self.targets(system) if n in system.services}
         return found.pop() if len(found) == 1 else None
 
     def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:

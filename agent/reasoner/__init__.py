@@ -14,7 +14,6 @@ from typing import Any
 from agent.reasoner import render
 from agent.reasoner.board import arrange
 from agent.reasoner.causes import build
-from agent.reasoner.graph import SystemGraph
 from agent.reasoner.infer import TEMPERATURE, infer
 from agent.reasoner.questions import next_checks
 from agent.reasoner.types import (
@@ -30,6 +29,7 @@ from agent.reasoner.types import (
     States,
 )
 from knowledge.spec import RunbookSpec
+from systems.graph import SystemGraph
 
 __all__ = ["Diagnosis", "Evidence", "Hypothesis", "NextCheck", "PlannedStep", "SystemGraph", "diagnose"]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.reasoner.board import Board, Node
-from agent.reasoner.graph import SystemGraph
 from agent.reasoner.types import Boosts, Learned, Priors
 from knowledge.spec import NOT_MISSED, WORDS, RunbookSpec, split_key
 from systems import patterns
+from systems.graph import SystemGraph
 
 DECAY = 0.9  # a caller's symptom per further hop
 GROUP_PRIOR = 0.5  # all replicas at once is rarer than one, until more than one shows it

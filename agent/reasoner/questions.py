@@ -6,9 +6,9 @@ import re
 
 from agent.reasoner.board import Board
 from agent.reasoner.causes import Cause, targets
-from agent.reasoner.graph import SystemGraph
 from agent.reasoner.infer import ELSE, ELSE_WEIGHT, Posterior, entropy
 from agent.reasoner.types import NextCheck
+from systems.graph import SystemGraph
 
 MAX_SETS = 40
 MIN_GAIN = 0.005

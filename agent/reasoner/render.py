@@ -7,11 +7,11 @@ from typing import Any
 
 from agent.reasoner.board import Board, Node
 from agent.reasoner.causes import Cause, matches, targets
-from agent.reasoner.graph import SystemGraph
 from agent.reasoner.infer import ELSE_WEIGHT, explained_bits, node_bits
 from agent.reasoner.types import Evidence, Hypothesis, PlannedStep, State
 from knowledge.spec import ActionStep, split_key
 from systems import patterns
+from systems.graph import SystemGraph
 
 _BRACES = re.compile(r"\{([a-z_]+)\}")
 _UNNAMED = {"detail": "an unnamed part", "value": "many", "text": "no further detail"}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from agent.reasoner import diagnose
 from agent.reasoner.board import Board, arrange
 from agent.reasoner.causes import targets
-from agent.reasoner.graph import SystemGraph
 from agent.reasoner.types import Catalog
 from knowledge.spec import RunbookSpec, split_key
+from systems.graph import SystemGraph
 
 TYPICAL = ("certain", "usual", "often")
 _SERVICES = {

@@ -23,7 +23,6 @@ from agent.roles.diagnoser import settled, think
 from agent.service import MAX_RUNS
 from agent.statements import telling_first
 from incidents.bundles import Bundle, Tick
-from incidents.service import part_of
 from incidents.signals.engine import Engine
 from incidents.verdict import ACT_AT
 from knowledge.spec import RunbookSpec
@@ -89,7 +88,7 @@ class _Case:
     def __init__(self, bundle: Bundle, specs: Sequence[RunbookSpec]) -> None:
         self.bundle, self.specs = bundle, specs
         self.system = as_system(bundle.manifest)
-        self.engine = Engine(self.system)
+        self.engine = Engine(self.system.graph)
         self.engine.import_baselines(bundle.normal, bundle.start)
         self.held = Held()
         self.acts = acts_of(bundle.changes)
@@ -107,7 +106,7 @@ class _Case:
         opened = self.held.take(changes, at, self.engine, full=not tick.mini)
         opening = [h for h in opened if h.opens]
         if opening and self.started is None and tick.at >= self.bundle.trouble_from:
-            self.part = part_of(self.system, opening[0].service)
+            self.part = self.system.graph.part(opening[0].service)
             self.started = min(h.first_seen for h in opening)
             self.held.drop_cleared()
             self.result.opened_at = self._since(tick.at)
@@ -119,7 +118,7 @@ class _Case:
 
     def _again(self, opened: Sequence[Symptom]) -> bool:
         """Whether what was handed over is looked into once more, because of something new; as `agent.service` does."""
-        new = [h for h in opened if part_of(self.system, h.service) == self.part]
+        new = [h for h in opened if self.system.graph.part(h.service) == self.part]
         if not new or self.result.runs >= MAX_RUNS:
             return False
         self.memory, self.given = {}, []
@@ -128,7 +127,7 @@ class _Case:
         return True
 
     def _look(self, at: datetime, seconds: float) -> None:
-        mine = [h for h in self.held.all if part_of(self.system, h.service) == self.part]
+        mine = [h for h in self.held.all if self.system.graph.part(h.service) == self.part]
         holding = {h.signal for h in mine if h.opens and h.cleared_at is None}
         stamp = at.isoformat()
         turn = diagnose.turn_of(self.memory, stamp, healed=not holding, history=lambda: is_history(holding))

@@ -97,7 +97,7 @@ def gather(system: LoadedSystem, system_id: int, since: datetime, until: datetim
 
 def normal_before(system: LoadedSystem, system_id: int, start: datetime) -> list[list[Any]]:
     """What is normal, learnt from the minutes before `start` as the watcher learns it."""
-    engine = Engine(system)
+    engine = Engine(system.graph)
     for frame in frames.between(system_id, start - NORMAL_FROM, start - timedelta(microseconds=1)):
         engine.feed(frame.at, frame.readings, full=not frame.mini, starved=frame.starved)
     return engine.export_baselines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from incidents.bundles import Bundle
 from incidents.bundles.folder import LOGGED
@@ -13,6 +13,7 @@ from incidents.signals.detectors import NewError
 from incidents.signals.keys import Keys
 from incidents.signals.logscan import LEARN_S, READ, Scanner
 from incidents.signals.quiet import Quiet
+from systems.graph import SystemGraph
 from systems.readings import Reading
 
 FIGURES = 4  # significant ones of a value
@@ -43,20 +44,11 @@ def thin(bundle: Bundle) -> Bundle:
     )
 
 
-class _Nothing:
-    """A system of no parts: lines are searched without it."""
-
-    services: ClassVar[dict[str, object]] = {}
-
-    def dependencies(self, name: str) -> set[str]:
-        return set()
-
-
 class _Wanted:
     """Whether a signal of today reads a reading."""
 
     def __init__(self) -> None:
-        self._scanner = Scanner(CATALOG, Keys(), Quiet(_Nothing()))
+        self._scanner = Scanner(CATALOG, Keys(), Quiet(SystemGraph({}, {})))
         self._kinds = [s.detector for s in CATALOG.values() if isinstance(s.detector, NewError)]
         self._metrics: dict[str, bool] = {}
         self._told: set[tuple[str, str]] = set()

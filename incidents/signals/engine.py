@@ -18,8 +18,9 @@ from incidents.signals.base import ALWAYS, Signal, SignalState
 from incidents.signals.catalog import CATALOG
 from incidents.signals.detectors import Sample
 from incidents.signals.keys import Keys
-from incidents.signals.quiet import Graph, Quiet
+from incidents.signals.quiet import Quiet
 from incidents.signals.state import OF_THE_RUN, Key
+from systems.graph import SystemGraph
 from systems.readings import Reading
 
 LEARNT = (Baseline, Moved)  # kept over a restart of the watcher
@@ -39,18 +40,18 @@ class Change:
 class Engine:
     """The signal states of one system."""
 
-    def __init__(self, system: Graph, catalog: dict[str, Signal] | None = None) -> None:
+    def __init__(self, graph: SystemGraph, catalog: dict[str, Signal] | None = None) -> None:
         self.catalog = CATALOG if catalog is None else catalog
         self.keys = Keys()
-        self.quiet = Quiet(system)
+        self.quiet = Quiet(graph)
         self._latest: dict[tuple[str, str, str], float | None] = {}
         self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
         self._negatives = [s for s in self.catalog.values() if s.negative_from]
 
     @property
-    def system(self) -> Graph:
-        return self.quiet.system
+    def graph(self) -> SystemGraph:
+        return self.quiet.graph
 
     # -- feeding -----------------------------------------------------------------------------------------------
 
@@ -82,8 +83,7 @@ class Engine:
         return [self._judge(s, self._key(s, reading, now), reading.value, reading.text, now) for s in signals]
 
     def _find_signals(self, service: str, metric: str) -> tuple[Signal, ...]:
-        found = self.system.services.get(service)
-        if metric == "http.ok" and found is not None and found.kind == "external":
+        if metric == "http.ok" and self.graph.kinds.get(service) == "external":
             metric = "external.ok"  # whoever runs it, it is not us: one signal says all there is to say
         if metric.startswith("log.template"):
             return ()
@@ -194,17 +194,17 @@ class Engine:
         """The log signals whose pattern a line matches."""
         return self._scanner.hits(text)
 
-    def use(self, system: Graph) -> None:
+    def use(self, graph: SystemGraph) -> None:
         """Go on with a newly loaded manifest: which signals a service feeds is looked up anew."""
         self._signals_of.cache_clear()
-        self.quiet.use(system)
+        self.quiet.use(graph)
 
     def restore(
         self, signal: str, service: str, label: str, since: datetime, value: float | None, text: str
     ) -> bool:
         """Take over an open symptom from before a restart of the watcher. False: no such signal any more."""
         found = self.catalog.get(signal)
-        if found is None or service not in self.system.services:
+        if found is None or service not in self.graph.kinds:
             return False
         now = datetime.now(UTC).timestamp()
         key = self.keys.made(found, service, label, now)
@@ -225,6 +225,6 @@ class Engine:
         now = at.timestamp()
         for signal, service, label, values in rows:
             found = self.catalog.get(signal)
-            if found is not None and isinstance(found.detector, LEARNT) and service in self.system.services:
+            if found is not None and isinstance(found.detector, LEARNT) and service in self.graph.kinds:
                 memory = self.keys.made(found, service, label, now).memory
                 memory.history.extend((now, float(value)) for value in values)

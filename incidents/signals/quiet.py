@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
 
 from incidents.signals.detectors import Sample
 from incidents.signals.state import Key, Unit
+from systems.graph import SystemGraph
 from systems.readings import Reading
 
 SETTLE_S = 6.0  # after a restart on request, its consequences are not judged
@@ -18,19 +18,11 @@ STARVED_LOOKS = 5  # after the watcher was starved, for so many ticks what is sl
 STALL_S = 3.0  # ticks further apart than this: the watcher was held up, so its timeouts mean nothing
 
 
-class Graph(Protocol):
-    """The part of a loaded system that judging needs."""
-
-    @property
-    def services(self) -> dict[str, Any]: ...
-    def dependencies(self, name: str) -> set[str]: ...
-
-
 class Quiet:
     """What is known of the units of one system, and of the pace of the ticks."""
 
-    def __init__(self, system: Graph) -> None:
-        self.system = system
+    def __init__(self, graph: SystemGraph) -> None:
+        self.graph = graph
         self.units: dict[str, Unit] = defaultdict(Unit)
         self.settled_at: float | None = None
         self._started: float | None = None
@@ -71,8 +63,7 @@ class Quiet:
         if self.settled_at is None:
             return True
         if service not in self._muted:
-            needs = self.system.dependencies(service) if service in self.system.services else set()
-            names = {service} | needs
+            names = {service, *self.graph.dependencies([service])}
             recent = any(now - self.units[n].changed_at < SETTLE_S for n in names if n in self.units)
             self._muted[service] = recent
         return self._muted[service]
@@ -90,9 +81,9 @@ class Quiet:
             peers={"unit.wanted_down": float(unit.wanted)} if unit is not None and known else {},
         )
 
-    def use(self, system: Graph) -> None:
+    def use(self, graph: SystemGraph) -> None:
         """Go on with a newly loaded manifest."""
-        self.system = system
+        self.graph = graph
         self._muted.clear()
 
     def settle(self, journeys: Iterable[float | None], now: float) -> None:

@@ -90,8 +90,8 @@ def target(system: LoadedSystem) -> Service:
     able = [s for s in system.services.values() if s.http is not None and s.unit is not None]
     if not able:
         raise NotSteady("no service of this system answers HTTP and is ours to control")
-    groups = system.groups
-    return max(able, key=lambda s: (len(groups.get(s.group or "", [])), len(system.dependents(s.name))))
+    groups = system.graph.groups
+    return max(able, key=lambda s: (len(groups.get(s.group or "", [])), len(system.graph.callers([s.name]))))
 
 
 def measure(row: System, system: LoadedSystem, number: signal.Signals, repeats: int, say: Say) -> Recovery:

@@ -95,7 +95,7 @@ class Ticker:
 
 @pytest.fixture
 def engine() -> Engine:
-    return Engine(load_bakery())
+    return Engine(load_bakery().graph)
 
 
 @pytest.fixture

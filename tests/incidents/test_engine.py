@@ -290,7 +290,7 @@ SPECIAL = Signal("x", "x", "m", Above(10, 5), "api", hold=Hold(2), clear=Hold(2)
 @settings(max_examples=100, deadline=None)
 def test_symptoms_open_and_clear_in_turn(values: list[float]) -> None:
     """Whatever the readings, a symptom is never opened or cleared twice in a row, nor without two verdicts."""
-    tick = Ticker(Engine(load_bakery(), {"x": SPECIAL}))
+    tick = Ticker(Engine(load_bakery().graph, {"x": SPECIAL}))
     tick(times=6)
     turns = [c[0] for v in values for c in tick(Reading("oven-1", "m", v))]
     assert turns == [("+", "-")[i % 2] for i in range(len(turns))]
@@ -308,7 +308,7 @@ def test_symptoms_open_and_clear_in_turn(values: list[float]) -> None:
 def test_noise_raises_no_alarm(base: float, spread: float, spikes: list[int], seed: int) -> None:
     """Ten minutes of noisy latencies, CPU, hit ratios and log rates, with spikes of one tick: nothing opens."""
     rng = random.Random(seed)
-    tick = Ticker(Engine(load_bakery()))
+    tick = Ticker(Engine(load_bakery().graph))
     lonely = {s for s in spikes if s - 1 not in spikes}
     for second in range(600):
         factor = 1 + spread * rng.uniform(-1, 1)
@@ -330,7 +330,7 @@ def test_noise_raises_no_alarm(base: float, spread: float, spikes: list[int], se
 @given(factor=st.floats(8, 40))
 @settings(max_examples=20, deadline=None)
 def test_a_lasting_change_is_found_and_is_not_learned_as_normal(factor: float) -> None:
-    tick = Ticker(Engine(load_bakery()))
+    tick = Ticker(Engine(load_bakery().graph))
     tick(Reading("oven-1", "http.latency_ms", 60), times=40)
     slow = Reading("oven-1", "http.latency_ms", 60 * factor)
     found = tick(slow, times=6)
@@ -340,7 +340,7 @@ def test_a_lasting_change_is_found_and_is_not_learned_as_normal(factor: float) -
 
 def test_every_signal_says_itself_in_plain_words() -> None:
     for signal in CATALOG.values():
-        state = Ticker(Engine(load_bakery())).engine.keys.made(signal, "oven-1", "thing", 0).state()
+        state = Ticker(Engine(load_bakery().graph)).engine.keys.made(signal, "oven-1", "thing", 0).state()
         words = signal.describe(state)
         assert "{" not in words
         assert "oven-1" in words or "thing" in words
@@ -349,7 +349,7 @@ def test_every_signal_says_itself_in_plain_words() -> None:
 def test_baselines_survive_a_restart(tick: Ticker) -> None:
     tick(Reading("oven-1", "http.latency_ms", 60), times=30)
     rows = tick.engine.export_baselines()
-    fresh = Engine(load_bakery())
+    fresh = Engine(load_bakery().graph)
     fresh.import_baselines(rows, tick.at)
     again = Ticker(fresh)
     again.at = tick.at

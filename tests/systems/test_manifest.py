@@ -119,8 +119,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, raw: bytes) -> None:
 def test_the_graph_knows_callers_and_needs(base: Path) -> None:
     (base / "manifest.yaml").write_text(GOOD)
     system = from_manifest(base / "manifest.yaml")
-    assert system.dependencies("web") == {"api", "db"}
-    assert system.dependents("db") == {"api", "web"}
-    assert system.distances("db") == {"api": 1, "web": 2}
+    assert system.graph.dependencies(["web"]) == {"api": 1, "db": 2}
+    assert system.graph.callers(["db"]) == {"api": 1, "web": 2}
     assert system.members("g") == ["api"]
-    assert system.component("api") == "g"
+    assert system.graph.component("api") == "g"
