@@ -99,3 +99,61 @@ class Rollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.minute:%H:%M} {self.service} {self.metric} {self.label}: {self.mean}"
+
+
+class ChangeRow(models.Model):
+    """One change of the ledger; see `systems.state.types.Change`. Values are masked, secrets stand in no column."""
+
+    system = models.ForeignKey(System, on_delete=models.CASCADE, related_name="changes")
+    component = models.CharField(max_length=80)
+    kind = models.CharField(max_length=20)
+    what = models.CharField(max_length=300)
+    before = models.TextField(null=True)
+    after = models.TextField(null=True)
+    last_old = models.DateTimeField()
+    first_new = models.DateTimeField()
+    written_at = models.DateTimeField(null=True)
+    effective_at = models.DateTimeField(null=True)
+    pending = models.BooleanField(default=False, help_text="written, and not in effect yet")
+    source = models.CharField(max_length=40)
+    owner = models.CharField(max_length=80, default="")
+    actor = models.CharField(max_length=20, default="")
+    ref = models.CharField(max_length=120, default="", help_text="the caller's or the request's own id")
+    words = models.CharField(max_length=500)
+    noted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-first_new", "-pk"]
+        default_permissions = ()
+        permissions = [
+            ("view_changes", "Can see what changed"),
+            ("report_change", "Can report deploys, flags, commits and maintenance"),
+        ]
+        indexes = [models.Index(fields=["system", "-first_new"], name="changes_by_time")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system", "source", "ref"], condition=~models.Q(ref=""), name="one_change_per_ref"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.words
+
+
+class SettledState(models.Model):
+    """What one source last read of one component, so that a change made while nobody looked is found afterwards."""
+
+    system = models.ForeignKey(System, on_delete=models.CASCADE, related_name="+")
+    component = models.CharField(max_length=80)
+    source = models.CharField(max_length=40)
+    read_at = models.DateTimeField(help_text="when it was last read and was still so")
+    packed = models.BinaryField(help_text="see systems/state/kept.py")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["system", "component", "source"], name="one_state_per_source")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.component} {self.source}"
