@@ -117,11 +117,18 @@ def _reading_rows(ticks: list[Tick]) -> Iterator[dict[str, Any]]:
 def _place_readings(ticks: list[Tick], rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         numbers = spread(row["ticks"])
-        values = row["values"] if "values" in row else [row["value"]] * len(numbers)
-        for number, value in zip(numbers, values, strict=True):
-            ticks[number].readings.append(
-                Reading(row["service"], row["metric"], value, row.get("text", ""), row.get("label", ""))
-            )
+        service, metric, text, label = (
+            row["service"],
+            row["metric"],
+            row.get("text", ""),
+            row.get("label", ""),
+        )
+        if "values" in row:
+            found = [Reading(service, metric, value, text, label) for value in row["values"]]
+        else:  # most: one and the same reading at every tick
+            found = [Reading(service, metric, row["value"], text, label)] * len(numbers)
+        for number, reading in zip(numbers, found, strict=True):
+            ticks[number].readings.append(reading)
 
 
 def _log_rows(ticks: list[Tick]) -> Iterator[dict[str, Any]]:

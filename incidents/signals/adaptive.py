@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -73,7 +74,7 @@ class Baseline:
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None or (self.zero_is_idle and sample.value == 0):
             return None
-        past = [value for _, value in memory.history]
+        past = memory.history
         if sample.fresh and not past and not self.below:
             unusual = sample.value > self.floor
             memory.note = "new"
@@ -82,19 +83,20 @@ class Baseline:
         else:
             unusual = self._unusual(past, sample.value)
         if not unusual:
-            memory.history.append((sample.at, sample.value))
-            while len(memory.history) > 180:
-                memory.history.popleft()
+            past.append((sample.at, sample.value))
+            while len(past) > 180:
+                past.popleft()
         return unusual
 
-    def _unusual(self, past: list[float], value: float) -> bool:
+    def _unusual(self, history: Iterable[tuple[float, float]], value: float) -> bool:
+        if value >= self.floor if self.below else value <= self.floor:
+            return False  # whatever is usual, and without sorting it
+        past = [v for _, v in history]
         middle = median(past) if past else 0.0
         spread = 1.4826 * median([abs(v - middle) for v in past]) if past else 0.0
         if self.below:
-            return (
-                value < self.floor and value < middle / self.factor and value < middle - self.sigmas * spread
-            )
-        return value > self.floor and value > middle * self.factor and value > middle + self.sigmas * spread
+            return value < middle / self.factor and value < middle - self.sigmas * spread
+        return value > middle * self.factor and value > middle + self.sigmas * spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,7 @@ class Busy:
         if sample.value is None:
             return None
         past = memory.history
-        usual = median([v for _, v in past]) if past else 0.0
-        if sample.value <= max(self.low, self.factor * usual):
+        if sample.value <= self.low or (past and sample.value <= self.factor * median([v for _, v in past])):
             past.append((sample.at, sample.value))
             while len(past) > 120:
                 past.popleft()

@@ -6,6 +6,7 @@ follows from a restart somebody asked for, or from the watcher itself being held
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,10 +45,11 @@ class Engine:
         self.catalog = CATALOG if catalog is None else catalog
         self.keys = Keys()
         self.quiet = Quiet(graph)
-        self._latest: dict[tuple[str, str, str], float | None] = {}
+        self._latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
         self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
         self._negatives = [s for s in self.catalog.values() if s.negative_from]
+        self._of_negatives = {m for s in self._negatives for m in (s.metric, s.negative_from)}
 
     @property
     def graph(self) -> SystemGraph:
@@ -62,7 +64,7 @@ class Engine:
         machine to judge by the clock). Returns what opened and what cleared."""
         now = at.timestamp()
         for reading in readings:
-            self._latest[reading.service, reading.metric, reading.label] = reading.value
+            self._latest[reading.metric][reading.service, reading.label] = reading.value
         self._forget_runs(self.quiet.note(readings, now, full=full, starved=starved))
         touched: list[Key] = []
         for reading in readings:
@@ -72,8 +74,7 @@ class Engine:
         self._promote(touched, now)
         if full:
             touched += self._expire(now)
-            journeys = [v for (_, metric, _), v in self._latest.items() if metric == "journey.ok"]
-            self.quiet.settle(journeys, now)
+            self.quiet.settle(self._latest["journey.ok"].values(), now)
         return self._changes(touched, now)
 
     def _take(self, reading: Reading, now: float) -> list[Key]:
@@ -111,9 +112,8 @@ class Engine:
     def _sample(self, key: Key, value: float | None, text: str, now: float) -> Sample:
         sample = self.quiet.sample(key, value, text, now)
         if peer := getattr(key.signal.detector, "peer", ""):
-            sample.peers = {
-                m: v for (_, m, label), v in self._latest.items() if m == peer and label == key.label
-            }
+            found = [v for (_, label), v in self._latest[peer].items() if label == key.label]
+            sample.peers = {peer: found[-1]} if found else {}
         return sample
 
     def _forget_runs(self, services: Iterable[str]) -> None:
@@ -125,8 +125,9 @@ class Engine:
 
     def _take_absent(self, readings: Sequence[Reading], now: float) -> list[Key]:
         """Labels that were not there although their source was read are zero."""
-        read = {(r.service, r.metric) for r in readings if r.value is not None}
-        present = {(r.service, r.metric, r.label) for r in readings}
+        mine = [r for r in readings if r.metric in self._of_negatives]
+        read = {(r.service, r.metric) for r in mine if r.value is not None}
+        present = {(r.service, r.metric, r.label) for r in mine}
         touched = []
         for signal in self._negatives:
             for service in {s for s, metric in read if metric == signal.negative_from}:

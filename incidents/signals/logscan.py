@@ -69,7 +69,10 @@ class Scanner:
         touched = []
         for signal, detector in self.signals:
             key = self._keys.made(signal, service, "", now)
-            self._feed(key, detector, counts.get(signal.id, 0.0) if readable else None, samples, now)
+            count = counts.get(signal.id, 0.0)
+            if readable and not count and not self._quiet.starved and key.still(now):
+                continue
+            self._feed(key, detector, count if readable else None, samples, now)
             touched.append(key)
         return touched
 

@@ -30,6 +30,7 @@ class Quiet:
         self._stalled = 0
         self._starved = 0
         self._muted: dict[str, bool] = {}
+        self._known: dict[str, tuple[float | None, dict[str, float | None]]] = {}
 
     @property
     def held_up(self) -> bool:
@@ -56,6 +57,7 @@ class Quiet:
             self._last_full = now
         asked = self._note_units(readings, now)
         self._muted.clear()
+        self._known.clear()
         return asked
 
     def muted(self, service: str, now: float) -> bool:
@@ -70,16 +72,21 @@ class Quiet:
 
     def sample(self, key: Key, value: float | None, text: str, now: float) -> Sample:
         """One observation of a key, with what is known of its unit."""
-        unit, settled = self.units.get(key.service), self.settled_at
+        settled = self.settled_at
+        uptime, peers = self._known.get(key.service) or self._note_known(key.service)
+        fresh = settled is not None and key.created > settled + 10
+        return Sample(now, value, text, fresh, uptime, peers)
+
+    def _note_known(self, service: str) -> tuple[float | None, dict[str, float | None]]:
+        """Uptime and peers of a service's unit, the same for all its keys until the next tick."""
+        unit = self.units.get(service)
         known = unit is not None and unit.up is not None
-        return Sample(
-            at=now,
-            value=value,
-            text=text,
-            fresh=settled is not None and key.created > settled + 10,
-            uptime=unit.uptime if unit is not None and unit.up else None,
-            peers={"unit.wanted_down": float(unit.wanted)} if unit is not None and known else {},
+        uptime = unit.uptime if unit is not None and unit.up else None
+        peers: dict[str, float | None] = (
+            {"unit.wanted_down": float(unit.wanted)} if unit is not None and known else {}
         )
+        found = self._known[service] = uptime, peers
+        return found
 
     def use(self, graph: SystemGraph) -> None:
         """Go on with a newly loaded manifest."""

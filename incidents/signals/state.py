@@ -45,6 +45,18 @@ class Key:
         """A failure that is no mere slowness, seen just now, not yet held long enough."""
         return self.streak > 0 and self.hard and now - self.read_at < 3.0
 
+    def still(self, at: float) -> bool:
+        """Note one more look with nothing to see, if there has been nothing for as long as is remembered; a short cut
+        for the many that are always false."""
+        memory = self.memory
+        if self.value is not False or self.active or self.streak or not self.good or self.text:
+            return False
+        if memory.verdict is not False or memory.history or memory.shown != 0:
+            return False
+        self.blind, self.read_at = 0, at
+        self.good += 1
+        return True
+
     def observe(self, verdict: Verdict, value: float | None, text: str, at: float) -> bool:
         """Take in one verdict with hold and hysteresis. Whether `value` changed."""
         if verdict is None:

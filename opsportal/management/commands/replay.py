@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from agent.replay import Said, recorded, run
-from agent.replay.score import Line, first_live
+from agent.replay import Said, many
+from agent.replay.score import Line
 from incidents.bundles import BundleError, folder
 
 YES = {True: "yes", False: "no", None: "-"}
@@ -30,13 +30,10 @@ class Command(BaseCommand):
         paths = folder.find(options["dirs"])
         if not paths:
             raise CommandError("there is no bundle: a folder with a bundle.json")
-        specs, lines = recorded.shipped(), []
-        for path in paths:
-            try:
-                bundle = folder.read(path)
-                lines.append(Line(path.name, run(bundle, specs), folder.answer(path), first_live(bundle)))
-            except BundleError as error:
-                raise CommandError(str(error)) from None
+        try:
+            lines = list(many.lines(paths))
+        except BundleError as error:
+            raise CommandError(str(error)) from None
         Console(width=200).print(as_table(lines))
         if options["json"]:
             options["json"].write_text(json.dumps([line.as_json() for line in lines], indent=2) + "\n")
