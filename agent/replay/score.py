@@ -11,10 +11,13 @@ from agent.replay import Replayed, Said
 from incidents.bundles import Bundle
 from incidents.verdict import ACT_AT
 
+KNOWN = "known"  # what a case is of unless its answer says otherwise; "quiet": nothing is wrong
+
 
 @dataclass(frozen=True)
 class Line:
-    """One bundle's row. `right`: component and cause of the first diagnosis, None without an answer."""
+    """One bundle's row. `right`: component and cause of the first diagnosis; where nothing is wrong, that no incident
+    opened; None without an answer."""
 
     name: str
     replayed: Replayed
@@ -22,12 +25,21 @@ class Line:
     live: str  # the first diagnosis that was called the cause live, `component:cause[:detail]`
 
     @property
+    def kind(self) -> str:
+        return str(self.answer.get("kind", KNOWN)) if self.answer is not None else ""
+
+    @property
     def right(self) -> bool | None:
-        return is_right(self.replayed.first, self.answer)
+        return self._right(self.replayed.first)
 
     @property
     def last_right(self) -> bool | None:
-        return is_right(self.replayed.last, self.answer)
+        return self._right(self.replayed.last)
+
+    def _right(self, said: Said | None) -> bool | None:
+        if self.answer is None:
+            return None
+        return is_right(said, self.answer) if self.answer["components"] else self.replayed.opened_at is None
 
     @property
     def as_live(self) -> bool | None:
@@ -41,9 +53,8 @@ class Line:
         }  # fmt: skip
 
 
-def is_right(said: Said | None, answer: Mapping[str, Any] | None) -> bool | None:
-    if answer is None:
-        return None
+def is_right(said: Said | None, answer: Mapping[str, Any]) -> bool:
+    """A cause of "" among the right ones: the part is right, and no runbook is named for it."""
     return said is not None and said.component in answer["components"] and said.cause in answer["causes"]
 
 

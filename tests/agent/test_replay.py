@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from agent.replay import recorded, run
-from agent.replay.score import Line, first_live
+from agent.replay import Replayed, Said, recorded, run, tally
+from agent.replay.score import KNOWN, Line, first_live
 from incidents.bundles import Bundle, Tick, bare, folder
 from systems.manifest import parse_manifest
 from systems.readings import Reading
@@ -19,7 +19,7 @@ from systems.redact import Redactor
 
 CORPUS = Path(__file__).parent / "corpus"
 CASES = folder.find([CORPUS])
-EXPECTED: dict[str, Any] = json.loads((CORPUS / "expected.json").read_text())
+TODAY: dict[str, dict[str, Any]] = json.loads((CORPUS / "today.json").read_text())
 SPECS = recorded.shipped()
 MANIFEST = """
 system: mini
@@ -86,16 +86,51 @@ def test_quiet_is_quiet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.name)
-def test_a_recorded_case_is_diagnosed_as_it_was(path: Path) -> None:
-    """expected.json says what each case is to give; a change that moves one says so there."""
+def test_no_recorded_case_is_diagnosed_worse_than_it_was(path: Path) -> None:
+    """The answer beside a case says what is right; today.json what was, so that what is better may be pinned."""
     bundle = folder.read(path)
     line = Line(path.name, run(bundle, SPECS), folder.answer(path), first_live(bundle))
-    said = line.replayed.first
-    assert (said.key if said else "", line.right) == tuple(EXPECTED[path.name])
+    assert [m for m in tally.moved([line], TODAY) if m.startswith("worse")] == []
 
 
 def test_the_corpus_is_small_and_whole() -> None:
-    assert {p.name for p in CASES} == EXPECTED.keys()
+    assert {p.name for p in CASES} == TODAY.keys()
+    assert sum(f.stat().st_size for p in CASES for f in p.iterdir()) < 8_000_000
     for path in CASES:
         assert sum(f.stat().st_size for f in path.iterdir()) < 110_000, path
-        assert folder.answer(path) is not None
+        answer = folder.answer(path)
+        assert answer is not None
+        assert answer.get("kind", KNOWN) in tally.KINDS
+        assert bool(answer["components"]) == bool(answer["causes"]) == (answer.get("kind") != "quiet")
+
+
+def said(cause: str, probability: float) -> Said:
+    return Said("api", cause, "", cause, probability, 1.0)
+
+
+def line_of(name: str, kind: str, first: Said | None, last: Said | None, cause: str = "down") -> Line:
+    answer = {"kind": kind, "components": ["api"], "causes": [cause]}
+    if kind == "quiet":
+        answer |= {"components": [], "causes": []}
+    return Line(name, Replayed(1.0 if first else None, first, last), answer, "")
+
+
+def test_cases_are_counted_by_kind_and_set_against_another_day() -> None:
+    lines = [
+        line_of("a", "known", said("down", 0.95), said("down", 0.95)),
+        line_of("b", "known", said("hung", 0.7), said("down", 0.8)),
+        line_of("c", "unknown", said("", 0.5), None, cause=""),
+        line_of("d", "quiet", None, None),
+        line_of("e", "quiet", said("down", 0.9), None),
+    ]
+    found = {t.kind: t for t in tally.tallies(lines)}
+    assert list(found) == ["known", "unknown", "quiet", ""]
+    known = found["known"]
+    assert (known.cases, known.first_right, known.last_right, known.wrong) == (2, 1, 2, 1)
+    assert (known.sure, known.sure_right, known.confidence_right, known.confidence_wrong) == (1, 1, 0.95, 0.7)
+    assert (found["quiet"].first_right, found["quiet"].silent, found["quiet"].wrong) == (1, 1, 1)
+    assert (found[""].cases, found[""].first_right) == (5, 3)
+    then = tally.pin(lines)
+    assert tally.moved(lines, then) == []
+    then["b"]["right"] = True
+    assert tally.moved(lines, then) == ["worse: b, first: api:hung -> api:hung"]

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from agent.replay import Said, many
+from agent.replay import Said, many, tally
 from agent.replay.score import Line
 from incidents.bundles import BundleError, folder
 
@@ -25,8 +25,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("dirs", type=Path, nargs="+", help="bundles, or folders of bundles")
         parser.add_argument("--json", type=Path, help="also write the results here")
+        parser.add_argument("--pin", type=Path, help="write what each case gives here, in short")
+        parser.add_argument(
+            "--against", type=Path, help="say what became right or wrong since that was written"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        then = _pinned(options["against"]) if options["against"] else None
         paths = folder.find(options["dirs"])
         if not paths:
             raise CommandError("there is no bundle: a folder with a bundle.json")
@@ -34,9 +39,27 @@ class Command(BaseCommand):
             lines = list(many.lines(paths))
         except BundleError as error:
             raise CommandError(str(error)) from None
-        Console(width=200).print(as_table(lines))
+        console = Console(width=200)
+        console.print(as_table(lines))
+        if kinds := tally.tallies(lines):
+            console.print(by_kind(kinds))
+        for words in tally.moved(lines, then or {}):
+            console.print(words)
         if options["json"]:
-            options["json"].write_text(json.dumps([line.as_json() for line in lines], indent=2) + "\n")
+            _write(options["json"], [line.as_json() for line in lines])
+        if options["pin"]:
+            _write(options["pin"], tally.pin(lines))
+
+
+def _pinned(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} is nothing that --pin has written: {error}") from None
+
+
+def _write(path: Path, item: Any) -> None:
+    path.write_text(json.dumps(item, indent=1) + "\n")
 
 
 def as_table(lines: Sequence[Line]) -> Table:
@@ -54,6 +77,26 @@ def as_table(lines: Sequence[Line]) -> Table:
             YES[line.as_live], f"{r.lasted_s:.0f}", f"{r.took_s:.2f}",
         )  # fmt: skip
     return table
+
+
+def by_kind(kinds: Sequence[tally.Tally]) -> Table:
+    table = Table(title="By kind")
+    for name in (
+        "kind", "cases", "first right", "last right", "nothing said", "first wrong, stated at 60 % or more",
+        "right of those stated at 90 % or more", "mean confidence when right", "when wrong",
+    ):  # fmt: skip
+        table.add_column(name, max_width=20)
+    for t in kinds:
+        table.add_row(
+            t.kind or "all", str(t.cases), str(t.first_right), str(t.last_right), str(t.silent), str(t.wrong),
+            f"{t.sure_right} of {t.sure}", _share(t.confidence_right), _share(t.confidence_wrong),
+            end_section=bool(t.kind) and t is kinds[-2 if len(kinds) > 1 else -1],
+        )  # fmt: skip
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def summary(lines: Sequence[Line]) -> str:
