@@ -7,29 +7,22 @@ changed. Nothing is lost by a restart: open symptoms are loaded again, and what 
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import redis
 from asgiref.sync import sync_to_async
 from django.db import connections, transaction
 
-from incidents import evidence, live, service
+from incidents import evidence, live, normal, service
 from incidents.models import OPEN_STATES, State, Symptom
 from incidents.signals.engine import Change, Engine
 from incidents.signals.state import Key
 from systems.readings import Reading, clean
 
-log = logging.getLogger(__name__)
-
 REFRESH_EVERY = timedelta(seconds=10)  # how exact `last_seen` of a lasting symptom is
 BASELINES_EVERY = timedelta(seconds=30)
 FLAP = timedelta(seconds=60)  # a symptom back within this is the same symptom
-BASELINE_KEY = "ops:baselines:{}"
-BASELINE_KEEP_S = 6 * 3600
 
 
 class TickLike(Protocol):
@@ -85,7 +78,7 @@ class Detector:
             self._refresh(at)
         if full and at - self._saved >= BASELINES_EVERY:
             self._saved = at
-            self._save_baselines()
+            normal.keep(self.system.slug, self.engine.export_baselines())
         evidence.write(self.system.slug, at, self.engine.states(), starved=self.engine.quiet.starved)
         live.publish_dashboard(self.system.slug)
         return changes
@@ -200,20 +193,7 @@ class Detector:
                 self.rows[row.signal, row.service, row.label] = row
             else:
                 Symptom.objects.filter(pk=row.pk).update(cleared_at=datetime.now(UTC))
-        try:
-            raw: Any = live.client().get(BASELINE_KEY.format(self.system.slug))
-        except redis.RedisError as error:
-            log.warning("the baselines of %s start anew: %s", self.system.slug, error)
-            return
-        if raw is not None:
-            self.engine.import_baselines(json.loads(raw), datetime.now(UTC))
-
-    def _save_baselines(self) -> None:
-        rows = json.dumps(self.engine.export_baselines(), separators=(",", ":"))
-        try:
-            live.client().set(BASELINE_KEY.format(self.system.slug), rows, ex=BASELINE_KEEP_S)
-        except redis.RedisError as error:
-            log.warning("the baselines of %s were not kept: %s", self.system.slug, error)
+        self.engine.import_baselines(normal.kept(self.system.slug), datetime.now(UTC))
 
 
 _detectors: dict[str, Detector] = {}

@@ -19,7 +19,7 @@ from django.db import connections
 from actions.models import ActionRequest
 from agent import journal, loop
 from agent import service as agent
-from incidents import detection, evidence, live
+from incidents import detection, evidence, live, normal
 from incidents import service as incidents
 from incidents.models import OPEN_STATES, Incident, Symptom, TimelineEvent
 from knowledge.service import load_seeds
@@ -153,7 +153,7 @@ def looked_after(slug: str, manifest: Path) -> Iterator[Portal]:
     """A portal that was given the manifest and nothing else."""
     hooks = list(journal._wake), list(incidents.on_opened)
     incidents.on_opened[:] = [agent.on_opened]
-    live.client().delete(evidence.KEY.format(slug), detection.BASELINE_KEY.format(slug))
+    live.client().delete(evidence.KEY.format(slug), normal.KEY.format(slug))
     load_seeds()
     call_command("register_system", str(manifest), verbosity=0)
     call_command("agent", "on", slug, verbosity=0)

@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from incidents import normal
 from incidents.bundles import Bundle, BundleError, Tick, bare, folder
 from incidents.bundles.thin import thin
 from incidents.models import Incident, Symptom, TimelineEvent
@@ -96,11 +97,13 @@ def gather(system: LoadedSystem, system_id: int, since: datetime, until: datetim
 
 
 def normal_before(system: LoadedSystem, system_id: int, start: datetime) -> list[list[Any]]:
-    """What is normal, learnt from the minutes before `start` as the watcher learns it."""
+    """What is normal, learnt from the minutes before `start` as the watcher learns it; how often signs hold in peace as
+    it has counted."""
     engine = Engine(system.graph)
     for frame in frames.between(system_id, start - NORMAL_FROM, start - timedelta(microseconds=1)):
         engine.feed(frame.at, frame.readings, full=not frame.mini, starved=frame.starved)
-    return engine.export_baselines()
+    counted = normal.leaks_of(normal.kept(system.slug))
+    return counted + [row for row in engine.export_baselines() if row[1]]
 
 
 def redacted(bundle: Bundle, hide: redact.Redactor) -> Bundle:

@@ -19,6 +19,7 @@ from incidents.signals.base import ALWAYS, Signal, SignalState
 from incidents.signals.catalog import CATALOG
 from incidents.signals.detectors import Sample
 from incidents.signals.keys import Keys
+from incidents.signals.leaks import Leaks
 from incidents.signals.quiet import Quiet
 from incidents.signals.state import OF_THE_RUN, Key
 from systems.graph import SystemGraph
@@ -45,6 +46,7 @@ class Engine:
         self.catalog = CATALOG if catalog is None else catalog
         self.keys = Keys()
         self.quiet = Quiet(graph)
+        self.leaks = Leaks()
         self._latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
         self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
@@ -75,7 +77,10 @@ class Engine:
         if full:
             touched += self._expire(now)
             self.quiet.settle(self._latest["journey.ok"].values(), now)
-        return self._changes(touched, now)
+        changes = self._changes(touched, now)
+        if full:
+            self.leaks.note(self.keys, self.graph, now, blind=self.quiet.is_blind)
+        return changes
 
     def _take(self, reading: Reading, now: float) -> list[Key]:
         signals = self._signals_of(reading.service, reading.metric)
@@ -214,8 +219,8 @@ class Engine:
         return True
 
     def export_baselines(self) -> list[list[Any]]:
-        """What is normal, as JSON: [[signal, service, label, [values]]]."""
-        return [
+        """What is normal, as JSON: [[signal, service, label, [values]]]; without a service the counts of `Leaks`."""
+        return self.leaks.rows() + [
             [k.signal.id, k.service, k.label, [round(v, 3) for _, v in list(k.memory.history)[-60:]]]
             for k in self.keys
             if isinstance(k.signal.detector, LEARNT) and k.memory.history
@@ -226,6 +231,8 @@ class Engine:
         now = at.timestamp()
         for signal, service, label, values in rows:
             found = self.catalog.get(signal)
-            if found is not None and isinstance(found.detector, LEARNT) and service in self.graph.kinds:
+            if not service:
+                self.leaks.add(signal, float(values[0]), float(values[1]))
+            elif found is not None and isinstance(found.detector, LEARNT) and service in self.graph.kinds:
                 memory = self.keys.made(found, service, label, now).memory
                 memory.history.extend((now, float(value)) for value in values)

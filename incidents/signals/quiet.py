@@ -42,6 +42,11 @@ class Quiet:
         """Whether the watcher has, or just had, too little of the machine: nothing slow or silent is judged."""
         return self._starved > 0
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether what is seen just now says nothing of how the system is in peace."""
+        return self.settled_at is None or self.starved or self.held_up
+
     def note(
         self, readings: Sequence[Reading], now: float, *, full: bool, starved: bool = False
     ) -> list[str]:
