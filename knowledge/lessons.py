@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import F
 
 from knowledge.models import Lesson, OutcomeStat
 from knowledge.spec import RunbookSpec, split_key
+from systems.graph import SystemGraph
 
 # A fix nobody has tried yet counts as one that worked in 2 of 3 tries.
 PRIOR_SUCCESSES, PRIOR_TRIES = 2.0, 3.0
@@ -49,7 +50,8 @@ def record_lesson(
 ) -> Lesson | None:
     """Keep a closed incident as a case; again for the same number replaces it. None when no cause was found.
 
-    `signals`: (signal, service) pairs that held; `absent`: pairs that were measured and did not hold.
+    `signals`: (signal, service) pairs that held; `absent`: pairs that were measured all the while and never held.
+    `recovered`: an action of ours was measured to have cured this cause; nothing is learnt from the others.
     """
     if not cause:
         return None
@@ -115,23 +117,44 @@ def boosts(cases: Iterable[Case]) -> dict[str, float]:
 
 
 def learned(
-    specs: Sequence[RunbookSpec], system_slug: str = ""
+    specs: Sequence[RunbookSpec], system_slug: str, graph: SystemGraph
 ) -> dict[tuple[str, str], tuple[float, float]]:
-    """(hits, misses) per (cause, symptom key) from incidents of this system (all, without one) whose repair was
-    measured to have helped."""
+    """(hits, misses) per (cause, symptom key) from the incidents of this system that an action of ours was measured to
+    have cured."""
+    rows = Lesson.objects.filter(recovered=True, system_slug=system_slug, cause__in=[s.id for s in specs])
+    return counted(specs, rows.order_by("-at")[:REMEMBERED], graph)
+
+
+class Told(Protocol):
+    """What a lesson tells of signs."""
+
+    component: Any
+    cause: Any
+    signals: Any
+    absent: Any
+
+
+def counted(
+    specs: Sequence[RunbookSpec], cases: Iterable[Told], graph: SystemGraph
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """As `learned`, of these cases. A key that a case says nothing of (nothing it means was measured, or nothing is
+    where it means) is left out of it: no news moves nothing."""
     by_id = {s.id: s for s in specs}
     found: dict[tuple[str, str], tuple[float, float]] = {}
-    rows = Lesson.objects.filter(recovered=True, cause__in=by_id)
-    if system_slug:
-        rows = rows.filter(system_slug=system_slug)
-    for lesson in rows.order_by("-at")[:REMEMBERED]:
-        held = {s[0] for s in lesson.signals}
-        not_held = {s[0] for s in lesson.absent} - held
-        for key in by_id[lesson.cause].symptoms:
-            signal = split_key(key)[0]
-            hits, misses = found.get((lesson.cause, key), (0.0, 0.0))
-            found[lesson.cause, key] = (hits + (signal in held), misses + (signal in not_held))
-    return {k: v for k, v in found.items() if v != (0.0, 0.0)}
+    for case in cases:
+        if (spec := by_id.get(case.cause)) is None:
+            continue
+        held, absent = ({(p[0], p[1]) for p in pairs} for pairs in (case.signals, case.absent))
+        members = graph.members(case.component)
+        for key in spec.symptoms:
+            signal, scope = split_key(key)
+            near = graph.around(members, scope)
+            places = {(s, n) for s, n in held | absent if s == signal and (scope == "any" or n in near)}
+            if places:
+                hits, misses = found.get((spec.id, key), (0.0, 0.0))
+                hit = not places.isdisjoint(held)
+                found[spec.id, key] = (hits + hit, misses + (not hit))
+    return found
 
 
 def record_outcome(cause: str, action: str, *, worked: bool, system_slug: str = "") -> None:

@@ -125,6 +125,21 @@ class SystemGraph:
             for n, others in self.needs.items()
         }
 
+    def around(self, members: Iterable[str], scope: str) -> Mapping[str, int]:
+        """The parts a scope means, seen from `members`, with their hops: "" themselves, callers, deps, group (their
+        other replicas), links (what carries the calls to them). Any other scope: none."""
+        here = tuple(members)
+        if scope == "callers":
+            return self.callers(here)
+        if scope == "deps":
+            return self.dependencies(here)
+        found: Iterable[str] = here if not scope else ()
+        if scope == "group":
+            found = sorted({p for m in here for p in self.peers(m)} - set(here))
+        elif scope == "links":
+            found = sorted({c for m in here for c in self.links.get(m, ())})
+        return dict.fromkeys(found, 1)
+
     # -- names -------------------------------------------------------------------------------------------------
 
     def part(self, name: str) -> str:

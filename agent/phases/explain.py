@@ -7,12 +7,12 @@ from typing import Any
 
 from actions import audit
 from actions.models import AuditEntry
+from agent import remember
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.roles.base import Finding
 from incidents import lifecycle, postmortem, timeline
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
-from knowledge import lessons
 
 WATCHED = "watched"  # outcome of a run that was not allowed to act
 SHOWN = 12  # symptoms named in a handover
@@ -124,19 +124,10 @@ def _audit(run: Run, verb: str, why: str) -> None:
 
 
 def _remember(run: Run, *, recovered: bool) -> None:
-    incident = Incident.objects.select_related("system").get(pk=run.incident_id)
-    seconds: float | None = None
-    if recovered:
-        green = run.memory.get("green_since")
-        seconds = (datetime.fromisoformat(green) - incident.started_at).total_seconds() if green else None
-    pairs = Symptom.objects.filter(incident=incident).values_list("signal", "service").distinct()
-    lessons.record_lesson(
-        incident_number=incident.number,
-        system_slug=incident.system.slug,
-        component=incident.component,
-        cause=incident.cause,
-        signals=[list(p) for p in pairs],
-        actions=[{"action": a, "worked": recovered} for a in run.memory.get("acted", [])],
+    green = run.memory.get("green_since") if recovered else None
+    remember.case(
+        run.incident_id,
         recovered=recovered,
-        seconds_to_repair=seconds,
+        acted=run.memory.get("acted", []),
+        green_since=datetime.fromisoformat(green) if green else None,
     )

@@ -36,7 +36,7 @@ class ReasoningDiagnoser:
             states,
             specs,
             boosts=alike,
-            learned=lessons.learned(specs, system.slug),
+            learned=lessons.learned(specs, system.slug, system.graph),
             settled=settled(seconds_seen(incident)),
         )
 
