@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from chaos import journal as j
+from chaos.alterations import LoadFailed
 from chaos.faults.base import FaultFailed, NotUndone, run_parts
 from chaos.journal import Entry, Journal
-from chaos.registry import FAULTS
+from chaos.registry import find
 from chaos.site import Site
 
 
@@ -22,10 +23,11 @@ def arm(
     entry_id: str,
 ) -> Entry:
     """Compute the inverse and write it down. Nothing is broken yet."""
-    fault = FAULTS[fault_id]
+    fault = find(fault_id)
     seconds = min(duration_s or fault.max_duration_s, fault.max_duration_s)
     undo = fault.prepare(site, params)
-    entry = Entry(fault_id, str(site.folder), time.time() + seconds, params, undo, id=entry_id)
+    file = getattr(fault, "file", "")
+    entry = Entry(fault_id, str(site.folder), time.time() + seconds, params, undo, id=entry_id, file=file)
     journal.write(entry)
     return entry
 
@@ -37,7 +39,7 @@ def inject(journal: Journal, entry_id: str) -> Entry:
         entry = journal.read(entry_id)
         if entry.status != j.ARMED:
             return entry
-        fault, site = FAULTS[entry.fault], Site.load(Path(entry.site))
+        fault, site = find(entry.fault, entry.file), Site.load(Path(entry.site))
         try:
             fault.inject(site, entry.params, entry.undo)
         except Exception as error:
@@ -85,10 +87,12 @@ def _undo(journal: Journal, entry: Entry) -> list[str]:
     if not Path(entry.site).exists():
         entry.error = entry.error or "the sandbox it was put into is gone, and the fault with it"
         return []
-    if entry.fault not in FAULTS:
+    try:
+        fault = find(entry.fault, entry.file)
+    except (KeyError, LoadFailed):
         return [f"everything: there is no fault named {entry.fault} any more; ./ops sandbox reset mends it"]
     try:
-        parts = FAULTS[entry.fault].parts(Site.load(Path(entry.site)), entry.undo)
+        parts = fault.parts(Site.load(Path(entry.site)), entry.undo)
     except Exception as error:
         return [f"everything ({error})"]
     journal.write(entry)
@@ -99,6 +103,6 @@ def is_mended(journal: Journal, entry_id: str) -> bool:
     """Whether the fault, looking at its target, finds nothing broken. False when it cannot tell."""
     entry = journal.read(entry_id)
     try:
-        return not FAULTS[entry.fault].still_broken(Site.load(Path(entry.site)), entry.undo)
+        return not find(entry.fault, entry.file).still_broken(Site.load(Path(entry.site)), entry.undo)
     except Exception:  # the site may be half down
         return False

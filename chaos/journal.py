@@ -37,6 +37,7 @@ class Entry:
     reverted_by: str = ""
     error: str = ""
     asked_by: str = ""
+    file: str = ""  # where the fault was loaded from, when it is none of the product's
     left: list[str] = field(default_factory=list)  # parts that could not be put back yet, and why
 
     @property

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from chaos.alterations import Alteration, LoadFailed, load
+from chaos.decoys.registry import DECOYS
 from chaos.faults.api_down import ApiDown
 from chaos.faults.api_slow_latency import ApiSlowLatency
 from chaos.faults.base import Fault
@@ -42,3 +46,39 @@ ALIASES: dict[str, tuple[str, float | None]] = {
     "latency": ("api_slow_latency", None),
     "service_down": ("api_down", 10.0),
 }
+
+LOADED: dict[str, Alteration] = {}  # by whoever runs this process, from files that are not the product's
+
+
+def find(name: str, file: str = "") -> Fault:
+    """The fault or harmless change of that id. `file`: where it was loaded from, for a process that has not. KeyError
+    when there is none, LoadFailed when its file cannot be used."""
+    if file:
+        return load(Path(file))[name]
+    for known in (FAULTS, LOADED, DECOYS):
+        if name in known:
+            return known[name]
+    raise KeyError(name)
+
+
+def known(name: str) -> bool:
+    """Whether this process knows a fault of that id."""
+    return name in FAULTS or name in LOADED
+
+
+def title_of(name: str) -> str:
+    """In plain words; the id where this process does not know it."""
+    try:
+        return find(name).title
+    except KeyError:
+        return name
+
+
+def add(folder: Path) -> list[str]:
+    """Load the alterations of a folder (or file) for this process; their ids. LoadFailed when one cannot be used, or
+    has the id of something that is there."""
+    found = load(folder)
+    if taken := found.keys() & {*FAULTS, *DECOYS, *ALIASES}:
+        raise LoadFailed(f"{folder}: {', '.join(sorted(taken))} is what something else is called")
+    LOADED.update(found)
+    return list(found)

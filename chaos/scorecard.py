@@ -10,7 +10,7 @@ from typing import Any
 from actions.models import ActionRequest, Status
 from chaos.faults.base import Fault
 from chaos.models import Injection
-from chaos.registry import FAULTS
+from chaos.registry import find, known
 from incidents.models import Incident, TimelineEvent
 from systems.manifest import ManifestError
 from systems.models import System
@@ -49,7 +49,7 @@ def about(system: System, injections: Iterable[Injection]) -> dict[Any, Incident
 
     Several may be open near a fault: the time counts from a press to the incident about it, never to the newest, nor to
     whichever came first."""
-    presses = [i for i in injections if i.status != Injection.Status.FAILED and i.fault in FAULTS]
+    presses = [i for i in injections if i.status != Injection.Status.FAILED and known(i.fault)]
     if not presses:
         return {}
     since = min(i.started_at for i in presses)
@@ -60,7 +60,7 @@ def about(system: System, injections: Iterable[Injection]) -> dict[Any, Incident
         mine = [
             i for i in opened if i.opened_at >= press.started_at and (until is None or i.opened_at <= until)
         ]
-        if (incident := the_one(FAULTS[press.fault], system, mine)) is not None:
+        if (incident := the_one(find(press.fault), system, mine)) is not None:
             found[press.pk] = incident
     return found
 

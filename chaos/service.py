@@ -20,7 +20,7 @@ from chaos import injector
 from chaos.faults.base import FaultFailed, NotUndone
 from chaos.journal import ARMED, FAILED, Entry, Journal
 from chaos.models import Injection
-from chaos.registry import ALIASES, FAULTS
+from chaos.registry import ALIASES, FAULTS, LOADED, title_of
 from chaos.site import SITE, Site, SiteMissing
 from incidents import live
 from incidents.models import OPEN_STATES, Incident, State
@@ -58,7 +58,7 @@ def breakable() -> list[System]:
 def resolve(name: str) -> tuple[str, float | None]:
     """A fault id from what people type, with the duration an alias implies. Raises UnknownFault with near names."""
     known = normal(name)
-    if known in FAULTS:
+    if known in FAULTS or known in LOADED:
         return known, None
     if known in ALIASES:
         return ALIASES[known]
@@ -109,7 +109,7 @@ def press(
         log.warning("could not prepare %s", fault_id, exc_info=True)
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise Refused(
-            f"{FAULTS[fault_id].title} cannot be prepared, the system does not answer: {why}"
+            f"{title_of(fault_id)} cannot be prepared, the system does not answer: {why}"
         ) from error
     try:
         with transaction.atomic():
@@ -123,7 +123,7 @@ def press(
             )
     except IntegrityError:
         injector.cancel(journal(), entry_id, "never started: it is running already")
-        raise Refused(f"{FAULTS[fault_id].title} is running already; revert it first") from None
+        raise Refused(f"{title_of(fault_id)} is running already; revert it first") from None
     _changed()
     return row
 
@@ -229,7 +229,7 @@ def _mirror(entry: Entry) -> None:
 def _refuse_when_sick(system: System) -> None:
     running = Injection.objects.filter(system=system, status=Injection.Status.RUNNING).first()
     if running:
-        title = FAULTS[running.fault].title
+        title = title_of(running.fault)
         if any(entry.id == str(running.pk) and entry.ending for entry in journal().live()):
             raise Refused(f"{title} is being taken back; try again in a moment")
         raise Refused(

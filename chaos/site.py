@@ -89,6 +89,16 @@ class Site:
                 raise ValueError(f"{path.name} has no {key}")
             node = node[name]
         node[last] = value
+        self._write_config(path, data)
+
+    def drop_config(self, unit: str, key: str) -> None:
+        """Take a key of the top level out, if it is there."""
+        path = self.config_path(unit)
+        data = yamlsafe.load(path.read_text(), aliases=True)
+        if data.pop(key, None) is not None:
+            self._write_config(path, data)
+
+    def _write_config(self, path: Path, data: Any) -> None:
         self.write_atomic(path, yaml.safe_dump(data, sort_keys=False, width=110, allow_unicode=True))
 
     def config_value(self, unit: str, key: str) -> Any:

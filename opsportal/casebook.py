@@ -9,7 +9,9 @@ from typing import Any
 
 from actions.models import ActionRequest, Status
 from agent.doubt import LOOKED_BACK
-from chaos.registry import FAULTS
+from chaos.alterations import Alteration
+from chaos.gameday.amid import Made, told
+from chaos.registry import find
 from chaos.scorecard import Row
 from incidents.bundles import Bundle, BundleError, record
 from systems.models import System
@@ -56,10 +58,14 @@ class Keeper:
     small: bool = False
     failed: list[str] = field(default_factory=list)
 
-    def __call__(self, row: Row, injected: datetime, until: datetime) -> None:
+    def __call__(
+        self, row: Row, injected: datetime, until: datetime, undo: dict[str, Any], made: list[Made]
+    ) -> None:
         """Called when a run is over. What cannot be kept is said at the end; it stops no game day."""
-        fault = FAULTS[row.fault]
-        answer = {
+        fault = find(row.fault)
+        unknown = isinstance(fault, Alteration)
+        answer: dict[str, Any] = {
+            "kind": "unknown" if unknown else "decoys" if made else "known",
             "fault": row.fault,
             "seed": row.seed,
             "category": row.category,
@@ -67,16 +73,41 @@ class Keeper:
             "causes": list(fault.expected.causes),
             "injected_at": injected.isoformat(),
         }
+        if isinstance(fault, Alteration):
+            answer["changed"] = [t.as_json() for t in fault.touched(undo)]
+        self._keep(f"{row.fault}-{row.seed}", injected, until, answer, made, row.incident_number)
+
+    def quiet(self, number: int, since: datetime, until: datetime, made: list[Made]) -> None:
+        """The same for a piece of quiet time: nothing is wrong in it."""
+        answer: dict[str, Any] = {
+            "kind": "quiet",
+            "category": "",
+            "components": [],
+            "causes": [],
+            "injected_at": None,
+        }
+        mine = [m for m in made if m.at <= until and m.at >= since - record.LEAD_IN]
+        self._keep(f"quiet-{number}", since, until, answer, mine)
+
+    def _keep(
+        self,
+        name: str,
+        since: datetime,
+        until: datetime,
+        answer: dict[str, Any],
+        made: list[Made],
+        incident: int | None = None,
+    ) -> None:
         try:
             record.export(
-                self.folder / f"{row.fault}-{row.seed}",
+                self.folder / (f"{name}-amid" if made else name),
                 self.system,
-                injected,
+                since,
                 until,
-                changes=acts(self.system, injected, until),
-                head={"incident": row.incident_number},
-                answer=answer,
+                changes=acts(self.system, since, until),
+                head={"incident": incident},
+                answer=answer | ({"harmless": told(made)} if made else {}),
                 small=self.small,
             )
         except (BundleError, OSError) as error:
-            self.failed.append(f"{row.fault}: {error}")
+            self.failed.append(f"{name}: {error}")

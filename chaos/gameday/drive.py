@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 
@@ -16,9 +17,10 @@ from actions import audit, grants, policy
 from actions.models import PolicyGrant
 from chaos import scorecard, service
 from chaos.faults.base import Fault
+from chaos.gameday.amid import Amid, Made
 from chaos.gameday.measure import Eyes
 from chaos.models import GameDay, GameDayRun, Injection
-from chaos.registry import FAULTS
+from chaos.registry import find
 from chaos.scorecard import Row
 from chaos.site import Site
 from incidents import lifecycle
@@ -65,8 +67,9 @@ MENDS = (
 )
 
 Say = Callable[[str], None]
-# Gets each run once its fault is taken back, when that was put in, and until when the run was watched.
-Keep = Callable[[Row, datetime, datetime], None]
+# Gets each run once its fault is taken back, when that was put in, until when the run was watched, what the fault
+# found to put back, and the harmless changes made around it.
+Keep = Callable[[Row, datetime, datetime, dict[str, Any], list[Made]], None]
 
 
 class NotSteady(Exception):
@@ -76,13 +79,14 @@ class NotSteady(Exception):
 @dataclass
 class Driver:
     """`baseline` is "" for the agent, "none" (nobody acts) or "restart" (everything is restarted once). `day`: what
-    approvals given in advance are for; "" = people approve. `keep`: see Keep."""
+    approvals given in advance are for; "" = people approve. `keep`: see Keep. `decoys`: amid harmless changes."""
 
     system: System
     baseline: str
     say: Say
     day: str = ""
     keep: Keep | None = None
+    decoys: bool = False
 
     @property
     def site(self) -> Site:
@@ -122,7 +126,7 @@ class Driver:
         return str(held) if held else ""
 
     def one(self, fault_id: str, seed: int, timeout_s: float) -> Row:
-        fault = FAULTS[fault_id]
+        fault = find(fault_id)
         row = Row(fault_id, fault.category, seed)
         try:
             self.steady()
@@ -141,23 +145,33 @@ class Driver:
         return approved(self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60)
 
     def _attempt(self, row: Row, fault: Fault, timeout_s: float) -> None:
-        injected = datetime.now(UTC)
-        params = {"seed": row.seed}
-        pressed = service.press(self.system.slug, fault.id, by="game day", params=params, force=True)
-        undo = service.journal().read(str(pressed.pk)).undo
+        amid = Amid(
+            self.site, service.journal(), f"{fault.id}:{row.seed}", fault.expected.components + fault.targets
+        )
         try:
-            with Eyes(lambda: fault.still_broken(self.site, undo) or self.journeys_wrong()) as eyes:
-                service.run(str(pressed.pk))
-                self._watch(row, fault, eyes, injected, timeout_s)
-            self._wait_closed(fault, injected)
-            scorecard.grade(row, fault, self.system, injected)
-            watched = datetime.now(UTC)
+            if self.decoys:
+                amid.lead()
+            injected = datetime.now(UTC)
+            params = {"seed": row.seed}
+            pressed = service.press(self.system.slug, fault.id, by="game day", params=params, force=True)
+            undo = service.journal().read(str(pressed.pk)).undo
+            try:
+                with Eyes(lambda: fault.still_broken(self.site, undo) or self.journeys_wrong()) as eyes:
+                    service.run(str(pressed.pk))
+                    if self.decoys:
+                        amid.follow()
+                    self._watch(row, fault, eyes, injected, timeout_s)
+                self._wait_closed(fault, injected)
+                scorecard.grade(row, fault, self.system, injected)
+                watched = datetime.now(UTC)
+            finally:
+                service.revert(str(pressed.pk), "game day")
         finally:
-            service.revert(str(pressed.pk), "game day")
+            amid.end()
         if Injection.objects.get(pk=pressed.pk).status == Injection.Status.FAILED:
             row.note = f"could not be put in: {Injection.objects.get(pk=pressed.pk).error}"
         elif self.keep is not None:
-            self.keep(row, injected, watched)
+            self.keep(row, injected, watched, undo, amid.made)
 
     def _watch(self, row: Row, fault: Fault, eyes: Eyes, injected: datetime, timeout_s: float) -> None:
         start = injected.timestamp()
@@ -266,17 +280,3 @@ def _line(row: Row) -> str:
     named = "named" if row.component_ok and row.cause_ok else f"named {row.note}"
     mended = f"mended {row.repair_s} s" if row.fixed else "not mended"
     return f"        {seen}, {named}, {mended}"
-
-
-def quiet(system: System, minutes: float, say: Say) -> dict[str, float | int]:
-    """No fault at all: false incidents and actions over some minutes."""
-    from actions.models import ActionRequest
-
-    start = datetime.now(UTC)
-    say(f"no fault for {minutes:g} minutes ...")
-    time.sleep(minutes * 60)
-    return {
-        "minutes": minutes,
-        "incidents": Incident.objects.filter(system=system, opened_at__gte=start).count(),
-        "actions": ActionRequest.objects.filter(system=system, claimed_at__gte=start).count(),
-    }

@@ -20,11 +20,17 @@ class Hands(Protocol):
     def crash(self, units: tuple[str, ...], number: int, *, world: bool = False) -> None:
         """They die of signal `number`, and stay dead. TimeoutError names those that keep coming back."""
 
-    def reload(self, unit: str) -> None:
+    def reload(self, unit: str, *, world: bool = False) -> None:
         """Have it read its configuration again; a dead one reads it when it starts."""
 
     def bounce(self, unit: str) -> None:
         """End it, and have its next process start."""
+
+    def restart(self, unit: str) -> None:
+        """Restart it as whoever operates it would: asked for, and in order."""
+
+    def set_memory_limit(self, unit: str, megabytes: float) -> None:
+        """What it may use from now on."""
 
     def freeze(self, unit: str) -> None:
         """Stop it in its tracks."""

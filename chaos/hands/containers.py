@@ -45,12 +45,18 @@ class ContainerHands:
         with ThreadPoolExecutor(len(units)) as together:
             list(together.map(self._of(world).take_down, units))
 
-    def reload(self, unit: str) -> None:
+    def reload(self, unit: str, *, world: bool = False) -> None:
         with suppress(NotRunning):
-            self._shop.signal(unit, "HUP")
+            self._of(world).signal(unit, "HUP")
 
     def bounce(self, unit: str) -> None:
         self._shop.restart(unit, grace_s=2)
+
+    def restart(self, unit: str) -> None:
+        self._shop.restart(unit)
+
+    def set_memory_limit(self, unit: str, megabytes: float) -> None:
+        self._shop.limits(unit, megabytes)
 
     def freeze(self, unit: str) -> None:
         self._shop.signal(unit, "STOP")

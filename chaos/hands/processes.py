@@ -57,11 +57,17 @@ class ProcessHands:
                 f"{', '.join(sorted(left))} kept coming back; is its supervisor set to give up?"
             )
 
-    def reload(self, unit: str) -> None:
-        self._signal(unit, signal.SIGHUP)
+    def reload(self, unit: str, *, world: bool = False) -> None:
+        self._signal(unit, signal.SIGHUP, world=world)
 
     def bounce(self, unit: str) -> None:
         self._signal(unit, signal.SIGTERM)
+
+    def restart(self, unit: str) -> None:
+        self._call({"op": "restart", "service": unit}, world=False)
+
+    def set_memory_limit(self, unit: str, megabytes: float) -> None:
+        self._call({"op": "limits", "service": unit, "memory_mb": megabytes}, world=False)
 
     def freeze(self, unit: str) -> None:
         self._signal(unit, signal.SIGSTOP)
@@ -116,12 +122,12 @@ class ProcessHands:
         set_loopback(pid, up=up)
         return True
 
-    def _pid(self, unit: str) -> int | None:
-        state = self.units()[unit]
+    def _pid(self, unit: str, *, world: bool = False) -> int | None:
+        state = self.units(world=world)[unit]
         return state["pid"] if state["state"] in ("RUNNING", "STARTING") else None
 
-    def _signal(self, unit: str, number: int) -> None:
-        pid = self._pid(unit)
+    def _signal(self, unit: str, number: int, *, world: bool = False) -> None:
+        pid = self._pid(unit, world=world)
         if pid is not None:
             _send(pid, number)
 

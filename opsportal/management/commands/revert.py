@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from chaos import injector, service
 from chaos.faults.base import NotUndone
 from chaos.journal import Entry, Journal
-from chaos.registry import FAULTS
+from chaos.registry import title_of
 
 
 class Command(BaseCommand):
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def _take_back(self, journal: Journal, entry: Entry) -> bool:
         """Whether nothing is left of it."""
-        title = FAULTS[entry.fault].title if entry.fault in FAULTS else entry.fault
+        title = title_of(entry.fault)
         try:
             injector.revert(journal, entry.id, "command line")
         except NotUndone as error:
