@@ -22,7 +22,6 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.CANCELLED: frozenset(),
     S.ROLLED_BACK: frozenset(),
 }
-INITIAL = frozenset({S.WAITING, S.APPROVED, S.REFUSED})
 UNCOMPLETED = (S.RUNNING, S.UNKNOWN)
 FINAL = frozenset(s for s in S if s not in UNCOMPLETED and s not in (S.WAITING, S.APPROVED))
 

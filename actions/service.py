@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from actions import events, gate, grants, outcomes, policy
+from actions import events, gate, grants, outcomes, policy, vault
 from actions.base import ActionRefused, Busy
 from actions.decisions import NotAllowed, cancel, decide
 from actions.dryrun import already, bind_named, effects_of, look, preview, resolve_targets, risk_of
@@ -223,7 +223,7 @@ def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
 
 def sweep() -> dict[str, int]:
     """What the gate needs done regularly, safe to call from many processes: asking again, recovery, forgotten wake-ups,
-    the audit anchor. Lost messages therefore cost time and nothing else."""
+    what is too old to be undone, the audit anchor. Lost messages therefore cost time and nothing else."""
     from actions.audit_verify import export_anchor
 
     renewed, resolved = renew_due(), resolve_unknown()
@@ -231,5 +231,6 @@ def sweep() -> dict[str, int]:
     forgotten = list(ready.filter(requested_at__lt=Now() - timedelta(seconds=5)).values_list("pk", flat=True))
     for pk in forgotten:
         execute(pk)
+    vault.prune()
     export_anchor()
     return {"renewed": renewed, "resolved": resolved, "run": len(forgotten)}

@@ -24,7 +24,6 @@ class Judged:
     table: str
     state: State
     why: str
-    in_snapshot: int
     back: int
     newer: int | None
 
@@ -50,20 +49,20 @@ def judge(session: Session, snapshot: Snapshot, named: Sequence[str] = ()) -> li
 def _judge(session: Session, snapshot: Snapshot, table: str, there: bool, named: bool) -> Judged:
     rows = snapshot.rows(table)
     if not there:
-        return Judged(table, "missing", "is missing", rows, rows, 0)
+        return Judged(table, "missing", "is missing", rows, 0)
     lacking = [c for c in snapshot.columns(table) if c not in columns(session, snapshot.schema, table)]
     try:
         now = count(session, snapshot.schema, table)
         if lacking:
             newer, _ = compare(session, snapshot, table)
-            return Judged(table, "damaged", f"lacks {', '.join(lacking)}", rows, rows, newer)
+            return Judged(table, "damaged", f"lacks {', '.join(lacking)}", rows, newer)
         if named or now < rows * MOST:
             _, missing = compare(session, snapshot, table)
             if missing:
-                return Judged(table, "emptied", f"lacks {missing} of {rows} rows", rows, missing, 0)
+                return Judged(table, "emptied", f"lacks {missing} of {rows} rows", missing, 0)
     except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted, psycopg.errors.IoError) as error:
-        return Judged(table, "damaged", f"cannot be read: {str(error).splitlines()[0]}", rows, rows, None)
-    return Judged(table, "whole", f"has {now} rows", rows, 0, 0)
+        return Judged(table, "damaged", f"cannot be read: {str(error).splitlines()[0]}", rows, None)
+    return Judged(table, "whole", f"has {now} rows", 0, 0)
 
 
 def columns(session: Session, schema: str, table: str) -> list[str]:

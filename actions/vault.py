@@ -17,6 +17,8 @@ from typing import Any
 from django.conf import settings
 
 KEEP_DAYS = 14
+PRUNE_EVERY_S = 3600.0
+_pruned = -PRUNE_EVERY_S  # monotonic seconds
 
 
 def _folder() -> Path:
@@ -55,9 +57,13 @@ def get(ref: str) -> dict[str, Any]:
     return found
 
 
-def prune(keep_days: int = KEEP_DAYS) -> int:
-    """Remove what is older; returns how many files."""
-    limit = time.time() - keep_days * 86400
+def prune() -> int:
+    """Remove what is older than KEEP_DAYS; returns how many files. Looks once an hour, however often it is called."""
+    global _pruned
+    if time.monotonic() - _pruned < PRUNE_EVERY_S:
+        return 0
+    _pruned = time.monotonic()
+    limit = time.time() - KEEP_DAYS * 86400
     old = [f for f in _folder().iterdir() if f.stat().st_mtime < limit]
     for file in old:
         file.unlink(missing_ok=True)

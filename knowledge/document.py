@@ -31,7 +31,6 @@ class Document:
 
     data: dict[str, Any]
     body: str
-    body_line: int
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -48,12 +47,12 @@ def read(text: str) -> Document:
     """Split and parse. What is wrong ends up in `problems`; never raises for bad text."""
     rows = text.replace("\r\n", "\n").split("\n")
     if not rows or rows[0].strip() != FENCE:
-        return Document({}, text, 1, problems=[Problem(1, "a runbook starts with a line of three dashes")])
+        return Document({}, text, problems=[Problem(1, "a runbook starts with a line of three dashes")])
     end = next((i for i, row in enumerate(rows[1:], 1) if row.strip() == FENCE), None)
     if end is None:
-        return Document({}, "", 1, problems=[Problem(1, "the front matter has no closing line of dashes")])
+        return Document({}, "", problems=[Problem(1, "the front matter has no closing line of dashes")])
     body = "\n".join(rows[end + 1 :])
-    document = Document({}, body, end + 2, lines={(): 2})
+    document = Document({}, body, lines={(): 2})
     try:
         node, data = yamlsafe.read("\n".join(rows[1:end]))
     except yamlsafe.Refused as error:

@@ -171,16 +171,3 @@ def cure_rate(cause: str, action: str, system_slug: str = "") -> float:
     stat = OutcomeStat.objects.filter(system_slug=system_slug, cause=cause, action=action).first()
     good, bad = (stat.successes, stat.failures) if stat else (0, 0)
     return (good + PRIOR_SUCCESSES) / (good + bad + PRIOR_TRIES)
-
-
-def outcome_stats(cause: str) -> list[dict[str, Any]]:
-    """Per action of a cause: how often it worked and failed, and the rate that planning uses."""
-    return [
-        {
-            "action": s.action,
-            "successes": s.successes,
-            "failures": s.failures,
-            "rate": (s.successes + PRIOR_SUCCESSES) / (s.successes + s.failures + PRIOR_TRIES),
-        }
-        for s in OutcomeStat.objects.filter(cause=cause).order_by("action")
-    ]

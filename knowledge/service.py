@@ -181,8 +181,3 @@ def active_specs() -> Sequence[RunbookSpec]:
             _cache["stamp"] = newest
         found: tuple[RunbookSpec, ...] = _cache["specs"]
     return found
-
-
-def canonical(cause: str) -> str:
-    """The cause id that a name or alias means; the name itself when no runbook knows it."""
-    return next((s.id for s in active_specs() if cause == s.id or cause in s.aliases), cause)

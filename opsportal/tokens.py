@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, Permission
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -68,8 +69,13 @@ def find(text: str) -> ApiToken | None:
     return row
 
 
-def revoke(row: ApiToken) -> None:
-    ApiToken.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=Now())
+def revoke(user: AbstractBaseUser, name: str = "") -> list[str]:
+    """End the live tokens of a user, or those of that name only; the names of what was ended."""
+    live = ApiToken.objects.filter(user_id=user.pk, revoked_at=None, **({"name": name} if name else {}))
+    with transaction.atomic():
+        ended = list(live.select_for_update().values_list("pk", "name"))
+        ApiToken.objects.filter(pk__in=[pk for pk, _ in ended]).update(revoked_at=Now())
+    return sorted(name for _, name in ended)
 
 
 def grant(user: AbstractBaseUser, permissions: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ class CachePoisoning(Fault):
     description = "The cached products get other prices: valid JSON, valid for a day, and no error anywhere."
     blast_radius = "prices in the shop; checkouts are refused"
     reverts = "deletes the wrong entries; they are read again from the database"
-    expected = Expected(("redis",), ("poisoned_product_keys", "cache_poisoned"))
+    expected = Expected(("redis",), ("poisoned_product_keys",))
     may_touch = ("gateway", "api", "api-1", "api-2")
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

@@ -22,7 +22,7 @@ class ThirdPartyOutage(Fault):
     blast_radius = "quotes at checkout"
     reverts = "the provider comes back, and the shop's provider setting is put back"
     label = "real protocol against a stand-in provider"
-    expected = Expected(UNITS, ("down", "external_down", "process_dead"))
+    expected = Expected(UNITS, ("down", "process_dead"))
     may_touch = ("api", *CONSUMERS, "fallback")
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

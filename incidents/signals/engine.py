@@ -196,10 +196,6 @@ class Engine:
         """Every signal that was ever judged, with its present value."""
         return [key.state() for key in self.keys]
 
-    def log_hits(self, text: str) -> tuple[str, ...]:
-        """The log signals whose pattern a line matches."""
-        return self._scanner.hits(text)
-
     def use(self, graph: SystemGraph) -> None:
         """Go on with a newly loaded manifest: which signals a service feeds is looked up anew."""
         self._signals_of.cache_clear()

@@ -9,7 +9,6 @@ from typing import Protocol, runtime_checkable
 from systems.logtail import Chunk
 
 RUNNING = "RUNNING"
-STATES = ("STOPPED", "STARTING", "RUNNING", "BACKOFF", "FATAL", "STOPPING")
 
 
 class RuntimeError_(Exception):

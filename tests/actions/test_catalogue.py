@@ -4,8 +4,10 @@ releases on disk is run for real in test_sandbox."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import time
 from typing import Any
 
 import psycopg
@@ -357,6 +359,19 @@ def test_the_vault_is_closed_to_others(system: LoadedSystem) -> None:
     assert vault.path(ref).parent.stat().st_mode & 0o777 == 0o700
     with pytest.raises(ValueError, match="reference"):
         vault.get("../../etc/passwd")
+
+
+def test_the_vault_forgets_what_is_too_old_to_be_undone(
+    system: LoadedSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = vault.put({"a": 1}), vault.put({"a": 2})
+    past = time.time() - (vault.KEEP_DAYS + 1) * 86400
+    os.utime(vault.path(old), (past, past))
+    monkeypatch.setattr(vault, "_pruned", -vault.PRUNE_EVERY_S)
+    service.sweep()
+    assert not vault.path(old).exists()
+    assert vault.get(new) == {"a": 2}
+    assert vault.prune() == 0
 
 
 def test_whole_files_keep_mode_and_leave_nothing_behind(system: LoadedSystem) -> None:

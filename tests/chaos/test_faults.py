@@ -20,6 +20,7 @@ from tests.chaos.sandbox import Sandbox, leaks, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 EVERY = pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 SHOWS_WITHIN_S = 60.0
+RUNBOOKS = {path.stem for path in (ROOT / "knowledge" / "seed").glob("*.md")}
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def test_describes_itself(fault: Fault):
     assert fault.targets
     assert fault.expected.components
     assert fault.expected.causes
+    assert set(fault.expected.causes) <= RUNBOOKS, "an answer that no runbook could give"
     assert 0 < fault.max_duration_s <= 600
     assert Path(sys.modules[type(fault).__module__].__file__ or "").name == f"{fault.id}.py"
 

@@ -166,7 +166,5 @@ def test_cure_rates_start_at_two_thirds_and_follow_what_was_measured() -> None:
     for worked in (True, False, False, False):
         lessons.record_outcome("deadlock", "pause-job", worked=worked)
     assert lessons.cure_rate("deadlock", "pause-job") == pytest.approx(3 / 7)
-    assert lessons.outcome_stats("deadlock")[0]["failures"] == 3
     lessons.record_outcome("", "pause-job", worked=True)
-    assert len(lessons.outcome_stats("deadlock")) == 1
     assert service.usage("deadlock")["fixes"] == [{"action": "pause-job", "worked": 1, "failed": 3}]

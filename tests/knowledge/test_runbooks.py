@@ -224,9 +224,3 @@ def test_preview_is_safe_html() -> None:
     assert "<strong>hard</strong>" in html
     for bad in ("<script", "<img", 'href="javascript', 'evil.example/a.png"', "onerror=alert(1)>"):
         assert bad not in html.replace("&lt;", "(").replace("&gt;", ")"), html
-
-
-@pytest.mark.django_db
-def test_an_alias_means_its_runbook(seeds: None) -> None:
-    assert service.canonical("cache_poisoned") == "poisoned_product_keys"
-    assert service.canonical("no_such_thing") == "no_such_thing"

@@ -126,7 +126,10 @@ def test_who_may_not(bob: Api, runtime: FakeRuntime) -> None:
     User.objects.filter(username="bob").update(is_active=False)
     assert code() == 401
     User.objects.filter(username="bob").update(is_active=True)
-    tokens.revoke(bob.row)
+    with pytest.raises(CommandError, match="no live token"):
+        call_command("revoke_token", "bob", "--name", "another")
+    assert code() == 403
+    call_command("revoke_token", "bob", "--name", bob.row.name)
     assert code() == 401
     assert runtime.calls == []
 
