@@ -79,7 +79,10 @@ class Incident(models.Model):
 
     class Meta:
         ordering = ["-number"]
-        permissions = [("respond_incident", "Can take over, annotate and close incidents")]
+        permissions = [
+            ("respond_incident", "Can take over, annotate and close incidents"),
+            ("export_incident", "Can download an incident with all its evidence"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["system", "fingerprint"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from opsportal import views
+from opsportal import bundle_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/systems/<slug:slug>/activate/", views.activate, name="manifest-activate"),
     path("settings/systems/<slug:slug>/", views.system_switch, name="system-switch"),
     path("incidents/<int:number>/agent", views.agent_switch, name="incident-agent"),
+    path("incidents/<int:number>/bundle.tar.gz", bundle_views.download, name="incident-bundle"),
     path("incidents/", include("incidents.urls")),
     path("runbooks/", include("knowledge.urls")),
     path("", include("actions.urls")),
