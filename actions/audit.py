@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from actions.models import AuditEntry
-from incidents.timeline import plain
+from incidents.typed import plain
 from systems.readings import clean
 from systems.redact import Redactor
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 
 from django.db.models import Q
 
-from incidents import evidence
+from agent import looks
 from incidents.models import Incident, Symptom
 
 
@@ -19,6 +18,10 @@ def active_symptoms(incident: Incident) -> set[str]:
 
 def symptom_key(signal: str, service: str, label: str = "") -> str:
     return f"{signal}@{service}#{label}" if label else f"{signal}@{service}"
+
+
+def without_label(key: str) -> str:
+    return key.partition("#")[0]
 
 
 def is_self_healed(incident: Incident) -> bool:
@@ -44,5 +47,5 @@ def is_history(held: Collection[str]) -> bool:
 
 def seconds_seen(incident: Incident) -> float:
     """From the first symptom to the newest picture: a watcher that is held up has seen no more, however late it is."""
-    stamp = evidence.taken_at(incident.system.slug)
-    return (datetime.fromisoformat(stamp) - incident.started_at).total_seconds() if stamp else 0.0
+    picture = looks.newest(incident.system.slug)
+    return (picture - incident.started_at).total_seconds() if picture else 0.0

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from actions.models import ActionRequest, Status
-from agent.roles.base import Opinion
 from incidents.evidence import SignalState
+from incidents.findings import Opinion
 from incidents.models import Incident
 from incidents.signals import CATALOG
 from systems.services import LoadedSystem
@@ -37,7 +37,7 @@ class Act(Protocol):
 
 def failed(incident: Incident) -> list[str]:
     """The causes whose repair was done and did not help, by their keys."""
-    return [r["key"] for r in Incident.objects.get(pk=incident.pk).verdict.failed]
+    return [r.key for r in Incident.objects.get(pk=incident.pk).verdict.failed]
 
 
 def fallen(failed: Sequence[str], opinion: Opinion) -> Opinion:
@@ -53,11 +53,11 @@ def fallen(failed: Sequence[str], opinion: Opinion) -> Opinion:
                 other.probability > 1 - before
             )  # may be true as well: nothing is gained by the other's fall
             grown = other.probability if beside else min(other.probability * more, 1 - after)
-            findings[place] = replace(other, probability=after if other.key == key else grown)
+            findings[place] = other.model_copy(update={"probability": after if other.key == key else grown})
         none = min(none * more, 1 - after)
     if failed:
         findings.sort(key=lambda f: -f.probability)
-    return Opinion(findings, none, opinion.questions)
+    return Opinion(findings=findings, none_probability=none, questions=opinion.questions)
 
 
 def without_own_doing(

@@ -6,6 +6,7 @@ A Celery message is only a wake-up: it carries a run id, and losing or duplicati
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,8 +16,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from pydantic import ValidationError
 
+from agent.case import Case
 from agent.models import Phase, Run, Step
+from incidents import timeline
+
+log = logging.getLogger(__name__)
 
 LEASE_S = 20.0  # a step that takes longer loses its lease; the action gate still starts an effect only once
 
@@ -89,13 +95,28 @@ def claim(run_id: int) -> Run | None:
     )
     if not changed:
         return None
-    return Run.objects.select_related("incident", "incident__system").get(pk=run_id)
+    try:
+        return Run.objects.select_related("incident", "incident__system").get(pk=run_id)
+    except ValidationError as error:
+        _end_unreadable(run_id, error)
+        return None
+
+
+def _end_unreadable(run_id: int, error: ValidationError) -> None:
+    """Another version of the program wrote the case file: this run ends, and the sweep begins another one."""
+    log.warning("run %s ends: its case file cannot be read: %s", run_id, error)
+    mine = Run.objects.filter(pk=run_id).exclude(phase=Phase.DONE)
+    number = mine.values_list("incident_id", flat=True).get()
+    with transaction.atomic():
+        if mine.update(phase=Phase.DONE, outcome="unreadable", case=Case(), ended_at=Now(), due_at=None):
+            title = "What the agent had found so far was written by another version: it begins anew"
+            timeline.record(number, "note", title)
 
 
 def commit(run: Run, outcome: Outcome, started: datetime) -> None:
     """Write the step and move the run on in one transaction. Raises LeaseLost and keeps nothing when fenced off."""
     keep = outcome.wait_s is None and outcome.phase != Phase.DONE
-    values: dict[str, Any] = {"phase": outcome.phase, "memory": run.memory}
+    values: dict[str, Any] = {"phase": outcome.phase, "case": run.case}
     if outcome.new_path:
         values["paths_tried"] = run.paths_tried + 1
     if keep:

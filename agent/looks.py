@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+
+from incidents import evidence
 
 APART = timedelta(
     seconds=0.6
 )  # of evidence time: pictures that an event pushed in between are no looks of their own
 
 
-def is_fresh(memory: dict[str, Any], stamp: str | None, name: str) -> bool:
-    """Whether the picture taken at `stamp` (ISO) is one more look for the count `name`; remembers it when it is."""
-    last = memory.get(name)
-    if stamp is None or (last and datetime.fromisoformat(stamp) - datetime.fromisoformat(last) < APART):
-        return False
-    memory[name] = stamp
-    return True
+def is_fresh(picture: datetime | None, last: datetime | None) -> bool:
+    """Whether the picture taken then is a look of its own after the one taken `last`."""
+    return picture is not None and (last is None or picture - last >= APART)
+
+
+def newest(system_slug: str) -> datetime | None:
+    """When the newest picture of a system was taken; None while there is none."""
+    stamp = evidence.taken_at(system_slug)
+    return datetime.fromisoformat(stamp) if stamp else None

@@ -71,11 +71,10 @@ def stop_for_person(run: Run) -> Outcome | None:
 
 def recover(run: Run, error: Exception, at: datetime) -> None:
     """Try the step again a few times; then hand over rather than go round for ever."""
-    run.refresh_from_db(fields=["memory", "phase", "lease_token"])
-    errors = int(run.memory.get("errors", 0)) + 1
-    run.memory["errors"] = errors
-    if errors < MAX_ERRORS:
-        Run.objects.filter(pk=run.pk).update(memory=run.memory)
+    run.refresh_from_db(fields=["case", "phase", "lease_token"])
+    run.case.errors += 1
+    if run.case.errors < MAX_ERRORS:
+        Run.objects.filter(pk=run.pk).update(case=run.case)
         journal.release(run, RETRY_S)
         return
     reason = f"the agent itself failed in {run.phase}: {type(error).__name__}: {error}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from agent.case import Case
+from incidents.typed import Typed
+
 
 class Phase(models.TextChoices):
     OBSERVE = "observe", "Observe"
@@ -22,8 +25,8 @@ class Run(models.Model):
     incident = models.ForeignKey("incidents.Incident", on_delete=models.CASCADE, related_name="runs")
     phase = models.CharField(max_length=12, choices=Phase.choices, default=Phase.OBSERVE)
     outcome = models.CharField(max_length=40, blank=True, help_text="recovered, handed_over, stopped")
-    # The working memory carried between steps: plan, cursor, tried paths, baselines. JSON only.
-    memory = models.JSONField(default=dict)
+    # Everything that is carried from step to step.
+    case: models.Field[Case, Case] = Typed(of=Case, default=Case)
     paths_tried = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     lease_until = models.DateTimeField(null=True, blank=True)

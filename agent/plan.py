@@ -13,36 +13,21 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.roles.base import Finding
+from agent.case import Path
+from incidents.findings import Finding, PlannedStep
 from incidents.verdict import ACT_AT
 
 RISK_COST = {"low": 1.0, "medium": 3.0, "high": 12.0}
 RETRY_COST = 30.0
 RESTART = "restart:"  # see actions.base.Action.effects
 
-Steps = list[dict[str, Any]]
+Steps = list[PlannedStep]
 # (slug, component) -> the targets to run it on, [] when it does not apply there
 TargetResolver = Callable[[str, str, dict[str, Any]], list[str]]
 RiskOf = Callable[[str, str], str]
 CureRate = Callable[[str, str], float]
-EffectsOf = Callable[[dict[str, Any]], Collection[str]]
+EffectsOf = Callable[[PlannedStep], Collection[str]]
 Hinders = Callable[[Steps], str]
-
-
-@dataclass
-class Path:
-    """Steps are [{"action", "target", "params"}]; `cost` has no unit, only an order."""
-
-    finding_key: str
-    steps: Steps
-    p_success: float
-    cost: float
-    index: int = 0
-
-    @property
-    def key(self) -> str:
-        words = ",".join(f"{s['action']}@{s['target']}" for s in self.steps)
-        return f"{self.finding_key}|{words}"
 
 
 @dataclass
@@ -63,13 +48,13 @@ def whole(raw: Steps, targets: TargetResolver, effects_of: EffectsOf) -> Steps:
     steps: Steps = []
     done: set[str] = set()
     for item in raw:
-        if "" in item["params"].values():
-            raise NotWhole(f"{item['action']}: the evidence does not name its parameter")
-        found = targets(item["action"], item["target"], item["params"])
+        if "" in item.params.values():
+            raise NotWhole(f"{item.action}: the evidence does not name its parameter")
+        found = targets(item.action, item.target, item.params)
         if not found:
-            raise NotWhole(f"{item['action']} does not apply to {item['target']}")
+            raise NotWhole(f"{item.action} does not apply to {item.target}")
         for target in found:
-            step = {"action": item["action"], "target": target, "params": item["params"]}
+            step = item.model_copy(update={"target": target})
             effects = set(effects_of(step))
             if not effects or not effects <= done:
                 steps.append(step)
@@ -109,7 +94,7 @@ def paths(
             if not steps or path.key in found:
                 continue
             if path.key in tried:
-                choice.left_out.append(f"{words(steps)} was tried")
+                choice.left_out.append(f"{path.words} was tried")
             elif why := hinders(steps):
                 choice.left_out.append(why)
             else:
@@ -120,11 +105,12 @@ def paths(
 
 
 def _weighed(finding: Finding, steps: Steps, index: int, risk_of: RiskOf, cure_rate: CureRate) -> Path:
-    p = finding.probability * min((cure_rate(finding.cause, s["action"]) for s in steps[:1]), default=0.0)
-    risk = sum(RISK_COST.get(risk_of(s["action"], s["target"]), RISK_COST["high"]) for s in steps)
+    p = finding.probability * min((cure_rate(finding.cause, s.action) for s in steps[:1]), default=0.0)
+    risk = sum(RISK_COST.get(risk_of(s.action, s.target), RISK_COST["high"]) for s in steps)
     # A runbook lists its paths in the order its author prefers: a small nudge, not a rule.
-    return Path(finding.key, steps, p, risk + (1 - p) * RETRY_COST + 2.0 * index, index)
+    cost = risk + (1 - p) * RETRY_COST + 2.0 * index
+    return Path(finding=finding.key, steps=steps, p_success=p, cost=cost, index=index)
 
 
 def words(steps: Steps) -> str:
-    return ", then ".join(f"{s['action']} on {s['target']}" for s in steps)
+    return ", then ".join(s.words for s in steps)

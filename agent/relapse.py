@@ -146,7 +146,7 @@ def still_changed(incident: Incident) -> list[str]:
     limits, verdict = limits_changed(incident), incident.verdict
     if verdict.standing not in ("known", "refuted") or not verdict.bars:
         return limits
-    shown = {(e.get("signal"), e.get("service")) for e in verdict.bars[0]["pro"]}
+    shown = {(e.signal, e.service) for e in verdict.bars[0].pro}
     open_ = Symptom.objects.filter(system_id=incident.system_id, signal__in=DRIFT, cleared_at=None)
     return limits + [s.title for s in open_ if (s.signal, s.service) in shown]
 

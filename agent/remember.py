@@ -21,7 +21,7 @@ def case(
     nobody can tell apart, teach nothing of signs."""
     incident = Incident.objects.select_related("system").get(pk=number)
     verdict = incident.verdict
-    cures = {(r["component"], r["cause"]) for r in verdict.repaired if r["cause"]}
+    cures = {(r.component, r.cause) for r in verdict.repaired if r.cause}
     cured = recovered and verdict.standing != "told" and len(cures) == 1
     component, cause = cures.pop() if cured else (incident.component, incident.cause)
     held = [(s, n) for s, n in Symptom.objects.filter(incident=number).values_list("signal", "service")]

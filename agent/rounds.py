@@ -6,10 +6,11 @@ Only what the manifest lets be run all the time anyway; at most `MOST` in an inc
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
-from typing import Any
 
+from django.utils import timezone
+
+from agent.case import Case, Measuring
 from agent.relapse import Proof
 from systems.manifest_types import Journey
 from systems.probes import journeys, web
@@ -19,20 +20,19 @@ MOST = 300
 RATE = 5.0
 
 
-def go(memory: dict[str, Any], system: LoadedSystem, wanting: Sequence[Proof]) -> str:
-    """Run what `wanting` lacks, within the cap. Counts clean runs in a row in `memory["rounds"]`; returns the problem
-    of a run that failed, "" otherwise."""
-    now, left = time.time(), MOST - int(memory.get("raised", 0))
-    passed = now - float(memory.get("raised_at", now - 1.0))
-    may = min(left, int(RATE * min(passed, 1.0)))
+def go(case: Case, count: Measuring, system: LoadedSystem, wanting: Sequence[Proof]) -> str:
+    """Run what `wanting` lacks, within the cap. Counts clean runs in a row in `count.rounds`; returns the problem of a
+    run that failed, "" otherwise."""
+    now, raised = timezone.now(), case.raised
+    passed = (now - raised.at).total_seconds() if raised.at else 1.0
+    may = min(MOST - raised.runs, int(RATE * min(passed, 1.0)))
     chosen = [j for j in system.manifest.journeys if j.name in {p.name for p in wanting} and not j.keeps]
     # (a visitor made for the purpose has never been there before: of one who comes back its runs prove nothing)
     if may <= 0 or not chosen:
         return ""
     todo = [chosen[i % len(chosen)] for i in range(may)]
-    memory |= {"raised": int(memory.get("raised", 0)) + len(todo), "raised_at": now}
-    clean: dict[str, int] = memory.setdefault("rounds", {})
-    problem = ""
+    raised.runs, raised.at = raised.runs + len(todo), now
+    clean, problem = count.rounds, ""
     for journey, said in zip(todo, asyncio.run(_all(todo)), strict=True):
         clean[journey.name] = 0 if said else clean.get(journey.name, 0) + 1
         problem = problem or (f"{journey.name}: {said}" if said else "")

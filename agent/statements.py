@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 from django.db.models import Q
 
 from agent.models import Run
-from agent.roles.base import Finding, Opinion
+from incidents.findings import Evidence, Finding, Opinion
 from incidents.models import Symptom
 from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
@@ -51,7 +51,7 @@ def standing(run: Run) -> list[Symptom]:
     while its service is ill, until something that we did has helped."""
     mine = Symptom.objects.filter(incident=run.incident_id)
     ill = set(mine.filter(cleared_at=None, opens=True).values_list("service", flat=True))
-    acted = run.memory.get("acted_at")
+    acted = run.case.acted_at
     later = Q(cleared_at=None) | (Q(service__in=ill) & (Q(last_seen__gt=acted) if acted else Q()))
     return telling_first(mine.filter(later, signal__in=OUTRIGHT))
 
@@ -71,15 +71,13 @@ def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> 
     for statement in open_:
         if leader is None or stands_before(statement, leader, system):
             others = [f for f in opinion.findings if not f.stated]
-            return Opinion([_finding(statement), *others], opinion.none_probability, opinion.questions)
+            return opinion.model_copy(update={"findings": [_finding(statement), *others]})
     return opinion
 
 
 def accounts(finding: Finding, statement: Statement) -> bool:
     """Whether the cause's runbook expects what is said, where it is said."""
-    return any(
-        (e.get("signal"), e.get("service")) == (statement.signal, statement.service) for e in finding.pro
-    )
+    return any((e.signal, e.service) == (statement.signal, statement.service) for e in finding.pro)
 
 
 def stands_before(statement: Statement, finding: Finding, system: LoadedSystem) -> bool:
@@ -101,9 +99,9 @@ def forbids_restart(run: Run, units: Collection[str]) -> str:
     return ""
 
 
-def _direct(evidence: dict[str, object], members: Collection[str]) -> bool:
-    signal = CATALOG.get(str(evidence.get("signal")))
-    return evidence.get("service") in members and signal is not None and signal.metric.startswith(DIRECT)
+def _direct(evidence: Evidence, members: Collection[str]) -> bool:
+    signal = CATALOG.get(evidence.signal)
+    return evidence.service in members and signal is not None and signal.metric.startswith(DIRECT)
 
 
 def _finding(statement: Statement) -> Finding:
@@ -115,8 +113,9 @@ def _finding(statement: Statement) -> Finding:
         title=statement.title,
         summary=statement.title,
         probability=0.0,
-        pro=[{"text": statement.text, "weight": 0.0, "source": signal.source, "signal": signal.id,
-              "service": statement.service}],
+        pro=[
+            Evidence(text=statement.text, source=signal.source, signal=signal.id, service=statement.service)
+        ],
         category=signal.category,
         stated=True,
-    )  # fmt: skip
+    )

@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.utils.functional import cached_property
 
 from incidents import verdict as verdicts
+from incidents.findings import Finding, Repair
+from incidents.typed import Typed
 
 
 class Severity(models.TextChoices):
@@ -70,11 +72,10 @@ class Incident(models.Model):
     detail = models.CharField(max_length=200, blank=True)
     confidence = models.FloatField(null=True, blank=True)
     summary = models.TextField(blank=True, help_text="one plain sentence of what is wrong")
-    # [{key, component, cause, detail, title, summary, probability, stated, pro: [{text, weight}], con: [...]}], and the
-    # one with the key "none". Shown through `verdict` only.
-    hypotheses = models.JSONField(default=list, blank=True)
+    # What is thought, "none of these" last. Shown through `verdict` only.
+    hypotheses: models.Field[list[Finding], list[Finding]] = Typed(of=list[Finding], default=list, blank=True)
     # What verified measurements said of each repair; see incidents/verdict.py.
-    repairs = models.JSONField(default=list, blank=True)
+    repairs: models.Field[list[Repair], list[Repair]] = Typed(of=list[Repair], default=list, blank=True)
     last_seq = models.PositiveIntegerField(default=0)
 
     class Meta:

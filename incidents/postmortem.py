@@ -12,6 +12,7 @@ from incidents import timeline
 from incidents.figures import figures, journey_runs, windows
 from incidents.models import Incident, Postmortem, PostmortemRevision, Symptom, TimelineEvent
 from incidents.plain import counted
+from incidents.typed import plain
 from incidents.verdict import Verdict
 
 Kind = TimelineEvent.Kind
@@ -46,7 +47,7 @@ def generate(incident_id: int) -> Postmortem:
     with transaction.atomic():
         found = Postmortem.objects.select_for_update().filter(incident=incident).first()
         if found is None:
-            found = Postmortem.objects.create(incident=incident, sections=timeline.plain(sections))
+            found = Postmortem.objects.create(incident=incident, sections=plain(sections))
             PostmortemRevision.objects.create(
                 postmortem=found, version=1, sections=found.sections, author="agent"
             )
@@ -77,7 +78,7 @@ def edit(
         found = Postmortem.objects.select_for_update().get(pk=pk)
         if version is not None and version != found.version:
             raise Conflict(f"version {found.version} was saved meanwhile; you started from {version}")
-        found.sections = timeline.plain(sections)
+        found.sections = plain(sections)
         found.version += 1
         found.save()
         PostmortemRevision.objects.create(
@@ -193,10 +194,10 @@ def _why(incident: Incident, events: list[TimelineEvent]) -> list[Sentence]:
     if not thought or not verdict.bars or not verdict.is_known:
         return sentences
     last, leader = thought[-1], verdict.bars[0]
-    texts = [str(f.get("text", "")) for f in leader["pro"]][:4]
+    texts = [e.text for e in leader.pro][:4]
     if any(texts):
         sentences.append(_say(f"What spoke for it: {'; '.join(t for t in texts if t)}.", [last.seq]))
-    against = [str(f.get("text", "")) for f in leader["con"]][:2]
+    against = [e.text for e in leader.con][:2]
     if any(against):
         sentences.append(_say(f"What spoke against it: {'; '.join(t for t in against if t)}.", [last.seq]))
     sentences += [_say(f"{e.title}.", [e.seq]) for e in events if e.kind == Kind.CHECK]
@@ -219,11 +220,11 @@ def _also_repaired(incident: Incident, events: list[TimelineEvent]) -> list[Sent
     told = {verdict.diagnosis} if verdict.standing == "known" else set()
     return [
         _say(
-            f"{_capital(str(r['title']))} on {r['component']} was a cause too: {', '.join(r['did'])} mended it.",
+            f"{_capital(r.title)} on {r.component} was a cause too: {', '.join(r.did)} mended it.",
             ends,
         )
         for r in verdict.repaired
-        if r["key"] not in told
+        if r.key not in told
     ]
 
 
@@ -238,7 +239,7 @@ def _action_items(incident: Incident, events: list[TimelineEvent]) -> list[dict[
 def _advice(incident: Incident, events: list[TimelineEvent]) -> list[tuple[str, int]]:
     """The runbook's `prevent` of all that was repaired, and as the agent noted it in its events; each once."""
     last = events[-1].seq if events else 0
-    found = {text: last for r in incident.verdict.repaired if (text := str(r.get("prevent") or "").strip())}
+    found = {text: last for r in incident.verdict.repaired if (text := r.prevent.strip())}
     for event in events:
         prevent = event.data.get("prevent") or ""
         for text in prevent if isinstance(prevent, list) else [prevent]:

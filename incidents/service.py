@@ -17,8 +17,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import live, timeline
+from incidents.findings import Named, Repair
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom, TimelineEvent
 from incidents.signals import CATALOG
+from incidents.typed import plain
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Sympto
 
 
 def _facts(symptom: Symptom) -> dict[str, Any]:
-    facts: dict[str, Any] = timeline.plain(
+    facts: dict[str, Any] = plain(
         {
             "symptom": symptom.pk,
             "signal": symptom.signal,
@@ -194,14 +196,14 @@ def refresh_head(incident: Incident) -> None:
             setattr(incident, name, value)
 
 
-def note_repair(incident_id: int, finding: dict[str, Any], did: list[str], *, helped: bool) -> None:
-    """Keep what measurements said of a repair: `did` for the cause of `finding` (its JSON) helped, or did not. Said
-    again of the same repair, it takes the place of what was said before."""
-    names = ("key", "title", "summary", "component", "cause", "detail", "prevent")
+def note_repair(incident_id: int, cause: Named, did: list[str], *, helped: bool) -> None:
+    """Keep what measurements said of a repair: `did` for this cause helped, or did not. Said again of the same repair,
+    it takes the place of what was said before."""
+    named = {name: getattr(cause, name) for name in Named.model_fields}
+    entry = Repair(**named, did=did, helped=helped)
     with transaction.atomic():
         row = Incident.objects.select_for_update(of=("self",)).only("repairs").get(pk=incident_id)
-        entry = {**{n: finding.get(n, "") for n in names}, "did": did, "helped": helped}
-        others = [r for r in row.repairs if (r["key"], r["did"]) != (entry["key"], did)]
+        others = [r for r in row.repairs if (r.key, r.did) != (entry.key, did)]
         row.repairs = [*others, entry]
         row.save(update_fields=["repairs"])
 

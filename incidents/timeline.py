@@ -8,10 +8,10 @@ from django.db import connection, transaction
 
 from incidents import live
 from incidents.models import Incident, TimelineEvent
+from incidents.typed import TEXT_LIMIT, plain
 from systems.readings import clean
 
 TITLE_LIMIT = 500
-BODY_LIMIT = 20_000
 
 
 def record(
@@ -34,7 +34,7 @@ def record(
             seq=take_numbers(incident_id, 1),
             kind=kind,
             title=clean(title, TITLE_LIMIT),
-            body=clean(body, BODY_LIMIT),
+            body=clean(body, TEXT_LIMIT),
             data=plain(data or {}),
             actor=clean(actor, 120),
         )
@@ -59,20 +59,3 @@ def take_numbers(incident_id: int, count: int) -> int:
 def announce(incident_id: int, seq: int, kind: str) -> None:
     """Tell the pages, on commit, that event `seq` is there."""
     live.publish(f"incident:{incident_id}", {"seq": seq, "kind": kind})
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON that Postgres accepts: no NUL or control characters, keys as text, the rest as text."""
-    if isinstance(value, str):
-        return clean(value, BODY_LIMIT)
-    if isinstance(value, dict):
-        return {clean(str(k), 200): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(v) for v in value]
-    if isinstance(value, float) and value != value:
-        return None
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return clean(str(value), BODY_LIMIT)

@@ -6,15 +6,24 @@ either; and what a part itself says outright is not replaced by what is inferred
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from incidents.findings import NONE, Evidence, Finding, Named, Repair
 
 ACT_AT = 0.60  # a cause must be at least this probable to be called the cause, and to be acted on
 NAMED_AT = 0.05  # a best guess below this is not worth a name
-NONE = "none"  # the key of the bar for "none of these"
 NOTE_SHOWN = 200  # of what a person wrote on closing it
 
 Standing = Literal["looking", "known", "stated", "guess", "unknown", "refuted", "told"]
+
+
+class Bar(Finding):
+    """A finding as it is shown, its evidence strongest first. `refuted`: its repair was tried and did not help.
+    `more`: what does not fit on the card."""
+
+    refuted: bool = False
+    more: list[Evidence] = []
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,8 @@ class Verdict:
     `component`: the suspected service or group, "" unless known or stated. `diagnosis`: `component:cause[:detail]`,
     "" unless known. `probability`: 0..1 of the first bar, None while looking.
     `confidence`: the same, but None unless known: "so sure" may only be said of what is called the cause.
-    `bars`: what is thought, the first one leading, "none of these" last: {"key", "title", "component", "detail",
-    "probability", "refuted", "stated", "pro", "con"}, evidence strongest first, each {"text", "weight", ...}.
-    `repaired`, `failed`: what was repaired with success, and what was taken for the cause and was not: entries of
-    `Incident.repairs`, {"key", "title", "summary", "component", "cause", "prevent", "did": [text], "helped": bool}.
+    `bars`: what is thought, the first one leading, "none of these" last.
+    `repaired`, `failed`: what was repaired with success, and what was taken for the cause and was not.
     """
 
     standing: Standing
@@ -41,9 +48,9 @@ class Verdict:
     component: str = ""
     diagnosis: str = ""
     probability: float | None = None
-    bars: list[dict[str, Any]] = field(default_factory=list)
-    repaired: list[dict[str, Any]] = field(default_factory=list)
-    failed: list[dict[str, Any]] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    repaired: list[Repair] = field(default_factory=list)
+    failed: list[Repair] = field(default_factory=list)
 
     @property
     def confidence(self) -> float | None:
@@ -52,9 +59,6 @@ class Verdict:
     @property
     def is_known(self) -> bool:
         return self.standing in ("known", "stated")
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "confidence": self.confidence}
 
 
 class Row(Protocol):
@@ -76,11 +80,11 @@ class Row(Protocol):
 
 def of(incident: Row) -> Verdict:
     """The verdict of an incident as its row has it."""
-    helped = [r for r in incident.repairs if r.get("helped")]
-    cured = {r["key"] for r in helped}
-    failed = [r for r in incident.repairs if r["key"] not in cured]
-    bars = [_bar(h, {r["key"] for r in failed}) for h in incident.hypotheses]
-    lead = next((b for b in bars if b["key"] != NONE), None)
+    helped = [r for r in incident.repairs if r.helped]
+    cured = {r.key for r in helped}
+    failed = [r for r in incident.repairs if r.key not in cured]
+    bars = [_bar(f, {r.key for r in failed}) for f in incident.hypotheses]
+    lead = next((b for b in bars if b.key != NONE), None)
     tried = "".join(f"; {_was(r)}" for r in failed[-1:])
     seen = incident.title.rstrip(". ")
     shown: dict[str, Any] = {"bars": bars, "repaired": helped, "failed": failed}
@@ -90,7 +94,7 @@ def of(incident: Row) -> Verdict:
         cause = f"as {incident.closed_by} says: {note}"
         return Verdict("told", f"{seen}; cause, {cause}", cause, **shown)
     if lead is None and incident.cause:  # written down by a person, or by an import
-        words = {"component": incident.component, "title": incident.cause.replace("_", " ")}
+        words = Named(component=incident.component, title=incident.cause.replace("_", " "))
         headline = incident.summary.rstrip(". ") or seen
         return Verdict(
             "known",
@@ -106,53 +110,43 @@ def of(incident: Row) -> Verdict:
         cause = "not known yet" if looking else f"not known yet: no known cause fits{tried}"
         headline = seen if looking else f"{seen}; cause {cause}"
         return Verdict("looking" if looking else "unknown", headline, cause, **shown)
-    shown["probability"] = lead["probability"]
-    place = {"component": lead["component"]}
-    summary = str(lead.get("summary") or lead["title"]).rstrip(". ")
-    if lead["refuted"]:
+    shown["probability"] = lead.probability
+    place: dict[str, Any] = {"component": lead.component}
+    summary = (lead.summary or lead.title).rstrip(". ")
+    if lead.refuted:
         cause = f"not known yet: {_was(lead)}"
         return Verdict("refuted", f"{seen}; cause {cause}", cause, **shown)
-    if lead["stated"]:
-        return Verdict(
-            "stated", summary, f"what {lead['component']} itself says: {summary}", **place, **shown
-        )
-    if lead["probability"] >= ACT_AT:
-        return Verdict("known", summary, _named(lead), diagnosis=lead["key"], **place, **shown)
-    guess = f"best guess {_named(lead)} ({_percent(lead['probability'])})"
-    named = lead["probability"] >= NAMED_AT
+    if lead.stated:
+        return Verdict("stated", summary, f"what {lead.component} itself says: {summary}", **place, **shown)
+    if lead.probability >= ACT_AT:
+        return Verdict("known", summary, _named(lead), diagnosis=lead.key, **place, **shown)
+    guess = f"best guess {_named(lead)} ({_percent(lead.probability)})"
+    named = lead.probability >= NAMED_AT
     cause = f"not known yet: {guess if named else 'no known cause fits'}{tried}"
     return Verdict("guess" if named else "unknown", f"{seen}; cause {cause}", cause, **shown)
 
 
-def _bar(raw: dict[str, Any], refuted: set[str]) -> dict[str, Any]:
-    key = str(raw.get("key") or ":".join(p for p in (raw.get("component"), raw.get("cause")) if p))
-    pro, con = ([*(raw.get(name) or [])] for name in ("pro", "con"))
-    return {
-        "component": "",
-        "detail": "",
-        "title": key,
-        **raw,
-        "key": key,
-        "probability": float(raw.get("probability") or 0.0),
-        "pro": sorted(pro, key=_weight),
-        "con": sorted(con, key=_weight),
-        "refuted": key in refuted,
-        "stated": bool(raw.get("stated")),
+def _bar(finding: Finding, refuted: set[str]) -> Bar:
+    fields = dict(finding) | {
+        "title": finding.title or finding.key,
+        "pro": sorted(finding.pro, key=_weight),
+        "con": sorted(finding.con, key=_weight),
     }
+    return Bar(**fields, refuted=finding.key in refuted)
 
 
-def _weight(item: dict[str, Any]) -> float:
-    return -abs(float(item.get("weight") or 0))
+def _weight(item: Evidence) -> float:
+    return -abs(item.weight)
 
 
-def _named(lead: dict[str, Any]) -> str:
-    title = str(lead["title"]).rstrip(". ")
+def _named(lead: Named) -> str:
+    title = lead.title.rstrip(". ")
     plain = title[1:2].islower()  # not an abbreviation
-    where = f" on {lead['component']}" if lead["component"] else ""
+    where = f" on {lead.component}" if lead.component else ""
     return f"{title[:1].lower() if plain else title[:1]}{title[1:]}{where}"
 
 
-def _was(lead: dict[str, Any]) -> str:
+def _was(lead: Named) -> str:
     return f"{_named(lead)} was taken for the cause, but its repair did not help"
 
 

@@ -11,8 +11,10 @@ from ninja import Field, Router, Schema
 from ninja.errors import HttpError
 
 from incidents import people, weighed
+from incidents.findings import Repair
 from incidents.models import OPEN_STATES, Incident, Severity
 from incidents.people_views import MAX_NUMBER, named
+from incidents.verdict import Bar
 
 router = Router(tags=["incidents"])
 READ, RESPOND = "incidents.view_incident", "incidents.respond_incident"
@@ -65,9 +67,9 @@ class SymptomOut(Schema):
 class IncidentFull(IncidentOut):
     """`hypotheses`: the bars, the leading one first; see incidents/verdict.py."""
 
-    hypotheses: list[Any]
-    repaired: list[Any]
-    failed: list[Any]
+    hypotheses: list[Bar]
+    repaired: list[Repair]
+    failed: list[Repair]
     symptoms: list[SymptomOut]
     events: list[EventOut]
     actions: list[str]

@@ -141,7 +141,7 @@ def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incid
     for incident in incidents:
         verdict = incident.verdict
         guess = verdict.standing == "guess"
-        where = str(verdict.bars[0]["component"]) if guess else verdict.component
+        where = verdict.bars[0].component if guess else verdict.component
         for name in loaded.graph.members(where) if loaded else [where]:
             if incident.system_id == system.pk and name in services:
                 services[name].incident = incident.number

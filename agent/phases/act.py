@@ -5,8 +5,6 @@ The request's id is committed before the effect is started, so a killed worker f
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils import timezone
 
 from actions import policy
@@ -14,27 +12,27 @@ from actions import service as actions
 from actions.models import Risk
 from actions.service import ActionRefused
 from agent import journal, roles
+from agent.case import Attempt
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import starving, waiting
 from agent.phases.waiting import POLL_S
 from agent.roles.base import ActionView
 from incidents import lifecycle, timeline
+from incidents.findings import Finding, PlannedStep
 from incidents.models import State
 from incidents.verdict import ACT_AT
 
 
 def step(run: Run) -> Outcome:
-    memory = run.memory
-    steps, cursor = memory["path"]["steps"], int(memory["cursor"])
-    if cursor >= len(steps):
-        return Outcome(Phase.VERIFY, "the path is done", {"path": memory["path"]["key"]})
-    requests: list[str] = memory["requests"]
-    item = steps[cursor]
-    words = f"{item['action']} on {item['target']}"
-    if len(requests) <= cursor:
-        return _ask(run, item, words)
-    view = roles.executor().look(requests[cursor])
+    attempt = _attempt(run)
+    if attempt.cursor >= len(attempt.path.steps):
+        return Outcome(Phase.VERIFY, "the path is done", {"path": attempt.path.key})
+    item = attempt.path.steps[attempt.cursor]
+    words = item.words
+    if len(attempt.requests) <= attempt.cursor:
+        return _ask(run, attempt, item)
+    view = roles.executor().look(attempt.requests[attempt.cursor])
     if view.status == "waiting":
         waits = waiting.wait(run, view, words)
         if waits is not None:
@@ -48,11 +46,18 @@ def step(run: Run) -> Outcome:
             return waits
     if view.status == "cancelled":  # nobody said no: it lost its reason, or was no longer what was approved
         return waiting.look_afresh(run, f"{words}: {view.why}")
-    return _after(run, view, words, last=cursor + 1 >= len(steps))
+    return _after(run, view, words, last=attempt.cursor + 1 >= len(attempt.path.steps))
 
 
-def _ask(run: Run, item: dict[str, Any], words: str) -> Outcome:
+def _attempt(run: Run) -> Attempt:
+    if run.case.attempt is None:
+        raise ValueError("there is no path to act on")
+    return run.case.attempt
+
+
+def _ask(run: Run, attempt: Attempt, item: PlannedStep) -> Outcome:
     """Ask the gate for this step, unless something is in the way of asking now."""
+    words = item.words
     if (waits := waiting.before_asking(run, words)) is not None:
         return waits
     if (waits := waiting.for_another(run, item, words)) is not None:
@@ -67,7 +72,7 @@ def _ask(run: Run, item: dict[str, Any], words: str) -> Outcome:
         return _after(run, ActionView("", "refused", str(error)), words, last=False)
     if view.status == "refused" and (waits := waiting.before_asking(run, words)) is not None:
         return waits  # stopped, halted or turned off at that very moment: it is no answer to this path
-    run.memory["requests"].append(view.id)
+    attempt.requests.append(view.id)
     waiting.begin(run)
     return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
 
@@ -80,48 +85,41 @@ def _execute(run: Run, view: ActionView, words: str) -> ActionView:
 
 
 def _after(run: Run, view: ActionView, words: str, *, last: bool) -> Outcome:
-    memory = run.memory
+    attempt = _attempt(run)
     if view.worked:
-        memory["cursor"] = int(memory["cursor"]) + 1
-        memory["acted_at"] = timezone.now().isoformat()
-        memory["acted"] = [*memory.get("acted", []), words]
+        attempt.cursor += 1
+        attempt.acted_at = timezone.now()
+        run.case.acted.append(words)
         phase = Phase.VERIFY if last else Phase.ACT
         return Outcome(phase, f"did {words}", {"request": view.id, "message": view.message})
     if not view.settled:
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
-    memory["tried"] = [*memory.get("tried", []), memory["path"]["key"]]
+    run.case.tried.append(attempt.path.key)
     title = f"This path is closed: {words} was {view.status}"
     timeline.record(run.incident_id, "plan", title, body=view.why or view.message)
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking for another way")
-    if memory["acted_at"]:  # earlier steps of this path did take effect: judge what they brought first
+    if attempt.acted_at:  # earlier steps of this path did take effect: judge what they brought first
         return Outcome(Phase.VERIFY, f"{words} was {view.status}", {"why": view.why})
     return Outcome(Phase.PLAN, f"{words} was {view.status}", {"why": view.why})
 
 
 def _reason(run: Run) -> str:
     """Why it is asked for, in plain words, with the evidence the hypothesis rests on."""
-    finding = _finding_of(run)
+    finding = run.case.acted_on or Finding()
     lines = [run.incident.summary or run.incident.title]
-    lines += [f"- {e['text']}" for e in finding.get("pro", [])[:6]]
+    lines += [f"- {e.text}" for e in finding.pro[:6]]
     return "\n".join(lines)
 
 
-def _ask_why(run: Run, item: dict[str, Any]) -> str:
+def _ask_why(run: Run, item: PlannedStep) -> str:
     """Acting alone needs two independent sources, one of them not log text, and where there is some risk a cause that
     is likely enough. Empty when there is nothing to ask a person about."""
-    finding = _finding_of(run)
-    sources = {e.get("source", "") for e in finding.get("pro", []) if float(e.get("weight", 0)) > 0}
-    named = {s for s in sources if s}
+    finding = run.case.acted_on or Finding()
+    named = {e.source for e in finding.pro if e.weight > 0 and e.source}
     if named and named <= {"log"}:
         return "the only evidence is log text, which anybody who can write to the log can forge"
-    probability = float(finding.get("probability", 0.0))
+    probability = finding.probability
     slug = run.incident.system.slug
-    if probability < ACT_AT and actions.risk_of(slug, item["action"], item["target"]) != Risk.LOW:
+    if probability < ACT_AT and actions.risk_of(slug, item.action, item.target) != Risk.LOW:
         return f"this is only the best guess ({probability:.0%}), and the step is not without risk"
     return ""
-
-
-def _finding_of(run: Run) -> dict[str, Any]:
-    wanted = run.memory["path"]["finding"]
-    found: dict[str, Any] = next((f for f in run.memory["findings"] if f["key"] == wanted), {})
-    return found

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from django.db import transaction
 
 from agent import doubt, looks, roles, statements
+from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, only_history
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
-from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence, service, timeline
 from incidents.evidence import SignalState
+from incidents.findings import Finding, Opinion, Question, none_of_these
 from incidents.models import Incident
-from incidents.verdict import ACT_AT, NAMED_AT, NONE
+from incidents.verdict import ACT_AT, NAMED_AT
 from knowledge import retrieval
 from systems import services
 from systems.services import LoadedSystem
@@ -36,60 +38,60 @@ HEALED = (
     60  # looks at most, while all that is left is the memory of a crash: longer than any signal remembers one
 )
 MAX_QUESTIONS = 6
+KEPT, SHOWN = 6, 5  # findings in the case file, and on the page
 
 
 def step(run: Run) -> Outcome:
-    memory = run.memory
-    states = evidence.snapshot(run.incident.system.slug)
-    stamp = evidence.taken_at(run.incident.system.slug)
-    if stamp == memory.get("stamp"):
+    case, slug = run.case, run.incident.system.slug
+    states = evidence.snapshot(slug)
+    picture = looks.newest(slug)
+    if picture == case.picture:
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S / 3)
     turn = turn_of(
-        memory, stamp, healed=is_self_healed(run.incident), history=lambda: only_history(run.incident)
+        case, picture, healed=is_self_healed(run.incident), history=lambda: only_history(run.incident)
     )
     if turn == "over":
-        return Outcome(
-            Phase.VERIFY, "the symptoms went away by themselves", {"looks": memory.get("looks", 0)}
-        )
+        return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": case.looks.ill})
     if turn == "wait":
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     found = opinion(run, states)
-    memory["findings"] = [f.as_json() for f in found.findings[:6]]
+    case.opinion = found.model_copy(update={"findings": found.findings[:KEPT]})
     _publish(run, found)
     return _decide(run, found)
 
 
 def turn_of(
-    memory: dict[str, Any], stamp: str | None, *, healed: bool, history: Callable[[], bool]
+    case: Case, picture: datetime | None, *, healed: bool, history: Callable[[], bool]
 ) -> Literal["look", "wait", "over"]:
     """What a new picture is good for; counts it. `healed`: no symptom holds any more, `history`: all that hold tell of
     a run that has ended. No I/O but what `history` does."""
-    memory["stamp"] = stamp
-    fresh = looks.is_fresh(memory, stamp, "looked")
+    count, case.picture = case.looks, picture
+    fresh = looks.is_fresh(picture, count.last)
     if fresh:
-        _count(memory)
-    memory["quiet"] = int(memory.get("quiet", 0)) + 1 if healed else 0
+        count.last = picture
+        _count(case)
+    count.well = count.well + 1 if healed else 0
     if healed:  # what is over says nothing of the cause
-        return "over" if memory["quiet"] >= STEADY else "wait"
-    if int(memory.get("healed", 0)) < HEALED and history():
+        return "over" if count.well >= STEADY else "wait"
+    if count.all < HEALED and history():
         return "wait"  # it runs again; whether it stays so is soon seen
-    memory["looks"] = int(memory.get("looks", 0)) + fresh
+    count.ill += fresh
     return "look"
 
 
-def _count(memory: dict[str, Any]) -> None:
+def _count(case: Case) -> None:
     """One more fresh look, since the beginning and since the last path that came to nothing."""
-    memory["healed"] = int(memory.get("healed", 0)) + 1
-    closed = len(memory.get("tried", []))
-    if closed != memory.get("closed", 0):
-        memory |= {"closed": closed, "since_no": 0, "steady": 0}
-    memory["since_no"] = int(memory.get("since_no", 0)) + 1
+    count, closed = case.looks, len(case.tried)
+    count.all += 1
+    if closed != count.closed:
+        count.closed, count.since_closed, count.steady = closed, 0, 0
+    count.since_closed += 1
 
 
-def is_due(memory: dict[str, Any]) -> bool:
+def is_due(case: Case) -> bool:
     """Whether enough was looked at since the last "no", refusal or failure to decide anew."""
-    closed = len(memory.get("tried", []))
-    return not closed or (closed == memory.get("closed") and int(memory.get("since_no", 0)) >= AFTER_NO)
+    closed = len(case.tried)
+    return not closed or (closed == case.looks.closed and case.looks.since_closed >= AFTER_NO)
 
 
 def opinion(run: Run, states: list[SignalState] | None = None) -> Opinion:
@@ -99,7 +101,7 @@ def opinion(run: Run, states: list[SignalState] | None = None) -> Opinion:
     seen = evidence.snapshot(system.slug) if states is None else states
     return weigh(
         system,
-        with_answers(seen, _answers(run)),
+        with_answers(seen, run.case.answers),
         lambda told: roles.diagnoser().diagnose(run.incident, told),
         acts=doubt.acts(run.incident),
         failed=doubt.failed(run.incident),
@@ -133,61 +135,55 @@ class Next:
 
 def _decide(run: Run, found: Opinion) -> Outcome:
     """Ask, wait for steadier evidence, plan, or give up."""
-    step, leader = decide(run.memory, found), found.leading
+    step, leader = decide(run.case, found), found.leading
     if step.question:
         return _ask(run, step.question)
     if step.what == "hand_over":
         return explain.hand_over(run, step.why)
     if step.what == "plan" and leader:
-        run.memory["before"] = sorted(active_symptoms(run.incident))
+        run.case.before = sorted(active_symptoms(run.incident))
         _passages(run, leader)
         return Outcome(Phase.PLAN, f"diagnosed {leader.key}", {"probability": leader.probability})
     return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
 
 
-def decide(memory: dict[str, Any], found: Opinion) -> Next:
-    """What to do with an opinion; counts in `memory` how steady it is. No I/O."""
+def decide(case: Case, found: Opinion) -> Next:
+    """What to do with an opinion; counts in the case how steady it is. No I/O."""
+    count = case.looks
     leader = found.leading
     confident = leader is not None and (leader.stated or leader.probability >= ACT_AT)
     key = leader.key if leader and confident else ""
-    if key != memory.get("leader"):
-        memory["steady"] = 0
-    memory["leader"] = key
-    if key and looks.is_fresh(memory, memory["stamp"], "counted"):
-        memory["steady"] = int(memory.get("steady", 0)) + 1
+    if key != count.leader:
+        count.steady = 0
+    count.leader = key
+    if key and looks.is_fresh(case.picture, count.counted):
+        count.counted = case.picture
+        count.steady += 1
     sure = leader is not None and leader.probability >= SURE_AT
-    if not sure and (question := _next_question(memory, found)):
+    if not sure and (question := _next_question(case, found)):
         return Next("ask", question)
-    steady = int(memory.get("steady", 0))
+    steady = count.steady
     if leader and leader.stated:
         if steady >= STEADY_SAID:
             why = f"{leader.component} says itself what is wrong: {leader.title}"
             return Next("hand_over", why=why)
     elif leader and confident:
-        if steady >= (STEADY if sure else STEADY_UNSURE) and is_due(memory):
+        if steady >= (STEADY if sure else STEADY_UNSURE) and is_due(case):
             return Next("plan")
-    elif int(memory.get("looks", 0)) >= PATIENCE:
+    elif count.ill >= PATIENCE:
         return Next("hand_over", why=_why_unknown(found))
     return Next("look")
 
 
-def with_answers(states: list[SignalState], answers: Sequence[dict[str, Any]]) -> list[SignalState]:
+def with_answers(states: list[SignalState], answers: Sequence[Answer]) -> list[SignalState]:
     """The tick's picture with what was asked on top of it."""
-    given = [
-        SignalState(a["signal"], a["service"], "", a["value"], None, a["text"], None, "check")
-        for a in answers
-    ]
+    given = [SignalState(a.signal, a.service, "", a.value, None, a.text, None, "check") for a in answers]
     asked = {(a.signal, a.service) for a in given}
     return [*(s for s in states if (s.signal, s.service) not in asked), *given]
 
 
-def _answers(run: Run) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = run.memory.setdefault("answers", [])
-    return found
-
-
-def _next_question(memory: dict[str, Any], opinion: Opinion) -> Question | None:
-    asked = memory.setdefault("asked", [])
+def _next_question(case: Case, opinion: Opinion) -> Question | None:
+    asked = case.asked
     if len(asked) >= MAX_QUESTIONS:
         return None
     return next((q for q in opinion.questions if q.key not in asked and q.gain > 0.02), None)
@@ -195,12 +191,10 @@ def _next_question(memory: dict[str, Any], opinion: Opinion) -> Question | None:
 
 def _ask(run: Run, question: Question) -> Outcome:
     answer = roles.diagnoser().ask(run.incident, question)
-    run.memory["asked"].append(question.key)
-    text = answer.text[:300]
-    _answers(run).append(
-        {"signal": answer.signal, "service": answer.service, "value": answer.value, "text": text}
+    run.case.answers.append(
+        Answer(signal=question.signal, service=question.service, value=answer.value, text=answer.text[:300])
     )
-    run.memory["stamp"] = None  # the answer is fresh evidence: look again at once
+    run.case.picture = None  # the answer is fresh evidence: look again at once
     said = {True: "yes", False: "no", None: "could not be told"}[answer.value]
     asked = question.title or question.signal.replace("_", " ")
     where = "" if question.service in asked else f" on {question.service}"
@@ -223,9 +217,8 @@ def _publish(run: Run, opinion: Opinion) -> None:
     """Bring the incident up to date; an event only when the order or the odds really changed.
 
     What is not likely enough to act on is shown as a guess and never called the cause (see incidents/verdict.py)."""
-    shown = [f.as_json() for f in opinion.findings[:5]]
-    none = {"key": NONE, "title": "None of these", "probability": opinion.none_probability}
-    values: dict[str, Any] = {"hypotheses": [*shown, none]}
+    bars = [*opinion.findings[:SHOWN], none_of_these(opinion.none_probability)]
+    values: dict[str, Any] = {"hypotheses": bars}
     leader = opinion.leading
     known = leader is not None and leader.probability >= ACT_AT
     if leader and (known or leader.stated):
@@ -249,10 +242,13 @@ def _publish(run: Run, opinion: Opinion) -> None:
         run.incident.refresh_from_db()
         if not known:
             service.refresh_head(run.incident)
-        print_ = [[f["key"], round(f["probability"], 1)] for f in shown[:3]]
-        if print_ != run.memory.get("shown"):
-            run.memory["shown"] = print_
-            data = {"hypotheses": values["hypotheses"], "questions": [vars(q) for q in opinion.questions[:3]]}
+        shown = [Shown(key=f.key, probability=round(f.probability, 1)) for f in opinion.findings[:3]]
+        if shown != run.case.shown:
+            run.case.shown = shown
+            data = {
+                "hypotheses": [b.model_dump() for b in bars],
+                "questions": [q.model_dump() for q in opinion.questions[:3]],
+            }
             cause = run.incident.verdict.cause
             title = (
                 f"Most likely: {cause}, {leader.probability:.0%}" if leader and known else f"Cause {cause}"
@@ -262,7 +258,7 @@ def _publish(run: Run, opinion: Opinion) -> None:
 
 def _passages(run: Run, leader: Finding) -> None:
     """The runbook passages that speak of what is seen, for the page and the postmortem."""
-    symptoms = [s["text"] for s in leader.pro[:5]]
+    symptoms = [s.text for s in leader.pro[:5]]
     found = retrieval.search(" ".join([leader.title, *symptoms]), limit=3)
     passages: list[dict[str, Any]] = [
         {"runbook": p.slug, "heading": p.heading, "text": p.text[:600], "score": p.score} for p in found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from actions import audit
@@ -10,8 +9,8 @@ from actions.models import AuditEntry
 from agent import remember
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.roles.base import Finding
 from incidents import lifecycle, postmortem, timeline
+from incidents.findings import Finding
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 
 WATCHED = "watched"  # outcome of a run that was not allowed to act
@@ -24,8 +23,8 @@ def step(run: Run) -> Outcome:
     title = "Resolved" if mended else "Resolved: the symptoms are gone"
     if not mended:
         title += ", and not by the agent" if known else "; what caused them was not found"
-    prevent = leading(run).get("prevent", "") if mended or known else ""
-    data = {"prevent": prevent, "acted": run.memory.get("acted", [])}
+    prevent = leading(run).prevent if mended or known else ""
+    data = {"prevent": prevent, "acted": run.case.acted}
     lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, data=data)
     if postmortem.is_due(run.incident_id):
         postmortem.generate(run.incident_id)
@@ -36,12 +35,12 @@ def step(run: Run) -> Outcome:
 
 def hand_over(run: Run, why: str) -> Outcome:
     """Give it to a person: what was seen, thought, tried and asked, on one event."""
-    findings = run.memory.get("findings", [])
+    case = run.case
     data: dict[str, Any] = {
         "why": why,
-        "findings": findings,
-        "tried": run.memory.get("tried", []),
-        "asked": run.memory.get("asked", []),
+        "findings": [f.model_dump() for f in case.findings],
+        "tried": case.tried,
+        "asked": case.asked,
     }
     seen = Symptom.objects.filter(incident=run.incident_id, cleared_at=None).order_by("first_seen")
     data["seen"] = list(seen.values_list("title", flat=True)[:SHOWN])
@@ -49,7 +48,7 @@ def hand_over(run: Run, why: str) -> Outcome:
         [
             why,
             *(f"- seen: {title}" for title in data["seen"]),
-            *(f"- {f['title']} on {f['component']}: {f['probability']:.0%}" for f in findings),
+            *(f"- {f.title} on {f.component}: {f.probability:.0%}" for f in case.findings),
         ]
     )
 
@@ -83,7 +82,7 @@ def no_action(run: Run, finding: Finding) -> Outcome:
             "plan",
             f"Nothing to repair: {finding.title}",
             body=why,
-            data={"findings": [finding.as_json()], "prevent": finding.prevent},
+            data={"findings": [finding.model_dump()], "prevent": finding.prevent},
         )
         _leave(run, "Left as it is; a person may want to look")
 
@@ -93,14 +92,12 @@ def no_action(run: Run, finding: Finding) -> Outcome:
 def is_mended(run: Run) -> bool:
     """Whether something the agent did was measured to have helped: a cure of its own, not a trouble that went by
     itself."""
-    return any(r.get("helped") for r in Incident.objects.only("repairs").get(pk=run.incident_id).repairs)
+    return any(r.helped for r in Incident.objects.only("repairs").get(pk=run.incident_id).repairs)
 
 
-def leading(run: Run) -> dict[str, Any]:
-    """The finding that was acted on, else the first one; {} when there was none."""
-    findings = run.memory.get("findings", [])
-    wanted = (run.memory.get("path") or {}).get("finding")
-    return next((f for f in findings if f["key"] == wanted), findings[0] if findings else {})
+def leading(run: Run) -> Finding:
+    """The finding that was acted on, else the first one; "none of these" when there was none."""
+    return run.case.acted_on or next(iter(run.case.findings), Finding())
 
 
 def _audit(run: Run, verb: str, why: str) -> None:
@@ -110,7 +107,7 @@ def _audit(run: Run, verb: str, why: str) -> None:
         data = {
             "run": run.pk,
             "diagnosis": incident.diagnosis,
-            "acted": run.memory.get("acted", []),
+            "acted": run.case.acted,
             "why": why,
         }
         audit.append(
@@ -124,10 +121,10 @@ def _audit(run: Run, verb: str, why: str) -> None:
 
 
 def _remember(run: Run, *, recovered: bool) -> None:
-    green = run.memory.get("green_since") if recovered else None
+    measured = run.case.measuring if recovered else None
     remember.case(
         run.incident_id,
         recovered=recovered,
-        acted=run.memory.get("acted", []),
-        green_since=datetime.fromisoformat(green) if green else None,
+        acted=run.case.acted,
+        green_since=measured.green_since if measured else None,
     )

@@ -6,51 +6,43 @@ either: a person is told what holds it off, and what is still to be put right.
 
 from __future__ import annotations
 
-from typing import Any
-
 from agent import relapse
+from agent.case import Judgement
 from agent.journal import Outcome
 from agent.models import Run
 from agent.phases import explain
-from agent.roles.base import Verdict
 from incidents import service as incidents
 from incidents import timeline
 from incidents.evidence import SignalState
+from incidents.findings import Finding
 from incidents.signals import CATALOG
 from knowledge import service as knowledge
 
 
-def acted_on(run: Run) -> dict[str, Any]:
-    """The finding whose path was taken; {} when there was none."""
-    path = run.memory.get("path") or {}
-    found: dict[str, Any] = next((f for f in run.memory["findings"] if f["key"] == path.get("finding")), {})
-    return found
-
-
 def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
     """The changed settings that spoke for what was acted on, and are still changed."""
-    shown = {(e.get("signal"), e.get("service")) for e in acted_on(run).get("pro", [])}
+    found = run.case.acted_on
+    shown = {(e.signal, e.service) for e in found.pro} if found else set()
     return [s for s in states if s.value and s.signal in relapse.DRIFT and (s.signal, s.service) in shown]
 
 
-def is_it(run: Run, states: list[SignalState], verdict: Verdict) -> bool:
+def is_it(run: Run, states: list[SignalState], said: Judgement) -> bool:
     """Nothing but a changed setting is left, and the cause that was acted on is not the setting itself: that one
     would have to be back for its repair to have helped."""
     left = {CATALOG[s.signal].describe(s) for s in still_changed(run, states)}
-    return bool(left) and {*verdict.remaining, *verdict.new} <= left and not _is_a_setting(acted_on(run))
+    return bool(left) and {*said.remaining, *said.new} <= left and not _is_a_setting(run.case.acted_on)
 
 
-def _is_a_setting(finding: dict[str, Any]) -> bool:
-    spec = next((s for s in knowledge.active_specs() if s.id == finding.get("cause")), None)
+def _is_a_setting(finding: Finding | None) -> bool:
+    spec = next((s for s in knowledge.active_specs() if finding and s.id == finding.cause), None)
     return spec is None or any(key.partition("@")[0] in relapse.DRIFT for key in spec.requires)
 
 
 def tell(run: Run, states: list[SignalState]) -> Outcome:
     """Say what helped and what is left, and give it to a person. Nothing is learnt: it is not known to be a cure."""
     left = "; ".join(CATALOG[s.signal].describe(s) for s in still_changed(run, states))
-    steps = run.memory["path"]["steps"][: int(run.memory["cursor"])]
-    did = [f"{s['action']} on {s['target']}" for s in steps]
-    incidents.note_repair(run.incident_id, acted_on(run), did, helped=True)
+    did = [s.words for s in run.case.attempt.done] if run.case.attempt else []
+    incidents.note_repair(run.incident_id, run.case.acted_on or Finding(), did, helped=True)
     timeline.record(
         run.incident_id,
         "verify",

@@ -9,13 +9,14 @@ from actions import policy
 from actions import service as actions
 from actions.models import ActionRequest, Status
 from agent import flow, plan, statements
+from agent.case import Attempt
 from agent.context import only_history
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
 from agent.phases.diagnose import PATIENCE, TICK_S, is_due
-from agent.roles.base import Finding
 from incidents import evidence, timeline
+from incidents.findings import Finding, PlannedStep
 from incidents.models import Severity
 from incidents.verdict import ACT_AT
 from knowledge import lessons
@@ -26,19 +27,19 @@ LOOKS_FOR_FLOW = 40  # ... and before giving up on seeing work flow
 
 
 def step(run: Run) -> Outcome:
-    findings = [_finding(f) for f in run.memory.get("findings", [])]
+    findings = run.case.findings
     if run.paths_tried >= MAX_PATHS:
         return explain.hand_over(run, f"{run.paths_tried} paths were tried and the symptoms are still there")
     if findings and not findings[0].paths and findings[0].severity == Severity.LOW:
         return _rest(run, findings[0])
     if not is_due(
-        run.memory
+        run.case
     ):  # after a "no", a refusal or a failure: a fresh look before anything is asked again
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     slug = run.incident.system.slug
     choice = plan.paths(
         findings,
-        tried=run.memory.get("tried", []),
+        tried=run.case.tried,
         targets=lambda action, wanted, params: actions.resolve_targets(slug, action, wanted, params),
         risk_of=lambda action, target: actions.risk_of(slug, action, target),
         cure_rate=partial(lessons.cure_rate, system_slug=slug),
@@ -46,20 +47,20 @@ def step(run: Run) -> Outcome:
         hinders=lambda steps: _hindered(run, steps),
     )
     if not choice.paths:
-        if int(run.memory.get("looks", 0)) < PATIENCE:  # the picture is still filling up
-            run.memory["steady"] = 0
+        if run.case.looks.ill < PATIENCE:  # the picture is still filling up
+            run.case.looks.steady = 0
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.hand_over(run, _why_none(findings, choice))
     if not run.incident.system.agent_on:
         _show(run, choice, "Would ask for")
-        would = plan.words(choice.paths[0].steps)
+        would = choice.paths[0].words
         return explain.hand_over(run, f"{policy.only_watches(run.incident.system)}; it would ask for {would}")
     return _take(run, choice)
 
 
 def _rest(run: Run, finding: Finding) -> Outcome:
     """Leave it as it is, but only while work is seen flowing, and after the slow signs had their looks."""
-    looked = int(run.memory.get("looks", 0))
+    looked = run.case.looks.ill
     if looked < LOOKS_BEFORE_REST:
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     stands_still = flow.not_seen(run.incident, evidence.snapshot(run.incident.system.slug))
@@ -74,15 +75,10 @@ def _rest(run: Run, finding: Finding) -> Outcome:
 
 
 def _take(run: Run, choice: plan.Choice) -> Outcome:
-    chosen, words = choice.paths[0], plan.words(choice.paths[0].steps)
-    run.memory |= {
-        "path": {"key": chosen.key, "finding": chosen.finding_key, "steps": chosen.steps},
-        "cursor": 0,
-        "requests": [],
-        "acted_at": None,
-    }
+    chosen = choice.paths[0]
+    run.case.attempt = Attempt(path=chosen)
     _show(run, choice, "Plan")
-    return Outcome(Phase.ACT, f"planned {words}"[:120], {"path": chosen.key}, new_path=True)
+    return Outcome(Phase.ACT, f"planned {chosen.words}"[:120], {"path": chosen.key}, new_path=True)
 
 
 def _show(run: Run, choice: plan.Choice, begin: str) -> None:
@@ -91,13 +87,13 @@ def _show(run: Run, choice: plan.Choice, begin: str) -> None:
     timeline.record(
         run.incident_id,
         "plan",
-        f"{begin}: {plan.words(chosen.steps)}",
+        f"{begin}: {chosen.words}",
         data={
             "steps": [_dry_run(run.incident.system.slug, s) for s in chosen.steps],
             "cost": round(chosen.cost, 1),
             "p_success": round(chosen.p_success, 2),
             "skipped": choice.left_out,
-            "fallbacks": [[f"{s['action']} on {s['target']}" for s in p.steps] for p in choice.paths[1:4]],
+            "fallbacks": [[s.words for s in p.steps] for p in choice.paths[1:4]],
         },
     )
 
@@ -108,7 +104,7 @@ def _hindered(run: Run, steps: plan.Steps) -> str:
     for item in steps:
         shown = _dry_run(slug, item)["preview"]
         if shown.get("refused"):
-            return f"{item['action']} on {item['target']} cannot be done now: {shown['refused']}"
+            return f"{item.words} cannot be done now: {shown['refused']}"
     if no := _answered(run, {e for s in steps for e in _effects(slug, s)}):
         return f"{plan.words(steps)} is left: {no}"
     units = plan.only_restarts({e for s in steps for e in _effects(slug, s)})
@@ -129,14 +125,14 @@ def _answered(run: Run, effects: set[str]) -> str:
         status__in=(Status.REJECTED, Status.FAILED),
     )
     for request in over:
-        step = {"action": request.slug, "target": request.target, "params": request.params}
+        step = PlannedStep(action=request.slug, target=request.target, params=request.params)
         if effects & _effects(slug, step):
             return f"{request.slug} on {request.target} was {request.get_status_display().lower()}"
     return ""
 
 
-def _effects(slug: str, step: dict[str, Any]) -> frozenset[str]:
-    return actions.effects_of(slug, step["action"], step["target"], step["params"])
+def _effects(slug: str, step: PlannedStep) -> frozenset[str]:
+    return actions.effects_of(slug, step.action, step.target, step.params)
 
 
 def _why_none(findings: list[Finding], choice: plan.Choice) -> str:
@@ -149,13 +145,10 @@ def _why_none(findings: list[Finding], choice: plan.Choice) -> str:
     return "nothing more can be done without you: " + "; ".join(choice.left_out[:4])
 
 
-def _dry_run(system: str, item: dict[str, Any]) -> dict[str, Any]:
+def _dry_run(system: str, item: PlannedStep) -> dict[str, Any]:
     try:
-        shown = actions.preview(system, item["action"], item["target"], item["params"])
+        shown = actions.preview(system, item.action, item.target, item.params)
     except actions.ActionRefused as error:
         shown = {"command": "", "refused": str(error)}
-    return {**item, "preview": shown, "risk": actions.risk_of(system, item["action"], item["target"])}
-
-
-def _finding(stored: dict[str, Any]) -> Finding:
-    return Finding(**{k: v for k, v in stored.items() if k != "key"})
+    risk = actions.risk_of(system, item.action, item.target)
+    return {**item.model_dump(), "preview": shown, "risk": risk}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from actions import policy
 from agent import journal, roles
+from agent.case import PutBack
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import waiting
@@ -18,38 +19,38 @@ from incidents.models import State
 def begin(run: Run, why: str) -> None:
     """Remember what is to be taken back: all that worked of the path."""
     look = roles.executor().look
-    worked = [i for i in reversed(run.memory.get("requests", [])) if look(i).worked]
-    run.memory |= {"put_back": worked, "put_back_why": why, "undo": None, "well_since": None}
+    requests = run.case.attempt.requests if run.case.attempt else []
+    run.case.put_back = PutBack(requests=[i for i in reversed(requests) if look(i).worked], why=why)
+    run.case.waiting.well_since = None
 
 
 def step(run: Run) -> Outcome | None:
     """The next thing to do or to wait for; None when all is taken back or kept. The undo's id is committed before it
     is run, so that a killed worker finds it again and never asks twice."""
-    memory = run.memory
-    while memory.get("put_back"):
-        words = _words_of(run, memory["put_back"][0])
-        if memory.get("undo"):
-            view, outcome = _follow(run, memory["undo"], words)
+    left = run.case.put_back
+    while left and left.requests:
+        words = _words_of(run, left.requests[0])
+        if left.undo:
+            view, outcome = _follow(run, left.undo, words)
             if outcome is not None:
                 return outcome
         elif (why := policy.held(run.incident.system, policy.AGENT)) is not None:
             waiting.tell_held(run, why, f"taking back {words}")
             return Outcome(Phase.VERIFY, wait_s=waiting.POLL_S)
         else:
-            reason = f"It did not help, and is taken back: {memory['put_back_why']}"
-            view = roles.executor().undo(memory["put_back"][0], run_id=run.pk, reason=reason)
+            reason = f"It did not help, and is taken back: {left.why}"
+            view = roles.executor().undo(left.requests[0], run_id=run.pk, reason=reason)
             if view.status != "kept":
-                memory["undo"] = view.id
+                left.undo = view.id
                 title = f"asked that {words} is taken back"
                 return Outcome(Phase.VERIFY, title[:120], {"request": view.id, "status": view.status})
         if not view.worked:
             body = view.why or view.message
             title = f"Kept, not rolled back: {words}: {body}"[:300]
             timeline.record(run.incident_id, "note", title, actor="agent", data={"kept": True, "why": body})
-        memory["undo"] = None
-        memory["put_back"] = memory["put_back"][1:]
-    for key in ("put_back", "put_back_why", "undo"):
-        memory.pop(key, None)
+        left.undo = None
+        left.requests = left.requests[1:]
+    run.case.put_back = None
     return None
 
 
@@ -70,6 +71,5 @@ def _follow(run: Run, request_id: str, words: str) -> tuple[ActionView, Outcome 
 
 def _words_of(run: Run, request_id: str) -> str:
     """`restart-service on web`."""
-    at = run.memory["requests"].index(request_id)
-    step = run.memory["path"]["steps"][at]
-    return f"{step['action']} on {step['target']}"
+    attempt = run.case.attempt
+    return attempt.path.steps[attempt.requests.index(request_id)].words if attempt else request_id

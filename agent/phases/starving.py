@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agent import looks
+from agent.case import Starved
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases.waiting import POLL_S
@@ -13,16 +15,16 @@ from incidents.signals import CATALOG
 def hold(run: Run, words: str) -> Outcome | None:
     """Wait while the watcher is starved, unless a plain sign (an exit, a refusal, a changed setting) still holds in a
     picture that was taken after this was first wanted. None: go on."""
-    memory, slug = run.memory, run.incident.system.slug
+    waiting, slug = run.case.waiting, run.incident.system.slug
     if not evidence.is_starved(slug):
-        memory.pop("starved_stamp", None)
+        waiting.starved = None
         return None
-    stamp = evidence.taken_at(slug)
-    if "starved_stamp" not in memory:
-        memory["starved_stamp"] = stamp
+    picture = looks.newest(slug)
+    if waiting.starved is None:
+        waiting.starved = Starved(picture=picture)
         title = f"Waits with {words}: the watcher itself gets too little of the machine to be sure"
         timeline.record(run.incident_id, "plan", title[:500])
-    fresh = stamp != memory["starved_stamp"]
+    fresh = picture != waiting.starved.picture
     return None if fresh and _plain_sign(run) else Outcome(Phase.ACT, wait_s=POLL_S)
 
 

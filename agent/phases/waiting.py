@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from django.utils import timezone
 
 from actions import policy
 from actions import service as actions
-from agent import roles
+from agent import looks, roles
 from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import diagnose
 from agent.roles.base import ActionView
-from incidents import evidence, lifecycle, timeline
+from incidents import lifecycle, timeline
+from incidents.findings import PlannedStep
 from incidents.models import State
 from incidents.verdict import ACT_AT
 
@@ -26,8 +26,8 @@ OTHER_LOOKS = 5  # fresh looks in a row that point elsewhere: what was asked has
 
 def begin(run: Run) -> None:
     """Remember what led when it was asked."""
-    findings = run.memory.get("findings") or [{}]
-    run.memory |= {"asked_leader": findings[0].get("key", ""), "other_looks": 0, "well_since": None}
+    waiting, leader = run.case.waiting, run.case.opinion.leading
+    waiting.leader, waiting.other_looks, waiting.well_since = leader.key if leader else "", 0, None
 
 
 def wait(run: Run, view: ActionView, words: str) -> Outcome | None:
@@ -51,11 +51,12 @@ def _while_asked(run: Run, view: ActionView, words: str) -> Outcome | None:
 def before_asking(run: Run, words: str) -> Outcome | None:
     """Nothing is asked for while the agent may not act: stopped or halted it waits, where it only watches it looks
     again and hands over. None: go on."""
-    memory, system = run.memory, run.incident.system
+    waiting, system = run.case.waiting, run.incident.system
     if not system.agent_on:
         return look_afresh(run, policy.only_watches(system))
     if (why := policy.held(system, policy.AGENT)) is None:
-        if memory.pop("held", "") and not memory["acted_at"]:  # what was planned before may be old
+        was, waiting.held = waiting.held, ""
+        if was and not run.case.acted_at:  # what was planned before may be old
             return look_afresh(run, f"{words} waited, and acting may start again")
         return None
     tell_held(run, why, words)
@@ -64,8 +65,8 @@ def before_asking(run: Run, words: str) -> Outcome | None:
 
 def tell_held(run: Run, why: str, words: str) -> None:
     """One line for each reason, however often it is looked at."""
-    if run.memory.get("held") != why:
-        run.memory["held"] = why
+    if run.case.waiting.held != why:
+        run.case.waiting.held = why
         timeline.record(run.incident_id, "note", f"Waits with {words}: {why}"[:500], actor="agent")
 
 
@@ -76,15 +77,14 @@ def approved_but_held(run: Run, view: ActionView, words: str) -> Outcome | None:
     return _while_asked(run, view, words)
 
 
-def for_another(run: Run, item: dict[str, Any], words: str) -> Outcome | None:
+def for_another(run: Run, item: PlannedStep, words: str) -> Outcome | None:
     """Wait where the same is waiting, or was just done and is being measured, for another incident."""
-    earlier = actions.already(
-        run.incident.system.slug, item["action"], item["target"], item["params"], run.incident_id
-    )
+    slug = run.incident.system.slug
+    earlier = actions.already(slug, item.action, item.target, item.params, run.incident_id)
     if earlier is None or not earlier.open or earlier.what not in ("waiting", "done"):
         return None
-    if run.memory.get("waits_for") != str(earlier.request):
-        run.memory["waits_for"] = str(earlier.request)
+    if run.case.waiting.behind != str(earlier.request):
+        run.case.waiting.behind = str(earlier.request)
         title = f"Waits for incident #{earlier.incident}: {earlier.words}"
         timeline.record(run.incident_id, "plan", title[:500])
     if well_again(run):
@@ -94,27 +94,27 @@ def for_another(run: Run, item: dict[str, Any], words: str) -> Outcome | None:
 
 def well_again(run: Run) -> bool:
     """Whether all symptoms have been gone for a while: somebody mended it, or it was passing."""
-    memory, now = run.memory, timezone.now()
+    waiting, now = run.case.waiting, timezone.now()
     if not is_self_healed(run.incident):
-        memory["well_since"] = None
+        waiting.well_since = None
         return False
-    since = memory["well_since"] = memory.get("well_since") or now.isoformat()
-    return now - datetime.fromisoformat(since) >= timedelta(seconds=WELL_S)
+    waiting.well_since = since = waiting.well_since or now
+    return now - since >= timedelta(seconds=WELL_S)
 
 
 def _led_elsewhere(run: Run) -> str:
     """Empty while what led when it was asked still leads, on enough fresh looks; else what leads now."""
-    memory = run.memory
-    stamp = evidence.taken_at(run.incident.system.slug)
-    if stamp is None or stamp == memory.get("stamp") or is_self_healed(run.incident):
+    case, waiting = run.case, run.case.waiting
+    picture = looks.newest(run.incident.system.slug)
+    if picture is None or picture == case.picture or is_self_healed(run.incident):
         return ""
-    memory["stamp"] = stamp
-    opinion, wanted = diagnose.opinion(run), memory.get("asked_leader", "")
+    case.picture = picture
+    opinion, wanted = diagnose.opinion(run), waiting.leader
     leader = opinion.leading
     own = max((f.probability for f in opinion.findings if f.key == wanted), default=0.0)
     other = leader is not None and leader.key != wanted and leader.probability >= ACT_AT
-    memory["other_looks"] = int(memory.get("other_looks", 0)) + 1 if other or own < diagnose.GUESS_AT else 0
-    if memory["other_looks"] < OTHER_LOOKS:
+    waiting.other_looks = waiting.other_looks + 1 if other or own < diagnose.GUESS_AT else 0
+    if waiting.other_looks < OTHER_LOOKS:
         return ""
     if other and leader is not None:
         return f"the likeliest cause is now another one: {leader.title.lower()} on {leader.component}"
@@ -123,21 +123,18 @@ def _led_elsewhere(run: Run) -> str:
 
 def nothing_left(run: Run, words: str) -> Outcome:
     """Measure it; a path of which nothing was done stays untried."""
-    memory = run.memory
-    memory["well_since"] = None
-    if not memory["acted_at"]:
-        memory["path"] = None
+    run.case.waiting.well_since = None
+    if not run.case.acted_at:
+        run.case.attempt = None
     return Outcome(Phase.VERIFY, f"{words} was withdrawn: the symptoms are gone")
 
 
 def look_afresh(run: Run, why: str) -> Outcome:
     """What was asked is off the table and was no answer: diagnose from fresh evidence. Steps done are judged first."""
-    memory = run.memory
-    if memory["acted_at"]:
+    if run.case.acted_at:
         return Outcome(Phase.VERIFY, why[:120], {"why": why})
-    memory["path"] = None
-    for key in ("leader", "steady", "looks", "quiet", "shown"):
-        memory.pop(key, None)
+    run.case.attempt = None
+    run.case.look_afresh()
     lifecycle.transition(
         run.incident_id, State.DIAGNOSING, actor="agent", title=f"Looking again: {why}"[:300]
     )

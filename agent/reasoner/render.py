@@ -159,6 +159,7 @@ _HOW = {
     "not measured": "nothing measures whether {what}",
     "required": "would have to be there, and is not: {what}",
 }
+_MISSING = ("absent", "required")
 
 
 def _what(board: Board, signal: str, service: str) -> str:
@@ -173,7 +174,7 @@ def _con(cause: Cause, board: Board) -> list[Evidence]:
     found = []
     for signal, service, how, bits in cause.against:
         text = _HOW[how].format(what=_what(board, signal, service))
-        found.append(Evidence(signal, service, text, round(bits, 2), board.source(signal)))
+        found.append(Evidence(signal, service, text, round(bits, 2), board.source(signal), how in _MISSING))
     for number, node in enumerate(board.true):
         if number not in cause.explains:
             bits = -node_bits(node, 1 - ELSE_WEIGHT) / 2

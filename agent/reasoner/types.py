@@ -42,13 +42,15 @@ Catalog = Mapping[str, SignalInfo]
 
 @dataclass(frozen=True)
 class Evidence:
-    """One observation, for (bits > 0) or against (bits < 0) a hypothesis, in plain words."""
+    """One observation, for (bits > 0) or against (bits < 0) a hypothesis, in plain words. `missing`: it says of its
+    signal that it is not there."""
 
     signal: str
     service: str
     text: str
     bits: float
     source: str = ""
+    missing: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from agent import doubt, looks
+from agent.case import Answer, Case
 from agent.context import is_history
 from agent.phases import diagnose
 from agent.replay.held import Held, Symptom
 from agent.replay.recorded import Act, Answers, acts_of, as_system
-from agent.roles.base import Finding, Opinion
 from agent.roles.diagnoser import settled, think
 from agent.service import MAX_RUNS
 from agent.statements import telling_first
 from incidents.bundles import Bundle, Tick
+from incidents.findings import Finding, Opinion
 from incidents.signals.engine import Engine
 from incidents.verdict import ACT_AT
 from knowledge.spec import RunbookSpec
@@ -72,17 +72,17 @@ class Replayed:
 def run(bundle: Bundle, specs: Sequence[RunbookSpec]) -> Replayed:
     """Replay `bundle` with these runbooks."""
     began = time.perf_counter()
-    case = _Case(bundle, specs)
+    replay = _Replay(bundle, specs)
     for tick in bundle.ticks:
-        case.take(tick)
-        if case.result.ended not in ("", "hand_over"):
+        replay.take(tick)
+        if replay.result.ended not in ("", "hand_over"):
             break
-    case.result.lasted_s = bundle.seconds
-    case.result.took_s = time.perf_counter() - began
-    return case.result
+    replay.result.lasted_s = bundle.seconds
+    replay.result.took_s = time.perf_counter() - began
+    return replay.result
 
 
-class _Case:
+class _Replay:
     """One bundle on its way through engine and reasoner."""
 
     def __init__(self, bundle: Bundle, specs: Sequence[RunbookSpec]) -> None:
@@ -93,8 +93,8 @@ class _Case:
         self.held = Held()
         self.acts = acts_of(bundle.changes)
         self.answers = Answers(bundle.timeline)
-        self.memory: dict[str, Any] = {}
-        self.given: list[dict[str, Any]] = []
+        self.case = Case()
+        self.judged: datetime | None = None  # the last picture that counted as a look of the result's
         self.part = ""
         self.started: datetime | None = None
         self.looked = -1e9
@@ -121,7 +121,7 @@ class _Case:
         new = [h for h in opened if self.system.graph.part(h.service) == self.part]
         if not new or self.result.runs >= MAX_RUNS:
             return False
-        self.memory, self.given = {}, []
+        self.case, self.judged = Case(), None
         self.result.runs += 1
         self.result.ended, self.result.ended_at, self.result.why = "", None, ""
         return True
@@ -129,34 +129,30 @@ class _Case:
     def _look(self, at: datetime, seconds: float) -> None:
         mine = [h for h in self.held.all if self.system.graph.part(h.service) == self.part]
         holding = {h.signal for h in mine if h.opens and h.cleared_at is None}
-        stamp = at.isoformat()
-        turn = diagnose.turn_of(self.memory, stamp, healed=not holding, history=lambda: is_history(holding))
+        turn = diagnose.turn_of(self.case, at, healed=not holding, history=lambda: is_history(holding))
         if turn == "over":
             self._end("over", seconds, "the symptoms went away by themselves")
         if turn != "look":
             return
-        self.result.looks += looks.is_fresh(self.memory, stamp, "replayed")
+        if looks.is_fresh(at, self.judged):
+            self.judged = at
+            self.result.looks += 1
         for _ in range(MOST_ASKS):
             found = self._opinion(at, mine)
             self._note(found, seconds)
-            step = diagnose.decide(self.memory, found)
+            step = diagnose.decide(self.case, found)
             if step.question is None:
                 if step.what != "look":
                     self._end(step.what, seconds, step.why)
                 return
             answer = self.answers.to(step.question.signal, step.question.service)
-            self.memory["asked"].append(step.question.key)
             self.result.asked.append(step.question.key)
             if answer is None:
                 self.result.unanswered.append(step.question.key)
             value, text = answer or (None, "nobody asked this when it was recorded")
-            self.given.append(
-                {
-                    "signal": step.question.signal,
-                    "service": step.question.service,
-                    "value": value,
-                    "text": text,
-                }
+            asked = step.question
+            self.case.answers.append(
+                Answer(signal=asked.signal, service=asked.service, value=value, text=text)
             )
 
     def _opinion(self, at: datetime, mine: Sequence[Symptom]) -> Opinion:
@@ -164,7 +160,7 @@ class _Case:
         share = settled((at - self.started).total_seconds())
         return diagnose.weigh(
             self.system,
-            diagnose.with_answers(self.engine.states(), self.given),
+            diagnose.with_answers(self.engine.states(), self.case.answers),
             lambda states: think(self.system, states, self.specs, settled=share),
             acts=[a for a in self.acts if self._recent(a, at)],
             failed=(),

@@ -6,67 +6,14 @@ validator sees measurements only, never what the executor says of its own work.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
+from agent.case import Judgement
 from incidents.evidence import SignalState
+from incidents.findings import Opinion, PlannedStep, Question
 from incidents.models import Incident
-
-
-@dataclass
-class Finding:
-    """One hypothesis in JSON-able form. `pro` and `con` are [{"text", "weight", "source", "signal", "service"}]."""
-
-    component: str
-    cause: str
-    detail: str
-    title: str
-    summary: str
-    probability: float
-    pro: list[dict[str, Any]] = field(default_factory=list)
-    con: list[dict[str, Any]] = field(default_factory=list)
-    category: str = ""
-    severity: str = ""
-    prevent: str = ""
-    verify: list[str] = field(default_factory=list)
-    paths: list[list[dict[str, Any]]] = field(default_factory=list)
-    stated: bool = False  # a part's own words; no probability, no path
-
-    @property
-    def key(self) -> str:
-        return ":".join(p for p in (self.component, self.cause, self.detail) if p)
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "key": self.key}
-
-
-@dataclass
-class Question:
-    """A check that would tell the leading hypotheses apart, and how much it is expected to tell (in bits)."""
-
-    signal: str
-    service: str
-    gain: float
-    title: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"{self.signal}@{self.service}"
-
-
-@dataclass
-class Opinion:
-    """Ranked findings, the probability that none of them is it, and what to ask next."""
-
-    findings: list[Finding]
-    none_probability: float
-    questions: list[Question] = field(default_factory=list)
-
-    @property
-    def leading(self) -> Finding | None:
-        first = self.findings[0] if self.findings else None
-        return first if first is not None and (first.stated or first.probability > 0) else None
 
 
 class Diagnoser(Protocol):
@@ -95,7 +42,7 @@ class ActionView:
 
 class Executor(Protocol):
     def propose(
-        self, incident: Incident, step: dict[str, Any], *, run_id: int, reason: str, ask_why: str
+        self, incident: Incident, step: PlannedStep, *, run_id: int, reason: str, ask_why: str
     ) -> ActionView: ...
 
     def execute(self, request_id: str) -> ActionView: ...
@@ -111,19 +58,7 @@ class Executor(Protocol):
         ...
 
 
-@dataclass
-class Verdict:
-    """What the measurements say. `remaining` and `new` are plain sentences, `active` the keys of what still holds."""
-
-    state: Literal["recovered", "holding", "unwell"]
-    why: str
-    remaining: list[str] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)
-    cleared: int = 0
-    active: list[str] = field(default_factory=list)
-
-
 class Validator(Protocol):
     def judge(
         self, incident: Incident, states: list[SignalState], before: set[str], acted_at: datetime | None
-    ) -> Verdict: ...
+    ) -> Judgement: ...

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from agent import reasoner
 from agent.context import seconds_seen
-from agent.reasoner import Evidence, Hypothesis
+from agent.reasoner import Evidence as Observed
+from agent.reasoner import Hypothesis
 from agent.reasoner.types import Boosts, Learned
-from agent.roles.base import Finding, Opinion, Question
 from incidents import evidence
 from incidents.evidence import SignalState
+from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question
 from incidents.models import Incident
 from incidents.signals.checks import RUNS
 from knowledge import lessons
@@ -59,9 +59,12 @@ def think(
     leading = [h.key for h in answer.leading]
     ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))
     questions = [
-        Question(c.signal, c.service, c.gain_bits, c.title) for c in answer.next_checks if c.signal in RUNS
+        Question(signal=c.signal, service=c.service, gain=c.gain_bits, title=c.title)
+        for c in answer.next_checks
+        if c.signal in RUNS
     ]
-    return Opinion([finding(h) for h in ranked], answer.none_probability, questions)
+    found = [finding(h) for h in ranked]
+    return Opinion(findings=found, none_probability=answer.none_probability, questions=questions)
 
 
 def settled(seconds: float) -> float:
@@ -83,11 +86,19 @@ def finding(h: Hypothesis) -> Finding:
         severity=h.severity,
         prevent=h.prevent,
         verify=list(h.verify),
-        paths=[[asdict(s) for s in path] for path in h.paths],
+        paths=[
+            [PlannedStep(action=s.action, target=s.target, params=s.params) for s in path] for path in h.paths
+        ],
     )
 
 
-def _shown(evidence: Evidence) -> dict[str, Any]:
+def _shown(seen: Observed) -> Evidence:
     """As the finding keeps it: a weight for sorting, words for reading."""
-    kept = asdict(evidence)
-    return {"weight": kept.pop("bits"), **kept}
+    return Evidence(
+        text=seen.text,
+        weight=seen.bits,
+        source=seen.source,
+        signal=seen.signal,
+        service=seen.service,
+        missing=seen.missing,
+    )

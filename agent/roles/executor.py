@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from actions import service
 from actions.models import ActionRequest
 from agent.roles.base import ActionView
+from incidents.findings import PlannedStep
 from incidents.models import Incident
 
 ACTOR = "agent"
@@ -17,13 +17,13 @@ class GateExecutor:
     """Asks the gate, runs what was approved, and reads back where a request stands."""
 
     def propose(
-        self, incident: Incident, step: dict[str, Any], *, run_id: int, reason: str, ask_why: str
+        self, incident: Incident, step: PlannedStep, *, run_id: int, reason: str, ask_why: str
     ) -> ActionView:
         request = service.propose(
             incident.system.slug,
-            step["action"],
-            step["target"],
-            step["params"],
+            step.action,
+            step.target,
+            step.params,
             requested_by=ACTOR,
             incident_id=incident.number,
             run_id=run_id,

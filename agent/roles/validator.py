@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from agent.case import Judgement
 from agent.context import symptom_key
-from agent.roles.base import Verdict
 from incidents.evidence import SignalState
 from incidents.models import Incident
 from incidents.signals import CATALOG
@@ -19,9 +20,11 @@ class MeasuringValidator:
 
     def judge(
         self, incident: Incident, states: list[SignalState], before: set[str], acted_at: datetime | None
-    ) -> Verdict:
+    ) -> Judgement:
         if not states:
-            return Verdict("holding", "nothing has been measured for a while", sorted(before))
+            return Judgement(
+                state="holding", why="nothing has been measured for a while", remaining=sorted(before)
+            )
         system = services.load(incident.system.slug)
         theirs = {n for n, s in system.manifest.services.items() if s.unit is None}
         # A path that leads to a service of somebody else is as dead as that service.
@@ -38,17 +41,21 @@ class MeasuringValidator:
         cleared = len(before - active.keys())
         new = [_words(s) for k, s in ours.items() if k not in before]
         remaining = [_words(s) for k, s in active.items() if k in before]
+        told: dict[str, Any] = {
+            "remaining": remaining, "new": new, "cleared": cleared, "active": sorted(active)
+        }  # fmt: skip
         if stale and not blind:  # whatever it says, it says of the time before
             why = f"{stale[0].service} has not been looked at since: {stale[0].signal}"
-            return Verdict("holding", why, remaining, new, cleared, sorted(active))
+            return Judgement(state="holding", why=why, **told)
         if not ours and not failing and not blind:
             outside = [_words(s) for s in active.values()]
-            return Verdict("recovered", _recovered_words(journeys, outside), outside, [], cleared)
+            why = _recovered_words(journeys, outside)
+            return Judgement(state="recovered", why=why, remaining=outside, cleared=cleared)
         if blind and not ours:
             why = f"{blind[0].service} can't be read: {blind[0].signal}"
-            return Verdict("holding", why, remaining, new, cleared, sorted(active))
+            return Judgement(state="holding", why=why, **told)
         worst = [_words(s) for s in failing] or new or remaining
-        return Verdict("unwell", "; ".join(worst[:3]), remaining, new, cleared, sorted(active))
+        return Judgement(state="unwell", why="; ".join(worst[:3]), **told)
 
 
 def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:

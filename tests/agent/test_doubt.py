@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from actions.models import ActionRequest, Status
 from agent import doubt
-from agent.roles.base import Opinion
 from incidents import service
 from incidents.evidence import SignalState
+from incidents.findings import Opinion
 from incidents.models import Incident
 from systems import services
 from tests.agent.world import World, finding
@@ -31,11 +31,11 @@ def acted(world: World, incident: Incident, target: str) -> ActionRequest:
 def test_a_cause_falls_with_each_repair_in_vain_and_the_others_rise(world: World) -> None:
     incident = world.open()
     stuck, slow = finding("stuck", 0.9), finding("slow", 0.06)
-    before = Opinion([stuck, slow], 0.04)
+    before = Opinion(findings=[stuck, slow], none_probability=0.04)
     assert doubt.fallen(doubt.failed(incident), before) == before
-    service.note_repair(incident.pk, stuck.as_json(), ["mend web"], helped=False)
+    service.note_repair(incident.pk, stuck, ["mend web"], helped=False)
     once = doubt.fallen(doubt.failed(incident), before)
-    service.note_repair(incident.pk, stuck.as_json(), ["patch web"], helped=False)
+    service.note_repair(incident.pk, stuck, ["patch web"], helped=False)
     twice = doubt.fallen(doubt.failed(incident), before)
     odds = [next(f.probability for f in o.findings if f.cause == "stuck") for o in (before, once, twice)]
     assert 0.9 == odds[0] > odds[1] > 0.6 > odds[2]
@@ -45,9 +45,10 @@ def test_a_cause_falls_with_each_repair_in_vain_and_the_others_rise(world: World
 
 def test_a_cause_that_may_be_true_as_well_gains_nothing_by_it(world: World) -> None:
     incident = world.open()
-    service.note_repair(incident.pk, finding("stuck", 0.9).as_json(), ["mend web"], helped=False)
+    service.note_repair(incident.pk, finding("stuck", 0.9), ["mend web"], helped=False)
     after = doubt.fallen(
-        doubt.failed(incident), Opinion([finding("stuck", 0.95), finding("slow", 0.9)], 0.01)
+        doubt.failed(incident),
+        Opinion(findings=[finding("stuck", 0.95), finding("slow", 0.9)], none_probability=0.01),
     )
     assert [f.cause for f in after.findings] == ["slow", "stuck"]
     assert after.findings[0].probability == 0.9

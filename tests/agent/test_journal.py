@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from agent import journal, loop
 from agent import service as agent
+from agent.case import Case
 from agent.journal import LeaseLost, Outcome
 from agent.models import Phase, Run, Step
 from incidents.models import Incident
@@ -92,7 +93,7 @@ def test_who_lost_the_lease_commits_nothing(world: World):
     expire(run)
     fast = journal.claim(run.pk)
     assert fast is not None
-    slow.memory["from"] = "slow"
+    slow.case.acted = ["too late"]
     with pytest.raises(LeaseLost):
         journal.commit(slow, Outcome(Phase.PLAN, "too late"), timezone.now())
     with pytest.raises(LeaseLost):
@@ -101,18 +102,18 @@ def test_who_lost_the_lease_commits_nothing(world: World):
     journal.commit(fast, Outcome(Phase.DIAGNOSE, "in time"), timezone.now())
     run.refresh_from_db()
     assert world.steps(run) == ["in time"]
-    assert (run.phase, run.memory) == (Phase.DIAGNOSE, {})
+    assert (run.phase, run.case) == (Phase.DIAGNOSE, Case())
     assert run.lease_until is not None
 
 
-def test_a_waiting_outcome_gives_the_lease_back_and_keeps_the_memory(world: World):
+def test_a_waiting_outcome_gives_the_lease_back_and_keeps_the_case(world: World):
     run = world.start(world.open())
     held = journal.claim(run.pk)
     assert held is not None
-    held.memory["looks"] = 3
+    held.case.looks.ill = 3
     journal.commit(held, Outcome(Phase.DIAGNOSE, wait_s=30.0), timezone.now())
     run.refresh_from_db()
-    assert (run.lease_until, run.memory, world.steps(run)) == (None, {"looks": 3}, [])
+    assert (run.lease_until, run.case.looks.ill, world.steps(run)) == (None, 3, [])
     assert run.due_at is not None
     assert run.due_at > timezone.now()
 

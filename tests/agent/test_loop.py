@@ -15,7 +15,7 @@ from agent import service as agent
 from agent.models import Phase, Run
 from agent.phases import diagnose, plan, verify
 from agent.phases import waiting as asking
-from agent.roles.base import Question
+from incidents.findings import Evidence, Question
 from incidents.models import Incident, Postmortem, State, Symptom, TimelineEvent
 from knowledge.models import Lesson, OutcomeStat
 from tests.agent.world import FileAction, World, finding, path
@@ -79,7 +79,10 @@ def test_a_leader_must_be_steady_over_two_pictures(world: World):
 
 def test_asks_the_telling_check_before_it_acts_and_never_twice(world: World):
     world.findings = [finding("stuck", 0.7, path("mend web")), finding("slow", 0.2, path("patch web"))]
-    world.questions = [Question("direct_ok", "web", 0.8), Question("pg_login_failed", "db", 0.001)]
+    world.questions = [
+        Question(signal="direct_ok", service="web", gain=0.8),
+        Question(signal="pg_login_failed", service="db", gain=0.001),
+    ]
     world.answers = {"direct_ok@web": False}
     world.cured = lambda effects: "mend@web" in effects
     incident = world.open()
@@ -261,7 +264,7 @@ def test_nothing_known_at_all_is_handed_over(world: World, monkeypatch: pytest.M
 
 def test_restraint_a_finding_without_a_fix_does_nothing(world: World):
     world.findings = [finding("log_noise", 0.97)]
-    world.findings[0].severity = "low"
+    world.findings[0] = world.findings[0].model_copy(update={"severity": "low"})
     incident = world.open()
     run = world.drive(world.start(incident))
     incident.refresh_from_db()
@@ -272,7 +275,7 @@ def test_restraint_a_finding_without_a_fix_does_nothing(world: World):
 
 def test_a_grave_finding_without_a_fix_is_handed_over(world: World):
     world.findings = [finding("disk_dying", 0.97)]
-    world.findings[0].severity = "high"
+    world.findings[0] = world.findings[0].model_copy(update={"severity": "high"})
     run = world.drive(world.start(world.open()))
     assert (run.outcome, world.effects(), ActionRequest.objects.count()) == ("handed_over", [], 0)
 
@@ -316,7 +319,8 @@ def test_a_person_takes_over_at_the_next_step(world: World):
 
 def test_only_log_text_for_evidence_asks_a_person(world: World):
     world.findings = [finding("stuck", 0.95, path("mend web"))]
-    world.findings[0].pro = [{"text": "the log says so", "weight": 6.0, "source": "log"}]
+    told = [Evidence(text="the log says so", weight=6.0, source="log")]
+    world.findings[0] = world.findings[0].model_copy(update={"pro": told})
     world.drive(
         world.start(world.open()), until=lambda: ActionRequest.objects.filter(status=Status.WAITING).exists()
     )
@@ -333,7 +337,7 @@ def test_an_error_of_its_own_is_tried_again_then_handed_over(world: World, monke
     run = world.drive(world.start(incident))
     incident.refresh_from_db()
     assert (run.outcome, incident.state) == ("handed_over", State.HANDED_OVER)
-    assert run.memory["errors"] == loop.MAX_ERRORS
+    assert run.case.errors == loop.MAX_ERRORS
     assert "ZeroDivisionError" in TimelineEvent.objects.get(incident=incident, kind="note").body
 
 

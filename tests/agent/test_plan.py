@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from agent import plan
-from agent.plan import Choice, Path
-from agent.roles.base import Finding
+from agent.case import Path
+from agent.plan import Choice
+from incidents.findings import Finding, PlannedStep
 from tests.agent.world import finding, path
 
 EFFECTS = {"rewrite": ["file", "restart"], "restart-it": ["restart"]}
@@ -18,7 +18,7 @@ def choose(
     findings: list[Finding],
     tried: set[str] | None = None,
     rates: dict[str, float] | None = None,
-    hinders: Callable[[list[dict[str, Any]]], str] = lambda steps: "",
+    hinders: Callable[[list[PlannedStep]], str] = lambda steps: "",
 ) -> Choice:
     return plan.paths(
         findings,
@@ -26,9 +26,7 @@ def choose(
         targets=lambda action, target, params: {"gone": [], "api": ["api-1", "api-2"]}.get(target, [target]),
         risk_of=lambda action, target: RISKS.get(action, "low"),
         cure_rate=lambda cause, action: (rates or {}).get(action, 2 / 3),
-        effects_of=lambda step: {
-            f"{word}:{step['target']}" for word in EFFECTS.get(step["action"], [step["action"]])
-        },
+        effects_of=lambda step: {f"{word}:{step.target}" for word in EFFECTS.get(step.action, [step.action])},
         hinders=hinders,
     )
 
@@ -40,7 +38,7 @@ def order(
 
 
 def words(found: list[Path]) -> list[str]:
-    return [" ".join(f"{s['action']}@{s['target']}" for s in p.steps) for p in found]
+    return [" ".join(f"{s.action}@{s.target}" for s in p.steps) for p in found]
 
 
 def test_the_less_risky_fix_of_one_cause_comes_first():

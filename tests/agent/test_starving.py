@@ -17,7 +17,7 @@ def test_on_silence_it_is_held_until_the_watcher_is_itself_again() -> None:
     system = System.objects.create(slug="starves", title="Starves", manifest_path="/nowhere/manifest.yaml")
     now = timezone.now()
     incident = Incident.objects.create(system=system, fingerprint="x", title="x", started_at=now)
-    run = Run(incident=incident, memory={})
+    run = Run(incident=incident)
     for starved in (True, True, False):
         evidence.write(system.slug, timezone.now(), [], starved=starved)
         assert (starving.hold(run, "restart-service on web") is not None) is starved

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.roles.base import Verdict
+from agent.case import Judgement
 from agent.roles.validator import MeasuringValidator
 from incidents.evidence import SignalState
 from incidents.models import Incident
@@ -37,7 +37,7 @@ def hand_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "load", lambda slug: loaded)
 
 
-def judge(*states: SignalState, before: tuple[str, ...] = (DOWN,)) -> Verdict:
+def judge(*states: SignalState, before: tuple[str, ...] = (DOWN,)) -> Judgement:
     incident = Incident(system=System(slug="hand"))
     return MeasuringValidator().judge(incident, list(states), set(before), datetime.now(UTC))
 

@@ -17,10 +17,11 @@ from django.utils import timezone
 from actions.base import Action, ActionContext, ActionFailed, NoParams, Preview, ReadBack, Result
 from actions.models import Risk
 from agent import journal, loop
+from agent.case import Judgement
 from agent.models import Phase, Run, Step
-from agent.roles.base import Finding, Opinion, Question, Verdict
 from incidents import evidence
 from incidents.evidence import SignalState
+from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question
 from incidents.models import Incident, Symptom
 from systems.models import System
 from systems.services import LoadedSystem
@@ -98,20 +99,19 @@ class Rebuild(FileAction):
 ACTIONS: tuple[type[FileAction], ...] = (Mend, Patch, Rebuild)
 
 
-def path(*steps: str) -> list[dict[str, Any]]:
+def path(*steps: str) -> list[PlannedStep]:
     """`path("mend web", "patch db")` as a runbook's path."""
-    return [dict(zip(("action", "target"), step.split(), strict=True), params={}) for step in steps]
+    return [PlannedStep(**dict(zip(("action", "target"), step.split(), strict=True))) for step in steps]
 
 
-def finding(cause: str, probability: float, *paths: list[dict[str, Any]], component: str = "web") -> Finding:
+def finding(cause: str, probability: float, *paths: list[PlannedStep], component: str = "web") -> Finding:
     return Finding(
-        component,
-        cause,
-        "",
-        cause.capitalize(),
-        f"{component}: {cause}",
-        probability,
-        pro=[{"text": "it does not answer", "weight": 4.0, "source": "probe", "signal": "http_unreachable"}],
+        component=component,
+        cause=cause,
+        title=cause.capitalize(),
+        summary=f"{component}: {cause}",
+        probability=probability,
+        pro=[Evidence(text="it does not answer", weight=4.0, source="probe", signal="http_unreachable")],
         paths=list(paths),
         prevent="Do not do that.",
     )
@@ -139,7 +139,7 @@ class World:
         self.diagnosed += 1
         findings = list(self.findings)
         none = 1 - sum(f.probability for f in findings)
-        return Opinion(findings, max(0.0, none), self.questions)
+        return Opinion(findings=findings, none_probability=max(0.0, none), questions=self.questions)
 
     def ask(self, incident: Incident, question: Question) -> SignalState:
         self.asked.append(question.key)
@@ -150,11 +150,12 @@ class World:
 
     def judge(
         self, incident: Incident, states: list[SignalState], before: set[str], acted_at: datetime | None
-    ) -> Verdict:
+    ) -> Judgement:
         effects = self.effects()
         if self.cured(effects) or not self.symptoms().exists():
-            return Verdict("recovered", "all symptoms are gone", cleared=len(before))
-        return Verdict("unwell", "web still does not answer", ["web"], [], self.helped(effects))
+            return Judgement(state="recovered", why="all symptoms are gone", cleared=len(before))
+        why = "web still does not answer"
+        return Judgement(state="unwell", why=why, remaining=["web"], cleared=self.helped(effects))
 
     # --- what happens
 
@@ -200,7 +201,7 @@ class World:
             self.tick()
             self.time_passes(run)
             loop.advance(run.pk)
-        raise AssertionError(f"the run goes on and on: {self.steps(run)[-6:]}, {run.memory}")
+        raise AssertionError(f"the run goes on and on: {self.steps(run)[-6:]}, {run.case}")
 
     def start(self, incident: Incident) -> Run:
         run = journal.start(incident.number)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from incidents import service, verdict
+from incidents.findings import Finding
 from incidents.models import Incident
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def test_before_anything_is_thought_the_symptom_is_the_headline(incident: Incide
 def test_a_cause_above_the_threshold_is_the_headline(incident: Incident) -> None:
     said = told(incident, bar("leak", 0.97), none(0.02))
     assert (said.standing, said.headline, said.diagnosis) == ("known", "oven-1 has leak", "oven-1:leak")
-    assert said.confidence == said.bars[0]["probability"] == 0.97
+    assert said.confidence == said.bars[0].probability == 0.97
 
 
 def test_below_the_threshold_nothing_is_the_cause(incident: Incident) -> None:
@@ -47,14 +48,14 @@ def test_below_the_threshold_nothing_is_the_cause(incident: Incident) -> None:
 
 def test_a_cause_whose_repair_did_not_help_is_not_the_cause(incident: Incident) -> None:
     told(incident, bar("leak", 0.97), none(0.02))
-    service.note_repair(incident.pk, bar("leak", 0.97), ["mend oven-1"], helped=False)
+    service.note_repair(incident.pk, Finding(**bar("leak", 0.97)), ["mend oven-1"], helped=False)
     incident.refresh_from_db()
     said = incident.verdict
     assert (said.standing, said.confidence, said.diagnosis) == ("refuted", None, "")
     assert "was taken for the cause, but its repair did not help" in said.headline
-    assert said.bars[0]["refuted"]
-    assert [r["did"] for r in said.failed] == [["mend oven-1"]]
-    service.note_repair(incident.pk, bar("leak", 0.97), ["rebuild oven-1"], helped=True)
+    assert said.bars[0].refuted
+    assert [r.did for r in said.failed] == [["mend oven-1"]]
+    service.note_repair(incident.pk, Finding(**bar("leak", 0.97)), ["rebuild oven-1"], helped=True)
     incident.refresh_from_db()
     assert (incident.verdict.standing, incident.verdict.failed) == ("known", [])
 

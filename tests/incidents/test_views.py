@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from incidents import lifecycle, postmortem, timeline
+from incidents.findings import Evidence, Question
 from incidents.models import Incident, State
 from tests.pages import make_incident, make_request, make_system, person
 
@@ -223,19 +224,23 @@ def test_an_agent_that_only_watches_is_not_on_it(boss: Client, tmp_path: Path) -
 def test_what_is_seen_is_not_said_to_be_missing(boss: Client, incident: Incident) -> None:
     """Evidence is weighed at one look and symptoms come later: the page shows one truth."""
 
-    def missing(signal: str, service: str, text: str) -> dict[str, object]:
+    def missing(signal: str, service: str, text: str) -> Evidence:
         said = f"expected, but not seen: {text} on {service}"
-        return {"signal": signal, "service": service, "text": said, "weight": -2.0}
+        return Evidence(signal=signal, service=service, text=said, weight=-2.0, missing=True)
 
     leader = incident.hypotheses[0]
-    leader["con"] = [
-        missing("http_unreachable", "api-1", "http unreachable"),
-        missing("http_unreachable", "api-2", "http unreachable"),
-        missing("journey_failed", "postgres", "journey failed"),
-    ]
+    incident.hypotheses[0] = leader.model_copy(
+        update={
+            "con": [
+                missing("http_unreachable", "api-1", "http unreachable"),
+                missing("http_unreachable", "api-2", "http unreachable"),
+                missing("journey_failed", "postgres", "journey failed"),
+            ]
+        }
+    )
     incident.save()
     url = f"/incidents/{incident.number}/"
-    assert len(incident.verdict.bars[0]["con"]) == 3
+    assert len(incident.verdict.bars[0].con) == 3
     page = boss.get(url).content.decode()
     assert "http unreachable on api-1" not in page, "it is among the open symptoms"
     assert "http unreachable on api-2" in page and "journey failed on postgres" in page
@@ -250,8 +255,8 @@ def test_what_is_seen_is_not_said_to_be_missing(boss: Client, incident: Incident
 
 
 def test_no_unit_of_information_theory_on_the_page(boss: Client, incident: Incident) -> None:
-    asked = {"signal": "http_ok", "service": "api-1", "title": "Does it answer", "gain_bits": 0.61}
-    data = {"questions": [asked], "hypotheses": incident.hypotheses}
+    asked = Question(signal="http_ok", service="api-1", title="Does it answer", gain=0.61)
+    data = {"questions": [asked.model_dump()], "hypotheses": [f.model_dump() for f in incident.hypotheses]}
     timeline.record(incident.pk, "hypotheses", "Most likely: it is gone", data=data)
     timeline.record(incident.pk, "check", "Checked", data={"gain_bits": 0.61})
     page = boss.get(f"/incidents/{incident.number}/").content.decode()

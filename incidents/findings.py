@@ -1,0 +1,102 @@
+"""What is thought of an incident: one model from the reasoner's answer through the database to every page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import computed_field
+
+from incidents.typed import Record
+
+NONE = "none"  # the key of "none of these"
+
+
+class Evidence(Record):
+    """One observation in plain words, for or against a finding. `weight`: bits, negative against. `missing`: it says
+    that its signal was expected and is not there."""
+
+    text: str = ""
+    weight: float = 0.0
+    source: str = ""
+    signal: str = ""
+    service: str = ""
+    missing: bool = False
+
+
+class PlannedStep(Record):
+    """One action of a path, with what it is given."""
+
+    action: str
+    target: str
+    params: dict[str, Any] = {}
+
+    @property
+    def words(self) -> str:
+        return f"{self.action} on {self.target}"
+
+
+class Named(Record):
+    """A cause on a component, by its names; without any it is "none of these"."""
+
+    component: str = ""
+    cause: str = ""
+    detail: str = ""
+    title: str = ""
+    summary: str = ""
+    prevent: str = ""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def key(self) -> str:
+        return ":".join(p for p in (self.component, self.cause, self.detail) if p) or NONE
+
+
+class Finding(Named):
+    """One hypothesis: a cause on a component, how likely (0 to 1), what speaks for and against it, and what would mend
+    it, the author's first choice first. `stated`: a part's own words; no probability, no path."""
+
+    probability: float = 0.0
+    pro: list[Evidence] = []
+    con: list[Evidence] = []
+    category: str = ""
+    severity: str = ""
+    verify: list[str] = []
+    paths: list[list[PlannedStep]] = []
+    stated: bool = False
+
+
+def none_of_these(probability: float) -> Finding:
+    return Finding(title="None of these", probability=probability)
+
+
+class Question(Record):
+    """A check that would tell the leading findings apart, and how much it is expected to tell (in bits)."""
+
+    signal: str
+    service: str
+    gain: float = 0.0
+    title: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.signal}@{self.service}"
+
+
+class Opinion(Record):
+    """Ranked findings, the probability that none of them is it, and what to ask next."""
+
+    findings: list[Finding] = []
+    none_probability: float = 1.0
+    questions: list[Question] = []
+
+    @property
+    def leading(self) -> Finding | None:
+        first = self.findings[0] if self.findings else None
+        return first if first is not None and (first.stated or first.probability > 0) else None
+
+
+class Repair(Named):
+    """What verified measurements said of a repair: what was done for this cause helped, or did not."""
+
+    did: list[str] = []
+    helped: bool = False
