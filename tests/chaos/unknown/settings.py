@@ -109,26 +109,23 @@ class SecretDiffers(Alteration):
     choices = ("JWT_SECRET", "UPSTREAM_API_KEY")
 
     def inverse(self, site: Site, seed: int) -> Undo:
-        return {"key": self.choices[seed % 2], "text": self._path(site).read_text()}
+        key = self.choices[seed % 2]
+        return {
+            "key": key,
+            "was": _line_of(self._path(site).read_text(), key),
+            "now": f"{key}=b7f1c2d9e8a64530",
+        }
 
     def apply(self, site: Site, undo: Undo) -> None:
-        lines = [
-            f"{undo['key']}=b7f1c2d9e8a64530" if line.startswith(f"{undo['key']}=") else line
-            for line in undo["text"].splitlines()
-        ]
-        self._put(site, "".join(f"{line}\n" for line in lines))
+        self._put(site, undo["was"], undo["now"])
 
     def undo(self, site: Site, undo: Undo) -> None:
         if self.still_broken(site, undo):
-            self._put(site, undo["text"])
+            self._put(site, undo["now"], undo["was"])
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        now = self._path(site).read_text()
-        return (
-            ""
-            if _value(now, undo["key"]) == _value(undo["text"], undo["key"])
-            else f"{undo['key']} of api-2 differs"
-        )
+        now = _line_of(self._path(site).read_text(), undo["key"])
+        return f"{undo['key']} of api-2 differs" if now == undo["now"] else ""
 
     def touched(self, undo: Undo) -> list[Touched]:
         return [Touched("api-2", "env", undo["key"])]
@@ -136,10 +133,11 @@ class SecretDiffers(Alteration):
     def _path(self, site: Site) -> Any:
         return site.folder / "etc/api-2.env"
 
-    def _put(self, site: Site, text: str) -> None:
-        site.write_atomic(self._path(site), text)
+    def _put(self, site: Site, old: str, new: str) -> None:
+        path = self._path(site)
+        site.write_atomic(path, path.read_text().replace(f"{old}\n", f"{new}\n"))
         site.hands.restart("api-2")
 
 
-def _value(text: str, key: str) -> str:
+def _line_of(text: str, key: str) -> str:
     return next((line for line in text.splitlines() if line.startswith(f"{key}=")), "")
