@@ -24,6 +24,7 @@ BEFORE_S = (30.0, 60.0)
 BESIDE_S = 2.0
 AFTER_S = (3.0, 9.0)
 LASTS_S = 900.0  # then the keeper takes it back, whatever became of the game day
+MAKING_S = 15.0  # that making one may take
 IN_QUIET_S = (45.0, 90.0)  # how long one is left in
 
 
@@ -134,11 +135,16 @@ class Amid:
             return None
         return Made(decoy, entry_id, entry.undo, at, place)
 
+    def settle(self) -> None:
+        """Wait until what comes after the fault has come."""
+        for timer in self._timers:
+            timer.join(AFTER_S[1] + MAKING_S)
+
     def end(self) -> None:
         """Put all of them back, the last first; what cannot be is the keeper's."""
         for timer in self._timers:
             timer.cancel()
-            timer.join(15)
+            timer.join(MAKING_S)
         for made in reversed(self.made):
             try:
                 injector.revert(self.journal, made.entry, "game day")

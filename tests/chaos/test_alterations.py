@@ -6,12 +6,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from chaos import injector, registry
+from chaos import hands, injector, registry
 from chaos.alterations import Alteration, LoadFailed, load
 from chaos.decoys.registry import DECOYS
+from chaos.gameday import amid
 from chaos.gameday.amid import Amid
 from chaos.journal import ACTIVE, REVERTED, Journal
 from chaos.site import Site
@@ -116,8 +119,8 @@ def test_what_is_drawn_around_a_fault_is_the_same_for_a_seed_and_never_mends_it(
     site: Path, tmp_path: Path
 ) -> None:
     def drawn(seed: str, parts: tuple[str, ...]) -> list[tuple[str, str]]:
-        amid = Amid(Site.load(site), Journal(tmp_path / "journal"), seed, parts)
-        pairs = [next(amid._left) for _ in range(60)]
+        around = Amid(Site.load(site), Journal(tmp_path / "journal"), seed, parts)
+        pairs = [next(around._left) for _ in range(60)]
         return [(decoy.id, str(decoy.places[seed][0])) for decoy, seed in pairs]
 
     one = drawn("api_down:1", ("api-1", "api-2"))
@@ -126,6 +129,44 @@ def test_what_is_drawn_around_a_fault_is_the_same_for_a_seed_and_never_mends_it(
     assert {d for d, _ in one} == set(DECOYS), "every kind comes"
     assert not [d for d, part in one if DECOYS[d].apart and part in ("api-1", "api-2")]
     assert [d for d, part in one if part == "api-1"], "some are on the part that is broken"
+
+
+class NoHands:
+    """The parts of a site of files alone: told to read them again, they have."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def reload(self, unit: str, *, world: bool = False) -> None: ...
+
+
+def test_a_fault_has_changes_before_beside_and_after_it_which_are_put_back(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etc = site / "etc"
+    etc.mkdir()
+    for unit in ("api-1", "api-2", "worker", "frontend", "gateway", "batch", "loadgen"):
+        (etc / f"{unit}.yaml").write_text("log: {level: INFO}\nsession: {}\nauth: {}\nrate_limit: {}\n")
+        (etc / f"{unit}.env").write_text("A=b\n")
+    before = {p.name: (yaml.safe_load(p.read_text()), p.stat().st_mode) for p in etc.iterdir()}
+    monkeypatch.setitem(hands.KINDS, "process", NoHands)
+    monkeypatch.setattr(
+        amid, "DECOYS", {k: d for k, d in DECOYS.items() if type(d).__module__.endswith("files")}
+    )
+    monkeypatch.setattr(amid, "BEFORE_S", (0.0, 0.0))
+    monkeypatch.setattr(amid, "AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(amid, "BESIDE_S", 0.0)
+    around = Amid(Site.load(site), Journal(tmp_path / "journal"), "one", ("api-1",))
+    around.lead()
+    around.follow()
+    around.settle()
+    told = amid.told(around.made)
+    assert {t["when"] for t in told} == {"before", "beside", "after"}
+    now = {p.name: (yaml.safe_load(p.read_text()), p.stat().st_mode) for p in etc.iterdir()}
+    (changed, *_) = [t for t in told if t["touched"][0]["kind"] in ("config", "env", "file")]
+    assert now != before or changed["id"] == "config_comment"
+    around.end()
+    assert {p.name: (yaml.safe_load(p.read_text()), p.stat().st_mode) for p in etc.iterdir()} == before
+    assert not around.journal.live()
 
 
 @pytest.mark.slow
