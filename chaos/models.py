@@ -49,8 +49,11 @@ class GameDay(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     baseline = models.CharField(max_length=10, blank=True, help_text="empty = the agent; none; restart")
+    mode = models.CharField(max_length=10, default="plain", help_text="plain; decoys: amid harmless changes")
     by = models.CharField(max_length=120)
-    quiet = models.JSONField(null=True, blank=True, help_text='{"minutes", "incidents", "actions"}')
+    quiet = models.JSONField(
+        null=True, blank=True, help_text='{"minutes", "changes", "incidents", "actions"}'
+    )
 
     class Meta:
         ordering = ["-started_at"]

@@ -182,6 +182,10 @@ def gameday(request: HttpRequest) -> HttpResponse:
     groups: dict[str, list[GameDayRun]] = defaultdict(list)
     for run in runs:
         groups[run.category].append(run)
-    trend = [d.runs_fixed / d.runs_total for d in reversed(days) if d.runs_total and not d.baseline]
+    trend = [
+        d.runs_fixed / d.runs_total
+        for d in reversed(days)
+        if d.runs_total and not d.baseline and d.mode == "plain"
+    ]
     context = {"days": days, "shown": shown, "groups": sorted(groups.items()), "trend": trend}
     return render(request, "chaos/gameday.html", context)

@@ -259,7 +259,8 @@ def agent_set(system: System, on: bool, by: str) -> Iterator[None]:
 
 def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: float) -> GameDay:
     """All faults, all seeds, one table. Approvals are granted fault by fault, and counted."""
-    day = GameDay.objects.create(baseline=driver.baseline, by=by)
+    mode = "decoys" if driver.decoys else "plain"
+    day = GameDay.objects.create(baseline=driver.baseline, mode=mode, by=by)
     driver.day = str(day.pk)
     try:
         with agent_set(driver.system, not driver.baseline, by):

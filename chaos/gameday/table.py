@@ -33,6 +33,7 @@ def as_json(day: GameDay) -> dict[str, Any]:
         "runs": runs,
         "quiet": day.quiet,
         "baseline": day.baseline or None,
+        "mode": day.mode,
         "started_at": day.started_at.isoformat(),
     }
 
@@ -43,6 +44,7 @@ def write_json(day: GameDay, path: Path) -> None:
 
 def as_table(day: GameDay) -> Table:
     title = f"Game day {day.pk}" + (f", baseline: {day.baseline}" if day.baseline else "")
+    title += ", amid harmless changes" if day.mode == "decoys" else ""
     table = Table(title=title, caption=summary(day))
     for column in (
         "fault",
@@ -70,7 +72,7 @@ def as_table(day: GameDay) -> Table:
 def summary(day: GameDay) -> str:
     runs: list[GameDayRun] = list(day.runs.all())
     if not runs:
-        return "no runs"
+        return quiet_words(day) or "no runs"
     named = sum(r.detected and r.component_ok and r.cause_ok for r in runs)
     fixed = sum(r.fixed for r in runs)
     detect = [r.detect_s for r in runs if r.detect_s is not None]
@@ -80,10 +82,17 @@ def summary(day: GameDay) -> str:
         words.append(f"median to detect {median(detect):.1f} s")
     if repair:
         words.append(f"median to repair {median(repair):.1f} s")
-    if day.quiet:
-        q = day.quiet
-        words.append(f"quiet {q['minutes']:g} min: {q['incidents']} incidents, {q['actions']} actions")
+    if quiet := quiet_words(day):
+        words.append(quiet)
     return ", ".join(words)
+
+
+def quiet_words(day: GameDay) -> str:
+    if not day.quiet:
+        return ""
+    q = day.quiet
+    amid = f" with {q['changes']} harmless changes" if q.get("changes") else ""
+    return f"quiet {q['minutes']:g} min{amid}: {q['incidents']} incidents, {q['actions']} actions"
 
 
 def _yes(value: bool) -> str:

@@ -270,6 +270,9 @@ def test_the_file_has_the_agreed_form_and_the_summary_counts(db: None, tmp_path:
     assert [set(r) for r in found["runs"]] == [set(fields.split())] * 3
     assert found["quiet"] == {"minutes": 10, "incidents": 0, "actions": 0}
     assert found["runs"][2]["detect_s"] is None
+    amid = GameDay(mode="decoys", quiet={"minutes": 20, "changes": 20, "incidents": 0, "actions": 0})
+    assert table.as_json(day)["mode"] == "plain"
+    assert table.quiet_words(amid) == "quiet 20 min with 20 harmless changes: 0 incidents, 0 actions"
     assert table.summary(day).startswith(
         "named 1 of 3, fixed 1 of 3, median to detect 1.0 s, median to repair 9.0 s"
     )

@@ -114,7 +114,8 @@ def test_halt_says_when_nothing_runs(boss: Client, system: System) -> None:
 
 def test_game_day_table(boss: Client) -> None:
     assert "No game day yet" in boss.get("/gameday/").content.decode()
-    day = GameDay.objects.create(by="mira", quiet={"minutes": 10, "incidents": 0, "actions": 0})
+    quiet = {"minutes": 10, "changes": 9, "incidents": 0, "actions": 0}
+    day = GameDay.objects.create(by="mira", mode="decoys", quiet=quiet)
     for seed, fixed in ((1, True), (2, False)):
         GameDayRun.objects.create(
             game_day=day,
@@ -131,3 +132,4 @@ def test_game_day_table(boss: Client) -> None:
     assert 'href="/incidents/41/"' in page
     assert "Component only" in page
     assert "1 of 2 fixed" in page
+    assert "amid harmless changes" in page and "with 9 harmless changes" in page
