@@ -105,12 +105,13 @@ class Driver:
             if self.baseline:
                 self._close_open()
             time.sleep(0.5)
+        self._close_open()  # one that was handed over and is over: the next fault is no part of it
         if wrong := self._sick():
             Incident.objects.filter(system=self.system, state__in=OPEN_STATES).update(agent_stopped=True)
             log.warning("going on with an open incident: %s", wrong)
 
     def _close_open(self) -> None:
-        """Without the agent nobody else closes what is over."""
+        """What is over and nobody else has closed: without the agent, or while it waits for proof that never comes."""
         held = Symptom.objects.filter(incident=OuterRef("pk"), cleared_at__isnull=True, opens=True)
         over = Incident.objects.filter(~Exists(held), system=self.system, state__in=OPEN_STATES)
         for incident in over:
