@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from django.db.models import Q
-
-from agent import looks
+from incidents.evidence import Picture, SignalState
+from incidents.health import name_of
 from incidents.models import Incident, Symptom
 
 
-def active_symptoms(incident: Incident) -> set[str]:
-    """`signal@service#label` of every opening symptom that holds now on the incident's system."""
-    rows = Symptom.objects.filter(system_id=incident.system_id, cleared_at__isnull=True, opens=True)
-    return {symptom_key(s.signal, s.service, s.label) for s in rows}
+def active_symptoms(picture: Picture) -> set[str]:
+    """`signal@service#label` of everything that is wrong in it."""
+    return {symptom_key(s.signal, s.service, s.label) for s in picture.troubles}
 
 
 def symptom_key(signal: str, service: str, label: str = "") -> str:
@@ -24,19 +22,24 @@ def without_label(key: str) -> str:
     return key.partition("#")[0]
 
 
-def is_self_healed(incident: Incident) -> bool:
-    """No symptom of the incident holds any more, though nobody has acted."""
-    mine = Q(incident=incident, cleared_at__isnull=True, opens=True)
-    return not Symptom.objects.filter(mine).exists()
+def symptoms_in(incident: Incident, picture: Picture) -> list[SignalState]:
+    """The incident's opening symptoms that hold in the picture."""
+    rows = Symptom.objects.filter(incident=incident, opens=True)
+    names = set(rows.values_list("signal", "service", "label"))
+    return [s for s in picture.troubles if name_of(s) in names]
+
+
+def is_self_healed(incident: Incident, picture: Picture) -> bool:
+    """No symptom of the incident holds any more, though nobody has acted. Without a picture nothing is known."""
+    return picture.at is not None and not symptoms_in(incident, picture)
 
 
 HISTORY = frozenset({"exit_nonzero", "unit_restarting", "oom_killed"})  # true for a while after it is over
 
 
-def only_history(incident: Incident, service: str = "") -> bool:
+def only_history(incident: Incident, picture: Picture, service: str = "") -> bool:
     """Whether all that still holds (on `service`) tells of a run that has ended: the process runs again."""
-    mine = Symptom.objects.filter(incident=incident, cleared_at__isnull=True, opens=True)
-    held = set((mine.filter(service=service) if service else mine).values_list("signal", flat=True))
+    held = {s.signal for s in symptoms_in(incident, picture) if service in ("", s.service)}
     return held <= HISTORY if service else is_history(held)
 
 
@@ -45,7 +48,8 @@ def is_history(held: Collection[str]) -> bool:
     return bool(held) and HISTORY.issuperset(held)
 
 
-def seconds_seen(incident: Incident) -> float:
-    """From the first symptom to the newest picture: a watcher that is held up has seen no more, however late it is."""
-    picture = looks.newest(incident.system.slug)
-    return (picture - incident.started_at).total_seconds() if picture else 0.0
+def seconds_seen(incident: Incident, states: Iterable[SignalState]) -> float:
+    """From the first symptom to the newest that was read: a watcher that is held up has seen no more, however late it
+    is."""
+    read = [s.read for s in states if s.read is not None]
+    return (max(read) - incident.started_at).total_seconds() if read else 0.0

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from incidents import evidence
-
 APART = timedelta(
     seconds=0.6
 )  # of evidence time: pictures that an event pushed in between are no looks of their own
@@ -14,9 +12,3 @@ APART = timedelta(
 def is_fresh(picture: datetime | None, last: datetime | None) -> bool:
     """Whether the picture taken then is a look of its own after the one taken `last`."""
     return picture is not None and (last is None or picture - last >= APART)
-
-
-def newest(system_slug: str) -> datetime | None:
-    """When the newest picture of a system was taken; None while there is none."""
-    stamp = evidence.taken_at(system_slug)
-    return datetime.fromisoformat(stamp) if stamp else None

@@ -43,7 +43,7 @@ def absences(incident: Incident, held: Iterable[tuple[str, str]], cause: str) ->
     """What the cause's runbook speaks of, and was measured as not holding from before the trouble until now."""
     spec = next((s for s in knowledge.active_specs() if s.id == cause), None)
     wanted = {split_key(key)[0] for key in spec.symptoms} if spec else set()
-    states = [s for s in evidence.snapshot(incident.system.slug) if s.signal in wanted]
+    states = [s for s in evidence.picture(incident.system.slug).states if s.signal in wanted]
     never = {(s.signal, s.service) for s in states if _all_the_while(s, incident.started_at)}
     return sorted(
         never

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from django.db.models import Q
-
+from agent.context import symptoms_in
 from agent.models import Run
+from incidents.evidence import Picture
 from incidents.findings import Evidence, Finding, Opinion
 from incidents.models import Symptom
 from incidents.signals import CATALOG
@@ -46,14 +46,18 @@ class Statement(Protocol):
 S = TypeVar("S", bound=Statement)
 
 
-def standing(run: Run) -> list[Symptom]:
+def standing(run: Run, picture: Picture) -> list[Symptom]:
     """The statements that hold, the most telling first. A process that has died says no more: what it said last holds
     while its service is ill, until something that we did has helped."""
-    mine = Symptom.objects.filter(incident=run.incident_id)
-    ill = set(mine.filter(cleared_at=None, opens=True).values_list("service", flat=True))
     acted = run.case.acted_at
-    later = Q(cleared_at=None) | (Q(service__in=ill) & (Q(last_seen__gt=acted) if acted else Q()))
-    return telling_first(mine.filter(later, signal__in=OUTRIGHT))
+    ill = {s.service for s in symptoms_in(run.incident, picture)}
+    said = Symptom.objects.filter(incident=run.incident_id, signal__in=OUTRIGHT)
+    return telling_first(
+        s
+        for s in said
+        if (s.signal, s.service, s.label) in picture.open_
+        or (s.service in ill and (acted is None or s.last_seen > acted))
+    )
 
 
 def telling_first(said: Iterable[S]) -> list[S]:
@@ -91,9 +95,9 @@ def stands_before(statement: Statement, finding: Finding, system: LoadedSystem) 
     return needs_it or system.graph.callers(members).get(statement.service) == 1
 
 
-def forbids_restart(run: Run, units: Collection[str]) -> str:
+def forbids_restart(run: Run, picture: Picture, units: Collection[str]) -> str:
     """What says that the same process started again would say the same; "" when nothing does."""
-    for statement in standing(run):
+    for statement in standing(run, picture):
         if CATALOG[statement.signal].outlives_restart and statement.service in units:
             return statement.title
     return ""

@@ -19,9 +19,10 @@ from django.views.decorators.http import require_GET, require_POST
 from chaos import scorecard, service, tasks
 from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import FAULTS
+from incidents import evidence
 from incidents.models import OPEN_STATES, Incident
 from systems import asked
-from systems.models import ServiceStatus, System
+from systems.models import System
 
 HISTORY = 30
 SEEN_WITHIN = timedelta(seconds=15)
@@ -109,11 +110,9 @@ def _unseen(system: System | None) -> bool:
     """Whether the watcher has lately said nothing of a service: how the system does is then not known."""
     if system is None:
         return False
-    since = timezone.now() - SEEN_WITHIN
-    known = (
-        ServiceStatus.objects.filter(system=system, updated_at__gte=since).exclude(health="unknown").count()
-    )
-    return not known or known < ServiceStatus.objects.filter(system=system).count()
+    picture = evidence.picture(system.slug)
+    fresh = picture.at is not None and timezone.now() - picture.at < SEEN_WITHIN
+    return not fresh or not picture.health or any(h.word == "unknown" for h in picture.health.values())
 
 
 @require_POST

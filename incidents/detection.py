@@ -16,6 +16,7 @@ from django.db import connections, transaction
 
 from incidents import evidence, live, normal, service
 from incidents.models import OPEN_STATES, State, Symptom
+from incidents.picture import taken
 from incidents.signals.engine import Change, Engine
 from incidents.signals.state import Key
 from systems.readings import Reading, clean
@@ -79,7 +80,7 @@ class Detector:
         if full and at - self._saved >= BASELINES_EVERY:
             self._saved = at
             normal.keep(self.system.slug, self.engine.export_baselines())
-        evidence.write(self.system.slug, at, self.engine.states(), starved=self.engine.quiet.starved)
+        evidence.write(self.system.slug, taken(self.engine, at))
         live.publish_dashboard(self.system.slug)
         return changes
 

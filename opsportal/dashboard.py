@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -15,17 +15,19 @@ from django.utils import timezone
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
 from chaos.registry import FAULTS
+from incidents import evidence
+from incidents.evidence import Picture
+from incidents.health import RANK, Health
 from incidents.models import OPEN_STATES, Incident, State, Symptom
 from opsportal import measured, record
 from opsportal.charts import spark_path
 from opsportal.measured import AXIS_S, AXIS_SLOTS
 from opsportal.servicemap import NODE_W, Layout, layout
 from systems.manifest import ManifestError
-from systems.models import ServiceStatus, System
+from systems.models import System
 from systems.services import LoadedSystem, UnknownSystem, load
 
 STALE_S = 15.0
-RANK = {"down": 0, "degraded": 1, "symptom": 2, "unknown": 3, "ok": 4}
 
 T = TypeVar("T")
 _kept: dict[str, tuple[float, Any]] = {}
@@ -54,11 +56,13 @@ def forget() -> None:
 
 @dataclass
 class Service:
-    """One service as drawn: its latest status, sparkline points (None = gap) and place on the map."""
+    """One service as drawn: how the picture has it, sparkline points (None = gap) and place on the map."""
 
     name: str
     kind: str
-    status: ServiceStatus | None
+    judged: Health
+    figures: Mapping[str, float]
+    seen: bool  # whether the watcher has said something of it lately
     points: list[float | None] = field(default_factory=list)
     metric: str = ""
     x: float = 0.0
@@ -67,29 +71,16 @@ class Service:
     area: str = ""
     incident: int | None = None
     suspected: str = ""  # how sure it is that the open incident's cause is here, in words
-    symptoms: list[str] = field(default_factory=list)  # open ones, in words
-
-    @property
-    def seen(self) -> bool:
-        """Whether the watcher has said something of it lately. What is not seen is not well."""
-        return (
-            self.status is not None and (timezone.now() - self.status.updated_at).total_seconds() <= STALE_S
-        )
 
     @property
     def health(self) -> str:
-        """ok, degraded, down or unknown as measured now; `symptom`: it answers, and shows an open symptom."""
-        if self.status is None or not self.seen or self.status.health == "unknown":
-            return "symptom" if self.symptoms else "unknown"
-        return "symptom" if self.status.health == "ok" and self.symptoms else self.status.health
+        """ok, degraded, down or unknown. What is not seen is not well."""
+        return self.judged.word if self.seen else "unknown"
 
     @property
     def why(self) -> str:
         """What is wrong with it, in words; empty when nothing is."""
-        if self.health == "unknown":
-            return (self.status.reason if self.status and self.seen else "") or "not seen by the watcher"
-        reason = self.status.reason if self.status and self.health != "symptom" else ""
-        return "; ".join(dict.fromkeys([*([reason] if reason else []), *self.symptoms[:3]]))
+        return self.judged.reason if self.seen else "not seen by the watcher"
 
 
 def context(system: System | None) -> dict[str, Any]:
@@ -97,8 +88,9 @@ def context(system: System | None) -> dict[str, Any]:
     if system is None:
         return {"system": None}
     loaded, _ = _loaded(system.slug)
+    picture = evidence.picture(system.slug)
     incidents = list(Incident.objects.filter(state__in=OPEN_STATES).select_related("system", "owner")[:20])
-    services = _services(system, loaded, incidents)
+    services = _services(system, loaded, picture, incidents)
     drawn = _place(services, loaded)
     return {
         "system": system,
@@ -108,7 +100,8 @@ def context(system: System | None) -> dict[str, Any]:
         "map": drawn,
         "edges": _edges(drawn, services) if drawn else [],
         "incidents": incidents,
-        "strip": _strip(system, incidents, services),
+        "looked_at": picture.at,
+        "strip": _strip(system, picture, incidents, services),
         "axis": _axis(system),
         "record": remember(f"record-{system.pk}", 5, lambda: record.record(system)),
     }
@@ -124,7 +117,10 @@ def services_of(system: System) -> list[Service]:
     """Every service of a system as it is known now, the worst first: also those the watcher has never seen."""
     loaded, _ = _loaded(system.slug)
     incidents = list(Incident.objects.filter(system=system, state__in=OPEN_STATES))
-    return sorted(_services(system, loaded, incidents).values(), key=lambda s: (RANK[s.health], s.name))
+    picture = evidence.picture(system.slug)
+    return sorted(
+        _services(system, loaded, picture, incidents).values(), key=lambda s: (RANK[s.health], s.name)
+    )
 
 
 def _loaded(slug: str) -> tuple[LoadedSystem | None, str]:
@@ -134,10 +130,21 @@ def _loaded(slug: str) -> tuple[LoadedSystem | None, str]:
         return None, str(error)
 
 
-def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incident]) -> dict[str, Service]:
-    statuses = {s.service: s for s in ServiceStatus.objects.filter(system=system)}
-    names = list(loaded.services) if loaded else list(statuses)
-    services = {n: Service(n, loaded.services[n].kind if loaded else "", statuses.get(n)) for n in names}
+def _is_stale(picture: Picture) -> bool:
+    return picture.at is None or (timezone.now() - picture.at).total_seconds() > STALE_S
+
+
+def _services(
+    system: System, loaded: LoadedSystem | None, picture: Picture, incidents: list[Incident]
+) -> dict[str, Service]:
+    kinds = loaded.graph.kinds if loaded else dict.fromkeys(picture.health, "")
+    seen = not _is_stale(picture)
+    services = {
+        name: Service(
+            name, kind, picture.of(name), picture.figures.get(name, {}), seen and name in picture.health
+        )
+        for name, kind in kinds.items()
+    }
     for incident in incidents:
         verdict = incident.verdict
         guess = verdict.standing == "guess"
@@ -146,10 +153,9 @@ def _services(system: System, loaded: LoadedSystem | None, incidents: list[Incid
             if incident.system_id == system.pk and name in services:
                 services[name].incident = incident.number
                 services[name].suspected = "best guess" if guess else "suspected cause"
-    open_now = Symptom.objects.filter(system=system, cleared_at=None, opens=True).order_by("first_seen")
-    for name, title, number in open_now.values_list("service", "title", "incident_id"):
-        if name in services:
-            services[name].symptoms.append(title)
+    mine = Symptom.objects.filter(incident__in=[i.pk for i in incidents], opens=True)
+    for signal, name, label, number in mine.values_list("signal", "service", "label", "incident_id"):
+        if name in services and (signal, name, label) in picture.open_:
             services[name].incident = services[name].incident or number
     for name, (metric, points) in remember(
         f"sparks-{system.pk}", 2, lambda: measured.sparks(system.pk)
@@ -171,21 +177,22 @@ def _place(services: dict[str, Service], loaded: LoadedSystem | None) -> Layout 
 
 def _edges(drawn: Layout, services: dict[str, Service]) -> list[dict[str, str]]:
     """Edges with the tone of what they lead to: a caller of something down is at risk."""
-    tones = {"down": "bad", "degraded": "warn", "symptom": "warn"}
+    tones = {"down": "bad", "degraded": "warn"}
     return [{"path": e.path, "tone": tones.get(services[e.target].health, "")} for e in drawn.edges]
 
 
-def _strip(system: System, incidents: list[Incident], services: dict[str, Service]) -> dict[str, Any]:
+def _strip(
+    system: System, picture: Picture, incidents: list[Incident], services: dict[str, Service]
+) -> dict[str, Any]:
     """The one line that says whether anything is wrong and whether it needs a person."""
     waiting = ActionRequest.objects.filter(status=Status.WAITING).count()
     faults = list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system"))
     for injection in faults:
         fault = FAULTS.get(injection.fault)
         injection.title = fault.title if fault else injection.fault  # type: ignore[attr-defined]
-    sick = [s for s in services.values() if s.health in ("down", "degraded", "symptom")]
+    sick = [s for s in services.values() if s.health in ("down", "degraded")]
     unseen = [s for s in services.values() if s.health == "unknown"]
-    tick = system.last_tick_at
-    stale = tick is None or (timezone.now() - tick).total_seconds() > STALE_S
+    stale = _is_stale(picture)
     if waiting:
         tone, icon, text = "warn", "hand", f"{waiting} {_plural('action', waiting)} waiting for your approval"
     elif incidents:

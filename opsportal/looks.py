@@ -8,7 +8,6 @@ HEALTH: dict[str, Look] = {
     "ok": ("Healthy", "ok", "ok"),
     "degraded": ("Degraded", "warn", "warn"),
     "down": ("Down", "bad", "bad"),
-    "symptom": ("Symptoms", "warn", "warn"),
     "unknown": ("Not known", "idle", "idle"),
 }
 SEVERITY: dict[str, Look] = {

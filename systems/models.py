@@ -32,33 +32,6 @@ class System(models.Model):
         return self.title
 
 
-class ServiceStatus(models.Model):
-    """The latest health of one service, overwritten each tick: what the dashboard reads."""
-
-    class Health(models.TextChoices):
-        OK = "ok", "Healthy"
-        DEGRADED = "degraded", "Degraded"
-        DOWN = "down", "Down"
-        UNKNOWN = "unknown", "Unknown"
-
-    system = models.ForeignKey(System, on_delete=models.CASCADE, related_name="statuses")
-    service = models.CharField(max_length=80)
-    health = models.CharField(max_length=10, choices=Health.choices, default=Health.UNKNOWN)
-    reason = models.CharField(max_length=300, blank=True)
-    latency_ms = models.FloatField(null=True, blank=True)
-    cpu_pct = models.FloatField(null=True, blank=True)
-    rss_mb = models.FloatField(null=True, blank=True)
-    error_rate = models.FloatField(null=True, blank=True, help_text="error log lines per second")
-    updated_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["service"]
-        constraints = [models.UniqueConstraint(fields=["system", "service"], name="one_status_per_service")]
-
-    def __str__(self) -> str:
-        return f"{self.service}: {self.health}"
-
-
 class ReadingRow(models.Model):
     """A raw reading. The table is partitioned by hour (see the migration) and written in one statement a tick."""
 

@@ -1,11 +1,11 @@
-"""Writes ticks to the database: one statement, one round trip, readings, dashboard rows and the tick itself."""
+"""Writes ticks to the database: one statement, one round trip, the readings and the tick itself."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,6 @@ from django.db import connections
 from psycopg import sql
 
 from systems import frames, partitions
-from systems.health import Assessment
 from systems.readings import LABEL_LIMIT, TEXT_LIMIT, Reading
 
 log = logging.getLogger(__name__)
@@ -33,17 +32,6 @@ with new_readings as (
 ), new_tick as (
   insert into systems_tick (system_id, at, mini, starved, readings)
   values (%(system)s, %(at)s, %(mini)s, %(starved)s, %(packed)s)
-), new_status as (
-  insert into systems_servicestatus
-    (system_id, service, health, reason, latency_ms, cpu_pct, rss_mb, error_rate, updated_at)
-  select %(system)s, service, health, reason, latency_ms, cpu_pct, rss_mb, error_rate, %(at)s
-  from unnest(%(s_service)s::text[], %(s_health)s::text[], %(s_reason)s::text[], %(s_latency)s::float8[],
-              %(s_cpu)s::float8[], %(s_rss)s::float8[], %(s_errors)s::float8[])
-    as t(service, health, reason, latency_ms, cpu_pct, rss_mb, error_rate)
-  where exists (select 1 from systems_system where id = %(system)s)
-  on conflict (system_id, service) do update set
-    health = excluded.health, reason = excluded.reason, latency_ms = excluded.latency_ms, cpu_pct = excluded.cpu_pct,
-    rss_mb = excluded.rss_mb, error_rate = excluded.error_rate, updated_at = excluded.updated_at
 )
 update systems_system set last_tick_at = %(at)s, last_tick_ms = coalesce(%(ms)s, last_tick_ms) where id = %(system)s
 """
@@ -66,7 +54,6 @@ class Batch:
     system_id: int
     at: datetime
     readings: list[Reading]
-    statuses: dict[str, Assessment] = field(default_factory=dict)
     ms: float | None = None
     mini: bool = False
     starved: bool = False
@@ -178,7 +165,6 @@ class Store:
 
 
 def _write_params(batch: Batch, rows: list[Reading]) -> dict[str, Any]:
-    states = batch.statuses.values()
     return {
         "system": batch.system_id,
         "at": batch.at,
@@ -191,13 +177,6 @@ def _write_params(batch: Batch, rows: list[Reading]) -> dict[str, Any]:
         "labels": [_storable(r.label, LABEL_LIMIT) for r in rows],
         "values": [None if r.value is None else float(r.value) for r in rows],
         "texts": [_storable(r.text, TEXT_LIMIT) for r in rows],
-        "s_service": list(batch.statuses),
-        "s_health": [s.health for s in states],
-        "s_reason": [_storable(s.reason, 300) for s in states],
-        "s_latency": [s.latency_ms for s in states],
-        "s_cpu": [s.cpu_pct for s in states],
-        "s_rss": [s.rss_mb for s in states],
-        "s_errors": [s.error_rate for s in states],
     }
 
 

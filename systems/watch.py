@@ -1,4 +1,4 @@
-"""Observation of one system: which probe is due, what came back, and the latest of everything."""
+"""Observation of one system: which probe is due, and what came back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from systems import patient, redact, threads
-from systems.health import Assessment, assess
 from systems.manifest import Service
 from systems.probes import build_all
 from systems.probes.base import EVENTS, Clock, Probe
@@ -26,15 +25,12 @@ log = logging.getLogger(__name__)
 
 QUICK_S = 0.15  # a mini-tick waits no longer than this
 SECRETS_EVERY_S = 20.0
-FORGET_S = 120.0
 AT_ONCE = 6  # probes started together, so that their own crowd does not slow them down
 PAUSE_S = 0.015
 CLOSE_S = 1.0  # what has not ended by then is left to itself
 THIN = 3  # while the watcher is starved, probes run so many times less often ...
 THIN_MAX_S = 9.0  # ... but at least this often, or they would count as not read
 ALWAYS_ON = ("unit",)  # cheap, and says what died
-
-Key = tuple[str, str]  # (metric, label)
 
 
 @dataclass(slots=True, eq=False)
@@ -81,8 +77,6 @@ class SystemWatch:
         self.slots.sort(key=lambda slot: slot.probe.interval_s)
         self._pending: list[Reading] = []
         self._live = self._thin = False
-        self._latest: dict[str, dict[Key, Reading]] = {}
-        self._seen: dict[str, dict[Key, float]] = {}
         self._http = client()
         self._redacted: Callable[[str], str] = str
         self._secrets: set[str] | None = None
@@ -132,19 +126,15 @@ class SystemWatch:
         return self.note(pending)
 
     def note(self, readings: list[Reading]) -> list[Reading]:
-        """Clean readings and remember them as the latest."""
+        """Clean readings; of those that came twice the later one."""
         self._refresh_secrets()
         single: dict[tuple[str, str, str], Reading] = {}
         events: list[Reading] = []
-        at = self.clock()
         for reading in map(self._clean, readings):
             if reading.metric in EVENTS:
                 events.append(reading)
                 continue
             single[reading.service, reading.metric, reading.label] = reading
-            key = (reading.metric, reading.label)
-            self._latest.setdefault(reading.service, {})[key] = reading
-            self._seen.setdefault(reading.service, {})[key] = at
         return [*single.values(), *events]
 
     def _clean(self, reading: Reading) -> Reading:
@@ -169,22 +159,6 @@ class SystemWatch:
             return text if result == text else result
 
         self._redacted = redacted
-
-    def statuses(self, only: str | None = None) -> dict[str, Assessment]:
-        """Health per service, from what was read in the last two minutes."""
-        found = {}
-        for name, service in self.system.services.items():
-            if only in (None, name):
-                found[name] = assess(self._fresh(name), service.http.slow_ms if service.http else None)
-        return found
-
-    def _fresh(self, service: str) -> dict[Key, Reading]:
-        latest, seen = self._latest.get(service, {}), self._seen.get(service, {})
-        limit = self.clock() - FORGET_S
-        old = [key for key, at in seen.items() if at < limit]
-        for key in old:
-            del seen[key], latest[key]
-        return latest
 
     async def quick(self, unit: str) -> list[Reading]:
         """unit.*, tcp.* and http.* of one unit, right now; what takes longer than a moment is left to the tick."""

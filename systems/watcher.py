@@ -260,9 +260,7 @@ class Watcher:
             self.looked_at[watch.system.slug], self._ticked[watch.system.slug] = self._now(), self._clock()
         tick = Tick(watch.system, at, readings, events, mini, starved=self.strain.state.starved)
         if self.store is not None and watch.system.id is not None:
-            names = {r.service for r in readings} if mini else set(watch.system.services)
-            statuses = {name: found for name in names for found in watch.statuses(name).values()}
-            tick.batch = Batch(watch.system.id, at, readings, statuses, ms, mini=mini, starved=tick.starved)
+            tick.batch = Batch(watch.system.id, at, readings, ms, mini=mini, starved=tick.starved)
         return tick
 
     def _publish(self, tick: Tick) -> None:

@@ -1,4 +1,4 @@
-"""A small world for page tests: a system with a manifest, its statuses, incidents, a waiting request."""
+"""A small world for page tests: a system with a manifest, a picture of it, incidents, a waiting request."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from actions.models import ActionRequest, Decision, Status
-from incidents import timeline
+from incidents import evidence, timeline
+from incidents.evidence import Picture
+from incidents.health import Health
 from incidents.models import Incident, State, Symptom
-from systems.models import ServiceStatus, System
+from systems.models import System
 
 MANIFEST = """
 system: kiosk
@@ -27,7 +29,7 @@ services:
 
 
 def make_system(folder: Path, slug: str = "kiosk") -> System:
-    """A registered system with a status per service; api-1 is down."""
+    """A registered system that is watched; api-1 is down."""
     manifest = folder / "manifest.yaml"
     manifest.write_text(MANIFEST)
     (folder / "api-1.log").write_text(
@@ -42,16 +44,18 @@ def make_system(folder: Path, slug: str = "kiosk") -> System:
         last_tick_at=now,
         last_tick_ms=12.0,
     )
-    for name, health in (("gateway", "ok"), ("api-1", "down"), ("api-2", "ok"), ("postgres", "ok")):
-        make_status(system, name, health)
+    show(slug)
     return system
 
 
-def make_status(system: System, name: str, health: str = "ok") -> ServiceStatus:
-    """What the watcher has just said of a service."""
-    return ServiceStatus.objects.create(
-        system=system, service=name, health=health, latency_ms=7.5, error_rate=0.0, updated_at=timezone.now()
-    )
+def show(slug: str = "kiosk", *, ago_s: float = 0.0, **health: str) -> None:
+    """What the watcher has last seen: every service well but for `health`, by its name with _ for -."""
+    words = {"gateway": "ok", "api-1": "ok", "api-2": "ok", "postgres": "ok"}
+    words |= {name.replace("_", "-"): word for name, word in (health or {"api_1": "down"}).items()}
+    found = {n: Health(word, "" if word == "ok" else f"{n} is {word}") for n, word in words.items() if word}  # type: ignore[arg-type]
+    figures = {name: {"latency_ms": 7.5, "error_rate": 0.0} for name in found}
+    at = timezone.now() - timedelta(seconds=ago_s)
+    evidence.write(slug, Picture(at, health=found, figures=figures))
 
 
 def make_incident(system: System, **changes: Any) -> Incident:

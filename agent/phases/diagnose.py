@@ -16,7 +16,7 @@ from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import evidence, service, timeline
-from incidents.evidence import SignalState
+from incidents.evidence import Picture, SignalState
 from incidents.findings import Finding, Opinion, Question, none_of_these
 from incidents.models import Incident
 from incidents.verdict import ACT_AT, NAMED_AT
@@ -43,21 +43,23 @@ KEPT, SHOWN = 6, 5  # findings in the case file, and on the page
 
 def step(run: Run) -> Outcome:
     case, slug = run.case, run.incident.system.slug
-    states = evidence.snapshot(slug)
-    picture = looks.newest(slug)
-    if picture == case.picture:
+    picture = evidence.picture(slug)
+    if picture.at == case.picture:
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S / 3)
     turn = turn_of(
-        case, picture, healed=is_self_healed(run.incident), history=lambda: only_history(run.incident)
+        case,
+        picture.at,
+        healed=is_self_healed(run.incident, picture),
+        history=lambda: only_history(run.incident, picture),
     )
     if turn == "over":
         return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": case.looks.ill})
     if turn == "wait":
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
-    found = opinion(run, states)
+    found = opinion(run, picture)
     case.opinion = found.model_copy(update={"findings": found.findings[:KEPT]})
     _publish(run, found)
-    return _decide(run, found)
+    return _decide(run, picture, found)
 
 
 def turn_of(
@@ -94,18 +96,17 @@ def is_due(case: Case) -> bool:
     return not closed or (closed == case.looks.closed and case.looks.since_closed >= AFTER_NO)
 
 
-def opinion(run: Run, states: list[SignalState] | None = None) -> Opinion:
-    """What is to be thought of the newest picture (`states`, where the caller has it): the diagnoser's answer, less
-    what we brought about ourselves, less what was tried in vain, and after what the parts say themselves."""
+def opinion(run: Run, picture: Picture) -> Opinion:
+    """What is to be thought of a picture: the diagnoser's answer, less what we brought about ourselves, less what was
+    tried in vain, and after what the parts say themselves."""
     system = services.load(run.incident.system.slug)
-    seen = evidence.snapshot(system.slug) if states is None else states
     return weigh(
         system,
-        with_answers(seen, run.case.answers),
+        with_answers(picture.states, run.case.answers),
         lambda told: roles.diagnoser().diagnose(run.incident, told),
         acts=doubt.acts(run.incident),
         failed=doubt.failed(run.incident),
-        said=statements.standing(run),
+        said=statements.standing(run, picture),
     )
 
 
@@ -133,7 +134,7 @@ class Next:
     why: str = ""
 
 
-def _decide(run: Run, found: Opinion) -> Outcome:
+def _decide(run: Run, picture: Picture, found: Opinion) -> Outcome:
     """Ask, wait for steadier evidence, plan, or give up."""
     step, leader = decide(run.case, found), found.leading
     if step.question:
@@ -141,7 +142,7 @@ def _decide(run: Run, found: Opinion) -> Outcome:
     if step.what == "hand_over":
         return explain.hand_over(run, step.why)
     if step.what == "plan" and leader:
-        run.case.before = sorted(active_symptoms(run.incident))
+        run.case.before = sorted(active_symptoms(picture))
         _passages(run, leader)
         return Outcome(Phase.PLAN, f"diagnosed {leader.key}", {"probability": leader.probability})
     return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)

@@ -63,7 +63,7 @@ def _rest(run: Run, finding: Finding) -> Outcome:
     looked = run.case.looks.ill
     if looked < LOOKS_BEFORE_REST:
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
-    stands_still = flow.not_seen(run.incident, evidence.snapshot(run.incident.system.slug))
+    stands_still = flow.not_seen(run.incident, evidence.picture(run.incident.system.slug).states)
     if not stands_still:
         return explain.no_action(run, finding)
     if looked < LOOKS_FOR_FLOW:
@@ -107,10 +107,10 @@ def _hindered(run: Run, steps: plan.Steps) -> str:
             return f"{item.words} cannot be done now: {shown['refused']}"
     if no := _answered(run, {e for s in steps for e in _effects(slug, s)}):
         return f"{plan.words(steps)} is left: {no}"
-    units = plan.only_restarts({e for s in steps for e in _effects(slug, s)})
-    if said := statements.forbids_restart(run, units):
+    units, picture = plan.only_restarts({e for s in steps for e in _effects(slug, s)}), evidence.picture(slug)
+    if said := statements.forbids_restart(run, picture, units):
         return f"{plan.words(steps)} would change nothing: {said}"
-    if units and all(only_history(run.incident, unit) for unit in units):
+    if units and all(only_history(run.incident, picture, unit) for unit in units):
         return f"{plan.words(steps)} is not called for: it runs again"
     return ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from actions import policy
-from agent import looks, patience, relapse, roles, served
+from agent import patience, relapse, roles, served
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
 from agent.context import is_self_healed, symptom_key, without_label
@@ -33,17 +33,18 @@ def step(run: Run) -> Outcome:
         case.measuring = Measuring(since=timezone.now())
         title = "Measuring whether it helped" if case.acted_at else "Measuring whether all is well"
         lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title=title)
-    count, picture, acted = case.measuring, looks.newest(slug), case.acted_at
-    if picture is None or picture == case.picture or (acted and picture <= acted):
+    count, acted = case.measuring, case.acted_at
+    picture = evidence.picture(slug)
+    at, states = picture.at, picture.states
+    if at is None or at == case.picture or (acted and at <= acted):
         return Outcome(Phase.VERIFY, wait_s=TICK_S / 3)
-    case.picture = picture
-    states = evidence.snapshot(slug)
+    case.picture = at
     said = roles.validator().judge(run.incident, states, set(case.before), acted)
     said = count.said = _unless_changed(run, states, said)
-    if said.state != "recovered" and evidence.is_starved(slug):
+    if said.state != "recovered" and picture.starved:
         count.green_since = None
         return Outcome(Phase.VERIFY, wait_s=TICK_S)  # what is slow or silent now tells nothing of the effect
-    patience.note(case, count, states, said.active, picture)
+    patience.note(case, count, states, said.active, at)
     lacking = ""
     if said.state == "recovered":
         count.green_since = count.green_since or timezone.now()
@@ -179,7 +180,9 @@ def _look_again(run: Run, again: Again) -> Outcome:
     if (waits := putback.step(run)) is not None:
         return waits
     run.case.again = None
-    if again.relapsed and is_self_healed(run.incident):  # no symptom holds that could be looked into
+    if again.relapsed and is_self_healed(
+        run.incident, evidence.picture(run.incident.system.slug)
+    ):  # no symptom holds that could be looked into
         why = f"it still fails now and then, and why was not found: {again.relapsed}"
         return explain.hand_over(run, why)
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")

@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from actions import policy
 from actions import service as actions
-from agent import looks, roles
+from agent import roles
 from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import diagnose
 from agent.roles.base import ActionView
-from incidents import lifecycle, timeline
+from incidents import evidence, lifecycle, timeline
 from incidents.findings import PlannedStep
 from incidents.models import State
 from incidents.verdict import ACT_AT
@@ -95,7 +95,7 @@ def for_another(run: Run, item: PlannedStep, words: str) -> Outcome | None:
 def well_again(run: Run) -> bool:
     """Whether all symptoms have been gone for a while: somebody mended it, or it was passing."""
     waiting, now = run.case.waiting, timezone.now()
-    if not is_self_healed(run.incident):
+    if not is_self_healed(run.incident, evidence.picture(run.incident.system.slug)):
         waiting.well_since = None
         return False
     waiting.well_since = since = waiting.well_since or now
@@ -105,11 +105,11 @@ def well_again(run: Run) -> bool:
 def _led_elsewhere(run: Run) -> str:
     """Empty while what led when it was asked still leads, on enough fresh looks; else what leads now."""
     case, waiting = run.case, run.case.waiting
-    picture = looks.newest(run.incident.system.slug)
-    if picture is None or picture == case.picture or is_self_healed(run.incident):
+    picture = evidence.picture(run.incident.system.slug)
+    if picture.at is None or picture.at == case.picture or is_self_healed(run.incident, picture):
         return ""
-    case.picture = picture
-    opinion, wanted = diagnose.opinion(run), waiting.leader
+    case.picture = picture.at
+    opinion, wanted = diagnose.opinion(run, picture), waiting.leader
     leader = opinion.leading
     own = max((f.probability for f in opinion.findings if f.key == wanted), default=0.0)
     other = leader is not None and leader.key != wanted and leader.probability >= ACT_AT

@@ -37,7 +37,7 @@ class ReasoningDiagnoser:
             specs,
             boosts=alike,
             learned=lessons.learned(specs, system.slug, system.graph),
-            settled=settled(seconds_seen(incident)),
+            settled=settled(seconds_seen(incident, states)),
         )
 
     def ask(self, incident: Incident, question: Question) -> SignalState:

@@ -8,6 +8,7 @@ from typing import Any
 from agent.case import Judgement
 from agent.context import symptom_key
 from incidents.evidence import SignalState
+from incidents.health import is_trouble
 from incidents.models import Incident
 from incidents.signals import CATALOG
 from systems import services
@@ -29,7 +30,7 @@ class MeasuringValidator:
         theirs = {n for n, s in system.manifest.services.items() if s.unit is None}
         # A path that leads to a service of somebody else is as dead as that service.
         lines = {link.name for link in system.manifest.links if link.target in theirs}
-        active = {symptom_key(s.signal, s.service, s.label): s for s in states if s.value and _opens(s)}
+        active = {symptom_key(s.signal, s.service, s.label): s for s in states if is_trouble(s)}
         blind = [s for s in states if s.value is None and symptom_key(s.signal, s.service, s.label) in before]
         journeys = [s for s in states if s.signal == JOURNEYS]
         keys = before | {symptom_key(s.signal, s.service, s.label) for s in journeys}
@@ -69,11 +70,6 @@ def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:
 
 def _is_older(state: SignalState, acted_at: datetime | None) -> bool:
     return bool(acted_at and state.value is not None and state.read and state.read <= acted_at)
-
-
-def _opens(state: SignalState) -> bool:
-    signal = CATALOG.get(state.signal)
-    return signal is not None and signal.opens
 
 
 def _words(state: SignalState) -> str:

@@ -47,7 +47,7 @@ class Engine:
         self.keys = Keys()
         self.quiet = Quiet(graph)
         self.leaks = Leaks()
-        self._latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
+        self.latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
         self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
         self._negatives = [s for s in self.catalog.values() if s.negative_from]
@@ -66,7 +66,7 @@ class Engine:
         machine to judge by the clock). Returns what opened and what cleared."""
         now = at.timestamp()
         for reading in readings:
-            self._latest[reading.metric][reading.service, reading.label] = reading.value
+            self.latest[reading.metric][reading.service, reading.label] = reading.value
         self._forget_runs(self.quiet.note(readings, now, full=full, starved=starved))
         touched: list[Key] = []
         for reading in readings:
@@ -76,7 +76,7 @@ class Engine:
         self._promote(touched, now)
         if full:
             touched += self._expire(now)
-            self.quiet.settle(self._latest["journey.ok"].values(), now)
+            self.quiet.settle(self.latest["journey.ok"].values(), now)
         changes = self._changes(touched, now)
         if full:
             self.leaks.note(self.keys, self.graph, now, blind=self.quiet.is_blind)
@@ -117,7 +117,7 @@ class Engine:
     def _sample(self, key: Key, value: float | None, text: str, now: float) -> Sample:
         sample = self.quiet.sample(key, value, text, now)
         if peer := getattr(key.signal.detector, "peer", ""):
-            found = [v for (_, label), v in self._latest[peer].items() if label == key.label]
+            found = [v for (_, label), v in self.latest[peer].items() if label == key.label]
             sample.peers = {peer: found[-1]} if found else {}
         return sample
 

@@ -9,7 +9,7 @@ SIGNALS = [
         "redis_unreachable",
         "{service} cannot be reached ({text})",
         "redis.ok",
-        Failing("", but="MISCONF"),
+        Failing("", but="MISCONF|NOAUTH|WRONGPASS|NOPERM|invalid (username-)?password|max number of clients"),
         "cache-queue",
         source="probe",
         severity="high",

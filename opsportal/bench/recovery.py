@@ -127,7 +127,7 @@ def _round(
     )
     if incident is not None:
         one.incident, one.opened_ms = incident.number, (incident.opened_at - began_at).total_seconds() * 1000
-        found.picture = evidence.snapshot(row.slug)
+        found.picture = evidence.picture(row.slug).states
     watch.join()
     if answered:
         one.answering_ms = (answered[0] - began) * 1000

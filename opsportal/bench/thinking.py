@@ -13,7 +13,7 @@ from systems.services import LoadedSystem
 
 def reason(system: LoadedSystem, picture: list[SignalState], repeats: int) -> Row:
     """Diagnoses of `picture` (evidence of a real incident), or of the system as it is when there is none."""
-    states = picture or evidence.snapshot(system.slug)
+    states = picture or evidence.picture(system.slug).states
     specs = knowledge.active_specs()
     series = Series("ms")
     for _ in range(repeats):

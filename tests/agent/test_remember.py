@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agent import remember
 from incidents import evidence
-from incidents.evidence import SignalState
+from incidents.evidence import Picture, SignalState
 from incidents.models import Incident, Symptom
 from knowledge import service as knowledge
 from knowledge.models import Lesson
@@ -40,14 +40,16 @@ def incident() -> Incident:
 
     evidence.write(
         "kept",
-        timezone.now(),
-        [
-            state("pg_long_transaction", False, before),
-            state("pg_blocked", False, after),
-            state("pg_idle_in_tx", False, after),
-            state("pg_dead_tuples", None, before),
-            state("cpu_hot", False, before),
-        ],
+        Picture(
+            timezone.now(),
+            states=[
+                state("pg_long_transaction", False, before),
+                state("pg_blocked", False, after),
+                state("pg_idle_in_tx", False, after),
+                state("pg_dead_tuples", None, before),
+                state("cpu_hot", False, before),
+            ],
+        ),
     )
     return found
 

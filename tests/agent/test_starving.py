@@ -8,6 +8,7 @@ from django.utils import timezone
 from agent.models import Run
 from agent.phases import starving
 from incidents import evidence
+from incidents.evidence import Picture
 from incidents.models import Incident
 from systems.models import System
 
@@ -19,6 +20,6 @@ def test_on_silence_it_is_held_until_the_watcher_is_itself_again() -> None:
     incident = Incident.objects.create(system=system, fingerprint="x", title="x", started_at=now)
     run = Run(incident=incident)
     for starved in (True, True, False):
-        evidence.write(system.slug, timezone.now(), [], starved=starved)
+        evidence.write(system.slug, Picture(timezone.now(), starved))
         assert (starving.hold(run, "restart-service on web") is not None) is starved
     assert incident.events.count() == 1, "said once"

@@ -20,8 +20,9 @@ from agent import journal, loop
 from agent.case import Judgement
 from agent.models import Phase, Run, Step
 from incidents import evidence
-from incidents.evidence import SignalState
+from incidents.evidence import Picture, SignalState
 from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question
+from incidents.health import name_of
 from incidents.models import Incident, Symptom
 from systems.models import System
 from systems.services import LoadedSystem
@@ -168,9 +169,16 @@ class World:
     def tick(self) -> None:
         """The watcher's next picture, newer than everything that has happened."""
         self.clock = max(self.clock + timedelta(seconds=1), datetime.now(UTC))
-        state = SignalState("http_unreachable", "web", "", True, 0.0, "refused", self.clock, "probe")
+        held = Symptom.objects.filter(system=self.system).values_list(
+            "signal", "service", "label", "cleared_at"
+        )
+        states = [
+            SignalState(signal, service, label, over is None, 0.0, "refused", self.clock, "probe")
+            for signal, service, label, over in held
+        ]
         well = SignalState("journey_failed", "web", "browse", False, 1.0, "", self.clock, "probe")
-        evidence.write("mini", self.clock, [state, well])
+        open_ = frozenset(name_of(s) for s in states if s.value)
+        evidence.write("mini", Picture(self.clock, states=[*states, well], open_=open_))
 
     def open(self) -> Incident:
         now = timezone.now()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import FAULTS
 from systems.models import System
-from tests.pages import make_incident, make_system, person
+from tests.pages import make_incident, make_system, person, show
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +44,7 @@ def test_a_button_per_fault_with_a_confirm_that_names_the_target(boss: Client, s
         assert f'id="press-{fault.id}"' in page
         assert f"Break {', '.join(fault.targets)} in Kiosk?" in page
     assert "ready for a fault" in page
-    system.statuses.update(updated_at=timezone.now() - timedelta(minutes=1))
+    show(ago_s=60)
     page = boss.get("/chaos/").content.decode()
     assert "ready for a fault" not in page and "is not known" in page
 

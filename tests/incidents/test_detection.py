@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from incidents import detection, evidence, lifecycle, service
 from incidents.detection import Detector
 from incidents.models import Incident, State, Symptom
+from incidents.picture import Picture
 from systems.models import System
 from systems.readings import Reading
 from tests.incidents.conftest import START, Ticker, all_quiet, commits, load_bakery
@@ -237,30 +238,19 @@ def test_hostile_text_reaches_the_rows_harmless(watch: Ticker) -> None:
 
 @pytest.mark.django_db
 def test_evidence_is_published_each_tick(watch: Ticker) -> None:
-    first = evidence.taken_at("bakery")
+    first = evidence.picture("bakery").stamp
     watch(DOWN, times=2)
-    assert evidence.taken_at("bakery") != first
-    states = {(s.signal, s.service): s for s in evidence.snapshot("bakery")}
+    assert evidence.picture("bakery").stamp != first
+    states = {(s.signal, s.service): s for s in evidence.picture("bakery").states}
     assert states["http_unreachable", "oven-1"].value is True
     assert states["http_unreachable", "oven-1"].text == "refused"
     assert states["http_unreachable", "oven-1"].source == "probe"
     assert states["http_unreachable", "oven-2"].value is False
     watch(Reading("oven-2", "http.ok", None), times=2)
-    states = {(s.signal, s.service): s for s in evidence.snapshot("bakery")}
+    states = {(s.signal, s.service): s for s in evidence.picture("bakery").states}
     assert states["http_unreachable", "oven-2"].value is None
     assert ("pg_login_failed", "flour") not in states
-    assert evidence.snapshot("nowhere") == []
-
-
-@pytest.mark.django_db
-def test_wait_fresh_wakes_with_the_tick_and_gives_up_in_time(watch: Ticker) -> None:
-    watch()
-    assert evidence.wait_fresh("bakery", watch.at, timeout_s=0.2) is None
-    target = watch.at + timedelta(seconds=1)
-    writer = threading.Timer(0.2, evidence.write, args=("bakery", target, watch.engine.states()))
-    writer.start()
-    assert evidence.wait_fresh("bakery", watch.at, timeout_s=20) is not None
-    writer.join()
+    assert evidence.picture("nowhere") == Picture()
 
 
 @commits

@@ -59,13 +59,13 @@ class Command(BaseCommand):
         table = Table("service", "health", "latency", "cpu", "memory", "", title=title, title_justify="left")
         for service in services:
             word, tone, _ = look("health", service.health)
-            row = service.status if service.seen else None
+            row = service.figures if service.seen else {}
             table.add_row(
                 service.name,
                 f"[{_COLOURS[tone]}]{word}[/{_COLOURS[tone]}]",
-                _figure(row.latency_ms if row else None, "ms"),
-                _figure(row.cpu_pct if row else None, "%"),
-                _figure(row.rss_mb if row else None, "MB"),
+                _figure(row.get("latency_ms"), "ms"),
+                _figure(row.get("cpu_pct"), "%"),
+                _figure(row.get("rss_mb"), "MB"),
                 escape(service.why),
             )
         console.print(table)
