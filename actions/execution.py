@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from actions import events, fences, gate, lifecycle, losses, policy
 from actions.base import ActionFailed, ActionRefused, Busy, Result
@@ -17,6 +19,7 @@ from actions.lease import LEASE, Lease
 from actions.models import ActionRequest, Status
 from systems.redact import Redactor
 from systems.runtimes.base import StaleFence
+from systems.state import acts
 
 log = logging.getLogger(__name__)
 CERTAIN = (ActionFailed, ActionRefused, StaleFence)  # errors that say the effect did not take place
@@ -89,6 +92,7 @@ def _claim_row(request_id: uuid.UUID | str) -> tuple[ActionRequest, gate.Bound] 
         return None
     _arm(bound, request, token)
     _tell(request, "action.started", "", {"fence": token, "touches": bound.touches})
+    _note_began(request, bound.touches)
     return request, bound
 
 
@@ -99,6 +103,20 @@ def _hold(request: ActionRequest, why: str) -> None:
     if mine.update(status_why=words):
         request.refresh_from_db(fields=["status_why"])
         events.tell(request, "approval", f"{request.deed} {words}"[:500], actor="opsportal")
+
+
+def _note_began(request: ActionRequest, touches: Sequence[str]) -> None:
+    """An act of the ledger, in the claim's transaction: what changes there meanwhile is known as ours."""
+    assert request.claimed_at is not None
+    acts.began(
+        request.system_id,
+        str(request.pk),
+        request.target,
+        touches,
+        request.deed,
+        request.claimed_at,
+        request.slug,
+    )
 
 
 def _arm(bound: gate.Bound, request: ActionRequest, token: int) -> None:
@@ -165,6 +183,7 @@ def _finish(request: ActionRequest, old: Status, new: Status, result: Result, re
             fences.release(request)
         undone = request.undo_of_id is not None and new == Status.SUCCEEDED  # told by what it took back
         _tell(request, f"action.{new}", message, {"result": shown}, quietly=undone)
+        acts.ended(request.system_id, str(request.pk), timezone.now(), str(new))
         if request.undo_of_id is not None and new != Status.UNKNOWN:
             _tell_original(request, message)
     return True

@@ -20,6 +20,7 @@ from incidents.picture import taken
 from incidents.signals.engine import Change, Engine
 from incidents.signals.state import Key
 from systems.readings import Reading, clean
+from systems.state import urgent
 
 REFRESH_EVERY = timedelta(seconds=10)  # how exact `last_seen` of a lasting symptom is
 BASELINES_EVERY = timedelta(seconds=30)
@@ -74,6 +75,7 @@ class Detector:
                 for change in changes:  # not stored: it is a change again at the next tick
                     change.key.active = not change.opened
                 raise
+            self._tell_ledger(changes)
         if full and at - self._refreshed >= REFRESH_EVERY:
             self._refreshed = at
             self._refresh(at)
@@ -83,6 +85,13 @@ class Detector:
         evidence.write(self.system.slug, taken(self.engine, at))
         live.publish_dashboard(self.system.slug)
         return changes
+
+    def _tell_ledger(self, changes: Sequence[Change]) -> None:
+        """Settled values are read at once when trouble begins."""
+        if any(change.opened for change in changes):
+            urgent.trouble(self.system.slug)
+        elif not self.rows:
+            urgent.over(self.system.slug)
 
     # -- rows --------------------------------------------------------------------------------------------------
 

@@ -130,6 +130,36 @@ class MigrationsSpec(Model):
     service: str
 
 
+class StateTable(Model):
+    """A small table of settings: the values of `columns` in each row, which is named by the column `key`."""
+
+    table: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")
+    key: str
+    columns: Names
+    kind: Literal["data", "flag", "setting"] = "data"
+
+
+class StateHttp(Model):
+    """A page of an administration interface that answers JSON: what of it is settled. `only`: patterns of dotted
+    paths, where `*` stands for anything: `pools.*.sent_to`."""
+
+    url: Url
+    only: list[str] = Field(min_length=1)
+    kind: Literal["route", "setting", "flag", "limit"] = "route"
+
+
+class StateSpec(Model):
+    """Where else settled values of a service stand, beside what its other sections name. `owner`: who manages its
+    files, such as `gitops`. `names`: what they resolve to; `tls`: host:port that shows a certificate."""
+
+    files: Names = []
+    tables: list[StateTable] = []
+    http: list[StateHttp] = []
+    names: Names = []
+    tls: list[Address] = []
+    owner: str = Field("", max_length=80)
+
+
 class Service(Model):
     """One service. `unit` is the runtime's name for it; None = not ours to control."""
 
@@ -159,6 +189,7 @@ class Service(Model):
     backup: BackupSpec | None = None
     snapshot: SnapshotSpec | None = None
     migrations: MigrationsSpec | None = None
+    state: StateSpec | None = None
 
 
 class Link(Model):

@@ -92,6 +92,7 @@ class ChangeRow(models.Model):
     owner = models.CharField(max_length=80, default="")
     actor = models.CharField(max_length=20, default="")
     ref = models.CharField(max_length=120, default="", help_text="the caller's or the request's own id")
+    touched = models.JSONField(default=list, help_text="of a request of ours: the components it is about")
     words = models.CharField(max_length=500)
     noted_at = models.DateTimeField(auto_now_add=True)
 
@@ -121,6 +122,7 @@ class SettledState(models.Model):
     source = models.CharField(max_length=40)
     read_at = models.DateTimeField(help_text="when it was last read and was still so")
     packed = models.BinaryField(help_text="see systems/state/kept.py")
+    version = models.PositiveIntegerField(default=1, help_text="a writer replaces the one it has read")
 
     class Meta:
         default_permissions = ()

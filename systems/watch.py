@@ -81,6 +81,7 @@ class SystemWatch:
         self._redacted: Callable[[str], str] = str
         self._secrets: set[str] | None = None
         self._secrets_at = -1e9
+        self.listeners: list[Callable[[list[Reading]], None]] = []  # hear every reading; must be quick
 
     def seed_templates(self, templates: dict[str, list[str]]) -> None:
         """Log templates known from before this process started."""
@@ -135,6 +136,8 @@ class SystemWatch:
                 events.append(reading)
                 continue
             single[reading.service, reading.metric, reading.label] = reading
+        for listener in self.listeners:
+            listener(list(single.values()))
         return [*single.values(), *events]
 
     def _clean(self, reading: Reading) -> Reading:

@@ -18,6 +18,7 @@ from systems.probes.base import Clock
 from systems.readings import Reading
 from systems.runtimes.base import RuntimeEvent
 from systems.services import LoadedSystem
+from systems.state.beside import sampler_for
 from systems.store import Batch, Store
 from systems.ticks import Handler, Outlet, Tick
 from systems.watch import SystemWatch
@@ -148,10 +149,17 @@ class Watcher:
             except Exception:
                 log.warning("earlier log templates of %s are not known", slug, exc_info=True)
         if start:
+            starved = self.strain  # read settled values beside the ticks, where changes can be kept
+            ledger = sampler_for(watch, lambda: starved.state.starved) if self.store is not None else None
             self._tasks[slug] = [
                 asyncio.create_task(self._beat(watch), name=f"watch {slug}"),
                 asyncio.create_task(self._listen(watch), name=f"events {slug}"),
                 *(asyncio.create_task(o.run(), name=f"{o.name} of {slug}") for o in outlets),
+                *(
+                    [asyncio.create_task(ledger.run(), name=f"ledger of {slug}")]
+                    if ledger is not None
+                    else []
+                ),
             ]
 
     async def _drop(self, slug: str) -> None:

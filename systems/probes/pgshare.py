@@ -20,7 +20,10 @@ OWN = (NAME, "opsportal-admin", "opsportal-check")
 NOT_OURS: LiteralString = (
     "a.application_name not in ('opsportal-prober', 'opsportal-admin', 'opsportal-check')"
 )
-OPTIONS = "-c statement_timeout=1500 -c lock_timeout=500 -c default_transaction_read_only=on"
+# Set in the session, not at its start: `pg_settings.reset_val` then tells what holds for everybody else.
+SETUP: LiteralString = (
+    "set statement_timeout = 1500; set lock_timeout = 500; set default_transaction_read_only = on"
+)
 
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 Place = tuple[int, frozenset[tuple[str, str]]]  # event loop, where and as whom
@@ -59,8 +62,8 @@ async def session(dsn: str, user: object) -> AsyncIterator[Connection]:
                     row_factory=dict_row,
                     connect_timeout=2,
                     application_name=NAME,
-                    options=OPTIONS,
                 )
+                await shared.connection.execute(SETUP)
             yield shared.connection
         except BaseException:
             await shared.drop()

@@ -101,8 +101,18 @@ class RuntimeEvent:
     state: str = ""
 
 
+@dataclass(slots=True, frozen=True)
+class Setting:
+    """One thing of how a unit is run. coming: what is written for it and not in effect yet. The value may hold a
+    secret."""
+
+    value: str
+    coming: str | None = None
+
+
 Units = list[UnitState]  # `list` is a method's name below
 Lines = list[str]
+Specs = dict[str, dict[str, Setting]]  # unit -> name -> how it is set
 Said = dict[str, Chunk]  # stream (stdout, stderr; one that is both has no name) -> what was said on it
 
 
@@ -111,6 +121,9 @@ class Runtime(Protocol):
     """Every method but events() is synchronous; all raise RuntimeFailed (StaleFence: an old token).
 
     `fence`: a rising number per unit; None skips the check. Mutating calls return when the effect is there.
+
+    specs(): how each unit is run. The same names mean the same with every driver: `command`, `restart policy`,
+    `environment: NAME`, `image`, `cpus`, `processes`, `network NAME`, `replicas`...
 
     nearby(): are the unit's processes of this machine, under the pids that stats() gives? Cheap enough to ask often.
 
@@ -126,6 +139,7 @@ class Runtime(Protocol):
 
     def list(self) -> Units: ...
     def state(self, unit: str) -> UnitState: ...
+    def specs(self) -> Specs: ...
     def start(self, unit: str, fence: int | None = None) -> UnitState: ...
     def stop(self, unit: str, fence: int | None = None, grace_s: float | None = None) -> UnitState: ...
     def restart(self, unit: str, fence: int | None = None, grace_s: float | None = None) -> UnitState: ...

@@ -24,6 +24,7 @@ from .base import (
     RuntimeEvent,
     RuntimeFailed,
     Said,
+    Specs,
     Units,
     UnitState,
     UnitStats,
@@ -34,6 +35,7 @@ from .dockerkeep import Keep
 from .dockerlogs import Output
 from .dockerlook import run, tail_of
 from .dockerreach import Reach
+from .dockerspecs import specs_of
 from .dockerview import MB, comes_back, endpoints, grace_of, unit_state
 
 EFFECT_S = 10.0  # until a kill's effect shows
@@ -93,6 +95,9 @@ class DockerRuntime:
 
     def state(self, unit: str) -> UnitState:
         return self._see(unit, self.engine.inspect(unit))
+
+    def specs(self) -> Specs:
+        return specs_of(self.engine.inspect_all(self._history.mark))
 
     def start(self, unit: str, fence: int | None = None) -> UnitState:
         with self._act("start", unit, fence):

@@ -20,6 +20,8 @@ from .base import (
     RuntimeEvent,
     RuntimeFailed,
     Said,
+    Setting,
+    Specs,
     StaleFence,
     Units,
     UnitState,
@@ -43,6 +45,7 @@ class FakeRuntime:
         self._fences: dict[str, int] = {}
         self._paused: set[str] = set()
         self._stats: dict[str, UnitStats] = {}
+        self._specs: Specs = {}
         self._logs: dict[str, list[str]] = {}
         self._exec: dict[tuple[str, ...], ExecResult] = {}
         self._fail: dict[str, str] = {}
@@ -145,6 +148,13 @@ class FakeRuntime:
 
     def state(self, unit: str) -> UnitState:
         return self._get(unit)
+
+    def set_spec(self, unit: str, **settings: str) -> None:
+        """How a unit is run."""
+        self._specs[unit] = {name.replace("_", " "): Setting(value) for name, value in settings.items()}
+
+    def specs(self) -> Specs:
+        return {unit: dict(self._specs.get(unit, {})) for unit in self._units}
 
     def start(self, unit: str, fence: int | None = None) -> UnitState:
         state = self._begin("start", unit, fence)

@@ -23,6 +23,8 @@ from .base import (
     RuntimeEvent,
     RuntimeFailed,
     Said,
+    Setting,
+    Specs,
     StaleFence,
     Units,
     UnitState,
@@ -113,6 +115,12 @@ class ProcessRuntime:
 
     def state(self, unit: str) -> UnitState:
         return _unit_state(unit, self._one(unit))
+
+    def specs(self) -> Specs:
+        """What the supervisor has loaded; what its file says by now is to come, when the supervisor starts anew."""
+        told = self._ask("specs")
+        loaded, written = told["specs"], told["written"]
+        return {unit: _settings(loaded[unit], written.get(unit, {})) for unit in loaded}
 
     def start(self, unit: str, fence: int | None = None) -> UnitState:
         self._act("start", unit, fence, START_S)
@@ -253,6 +261,16 @@ class ProcessRuntime:
             writer.close()
             raise
         return reader, writer
+
+
+def _settings(loaded: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Setting]:
+    return {
+        name: Setting(
+            loaded.get(name, ""),
+            written.get(name, "") if written.get(name) != loaded.get(name) else None,
+        )
+        for name in (*loaded, *written)
+    }
 
 
 def _place(cursor: str) -> Place:

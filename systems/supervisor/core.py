@@ -18,6 +18,7 @@ from .linux import IS_LINUX, become_subreaper, kill_one
 from .memory import Cgroups, rss_mb
 from .server import Server
 from .service import Service, State
+from .settled import Specs
 from .spawn import Launch, Zygotes, spawn
 
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -41,6 +42,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._closed = False
         self.services = {name: Service(spec, self) for name, spec in config.services.items()}
+        self.specs = Specs(config)
         self.server = Server(self)
 
     def _say(self, level: str, msg: str, **extra: Any) -> None:

@@ -12,6 +12,7 @@ from .config import Config, StartError, environment
 from .host import Host
 from .linux import kill_group, parse_signal
 from .service import Service
+from .settled import Specs
 from .spawn import Launch, spawn
 
 OUTPUT_MAX = 64 * 1024  # bytes of each of stdout and stderr
@@ -26,6 +27,7 @@ class Supervisor(Host, Protocol):
 
     config: Config
     services: dict[str, Service]
+    specs: Specs
 
 
 class OpError(Exception):
@@ -219,9 +221,11 @@ async def answer(host: Supervisor, fences: dict[str, int], request: Any) -> Answ
         return {"pid": os.getpid()}
     if op == "status":
         return {"services": {name: s.status() for name, s in host.services.items()}}
+    if op == "specs":
+        return host.specs.answer()
     handler = HANDLERS.get(op) if isinstance(op, str) else None
     if handler is None:
-        raise OpError(f"unknown op {op!r}: there are ping, status, subscribe, {', '.join(HANDLERS)}")
+        raise OpError(f"unknown op {op!r}: there are ping, status, specs, subscribe, {', '.join(HANDLERS)}")
     name = request.get("service")
     service = host.services.get(name) if isinstance(name, str) else None
     if service is None:

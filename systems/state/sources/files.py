@@ -1,0 +1,226 @@
+"""Files: the keys of configuration and environment, where links point, permissions and owner."""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import os
+import pwd
+import stat
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from systems import threads
+from systems.envfile import EnvFileError, parse_env
+from systems.manifest import Service
+from systems.probes.files import MAX_FILE, Unparsable, file_stamp, parse
+from systems.readings import clean
+from systems.services import LoadedSystem
+from systems.state import masking
+from systems.state.facts import Area, Fact, Facts, Read, Source
+
+FRESH_S = 0.4  # a file written this moment may not be whole yet
+PATIENCE = 4  # ... but is read after so many looks all the same
+MOST_KEYS = 2000
+AS_IT_IS = "can be read"
+
+
+@dataclass(slots=True)
+class Place:
+    """One file or folder to look at. `keys` reads it; None: only how it lies there. `prefix`: before each key, where
+    the component has several."""
+
+    component: str
+    name: str
+    path: Path
+    kind: str
+    keys: Callable[[Path], dict[str, Any]] | None = None
+    golden: Path | None = None
+    loaded: bool = False
+    prefix: str = ""
+    owner: str = ""
+    stamp: object = None
+    found: Read = field(default_factory=dict)
+    waited: int = 0
+
+    @property
+    def area(self) -> Area:
+        return self.component, self.name
+
+    @property
+    def outside(self) -> Area:
+        return self.component, f"{self.name}: file"
+
+
+class Files(Source):
+    name = "files"
+    every_s = 2.0
+
+    def __init__(self, system: LoadedSystem) -> None:
+        self.system = system
+        self.places = list(places(system))
+        self._running: Future[Read] | None = None
+
+    async def read(self) -> Read:
+        if self._running is not None and not self._running.done():
+            raise TimeoutError("the last read still hangs")
+        self._running = threads.submit(self.system.slug, "ledger-files", self.look)
+        return await asyncio.wrap_future(self._running)
+
+    def look(self) -> Read:
+        """All places, blocking."""
+        found: Read = {}
+        for place in self.places:
+            stamp = _stamp(place)
+            if stamp != place.stamp:
+                if place.keys is not None and _is_fresh(place.path) and place.waited < PATIENCE:
+                    place.waited += 1
+                    continue
+                place.waited = 0
+                place.found, place.stamp = look_at(place), stamp
+            found |= place.found
+        return found
+
+    def pinned(self) -> Read:
+        return {
+            place.area: keys_of(place, place.golden, place.golden.stat().st_mtime)
+            for place in self.places
+            if place.golden is not None and place.keys is not None and place.golden.exists()
+        }
+
+
+def places(system: LoadedSystem) -> Iterator[Place]:
+    """What the manifest names of each service."""
+    for name, service in system.services.items():
+        yield from _declared(system, name, service)
+        if (spec := service.state) is not None:
+            for path in spec.files:
+                prefix = f"{Path(path).name}: "
+                yield Place(name, path, system.path(path), "file", parse, prefix=prefix, owner=spec.owner)
+
+
+def _declared(system: LoadedSystem, name: str, service: Service) -> Iterator[Place]:
+    owner = service.state.owner if service.state else ""
+    if service.config:
+        file, golden = service.config.file, system.path(service.config.golden)
+        at_start = service.config.reload == "restart"
+        yield Place(name, file, system.path(file), "config", parse, golden, at_start, owner=owner)
+    if service.env:
+        golden_env = system.path(service.env.golden) if service.env.golden else None
+        yield Place(
+            name, service.env.file, system.path(service.env.file), "env", _env, golden_env, True, owner=owner
+        )
+    if service.release and service.release.link:
+        yield Place(name, service.release.link, system.path(service.release.link), "release", owner=owner)
+    for volume in service.volumes:
+        yield Place(name, volume.path, system.path(volume.path), "file", owner=owner)
+
+
+def look_at(place: Place) -> Read:
+    """How it lies there, and its keys where they can be read. OSError when not even that can be told."""
+    try:
+        lies = place.path.lstat()
+    except FileNotFoundError:
+        return {place.outside: {}}
+    target = place.path.stat() if place.path.exists() else lies
+    outside = _outside(place, lies, target)
+    read: Read = {place.outside: outside}
+    if place.keys is None:
+        return read
+    name, text = f"{place.name}: text", AS_IT_IS
+    written = max(target.st_mtime, 0.0)
+    try:
+        read[place.area] = keys_of(place, place.path, written)
+    except (Unparsable, EnvFileError) as error:
+        text = f"does not parse ({clean(str(error), 200)})"
+    except OSError as error:
+        text = f"cannot be read by the portal ({error.strerror})"
+    outside[name] = Fact(text, place.kind, parent=place.name, written_at=written, loaded=place.loaded)
+    return read
+
+
+def _outside(place: Place, lies: os.stat_result, target: os.stat_result) -> Facts:
+    def fact(value: str, kind: str = "file") -> Fact:
+        parent = "" if value == "there" else place.name
+        return Fact(value, kind, parent=parent, written_at=lies.st_ctime, owner=place.owner)
+
+    found = {place.name: fact("there")}
+    if stat.S_ISLNK(lies.st_mode):
+        kind = "release" if place.kind == "release" else "file"
+        link = Fact(str(place.path.readlink()), kind, parent=place.name, written_at=lies.st_mtime,
+                    loaded=kind == "release", owner=place.owner)  # fmt: skip
+        found[f"{place.name}: points to"] = link
+    found[f"{place.name}: permissions"] = fact(stat.filemode(target.st_mode)[1:])
+    found[f"{place.name}: owner"] = fact(f"{_user(target.st_uid)}:{_group(target.st_gid)}")
+    return found
+
+
+def keys_of(place: Place, path: Path, written: float) -> Facts:
+    """Unparsable, EnvFileError or OSError when there are none to be had."""
+    assert place.keys is not None
+    found = place.keys(path)
+    many = len(found) > MOST_KEYS
+    facts = {
+        f"{place.prefix}{key}": _fact(place, str(key), value, written)
+        for key, value in list(found.items())[:MOST_KEYS]
+    }
+    if many:
+        facts[f"{place.prefix}(more)"] = Fact(repr(sorted(found.items(), key=str)), place.kind, secret=True)
+    return facts
+
+
+def _fact(place: Place, key: str, value: Any, written: float) -> Fact:
+    text = _text(value)
+    hidden = masking.is_secret(key, text) or (place.kind == "env" and not masking.plain(text))
+    return Fact(text, place.kind, hidden, written_at=written, loaded=place.loaded, owner=place.owner)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return str(value)
+
+
+def _env(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return dict(parse_env(file.read(MAX_FILE).decode(errors="replace"), path.name))
+
+
+def _stamp(place: Place) -> object:
+    path = place.path
+    try:
+        lies = path.lstat()
+        own = (lies.st_mtime_ns, lies.st_ctime_ns, lies.st_size, lies.st_ino, lies.st_mode)
+        if stat.S_ISLNK(lies.st_mode) and path.exists():
+            target = path.stat()
+            return own, target.st_mtime_ns, target.st_ctime_ns
+        if stat.S_ISDIR(lies.st_mode):  # what comes and goes in a folder is no matter, but where it is read
+            return file_stamp(path) if place.keys is not None else (lies.st_mode, lies.st_uid, lies.st_gid)
+        return own
+    except FileNotFoundError:
+        return None
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        return 0 <= time.time() - path.stat().st_mtime < FRESH_S
+    except OSError:
+        return False
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

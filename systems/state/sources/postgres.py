@@ -1,0 +1,140 @@
+"""A Postgres server: settings, roles, rights, who may log in, tables and what belongs to them, tables of settings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import psycopg
+
+from systems.manifest import Service
+from systems.probes import pgshare
+from systems.probes.base import ProbeFailed
+from systems.services import LoadedSystem
+from systems.state import masking
+from systems.state.facts import Fact, Facts, Read, Source
+from systems.state.sources import pgqueries as ask
+
+BOUNDS = "set statement_timeout = '1s'; set lock_timeout = '100ms'; set search_path = pg_catalog"
+BACK = f"{pgshare.SETUP}; set search_path = default"
+NOT_ASKED = SERVER, ROWS = ("server", "rows")  # not asked as a question of settled values
+FEW, LOST = 100, 0.5  # a table that had so many rows and lost this share of them at once
+SECRET = ("primary_conninfo", "ssl_passphrase_command")
+
+
+class Postgres(Source):
+    every_s = 4.0
+    timeout_s = 6.0
+
+    def __init__(self, system: LoadedSystem, service: Service) -> None:
+        assert service.postgres is not None
+        self.name = f"postgres of {service.name}"
+        self.service, self.dsn = service, service.postgres.dsn
+        self.tables = service.state.tables if service.state else []
+        self._marks: dict[str, str] = {}
+        self._facts: dict[str, Facts] = {}
+        self._rows: dict[str, int] = {}
+        self._lost: dict[str, int] = {}
+        self._questions: dict[str, ask.Question] = {
+            name: ask.text(name) for name in (*NOT_ASKED, *ask.SECTIONS, ask.LOGIN_RULES)
+        }
+        self._questions |= {
+            f"rows of {spec.table}": ask.table(spec, service.postgres.db_schema) for spec in self.tables
+        }
+
+    async def read(self) -> Read:
+        async with pgshare.session(self.dsn, self) as connection:
+            await connection.execute(BOUNDS)
+            areas = await self._areas(connection)
+            await connection.execute(BACK)
+        return {(self.service.name, area): facts for area, facts in areas.items()}
+
+    async def close(self) -> None:
+        await pgshare.leave(self)
+
+    async def _areas(self, connection: pgshare.Connection) -> dict[str, Facts]:
+        server = await (await connection.execute(self._questions[SERVER])).fetchone() or {}
+        found = {"server": self._server(server)}
+        for area, question in self._questions.items():
+            # the rules are for superusers alone, unless somebody granted them: else they stay unknown
+            if area not in NOT_ASKED and (area != ask.LOGIN_RULES or server.get("reads_login_rules")):
+                facts = await self._ask(connection, area, question, server)
+                if facts is not None:
+                    found[area] = facts
+        rows = await self._counts(connection)
+        return found | ({"rows": rows} if rows is not None else {})
+
+    async def _ask(
+        self, connection: pgshare.Connection, area: str, question: ask.Question, server: dict[str, Any]
+    ) -> Facts | None:
+        """None: it cannot be read now. The same Facts object while the answer stays the same."""
+        try:
+            asked = await connection.execute(ask.asked(question, self._marks.get(area)))
+            row = await asked.fetchone()
+        except psycopg.Error:
+            if connection.closed:
+                raise
+            return None
+        if row is None:
+            return None
+        if row["answer"] is not None:
+            self._facts[area] = self._made(area, json.loads(row["answer"]), server)
+            self._marks[area] = row["mark"]
+        return self._facts[area]
+
+    def _made(self, area: str, rows: list[list[Any]], server: dict[str, Any]) -> Facts:
+        kind = next((spec.kind for spec in self.tables if area == f"rows of {spec.table}"), None)
+        if area == ask.LOGIN_RULES:
+            return _rules(rows)
+        loaded = server.get("loaded") if area == "settings" else None
+        return {what: self._fact(area, row, kind, loaded) for row in rows if (what := row[0])}
+
+    def _fact(self, area: str, row: list[Any], kind: str | None, loaded: float | None) -> Fact:
+        what, value, of, parent, coming, hidden, ends = row
+        text = value or ""
+        if hidden:
+            keyed = masking.mark((self.service.name, area), what, hidden)[:10]
+            text = f"{text}, body {keyed}" if text else f"body {keyed}"
+        name = what.rpartition(": ")[2]
+        secret = name in SECRET or (
+            (area.startswith("rows of") or "." in name) and area != "tables" and masking.is_secret(name, text)
+        )
+        return Fact(text, kind or of, secret, parent, coming, effective_at=loaded, ends=ends)
+
+    def _server(self, row: dict[str, Any]) -> Facts:
+        now = "standby" if row.get("standby") else "primary"
+        facts = {"primary or standby": Fact(now, "act", act=f"became {now}")}
+        if self.service.unit is None and row.get("started") is not None:
+            at = float(row["started"])
+            facts["run"] = Fact(f"{at:.4f}", "act", effective_at=at, act="was started anew")
+        return facts
+
+    async def _counts(self, connection: pgshare.Connection) -> Facts | None:
+        """Tables that lost most of their rows between two looks, by the server's own estimate."""
+        try:
+            rows = await (await connection.execute(self._questions[ROWS])).fetchall()
+        except psycopg.Error as error:
+            if connection.closed:
+                raise ProbeFailed(str(error)) from error
+            return None
+        before, self._rows = self._rows, {row["name"]: int(row["live"]) for row in rows}
+        facts: Facts = {}
+        for name, live in self._rows.items():
+            had = before.get(name, live)
+            if had >= FEW and live <= had * (1 - LOST):
+                self._lost[name] = self._lost.get(name, 0) + 1
+                words = f"lost about {had - live} of {had} rows of table {name}"
+            else:
+                words = f"lost rows of table {name}"
+            facts[f"table {name}: rows lost"] = Fact(str(self._lost.get(name, 0)), "act", act=words)
+        return facts
+
+
+def _rules(rows: list[list[Any]]) -> Facts:
+    """Each rule is what it says; which comes first counts only where the rules are the same."""
+    facts = {row[0]: Fact("" if row[1].startswith("place ") else row[1], row[2]) for row in rows}
+    ordered = sorted(rows, key=lambda row: int(row[1].split()[1]) if row[1].startswith("place ") else 0)
+    facts["order of the rules"] = Fact(
+        "\n".join(row[0] for row in ordered), "access", secret=True, parent="*"
+    )
+    return facts
