@@ -102,7 +102,8 @@ def show(request: ActionRequest) -> dict[str, Any]:
     }
 
 
-def _system(slug: str) -> str:
+def named_system(slug: str) -> str:
+    """The slug itself, or that of the only system."""
     if slug:
         return slug
     found = list(System.objects.filter(enabled=True).values_list("slug", flat=True)[:2])
@@ -118,7 +119,7 @@ def _one(request_id: UUID) -> ActionRequest:
 @router.get("/action", response=list[KindOut], summary="Every action, where it runs and its parameters")
 def kinds(request: HttpRequest, system: str = "") -> list[dict[str, Any]]:
     request.require(READ)  # type: ignore[attr-defined]
-    loaded = load(_system(system))
+    loaded = load(named_system(system))
     return [
         {
             "action": action.slug,
@@ -146,7 +147,7 @@ def one(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
 def ask(request: HttpRequest, slug: str, body: Ask | None = None) -> Answer[Any]:
     user = request.require(RUN)  # type: ignore[attr-defined]
     body = body or Ask()
-    system = _system(body.system)
+    system = named_system(body.system)
     if body.dry_run:
         return Answer(200, _dry(system, slug, body, user.get_username()))
     row = service.propose(

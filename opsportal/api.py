@@ -14,6 +14,7 @@ from actions.api import router as actions_router
 from actions.service import ActionRefused, Busy, NotAllowed, UnknownAction
 from chaos.api import router as chaos_router
 from opsportal.api_auth import TokenAuth
+from opsportal.api_changes import router as changes_router
 from opsportal.api_incidents import router as incidents_router
 from opsportal.api_switches import router as switches_router
 from opsportal.inputgate import UNKEPT
@@ -33,6 +34,7 @@ api = NinjaAPI(
 api.add_router("", actions_router)
 api.add_router("/api", incidents_router)
 api.add_router("/api", switches_router)
+api.add_router("/api", changes_router)
 api.add_router("", chaos_router)
 
 

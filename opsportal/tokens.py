@@ -25,6 +25,8 @@ GRANTABLE = (
     "incidents.view_incident",
     "incidents.respond_incident",
     "systems.change_system",
+    "systems.view_changes",
+    "systems.report_change",
     "actions.add_policyrule",
 )
 READ = "incidents.view_incident"
