@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('systems', '0006_changes'),
+        ('systems', '0007_one_judge'),
     ]
 
     operations = [
