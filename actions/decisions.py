@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from actions import events, gate, lifecycle, policy, renewal
 from actions.models import ActionRequest, Decision, Status
 from actions.wake import wake
+from incidents.facts import Asked
 
 
 class NotAllowed(Exception):
@@ -69,7 +70,7 @@ def _move(request: ActionRequest, person: Any, approve: bool, reason: str) -> No
     )
     request.refresh_from_db()
     events.chain(request, name, f"action.{new}", {"reason": reason[:500]})
-    events.tell(request, "approval", f"{request.deed}: {why}"[:500], actor=name, body=reason)
+    events.tell(request, Asked, f"{request.deed}: {why}"[:500], actor=name, body=reason)
     events.fire(events.on_decided, request)
     if approve and request.run_id is None:
         wake(request.pk)

@@ -11,6 +11,7 @@ from django.db import transaction
 from actions import audit
 from actions.models import ActionRequest
 from incidents import live, timeline
+from incidents.facts import Acted, Asked, RolledBack
 
 log = logging.getLogger(__name__)
 
@@ -35,28 +36,30 @@ def fire(hooks: list[Hook], request: ActionRequest) -> None:
 
 def tell(
     request: ActionRequest,
-    kind: str,
+    of: type[Asked],
     title: str,
     *,
     actor: str,
     body: str = "",
-    data: dict[str, Any] | None = None,
+    more: dict[str, Any] | None = None,
     quietly: bool = False,
 ) -> None:
-    """A timeline event, when the request belongs to an incident (not `quietly`); and a hint to the approvals page."""
-    if request.undo_of_id is not None and kind == "action":
-        kind = "rollback"
+    """A timeline event, when the request belongs to an incident (not `quietly`), with `more` facts; and a hint to the
+    approvals page."""
+    if request.undo_of_id is not None and of is Acted:
+        of = RolledBack
     if request.incident_id is not None and not quietly:
-        more = {
-            "request": str(request.pk),
-            "action": request.slug,
-            "target": request.target,
-            "params": request.params,
-            "status": request.status,
-            "risk": request.risk,
-            "lost": (request.result or {}).get("lost") or {},
-        }
-        timeline.record(request.incident_id, kind, title, body=body, data=more | (data or {}), actor=actor)
+        facts = of(
+            request=str(request.pk),
+            action=request.slug,
+            target=request.target,
+            params=request.params,
+            status=request.status,
+            risk=request.risk,
+            lost=(request.result or {}).get("lost") or {},
+            **(more or {}),
+        )
+        timeline.record(request.incident_id, facts, title, body=body, actor=actor)
     live.publish("approvals", {"kind": request.status, "seq": str(request.pk)})
 
 

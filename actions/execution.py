@@ -17,6 +17,7 @@ from actions import events, fences, gate, lifecycle, losses, policy
 from actions.base import ActionFailed, ActionRefused, Busy, Result
 from actions.lease import LEASE, Lease
 from actions.models import ActionRequest, Status
+from incidents.facts import Acted, Asked, RolledBack
 from systems.redact import Redactor
 from systems.runtimes.base import StaleFence
 from systems.state import acts
@@ -102,7 +103,7 @@ def _hold(request: ActionRequest, why: str) -> None:
     mine = ActionRequest.objects.filter(pk=request.pk, status=Status.APPROVED).exclude(status_why=words)
     if mine.update(status_why=words):
         request.refresh_from_db(fields=["status_why"])
-        events.tell(request, "approval", f"{request.deed} {words}"[:500], actor="opsportal")
+        events.tell(request, Asked, f"{request.deed} {words}"[:500], actor="opsportal")
 
 
 def _note_began(request: ActionRequest, touches: Sequence[str]) -> None:
@@ -195,9 +196,9 @@ def _tell(
     """Audit row, timeline event and hooks of a change, in the caller's transaction."""
     request.refresh_from_db(fields=["status", "status_why", "result", "finished_at", "claimed_at", "fence"])
     events.chain(request, "opsportal", verb, {"why": why, **(data or {})})
-    kind = "rollback" if request.status == Status.ROLLED_BACK else "action"
+    of = RolledBack if request.status == Status.ROLLED_BACK else Acted
     title = f"{request.deed}: {request.get_status_display().lower()}"
-    events.tell(request, kind, title, actor=request.requested_by, body=why, quietly=quietly)
+    events.tell(request, of, title, actor=request.requested_by, body=why, quietly=quietly)
     if request.status in lifecycle.FINAL:
         events.fire(events.on_finished, request)
 

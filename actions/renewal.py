@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from actions import events, gate, grants, lifecycle, policy
 from actions.base import ActionRefused
 from actions.models import ActionRequest, Decision, Status
+from incidents.facts import Asked
 from incidents.models import State
 
 log = logging.getLogger(__name__)
@@ -154,11 +155,11 @@ def _remind(request: ActionRequest, words: str, changed: bool, unsure: str) -> N
     title = f"Still {request.get_status_display().lower()}: {request.deed}"
     events.tell(
         request,
-        "approval",
+        Asked,
         f"{title} (reminder {request.renewals})",
         actor=PORTAL,
         body=words,
-        data={**data, "preview": request.preview},
+        more={**data, "preview": request.preview},
         quietly=not rare,
     )
 
@@ -175,6 +176,6 @@ def withdraw(request: ActionRequest, actor: str, why: str) -> bool:
         return False
     request.refresh_from_db()
     events.chain(request, actor, "action.cancelled")
-    events.tell(request, "approval", f"{request.deed}: {why}"[:500], actor=actor)
+    events.tell(request, Asked, f"{request.deed}: {why}"[:500], actor=actor)
     events.fire(events.on_decided, request)
     return True

@@ -21,6 +21,7 @@ from actions.outcomes import Earlier
 from actions.registry import UnknownAction
 from actions.renewal import renew_due
 from actions.wake import wake
+from incidents.facts import Acted, Asked
 from incidents.models import Incident
 from systems.models import System
 
@@ -209,14 +210,13 @@ def _store(request: ActionRequest, ruling: policy.Ruling) -> None:
     known["reason"] = request.reason[:500]
     events.chain(request, request.requested_by, f"action.{request.status}", known)
     title = f"{request.deed}: {request.get_status_display().lower()}"
-    kind = "action" if refused else "approval"
     events.tell(
         request,
-        kind,
+        Acted if refused else Asked,
         title,
         actor=request.requested_by,
         body=request.status_why,
-        data={"preview": request.preview, "undo_of": str(request.undo_of_id or "")},
+        more={"preview": request.preview, "undo_of": str(request.undo_of_id or "")},
     )
     events.fire(events.on_proposed, request)
 

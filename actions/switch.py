@@ -10,6 +10,7 @@ from django.db.models import Q
 from actions import audit, policy, renewal
 from actions.models import ActionRequest, AuditEntry, Status
 from incidents import timeline
+from incidents.facts import Noted
 from incidents.models import OPEN_STATES, Incident
 from systems.models import System
 
@@ -30,7 +31,7 @@ def turn_agent(system: System, on: bool, by: str, why: str = "") -> int:
         words = f"{by} turned the agent {'on' if on else 'off'} for {row.slug}" + (f": {why}" if why else "")
         if changed:
             for pk in Incident.objects.filter(system=row, state__in=OPEN_STATES).values_list("pk", flat=True):
-                timeline.record(pk, "note", words[:500], actor=by)
+                timeline.record(pk, Noted(), words[:500], actor=by)
         gone = 0 if on else _withdraw(row, by, f"withdrawn: {words}")
     system.agent_on = on
     return gone

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from agent.case import Case
 from agent.models import Phase, Run, Step
 from incidents import timeline
+from incidents.facts import Noted
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def _end_unreadable(run_id: int, error: ValidationError) -> None:
     with transaction.atomic():
         if mine.update(phase=Phase.DONE, outcome="unreadable", case=Case(), ended_at=Now(), due_at=None):
             title = "What the agent had found so far was written by another version: it begins anew"
-            timeline.record(number, "note", title)
+            timeline.record(number, Noted(), title)
 
 
 def commit(run: Run, outcome: Outcome, started: datetime) -> None:

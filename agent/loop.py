@@ -17,6 +17,7 @@ from agent.journal import LeaseLost, Outcome
 from agent.models import Phase, Run
 from agent.phases import act, diagnose, explain, observe, plan, verify
 from incidents import lifecycle, timeline
+from incidents.facts import Noted
 from incidents.models import OPEN_STATES, Incident, State
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def recover(run: Run, error: Exception, at: datetime) -> None:
         journal.release(run, RETRY_S)
         return
     reason = f"the agent itself failed in {run.phase}: {type(error).__name__}: {error}"
-    timeline.record(run.incident_id, "note", "The agent could not go on", body=reason)
+    timeline.record(run.incident_id, Noted(), "The agent could not go on", body=reason)
     try:
         journal.commit(run, explain.hand_over(run, reason[:300]), at)
     except LeaseLost:

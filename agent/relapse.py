@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from django.db import connection
 
+from incidents.facts import Seen
 from incidents.models import Incident, Symptom, TimelineEvent
 
 Z = 1.645  # one-sided 95 %
@@ -122,7 +123,8 @@ def _quiet(incident: Incident, effect: datetime | None) -> list[float]:
     quiet_since: datetime | None = None
     stretches: list[float] = []
     for event in events.order_by("seq"):
-        if (symptom := event.data.get("symptom")) not in opening:
+        facts = event.facts
+        if not isinstance(facts, Seen) or (symptom := facts.symptom) is None or symptom not in opening:
             continue
         if event.kind == kinds.SYMPTOM:
             if quiet_since is not None:

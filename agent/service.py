@@ -12,6 +12,7 @@ from agent import journal, relapse, served
 from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import lifecycle, postmortem, timeline
+from incidents.facts import Noted
 from incidents.models import OPEN_STATES, Incident, State, Symptom
 
 MAX_RUNS = 4  # per incident; then it stays with a person
@@ -115,7 +116,7 @@ def take_over(incident_id: int, user_name: str) -> None:
     """A person takes it: the agent stops at the next step boundary."""
     with transaction.atomic():
         Incident.objects.filter(pk=incident_id).update(agent_stopped=True)
-        timeline.record(incident_id, "note", f"{user_name} took over; the agent keeps out", actor=user_name)
+        timeline.record(incident_id, Noted(), f"{user_name} took over; the agent keeps out", actor=user_name)
         journal.wake_incident(incident_id)
         lifecycle.transition(
             incident_id, State.HANDED_OVER, expect=UNDER_WAY, actor=user_name, title=f"With {user_name} now"
@@ -126,6 +127,6 @@ def give_back(incident_id: int, user_name: str) -> None:
     """The agent may go on with it: a new run."""
     with transaction.atomic():
         Incident.objects.filter(pk=incident_id).update(agent_stopped=False)
-        timeline.record(incident_id, "note", f"{user_name} gave it back to the agent", actor=user_name)
+        timeline.record(incident_id, Noted(), f"{user_name} gave it back to the agent", actor=user_name)
         lifecycle.transition(incident_id, State.DIAGNOSING, actor=user_name, title="The agent goes on")
         journal.start(incident_id)

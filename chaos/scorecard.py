@@ -11,6 +11,7 @@ from actions.models import ActionRequest, Status
 from chaos.faults.base import Fault
 from chaos.models import Injection
 from chaos.registry import find, known
+from incidents.facts import Planned
 from incidents.models import Incident, TimelineEvent
 from systems.manifest import ManifestError
 from systems.models import System
@@ -116,7 +117,7 @@ def grade(row: Row, fault: Fault, system: System, injected_at: datetime) -> None
     elif opened:
         row.note = f"only incidents about something else: {', '.join(f'#{i.number}' for i in opened[:5])}"
     row.paths = TimelineEvent.objects.filter(
-        incident__in=opened, kind="plan", data__has_key="p_success"
+        incident__in=opened, kind=Planned.kind, data__what="taken"
     ).count()
     run = ActionRequest.objects.filter(
         system=system, claimed_at__gte=injected_at, undo_of=None, status__in=EFFECTIVE

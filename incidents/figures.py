@@ -9,10 +9,12 @@ from typing import Any
 
 from django.db import connection
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
-from incidents.models import Incident, Symptom, TimelineEvent
+from incidents.facts import Measured
+from incidents.models import Incident, Symptom
+from incidents.sections import Figure
 from incidents.signals import CATALOG
+from incidents.timeline import told
 
 BEFORE = timedelta(seconds=90)
 EDGE = timedelta(seconds=5)  # the minute before the first symptom may already be ill
@@ -56,17 +58,16 @@ class Windows:
 def windows(incident: Incident) -> Windows:
     """Recovery is when the validator first saw everything green, else when the last symptom cleared."""
     green: datetime | None = None
-    for event in incident.events.filter(kind=TimelineEvent.Kind.VERIFY).order_by("seq"):
-        if stamp := parse_datetime(str(event.data.get("green_since") or "")):
-            green = stamp
+    for said in told(incident.events.filter(kind=Measured.kind).order_by("seq"), Measured):
+        green = said.green_since or green
     mine = Symptom.objects.filter(incident=incident, opens=True)
     if green is None and not mine.filter(cleared_at__isnull=True).exists():
         green = mine.order_by("-cleared_at").values_list("cleared_at", flat=True).first()
     return Windows(incident.started_at, green, timezone.now())
 
 
-def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[dict[str, Any]]:
-    """[{"name", "unit", "before", "during", "after"}], journeys first. `during` is the worst for what was diagnosed."""
+def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[Figure]:
+    """Journeys first. `during` is the worst for what was diagnosed."""
     wanted: dict[tuple[str, str], tuple[str, str]] = {}
     for symptom in symptoms:
         signal = CATALOG.get(symptom.signal)
@@ -90,8 +91,8 @@ def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[dict[str, A
     found = [
         _figure(row) for row in rows if row[0].startswith("journey.") or not row[2] or _is_wanted(row, wanted)
     ]
-    found.sort(key=lambda f: (f["rank"], f["name"]))
-    return [{k: v for k, v in f.items() if k != "rank"} for f in found[:MAX_FIGURES]]
+    found.sort(key=lambda f: (f[0], f[1].name))
+    return [figure for _, figure in found[:MAX_FIGURES]]
 
 
 def journey_runs(incident: Incident) -> tuple[int, int]:
@@ -115,7 +116,8 @@ UNITS = {"_ms": "ms", "_pct": "%", "_mb": "MB", "_s": "s", "_rate": "/s"}
 WORDS = {"journey.ok": "customers can {}", "journey.latency_ms": "time to {}"}
 
 
-def _figure(row: tuple[Any, ...]) -> dict[str, Any]:
+def _figure(row: tuple[Any, ...]) -> tuple[int, Figure]:
+    """With its rank."""
     metric, service, label, before, during, highest, lowest, after = row
     unit = next((word for end, word in UNITS.items() if metric.endswith(end)), "")
     if metric == "journey.ok":
@@ -131,14 +133,8 @@ def _figure(row: tuple[Any, ...]) -> dict[str, Any]:
         else f"{service} {metric}" + (f" ({label})" if label else "")
     )
     rank = 0 if metric == "journey.ok" else 1 if metric.startswith("journey.") else 2
-    return {
-        "name": name,
-        "unit": unit,
-        "before": _round(before),
-        "during": _round(during),
-        "after": _round(after),
-        "rank": rank,
-    }
+    before, during, after = (_round(v) for v in (before, during, after))
+    return rank, Figure(name=name, unit=unit, before=before, during=during, after=after)
 
 
 def _round(value: float | None) -> float | None:

@@ -18,6 +18,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from incidents import live, timeline
+from incidents.facts import Moved, Noted
 from incidents.models import Incident, State, TimelineEvent
 
 S = State
@@ -32,6 +33,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     S.RESOLVED: frozenset(),
 }
 
+NOTHING = Moved()
 REOPENED = frozenset({S.HANDED_OVER, S.DIAGNOSING})  # where a person may bring a resolved one back to
 
 
@@ -47,7 +49,7 @@ def transition(
     actor: str = "agent",
     title: str = "",
     body: str = "",
-    data: dict[str, Any] | None = None,
+    facts: Moved = NOTHING,
 ) -> TimelineEvent | None:
     """Move the incident to `to`: one compare-and-set, with its timeline event in the same transaction.
 
@@ -70,20 +72,14 @@ def transition(
             if before == to or expect is not None:
                 return None
             raise IllegalTransition(f"incident #{incident_id} cannot go from {before.label} to {to.label}")
-        event = timeline.record(
-            incident_id,
-            "state",
-            title or to.label,
-            body=body,
-            data={**(data or {}), "from": before.value, "to": to.value},
-            actor=actor,
-        )
+        said = facts.model_copy(update={"source": before.value, "to": to.value})
+        event = timeline.record(incident_id, said, title or to.label, body=body, actor=actor)
         live.publish("dashboard", {"kind": "incident", "number": incident_id, "state": to.value})
     return event
 
 
 def reopen(
-    incident_id: int, to: State, *, actor: str, title: str, body: str = "", data: dict[str, Any] | None = None
+    incident_id: int, to: State, *, actor: str, title: str, body: str = "", facts: Moved = NOTHING
 ) -> TimelineEvent | None:
     """A person brings a resolved incident back: one compare-and-set, with its timeline event. None when it is not
     resolved. IntegrityError when another open incident has its fingerprint."""
@@ -94,8 +90,8 @@ def reopen(
         changed = closed.update(state=to, resolved_at=None, reopened=F("reopened") + 1, reopened_at=Now())
         if not changed:
             return None
-        facts = {**(data or {}), "from": S.RESOLVED.value, "to": to.value}
-        event = timeline.record(incident_id, "state", title, body=body, data=facts, actor=actor)
+        said = facts.model_copy(update={"source": S.RESOLVED.value, "to": to.value})
+        event = timeline.record(incident_id, said, title, body=body, actor=actor)
         live.publish("dashboard", {"kind": "incident", "number": incident_id, "state": to.value})
     return event
 
@@ -108,12 +104,12 @@ def amend(
     actor: str,
     title: str,
     body: str = "",
-    data: dict[str, Any] | None = None,
+    facts: Noted,
 ) -> TimelineEvent | None:
     """Change fields other than the state, with a line of the timeline. None when it is not as in `expect`."""
     with transaction.atomic():
         if not Incident.objects.filter(pk=incident_id, **expect).update(**values):
             return None
-        event = timeline.record(incident_id, "note", title, body=body, data=data, actor=actor)
+        event = timeline.record(incident_id, facts, title, body=body, actor=actor)
         live.publish("dashboard", {"kind": "incident", "number": incident_id})
     return event

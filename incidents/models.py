@@ -9,8 +9,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils.functional import cached_property
 
+from incidents import facts
 from incidents import verdict as verdicts
+from incidents.facts import Facts
 from incidents.findings import Finding, Repair
+from incidents.sections import Sections
 from incidents.typed import Typed
 
 
@@ -188,15 +191,17 @@ class TimelineEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.seq}. {self.title}"
 
+    @cached_property
+    def facts(self) -> Facts:
+        """What it says, typed by its kind."""
+        return facts.read(self.kind, self.data)
+
 
 class Postmortem(models.Model):
     """What broke, what was done, why, how to prevent it. Each sentence carries the seq of its event."""
 
     incident = models.OneToOneField(Incident, on_delete=models.CASCADE, related_name="postmortem")
-    # {"what_broke": [{"text", "seq": [int]}], "what_was_done": [...], "why": [...], "prevention": [...],
-    #  "figures": [{"name", "unit", "before", "during", "after"}],
-    #  "action_items": [{"text", "owner", "done"}]}
-    sections = models.JSONField(default=dict)
+    sections: models.Field[Sections, Sections] = Typed(of=Sections, default=Sections)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -208,7 +213,7 @@ class Postmortem(models.Model):
 class PostmortemRevision(models.Model):
     postmortem = models.ForeignKey(Postmortem, on_delete=models.CASCADE, related_name="revisions")
     version = models.PositiveIntegerField()
-    sections = models.JSONField()
+    sections: models.Field[Sections, Sections] = Typed(of=Sections)
     author = models.CharField(max_length=120)
     at = models.DateTimeField(auto_now_add=True)
 

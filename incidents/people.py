@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from incidents import lifecycle, postmortem, service, timeline
+from incidents.facts import Moved, Noted
 from incidents.lifecycle import IllegalTransition
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 
@@ -54,8 +55,7 @@ def resolve(number: int, user: AbstractBaseUser, note: str) -> Incident:
     with transaction.atomic():
         _tell(Act(RESOLVED, incident, by, note))
         _free(incident)
-        data = {"person": True, "note": note}
-        _close(incident, f"Resolved by {by}: {note}", by, note, data)
+        _close(incident, f"Resolved by {by}: {note}", by, note, Moved(person=True, note=note))
         Incident.objects.filter(pk=number).update(closed_by=by, closing_note=note)
     try:
         postmortem.generate(number)
@@ -80,13 +80,11 @@ def merge(number: int, into: int, user: AbstractBaseUser, why: str = "") -> Inci
         _free(incident)
         titles = list(incident.symptoms.filter(cleared_at=None).values_list("title", flat=True)[:20])
         Symptom.objects.filter(incident=incident).update(incident=target)
-        facts = {"person": True, "merged_into": into, "note": why}
+        facts = Moved(person=True, merged_into=into, note=why)
         _close(incident, f"Merged into #{into} by {by}", by, why, facts)
         Incident.objects.filter(Q(pk=number) | Q(merged_into=number)).update(merged_into=target)
-        told = {"merged": number, "symptoms": titles}
-        timeline.record(
-            into, "note", f"#{number} was merged into this by {by}", body=why, data=told, actor=by
-        )
+        told = Noted(person=True, merged=number, symptoms=titles)
+        timeline.record(into, told, f"#{number} was merged into this by {by}", body=why, actor=by)
         service.worsen(target, incident.severity)
     return _get(number)
 
@@ -105,7 +103,7 @@ def assign(number: int, user: AbstractBaseUser, to: AbstractBaseUser | None) -> 
         expect = {"owner": incident.owner, "state__in": OPEN_STATES}
         title = f"{by} gave it to {name}" if to else f"{by} made it nobody's"
         done = lifecycle.amend(
-            number, expect, {"owner": to}, actor=by, title=title, data={"person": True, "owner": name}
+            number, expect, {"owner": to}, actor=by, title=title, facts=Noted(person=True, owner=name)
         )
         _must_have(done, "somebody else has changed who has it")
     return _get(number)
@@ -129,7 +127,7 @@ def set_severity(number: int, user: AbstractBaseUser, severity: str, why: str = 
             actor=by,
             title=f"{by} set the severity to {new.lower()} (was {old.lower()})",
             body=why,
-            data={"person": True, "from": incident.severity, "to": severity},
+            facts=Noted(person=True, severity=severity, was=incident.severity),
         )
         _must_have(done, "the severity has just changed")
     return _get(number)
@@ -151,8 +149,8 @@ def reopen(number: int, user: AbstractBaseUser, why: str, to: str = "me") -> Inc
         with transaction.atomic():
             _tell(Act(REOPENED, incident, by, why, {"to": to}))
             state = State.HANDED_OVER if mine else State.DIAGNOSING
-            title, data = f"Opened again by {by}: {why}", {"person": True, "note": why}
-            done = lifecycle.reopen(number, state, actor=by, title=title[:500], body=why, data=data)
+            title, facts = f"Opened again by {by}: {why}", Moved(person=True, note=why)
+            done = lifecycle.reopen(number, state, actor=by, title=title[:500], body=why, facts=facts)
             _must_have(done, f"#{number} is open")
             owner = user if mine else None
             now = {"owner": owner, "agent_stopped": mine, "closed_by": "", "closing_note": ""}
@@ -202,10 +200,10 @@ def _free(incident: Incident) -> None:
         )
 
 
-def _close(incident: Incident, title: str, by: str, body: str, data: dict[str, Any]) -> None:
+def _close(incident: Incident, title: str, by: str, body: str, facts: Moved) -> None:
     try:
         done = lifecycle.transition(
-            incident.number, State.RESOLVED, actor=by, title=title[:500], body=body, data=data
+            incident.number, State.RESOLVED, actor=by, title=title[:500], body=body, facts=facts
         )
     except IllegalTransition:
         raise NotPossible(f"the agent is acting on #{incident.number}: take it over first, or wait") from None

@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from incidents import figures
+from incidents.facts import Acted
 from incidents.models import Incident, TimelineEvent
 
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=2)
@@ -101,19 +102,18 @@ def marks(incident: Incident, events: Iterable[TimelineEvent]) -> list[dict[str,
     """The moments worth a line in the plot: first symptom, each action, recovery."""
     found = [{"at": incident.started_at.isoformat(), "text": "first symptom", "tone": "bad"}]
     found += [
-        {"at": e.at.isoformat(), "text": _short(e.title), "tone": "violet"}
-        for e in events
-        if e.kind == TimelineEvent.Kind.ACTION and not e.title.endswith(": running")
+        {"at": event.at.isoformat(), "text": _short(facts), "tone": "violet"}
+        for event in events
+        if isinstance(facts := event.facts, Acted) and facts.status != "running"
     ]
     if green := figures.windows(incident).green:
         found.append({"at": green.isoformat(), "text": "recovered", "tone": "ok"})
     return found
 
 
-def _short(title: str) -> str:
-    """`restart-service on api-1: succeeded` -> `restart-service`, with what came of it unless it worked."""
-    deed, _, came = title.partition(": ")
-    deed = deed.split(" on ")[0][:28]
+def _short(act: Acted) -> str:
+    """Its name, with what came of it unless it worked."""
+    deed, came = act.action[:28], act.status.replace("_", " ")
     return deed if came in ("", "succeeded") else f"{deed} {came[:16]}"
 
 

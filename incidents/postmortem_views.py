@@ -12,14 +12,8 @@ from django.views.decorators.http import require_GET
 
 from incidents import postmortem
 from incidents.models import Incident, Postmortem
+from incidents.sections import PARTS, ActionItem, Sections, Sentence
 from systems import asked
-
-PARTS = [
-    ("what_broke", "What broke"),
-    ("what_was_done", "What was done"),
-    ("why", "Why"),
-    ("prevention", "How to prevent it"),
-]
 
 
 def _found(number: int) -> tuple[Incident, Postmortem]:
@@ -30,8 +24,8 @@ def _found(number: int) -> tuple[Incident, Postmortem]:
         raise Http404("There is no postmortem yet; it is written when the incident is resolved.") from None
 
 
-def _shown(sections: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "title": title, "sentences": sections.get(key) or []} for key, title in PARTS]
+def _shown(sections: Sections) -> list[dict[str, Any]]:
+    return [{"key": key, "title": title, "sentences": sections.part(key)} for key, title in PARTS.items()]
 
 
 @require_GET
@@ -49,9 +43,9 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "old": old,
         "revisions": revisions,
         "parts": _shown(sections),
-        "figures": sections.get("figures") or [],
-        "items": sections.get("action_items") or [],
-        "timeline": sections.get("timeline") or [],
+        "figures": sections.figures,
+        "items": sections.action_items,
+        "timeline": sections.timeline,
         "events": {e.seq: e for e in incident.events.all()},
         "may_edit": request.user.has_perm("incidents.respond_incident"),
     }
@@ -73,10 +67,10 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
     """One line per sentence; a sentence keeps the links to its events while its text stays the same."""
     incident, found = _found(number)
     if request.method == "POST":
-        sections = {**found.sections}
-        for key, _ in PARTS:
-            sections[key] = _sentences(request.POST.get(key, ""), found.sections.get(key) or [])
-        sections["action_items"] = _items(request)
+        told: dict[str, Any] = {
+            key: _sentences(request.POST.get(key, ""), found.sections.part(key)) for key in PARTS
+        }
+        sections = found.sections.model_copy(update={**told, "action_items": _items(request)})
         started = request.POST.get("version", "")
         version = asked.number(started, "version") if started else None
         try:
@@ -89,18 +83,18 @@ def edit(request: HttpRequest, number: int) -> HttpResponse:
             )
             found.sections = sections
     context = {"incident": incident, "pm": found, "parts": _shown(found.sections)}
-    context["items"] = [*(found.sections.get("action_items") or []), {}, {}]
+    context["items"] = [*found.sections.action_items, ActionItem(), ActionItem()]
     return render(request, "incidents/postmortem_edit.html", context)
 
 
-def _sentences(text: str, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sentences(text: str, before: list[Sentence]) -> list[Sentence]:
     """Lines to sentences. `text [3, 5]` at the end of a line links to events 3 and 5."""
-    known = {s.get("text", ""): s.get("seq", []) for s in before}
-    found: list[dict[str, Any]] = []
+    known = {s.text: s.seq for s in before}
+    found: list[Sentence] = []
     for line in text.splitlines():
         words, numbers = _links(line.strip())
         if words:
-            found.append({"text": words, "seq": numbers or known.get(words, [])})
+            found.append(Sentence(text=words, seq=numbers or known.get(words, [])))
     return found
 
 
@@ -113,12 +107,12 @@ def _links(line: str) -> tuple[str, list[int]]:
     return line, []
 
 
-def _items(request: HttpRequest) -> list[dict[str, Any]]:
+def _items(request: HttpRequest) -> list[ActionItem]:
     texts, owners = request.POST.getlist("item_text"), request.POST.getlist("item_owner")
     done = set(request.POST.getlist("item_done"))
     rows = zip(texts, owners, strict=False)
     return [
-        {"text": t.strip(), "owner": o.strip(), "done": str(n) in done}
+        ActionItem(text=t.strip(), owner=o.strip(), done=str(n) in done)
         for n, (t, o) in enumerate(rows)
         if t.strip()
     ]

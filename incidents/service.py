@@ -17,10 +17,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import live, timeline
+from incidents.facts import Cleared, Moved, Seen
 from incidents.findings import Named, Repair
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom, TimelineEvent
 from incidents.signals import CATALOG
-from incidents.typed import plain
 
 log = logging.getLogger(__name__)
 
@@ -103,20 +103,18 @@ def _note_opening(incident: Incident) -> None:
         .filter(state=State.RESOLVED, resolved_at__gte=since)
         .first()
     )
-    data: dict[str, Any] = {"to": State.DETECTING.value}
-    if before is not None:
-        data["follows"] = before.number
+    facts = Moved(to=State.DETECTING.value, follows=before.number if before is not None else None)
     title = f"Opened: {incident.title}" + (f" (soon after #{before.number})" if before is not None else "")
-    timeline.record(incident.number, TimelineEvent.Kind.STATE, title, data=data, actor="watcher")
+    timeline.record(incident.number, facts, title, actor="watcher")
 
 
 def _attach(incident: Incident, symptoms: Sequence[Symptom]) -> None:
     """Make the symptoms the incident's and tell its timeline of those that are new to it, or back."""
     fresh = [s for s in symptoms if s.incident_id != incident.number]
     Symptom.objects.filter(pk__in=[s.pk for s in fresh]).update(incident=incident)
-    _record_all(incident.number, TimelineEvent.Kind.SYMPTOM, fresh)
+    _record_all(incident.number, Seen, fresh)
     back = [s for s in symptoms if s.incident_id == incident.number]
-    _record_all(incident.number, TimelineEvent.Kind.SYMPTOM, back, "Back: ")
+    _record_all(incident.number, Seen, back, "Back: ", back=True)
     for symptom in fresh:
         symptom.incident = incident
     refresh_head(incident)
@@ -134,11 +132,13 @@ def note_cleared(symptoms: Sequence[Symptom]) -> None:
         with transaction.atomic():
             incident = Incident.objects.select_for_update(of=("self",)).get(pk=number)
             if incident.is_open:
-                _record_all(number, TimelineEvent.Kind.CLEARED, cleared, "Over: ")
+                _record_all(number, Cleared, cleared, "Over: ")
                 refresh_head(incident)
 
 
-def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Symptom], before: str = "") -> None:
+def _record_all(
+    number: int, of: type[Seen], symptoms: Sequence[Symptom], before: str = "", *, back: bool = False
+) -> None:
     """One event per telling symptom, in one insert. The caller holds the transaction."""
     symptoms = [s for s in symptoms if s.opens or s.signal in CHANGES]
     if not symptoms:
@@ -149,31 +149,29 @@ def _record_all(number: int, kind: TimelineEvent.Kind, symptoms: Sequence[Sympto
             TimelineEvent(
                 incident_id=number,
                 seq=first + index,
-                kind=kind,
+                kind=of.kind,
                 actor="watcher",
                 title=before + symptom.title,
                 body=symptom.text,
-                data=_facts(symptom),
+                data=_facts(of, symptom, back).stored(),
             )
             for index, symptom in enumerate(symptoms)
         ]
     )
-    timeline.announce(number, first + len(symptoms) - 1, kind.value)
+    timeline.announce(number, first + len(symptoms) - 1, of.kind)
 
 
-def _facts(symptom: Symptom) -> dict[str, Any]:
-    facts: dict[str, Any] = plain(
-        {
-            "symptom": symptom.pk,
-            "signal": symptom.signal,
-            "service": symptom.service,
-            "label": symptom.label,
-            "value": symptom.value,
-            "first_seen": symptom.first_seen.isoformat(),
-            "opens": symptom.opens,
-        }
+def _facts(of: type[Seen], symptom: Symptom, back: bool) -> Seen:
+    return of(
+        symptom=symptom.pk,
+        signal=symptom.signal,
+        service=symptom.service,
+        label=symptom.label,
+        value=symptom.value,
+        first_seen=symptom.first_seen,
+        opens=symptom.opens,
+        back=back,
     )
-    return facts
 
 
 def refresh_head(incident: Incident) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from incidents.facts import Measured, Moved
 from incidents.models import Incident, State, TimelineEvent
+from incidents.timeline import told
 
 Chip = dict[str, str]
 WAY = [State.DETECTING, State.DIAGNOSING, State.WAITING, State.ACTING, State.VERIFYING]
@@ -27,8 +29,8 @@ ANSWERS = {
 def steps(incident: Incident, events: Sequence[TimelineEvent], requests: Iterable[Any]) -> list[Chip]:
     """`events` newest first. A step is ticked only when it was gone, and did what it is for; one that is still to come
     is shown while the agent is on its way."""
-    moves = [e.data for e in events if e.kind == TimelineEvent.Kind.STATE]
-    gone = {State.DETECTING, *(m.get("from") for m in moves), *(m.get("to") for m in moves)}
+    moves = list(told(events, Moved))
+    gone = {State.DETECTING, *(m.source for m in moves), *(m.to for m in moves)}
     here, asked = State(incident.state), list(requests)
     under_way = here in WAY
     chips = []
@@ -55,11 +57,10 @@ def _outcome(step: State, events: Sequence[TimelineEvent], requests: list[Any]) 
         worked = any(r.status == "succeeded" for r in requests)
         return _chip("Act", DONE) if worked else _chip("Act: nothing that worked", NOT_DONE)
     if step == State.VERIFYING:
-        verdict = next((e for e in events if e.kind == TimelineEvent.Kind.VERIFY), None)
-        if verdict is None:
+        said = next(told(events, Measured), None)
+        if said is None:
             return _chip("Verify: not finished", NOT_DONE)
-        well = bool(verdict.data.get("green_since"))
-        return _chip("Verify", DONE) if well else _chip("Verify: not recovered", NOT_DONE)
+        return _chip("Verify", DONE) if said.green_since else _chip("Verify: not recovered", NOT_DONE)
     return _chip(WORDS[step], DONE)
 
 
@@ -71,7 +72,7 @@ def _end(incident: Incident, here: State, events: Sequence[TimelineEvent]) -> li
         return [_chip("Resolved", LATER)]
     if incident.merged_into_id:
         return [_chip(f"Merged into #{incident.merged_into_id}", DONE)]
-    moves = (e for e in events if e.kind == TimelineEvent.Kind.STATE and e.data.get("to") == State.RESOLVED)
-    last = next(moves, None)
-    by = f" by {last.actor}" if last is not None and last.data.get("person") else ""
+    closing = (e for e in events if isinstance(e.facts, Moved) and e.facts.to == State.RESOLVED)
+    last = next(closing, None)
+    by = f" by {last.actor}" if last and isinstance(last.facts, Moved) and last.facts.person else ""
     return [_chip(f"Resolved{by}", DONE)]

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from django.db import connection, transaction
 
 from incidents import live
+from incidents.facts import Facts
 from incidents.models import Incident, TimelineEvent
-from incidents.typed import TEXT_LIMIT, plain
+from incidents.typed import TEXT_LIMIT
 from systems.readings import clean
 
 TITLE_LIMIT = 500
 
 
 def record(
-    incident_id: int,
-    kind: str,
-    title: str,
-    *,
-    body: str = "",
-    data: dict[str, Any] | None = None,
-    actor: str = "agent",
+    incident_id: int, facts: Facts, title: str, *, body: str = "", actor: str = "agent"
 ) -> TimelineEvent:
-    """Append one event. Its number is taken and the row written in one transaction; pages hear of it on commit.
+    """Append one event of the kind of its facts. Its number is taken and the row written in one transaction; pages hear
+    of it on commit.
 
     Incident.DoesNotExist when there is no such incident."""
-    if kind not in TimelineEvent.Kind.values:
-        raise ValueError(f"unknown kind of event {kind!r}")
     with transaction.atomic():
         event = TimelineEvent.objects.create(
             incident_id=incident_id,
             seq=take_numbers(incident_id, 1),
-            kind=kind,
+            kind=facts.kind,
             title=clean(title, TITLE_LIMIT),
             body=clean(body, TEXT_LIMIT),
-            data=plain(data or {}),
+            data=facts.stored(),
             actor=clean(actor, 120),
         )
-        announce(incident_id, event.seq, kind)
+        announce(incident_id, event.seq, facts.kind)
     return event
 
 
@@ -59,3 +54,13 @@ def take_numbers(incident_id: int, count: int) -> int:
 def announce(incident_id: int, seq: int, kind: str) -> None:
     """Tell the pages, on commit, that event `seq` is there."""
     live.publish(f"incident:{incident_id}", {"seq": seq, "kind": kind})
+
+
+F = TypeVar("F", bound=Facts)
+
+
+def told(events: Iterable[TimelineEvent], of: type[F]) -> Iterator[F]:
+    """The facts of this kind, in the order of the events. What is of another kind is not read."""
+    for event in events:
+        if event.kind == of.kind and isinstance(facts := event.facts, of):
+            yield facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -14,8 +15,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from incidents import logs, plots, timeline, weighed
+from incidents.facts import DryRun, Noted, Passages, Planned, Weighed
 from incidents.models import OPEN_STATES, Incident, Severity, State, TimelineEvent
 from incidents.steps import steps
+from incidents.timeline import told
 from systems import asked
 from systems.manifest import ManifestError
 from systems.runtimes.base import RuntimeError_
@@ -101,8 +104,8 @@ def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest)
         "open_symptoms": sum(1 for s in symptoms if s.cleared_at is None),
         "hypotheses": weighed.bars(incident, symptoms),
         "weighed_at": next((e.at for e in events if e.kind == TimelineEvent.Kind.HYPOTHESES), None),
-        "questions": _latest(events, "hypotheses", "questions") or [],
-        "passages": _latest(events, "runbook", "passages") or [],
+        "questions": next((f.questions for f in told(events, Weighed)), []),
+        "passages": next((f.passages for f in told(events, Passages)), []),
         "plan": _plan(events, requests),
         "waiting": [r for r in requests if r.status == "waiting"],
         "requests": requests,
@@ -129,28 +132,26 @@ def _respond(incident: Incident, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _latest(events: list[TimelineEvent], kind: str, key: str) -> Any:
-    """`data[key]` of the newest event of this kind that has it (events come newest first)."""
-    return next((e.data[key] for e in events if e.kind == kind and e.data.get(key)), None)
+@dataclass(frozen=True)
+class _Plan:
+    """The newest plan. `steps`: each with the request that carries it out, if there is one by now."""
+
+    event: TimelineEvent
+    facts: Planned
+    steps: list[tuple[DryRun, Any]]
 
 
-def _plan(events: list[TimelineEvent], requests: list[Any]) -> dict[str, Any] | None:
-    """The newest plan, each step with the request that carries it out, if there is one by now."""
-    event = next((e for e in events if e.kind == TimelineEvent.Kind.PLAN and e.data.get("steps")), None)
-    if event is None:
-        return None
-    later = [r for r in requests if r.requested_at >= event.at]
-    steps = []
-    for raw in event.data["steps"]:
-        mine = [
-            r
-            for r in later
-            if r.undo_of_id is None
-            and _dashes(r.slug) == _dashes(raw.get("action", ""))
-            and r.target == raw.get("target")
-        ]
-        steps.append({**raw, "request": mine[-1] if mine else None})
-    return {**event.data, "event": event, "steps": steps}
+def _plan(events: list[TimelineEvent], requests: list[Any]) -> _Plan | None:
+    for event in events:
+        if event.kind == Planned.kind and isinstance(facts := event.facts, Planned) and facts.steps:
+            later = [r for r in requests if r.requested_at >= event.at and r.undo_of_id is None]
+            return _Plan(event, facts, [(step, _carries_out(step, later)) for step in facts.steps])
+    return None
+
+
+def _carries_out(step: DryRun, requests: list[Any]) -> Any:
+    mine = (r for r in requests if _dashes(r.slug) == _dashes(step.action) and r.target == step.target)
+    return next(iter([*mine][-1:]), None)
 
 
 def _dashes(slug: str) -> str:
@@ -222,7 +223,7 @@ def note(request: HttpRequest, number: int) -> HttpResponse:
     incident = _incident(number)
     if text:
         first, _, rest = text.partition("\n")
-        timeline.record(incident.pk, "note", first[:500], body=rest, actor=request.user.get_username())
+        timeline.record(incident.pk, Noted(), first[:500], body=rest, actor=request.user.get_username())
     else:
         messages.warning(request, "An empty note is not kept.")
     return redirect("incident", number=number)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
 from actions.models import ActionRequest, Decision, Status
-from incidents import evidence, timeline
+from incidents import evidence, facts, timeline
 from incidents.evidence import Picture
 from incidents.health import Health
 from incidents.models import Incident, State, Symptom
@@ -94,22 +94,14 @@ def make_incident(system: System, **changes: Any) -> Incident:
         first_seen=incident.started_at,
         last_seen=incident.started_at,
     )
-    timeline.record(
-        incident.pk, "symptom", "api-1 refuses connections", actor="watcher", data={"text": "refused"}
+    seen = facts.Seen(signal="http_unreachable", service="api-1")
+    timeline.record(incident.pk, seen, "api-1 refuses connections", actor="watcher")
+    timeline.record(incident.pk, facts.Weighed(), "Most likely: the process is gone")
+    step = facts.DryRun(
+        action="restart-service", target="api-1", risk="low", preview={"command": "restart api-1"}
     )
-    timeline.record(incident.pk, "hypotheses", "Most likely: the process is gone")
-    steps = [
-        {
-            "action": "restart-service",
-            "target": "api-1",
-            "params": {},
-            "risk": "low",
-            "preview": {"command": "restart api-1"},
-        }
-    ]
-    timeline.record(
-        incident.pk, "plan", "Plan: restart-service on api-1", data={"steps": steps, "p_success": 0.8}
-    )
+    plan = facts.Planned(what="taken", steps=[step], p_success=0.8)
+    timeline.record(incident.pk, plan, "Plan: restart-service on api-1")
     incident.refresh_from_db()
     incident.system = system
     return incident

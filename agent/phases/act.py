@@ -19,6 +19,7 @@ from agent.phases import starving, waiting
 from agent.phases.waiting import POLL_S
 from agent.roles.base import ActionView
 from incidents import lifecycle, timeline
+from incidents.facts import Planned
 from incidents.findings import Finding, PlannedStep
 from incidents.models import State
 from incidents.verdict import ACT_AT
@@ -96,7 +97,7 @@ def _after(run: Run, view: ActionView, words: str, *, last: bool) -> Outcome:
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
     run.case.tried.append(attempt.path.key)
     title = f"This path is closed: {words} was {view.status}"
-    timeline.record(run.incident_id, "plan", title, body=view.why or view.message)
+    timeline.record(run.incident_id, Planned(what="closed"), title, body=view.why or view.message)
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking for another way")
     if attempt.acted_at:  # earlier steps of this path did take effect: judge what they brought first
         return Outcome(Phase.VERIFY, f"{words} was {view.status}", {"why": view.why})

@@ -17,6 +17,7 @@ from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import evidence, service, timeline
 from incidents.evidence import Picture, SignalState
+from incidents.facts import Checked, Passage, Passages, Weighed
 from incidents.findings import Finding, Opinion, Question, none_of_these
 from incidents.models import Incident
 from incidents.verdict import ACT_AT, NAMED_AT
@@ -38,6 +39,11 @@ HEALED = (
     60  # looks at most, while all that is left is the memory of a crash: longer than any signal remembers one
 )
 MAX_QUESTIONS = 6
+SAID: dict[bool | None, Literal["yes", "no", "could not be told"]] = {
+    True: "yes",
+    False: "no",
+    None: "could not be told",
+}
 KEPT, SHOWN = 6, 5  # findings in the case file, and on the page
 
 
@@ -196,21 +202,12 @@ def _ask(run: Run, question: Question) -> Outcome:
         Answer(signal=question.signal, service=question.service, value=answer.value, text=answer.text[:300])
     )
     run.case.picture = None  # the answer is fresh evidence: look again at once
-    said = {True: "yes", False: "no", None: "could not be told"}[answer.value]
+    said = SAID[answer.value]
     asked = question.title or question.signal.replace("_", " ")
     where = "" if question.service in asked else f" on {question.service}"
     title = f"Checked: {asked}{where}? {said}"
-    timeline.record(
-        run.incident_id,
-        "check",
-        title,
-        body=answer.text,
-        data={
-            "signal": question.signal,
-            "service": question.service,
-            "answer": said,
-        },
-    )
+    facts = Checked(signal=question.signal, service=question.service, answer=said)
+    timeline.record(run.incident_id, facts, title, body=answer.text)
     return Outcome(Phase.DIAGNOSE, f"asked {question.key}", {"answer": said})
 
 
@@ -246,29 +243,22 @@ def _publish(run: Run, opinion: Opinion) -> None:
         shown = [Shown(key=f.key, probability=round(f.probability, 1)) for f in opinion.findings[:3]]
         if shown != run.case.shown:
             run.case.shown = shown
-            data = {
-                "hypotheses": [b.model_dump() for b in bars],
-                "questions": [q.model_dump() for q in opinion.questions[:3]],
-            }
+            facts = Weighed(hypotheses=bars, questions=opinion.questions[:3])
             cause = run.incident.verdict.cause
             title = (
                 f"Most likely: {cause}, {leader.probability:.0%}" if leader and known else f"Cause {cause}"
             )
-            timeline.record(run.incident_id, "hypotheses", title, data=data)
+            timeline.record(run.incident_id, facts, title)
 
 
 def _passages(run: Run, leader: Finding) -> None:
     """The runbook passages that speak of what is seen, for the page and the postmortem."""
     symptoms = [s.text for s in leader.pro[:5]]
     found = retrieval.search(" ".join([leader.title, *symptoms]), limit=3)
-    passages: list[dict[str, Any]] = [
-        {"runbook": p.slug, "heading": p.heading, "text": p.text[:600], "score": p.score} for p in found
-    ]
+    passages = [Passage(runbook=p.slug, heading=p.heading, text=p.text[:600], score=p.score) for p in found]
     if passages:
-        names = ", ".join(dict.fromkeys(str(p["runbook"]) for p in passages))
-        timeline.record(
-            run.incident_id, "runbook", f"Runbooks that fit: {names}", data={"passages": passages}
-        )
+        names = ", ".join(dict.fromkeys(p.runbook for p in passages))
+        timeline.record(run.incident_id, Passages(passages=passages), f"Runbooks that fit: {names}")
 
 
 def _why_unknown(found: Opinion) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from actions import audit
 from actions.models import AuditEntry
 from agent import remember
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from incidents import lifecycle, postmortem, timeline
+from incidents.facts import HandedOver, Moved, Planned
 from incidents.findings import Finding
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 
@@ -24,38 +23,36 @@ def step(run: Run) -> Outcome:
     if not mended:
         title += ", and not by the agent" if known else "; what caused them was not found"
     prevent = leading(run).prevent if mended or known else ""
-    data = {"prevent": prevent, "acted": run.case.acted}
-    lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, data=data)
+    facts = Moved(prevent=prevent, acted=run.case.acted)
+    lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, facts=facts)
     if postmortem.is_due(run.incident_id):
         postmortem.generate(run.incident_id)
     _remember(run, recovered=mended)
     _audit(run, "incident.resolved", title)
-    return Outcome(Phase.DONE, "explained", data, ended="recovered")
+    return Outcome(Phase.DONE, "explained", facts.stored(), ended="recovered")
 
 
 def hand_over(run: Run, why: str) -> Outcome:
     """Give it to a person: what was seen, thought, tried and asked, on one event."""
     case = run.case
-    data: dict[str, Any] = {
-        "why": why,
-        "findings": [f.model_dump() for f in case.findings],
-        "tried": case.tried,
-        "asked": case.asked,
-    }
     seen = Symptom.objects.filter(incident=run.incident_id, cleared_at=None).order_by("first_seen")
-    data["seen"] = list(seen.values_list("title", flat=True)[:SHOWN])
+    facts = HandedOver(
+        why=why,
+        findings=case.findings,
+        tried=case.tried,
+        asked=case.asked,
+        seen=list(seen.values_list("title", flat=True)[:SHOWN]),
+    )
     body = "\n".join(
         [
             why,
-            *(f"- seen: {title}" for title in data["seen"]),
+            *(f"- seen: {title}" for title in facts.seen),
             *(f"- {f.title} on {f.component}: {f.probability:.0%}" for f in case.findings),
         ]
     )
 
     def give() -> None:
-        timeline.record(
-            run.incident_id, "handover", f"Handed over to a person: {why}"[:500], body=body, data=data
-        )
+        timeline.record(run.incident_id, facts, f"Handed over to a person: {why}"[:500], body=body)
         _leave(run, "Waiting for a person to take over")
         _remember(run, recovered=False)
         _audit(run, "incident.handed_over", why)
@@ -77,13 +74,8 @@ def no_action(run: Run, finding: Finding) -> Outcome:
     why = f"no action is called for: {finding.summary}"
 
     def leave() -> None:
-        timeline.record(
-            run.incident_id,
-            "plan",
-            f"Nothing to repair: {finding.title}",
-            body=why,
-            data={"findings": [finding.model_dump()], "prevent": finding.prevent},
-        )
+        facts = Planned(what="nothing", finding=finding, prevent=finding.prevent)
+        timeline.record(run.incident_id, facts, f"Nothing to repair: {finding.title}", body=why)
         _leave(run, "Left as it is; a person may want to look")
 
     return Outcome(Phase.DONE, "no action", {"why": why}, ended="no_action", within=leave)

@@ -14,6 +14,7 @@ from agent.phases import explain
 from incidents import service as incidents
 from incidents import timeline
 from incidents.evidence import SignalState
+from incidents.facts import Measured
 from incidents.findings import Finding
 from incidents.signals import CATALOG
 from knowledge import service as knowledge
@@ -45,10 +46,9 @@ def tell(run: Run, states: list[SignalState]) -> Outcome:
     incidents.note_repair(run.incident_id, run.case.acted_on or Finding(), did, helped=True)
     timeline.record(
         run.incident_id,
-        "verify",
+        Measured(outcome="held_off", remaining=[left]),
         f"Held off, not cured: the symptoms are gone, and {left}",
         actor="validator",
-        data={"remaining": [left], "mended": False},
     )
     return explain.hand_over(
         run, f"{', '.join(did)} ended the symptoms; what is behind them is still so: {left}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Literal
 
 from actions import policy
 from actions import service as actions
@@ -16,6 +16,7 @@ from agent.models import Phase, Run
 from agent.phases import explain
 from agent.phases.diagnose import PATIENCE, TICK_S, is_due
 from incidents import evidence, timeline
+from incidents.facts import DryRun, Planned
 from incidents.findings import Finding, PlannedStep
 from incidents.models import Severity
 from incidents.verdict import ACT_AT
@@ -52,7 +53,7 @@ def step(run: Run) -> Outcome:
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.hand_over(run, _why_none(findings, choice))
     if not run.incident.system.agent_on:
-        _show(run, choice, "Would ask for")
+        _show(run, choice, "shown")
         would = choice.paths[0].words
         return explain.hand_over(run, f"{policy.only_watches(run.incident.system)}; it would ask for {would}")
     return _take(run, choice)
@@ -77,32 +78,30 @@ def _rest(run: Run, finding: Finding) -> Outcome:
 def _take(run: Run, choice: plan.Choice) -> Outcome:
     chosen = choice.paths[0]
     run.case.attempt = Attempt(path=chosen)
-    _show(run, choice, "Plan")
+    _show(run, choice, "taken")
     return Outcome(Phase.ACT, f"planned {chosen.words}"[:120], {"path": chosen.key}, new_path=True)
 
 
-def _show(run: Run, choice: plan.Choice, begin: str) -> None:
+def _show(run: Run, choice: plan.Choice, what: Literal["taken", "shown"]) -> None:
     """The chosen path with its dry run, and what else there is, on one event."""
     chosen = choice.paths[0]
-    timeline.record(
-        run.incident_id,
-        "plan",
-        f"{begin}: {chosen.words}",
-        data={
-            "steps": [_dry_run(run.incident.system.slug, s) for s in chosen.steps],
-            "cost": round(chosen.cost, 1),
-            "p_success": round(chosen.p_success, 2),
-            "skipped": choice.left_out,
-            "fallbacks": [[s.words for s in p.steps] for p in choice.paths[1:4]],
-        },
+    facts = Planned(
+        what=what,
+        steps=[_dry_run(run.incident.system.slug, s) for s in chosen.steps],
+        cost=round(chosen.cost, 1),
+        p_success=round(chosen.p_success, 2),
+        skipped=choice.left_out,
+        fallbacks=[[s.words for s in p.steps] for p in choice.paths[1:4]],
     )
+    begin = "Plan" if what == "taken" else "Would ask for"
+    timeline.record(run.incident_id, facts, f"{begin}: {chosen.words}")
 
 
 def _hindered(run: Run, steps: plan.Steps) -> str:
     """Why a path is not taken now; "" when nothing is in its way."""
     slug = run.incident.system.slug
     for item in steps:
-        shown = _dry_run(slug, item)["preview"]
+        shown = _dry_run(slug, item).preview
         if shown.get("refused"):
             return f"{item.words} cannot be done now: {shown['refused']}"
     if no := _answered(run, {e for s in steps for e in _effects(slug, s)}):
@@ -145,10 +144,10 @@ def _why_none(findings: list[Finding], choice: plan.Choice) -> str:
     return "nothing more can be done without you: " + "; ".join(choice.left_out[:4])
 
 
-def _dry_run(system: str, item: PlannedStep) -> dict[str, Any]:
+def _dry_run(system: str, item: PlannedStep) -> DryRun:
     try:
         shown = actions.preview(system, item.action, item.target, item.params)
     except actions.ActionRefused as error:
         shown = {"command": "", "refused": str(error)}
     risk = actions.risk_of(system, item.action, item.target)
-    return {**item.model_dump(), "preview": shown, "risk": risk}
+    return DryRun(**dict(item), preview=shown, risk=risk)

@@ -13,6 +13,7 @@ from agent.models import Phase, Run
 from agent.phases import waiting
 from agent.roles.base import ActionView
 from incidents import lifecycle, timeline
+from incidents.facts import Noted
 from incidents.models import State
 
 
@@ -47,7 +48,7 @@ def step(run: Run) -> Outcome | None:
         if not view.worked:
             body = view.why or view.message
             title = f"Kept, not rolled back: {words}: {body}"[:300]
-            timeline.record(run.incident_id, "note", title, actor="agent", data={"kept": True, "why": body})
+            timeline.record(run.incident_id, Noted(kept=True, why=body), title)
         left.undo = None
         left.requests = left.requests[1:]
     run.case.put_back = None

@@ -8,6 +8,7 @@ from agent.models import Phase, Run
 from agent.phases.waiting import POLL_S
 from incidents import evidence, timeline
 from incidents.evidence import Picture
+from incidents.facts import Planned
 from incidents.health import name_of
 from incidents.models import Symptom
 from incidents.signals import CATALOG
@@ -23,7 +24,7 @@ def hold(run: Run, words: str) -> Outcome | None:
     if waiting.starved is None:
         waiting.starved = Starved(picture=picture.at)
         title = f"Waits with {words}: the watcher itself gets too little of the machine to be sure"
-        timeline.record(run.incident_id, "plan", title[:500])
+        timeline.record(run.incident_id, Planned(what="waits"), title[:500])
     fresh = picture.at != waiting.starved.picture
     return None if fresh and _plain_sign(run, picture) else Outcome(Phase.ACT, wait_s=POLL_S)
 

@@ -15,6 +15,7 @@ from agent.phases import explain, heldoff, putback, waiting
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
 from incidents.evidence import SignalState
+from incidents.facts import Measured
 from incidents.models import State
 from incidents.signals import CATALOG
 from knowledge import lessons
@@ -140,14 +141,14 @@ def _recovered(run: Run, said: Judgement) -> Outcome:
     mended = explain.is_mended(run)
     timeline.record(
         run.incident_id,
-        "verify",
+        Measured(
+            outcome="recovered",
+            green_since=run.case.measuring.green_since if run.case.measuring else None,
+            remaining=said.remaining,
+            mended=mended,
+        ),
         f"Recovered: {said.why}" if mended else f"Well, and not by anything done here: {said.why}",
         actor="validator",
-        data={
-            "green_since": run.case.measuring.green_since if run.case.measuring else None,
-            "remaining": said.remaining,
-            "mended": mended,
-        },
     )
     if not mended and (left := relapse.still_changed(run.incident)):
         return explain.hand_over(run, f"the symptoms are gone, and what caused them is not: {left[0]}")
@@ -159,10 +160,9 @@ def _not_recovered(run: Run, said: Judgement) -> Outcome:
     case = run.case
     timeline.record(
         run.incident_id,
-        "verify",
+        Measured(outcome="not_recovered", remaining=said.remaining, new=said.new, cleared=said.cleared),
         f"Not recovered: {said.why}",
         actor="validator",
-        data={"remaining": said.remaining, "new": said.new, "cleared": said.cleared},
     )
     if not said.cleared:  # new symptoms beside cleared ones are more likely a second fault than our doing
         putback.begin(run, said.why)

@@ -15,6 +15,7 @@ from agent.models import Phase, Run
 from agent.phases import diagnose
 from agent.roles.base import ActionView
 from incidents import evidence, lifecycle, timeline
+from incidents.facts import Noted, Planned
 from incidents.findings import PlannedStep
 from incidents.models import State
 from incidents.verdict import ACT_AT
@@ -67,7 +68,7 @@ def tell_held(run: Run, why: str, words: str) -> None:
     """One line for each reason, however often it is looked at."""
     if run.case.waiting.held != why:
         run.case.waiting.held = why
-        timeline.record(run.incident_id, "note", f"Waits with {words}: {why}"[:500], actor="agent")
+        timeline.record(run.incident_id, Noted(), f"Waits with {words}: {why}"[:500], actor="agent")
 
 
 def approved_but_held(run: Run, view: ActionView, words: str) -> Outcome | None:
@@ -86,7 +87,7 @@ def for_another(run: Run, item: PlannedStep, words: str) -> Outcome | None:
     if run.case.waiting.behind != str(earlier.request):
         run.case.waiting.behind = str(earlier.request)
         title = f"Waits for incident #{earlier.incident}: {earlier.words}"
-        timeline.record(run.incident_id, "plan", title[:500])
+        timeline.record(run.incident_id, Planned(what="waits"), title[:500])
     if well_again(run):
         return nothing_left(run, words)
     return Outcome(Phase.ACT, wait_s=POLL_S)

@@ -21,6 +21,7 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from incidents import timeline
+from incidents.facts import Noted
 from incidents.models import Incident, State
 from opsportal.bench.figures import Row, Series
 from systems.models import System
@@ -99,7 +100,7 @@ def _record(number: int, mark: int) -> float:
     """Commit one event; the epoch milliseconds right after the commit."""
     close_old_connections()
     try:
-        timeline.record(number, "note", f"bench-mark-{mark}", actor=NAME)
+        timeline.record(number, Noted(), f"bench-mark-{mark}", actor=NAME)
         return time.time() * 1000
     finally:
         connections.close_all()

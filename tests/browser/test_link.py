@@ -11,6 +11,7 @@ from playwright.async_api import expect
 
 from actions.models import Status
 from incidents import live, timeline
+from incidents.facts import Noted
 from tests.pages import make_request
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def test_without_a_network_it_says_so_and_afterwards_nothing_is_missing(
     await expect(dot).to_have_text(re.compile(f"^Offline: what you see is from {CLOCK}$"))
     await expect(page.locator(".linkdown")).to_be_visible()
     for number in range(3):
-        await sync_to_async(timeline.record)(incident.pk, "note", f"written meanwhile {number}")
+        await sync_to_async(timeline.record)(incident.pk, Noted(), f"written meanwhile {number}")
     await expect(events).to_have_count(3)
     await page.context.set_offline(False)
     await expect(dot).to_have_text("Live", timeout=20_000)
@@ -82,7 +83,7 @@ async def test_fetches_that_fail_are_not_live(page: Page, incident: Incident) ->
         await route.fulfill(status=502, body="bad gateway")
 
     await page.route("**/events*", broken)
-    await sync_to_async(timeline.record)(incident.pk, "note", "not to be had just now")
+    await sync_to_async(timeline.record)(incident.pk, Noted(), "not to be had just now")
     await expect(dot).to_have_text(re.compile(f"^Reconnecting since {CLOCK}$"))
     await page.unroute("**/events*")
     await expect(page.locator("#timeline > li").first).to_contain_text("just now", timeout=15_000)

@@ -11,6 +11,7 @@ from playwright.async_api import expect
 
 from actions.models import ActionRequest, Status
 from incidents import live, timeline
+from incidents.facts import Noted
 from knowledge import service
 from tests.knowledge.test_views import BOOK
 from tests.pages import make_request, show
@@ -65,7 +66,7 @@ async def test_timeline_grows_by_what_is_committed_elsewhere(page: Page, inciden
     await expect(events).to_have_count(3)
     await events.nth(1).locator("summary, .what").first.click()
     for number in range(20):
-        await sync_to_async(timeline.record)(incident.pk, "note", f"note {number}")
+        await sync_to_async(timeline.record)(incident.pk, Noted(), f"note {number}")
     await expect(events).to_have_count(23)
     numbers = await events.evaluate_all("rows => rows.map(r => Number(r.dataset.seq))")
     assert numbers == list(range(23, 0, -1)), "every event once, newest first"
@@ -78,7 +79,7 @@ async def test_page_catches_up_while_the_live_link_is_down(page: Page, incident:
     await expect(page.locator("[data-live-state]")).to_have_text(
         re.compile(r"^Reconnecting since \d\d:\d\d:\d\d$")
     )
-    await sync_to_async(timeline.record)(incident.pk, "note", "written meanwhile")
+    await sync_to_async(timeline.record)(incident.pk, Noted(), "written meanwhile")
     await expect(page.locator("#timeline > li").first).to_contain_text("written meanwhile", timeout=15_000)
 
 
@@ -88,7 +89,7 @@ async def test_approve_in_two_clicks_and_never_lose_what_is_typed(page: Page, in
     await expect(page.locator("[data-live-state]")).to_have_text("Live")
     await page.locator(f"#no-{request.pk} > summary").click()
     await page.fill(f"#rn-{request.pk}", "half a rea")
-    await sync_to_async(timeline.record)(incident.pk, "note", "something new")
+    await sync_to_async(timeline.record)(incident.pk, Noted(), "something new")
     await expect(page.locator("#timeline > li").first).to_contain_text("something new")
     await expect(page.locator(f"#rn-{request.pk}")).to_have_value("half a rea")
     await page.locator(f"#yes-{request.pk} > summary").click()
@@ -126,7 +127,7 @@ async def test_a_person_closes_an_incident_and_opens_it_again(page: Page, incide
     await expect(page.locator("[data-live-state]")).to_have_text("Live")
     await page.locator("#do-resolve > summary").click()
     await page.keyboard.type("the cable was")
-    await sync_to_async(timeline.record)(incident.pk, "note", "something new")
+    await sync_to_async(timeline.record)(incident.pk, Noted(), "something new")
     await expect(page.locator("#timeline > li").first).to_contain_text("something new")
     await page.keyboard.type(" loose")  # what is half typed is kept while the page changes
     await page.keyboard.press("Enter")

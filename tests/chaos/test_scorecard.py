@@ -123,7 +123,7 @@ def test_under_restraint_every_action_is_collateral(system: System):
 
 def test_approvals_and_paths_are_counted(system: System):
     number = incident(system, "postgres", "app_credentials_mismatch")
-    for seq, data in enumerate([{"p_success": 0.6}, {"p_success": 0.4}, {}], 1):
+    for seq, data in enumerate([{"what": "taken"}, {"what": "taken"}, {"what": "waits"}], 1):
         TimelineEvent.objects.create(incident=number, seq=seq, kind="plan", title="Plan", data=data)
     risky = action(system, "postgres", "regenerate-db-creds", risk="high")
     Decision.objects.create(request=risky, approved=True, by_policy="game day", digest="x")

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from incidents import lifecycle, postmortem, timeline
+from incidents import facts, lifecycle, postmortem, timeline
 from incidents.models import Incident, Postmortem, State, Symptom
+from incidents.sections import ActionItem, Sentence
 from systems import partitions
 
 
@@ -56,15 +57,17 @@ def story(incident: Incident) -> Incident:
             cleared_at=green,
         )
     record = timeline.record
-    record(incident.pk, "symptom", "customers cannot bake", data={"signal": "journey_failed", "opens": True})
+    record(incident.pk, facts.Seen(signal="journey_failed"), "customers cannot bake")
     lifecycle.transition(incident.pk, State.DIAGNOSING)
-    record(incident.pk, "hypotheses", "Most likely: wrong timer on oven-1, 93%")
-    record(incident.pk, "plan", "Restore the timer")
+    record(incident.pk, facts.Weighed(), "Most likely: wrong timer on oven-1, 93%")
+    record(incident.pk, facts.Planned(), "Restore the timer")
     lifecycle.transition(incident.pk, State.ACTING)
-    record(incident.pk, "action", "restore-config oven-1")
+    record(incident.pk, facts.Acted(), "restore-config oven-1")
     lifecycle.transition(incident.pk, State.VERIFYING)
-    record(incident.pk, "verify", "Recovered", actor="validator", data={"green_since": green.isoformat()})
-    lifecycle.transition(incident.pk, State.RESOLVED, data={"prevent": "Review timers before release"})
+    record(incident.pk, facts.Measured(green_since=green), "Recovered", actor="validator")
+    lifecycle.transition(
+        incident.pk, State.RESOLVED, facts=facts.Moved(prevent="Review timers before release")
+    )
     with connection.cursor() as cursor:
         for statement in partitions.create_statements(timezone.now()):
             cursor.execute(statement)
@@ -89,16 +92,14 @@ def story(incident: Incident) -> Incident:
 def test_every_sentence_names_existing_events(story: Incident) -> None:
     found = postmortem.generate(story.number)
     known = set(story.events.values_list("seq", flat=True))
-    sentences = [s for part in postmortem.PARTS for s in found.sections[part]]
+    sentences = [s for part in postmortem.PARTS for s in found.sections.part(part)]
     assert len(sentences) >= 7
     for sentence in sentences:
-        assert sentence["seq"], sentence
-        assert set(sentence["seq"]) <= known
-    assert found.sections["action_items"] == [
-        {"text": "Review timers before release", "owner": "", "done": False}
-    ]
-    assert len(found.sections["timeline"]) == 5
-    texts = " ".join(s["text"] for s in sentences)
+        assert sentence.seq, sentence
+        assert set(sentence.seq) <= known
+    assert found.sections.action_items == [ActionItem(text="Review timers before release")]
+    assert len(found.sections.timeline) == 5
+    texts = " ".join(s.text for s in sentences)
     assert "over after 40 s" in texts
     assert "Customers could not: bake." in texts
     assert story.events.latest("seq").kind == "postmortem"
@@ -106,31 +107,32 @@ def test_every_sentence_names_existing_events(story: Incident) -> None:
 
 @pytest.mark.django_db
 def test_figures_are_measured(story: Incident) -> None:
-    figures = {f["name"]: f for f in postmortem.generate(story.number).sections["figures"]}
+    figures = {f.name: f for f in postmortem.generate(story.number).sections.figures}
     works = figures["customers can bake"]
-    assert (works["before"], works["during"], works["after"], works["unit"]) == (100.0, 0.0, 100.0, "%")
+    assert (works.before, works.during, works.after, works.unit) == (100.0, 0.0, 100.0, "%")
     slow = figures["oven-1 http.latency_ms"]
-    assert (slow["before"], slow["during"], slow["after"]) == (10.0, 900.0, 10.0)
+    assert (slow.before, slow.during, slow.after) == (10.0, 900.0, 10.0)
 
 
 @pytest.mark.django_db
 def test_runs_that_failed_are_counted_also_without_a_symptom_of_a_journey(story: Incident) -> None:
     Symptom.objects.filter(incident=story, signal="journey_failed").delete()
     sections = postmortem.generate(story.number).sections
-    text = " ".join(s["text"] for s in sections["what_broke"])
+    text = " ".join(s.text for s in sections.what_broke)
     assert "No customer journey" not in text
     assert re.search(r"[1-9]\d* of [1-9]\d* measured runs of customer journeys failed", text)
 
 
 def test_nothing_is_said_of_journeys_that_were_not_measured(incident: Incident) -> None:
-    timeline.record(incident.pk, "symptom", "oven-1 is slow", data={"signal": "http_slow", "opens": True})
-    text = " ".join(s["text"] for s in postmortem.generate(incident.number).sections["what_broke"])
+    timeline.record(incident.pk, facts.Seen(signal="http_slow"), "oven-1 is slow")
+    text = " ".join(s.text for s in postmortem.generate(incident.number).sections.what_broke)
     assert "No customer journey was measured" in text
 
 
 def test_editing_keeps_every_version_and_notices_a_conflict(story: Incident) -> None:
     first = postmortem.generate(story.number)
-    changed = {**first.sections, "why": [{"text": "Somebody mistyped", "seq": [2]}]}
+    why = [Sentence(text="Somebody mistyped", seq=[2])]
+    changed = first.sections.model_copy(update={"why": why})
     second = postmortem.edit(first.pk, changed, "vera", version=1)
     assert second.version == 2
     with pytest.raises(postmortem.Conflict, match="version 2 was saved meanwhile"):
@@ -148,7 +150,8 @@ def test_editing_keeps_every_version_and_notices_a_conflict(story: Incident) -> 
 def test_markdown_is_complete_and_carries_no_markup_from_outside(story: Incident) -> None:
     found = postmortem.generate(story.number)
     evil = "![x](http://evil/?q) <script>alert(1)</script> | **bold**"
-    found = postmortem.edit(found, {**found.sections, "why": [{"text": evil, "seq": [1]}]}, "vera")
+    changed = found.sections.model_copy(update={"why": [Sentence(text=evil, seq=[1])]})
+    found = postmortem.edit(found, changed, "vera")
     text = postmortem.markdown(found)
     for title in postmortem.PARTS.values():
         assert f"## {title}" in text
@@ -162,5 +165,5 @@ def test_markdown_is_complete_and_carries_no_markup_from_outside(story: Incident
 def test_an_incident_about_which_nothing_is_known(incident: Incident) -> None:
     lifecycle.transition(incident.pk, State.RESOLVED)
     found = postmortem.generate(incident.number)
-    assert found.sections["why"][0]["text"] == "The cause is not known."
-    assert found.sections["what_was_done"][-1]["text"] == "Nothing was changed."
+    assert found.sections.why[0].text == "The cause is not known."
+    assert found.sections.what_was_done[-1].text == "Nothing was changed."

@@ -15,6 +15,7 @@ from redis.asyncio.client import PubSub
 
 from incidents import live, timeline
 from incidents.consumers import LOGGED_OUT, LiveConsumer
+from incidents.facts import Noted
 from incidents.hub import QUEUE_LIMIT, Subscriber
 from incidents.models import Incident
 from opsportal.asgi import application
@@ -84,7 +85,7 @@ async def test_messages_reach_those_who_joined_and_nobody_else(
         closing.append(communicator)
         assert await communicator.connect()
     assert (await here.hear_kind("joined"))["seq"] == 0
-    await sync_to_async(timeline.record)(incident.pk, "note", "secret words")
+    await sync_to_async(timeline.record)(incident.pk, Noted(), "secret words")
     message = await here.hear_kind("note")
     assert message == {"topic": f"incident:{incident.pk}", "seq": 1, "kind": "note"}
     assert await elsewhere.receive_nothing(timeout=0.2)
@@ -139,7 +140,7 @@ async def test_what_was_missed_is_replayed_without_gaps(
     cookie: tuple[bytes, User], incident: Incident, closing: list[Socket]
 ) -> None:
     for number in range(7):
-        await sync_to_async(timeline.record)(incident.pk, "note", str(number))
+        await sync_to_async(timeline.record)(incident.pk, Noted(), str(number))
     communicator = dial(cookie[0], f"topics=incident:{incident.pk}&after=3")
     closing.append(communicator)
     assert await communicator.connect()
@@ -186,7 +187,7 @@ async def test_a_lost_redis_connection_means_look_again(
     assert await communicator.connect()
     await sync_to_async(cut_subscriptions)()
     assert (await communicator.hear_kind("resync"))["topic"] == f"incident:{incident.pk}"
-    await sync_to_async(timeline.record)(incident.pk, "note", "after the cut")
+    await sync_to_async(timeline.record)(incident.pk, Noted(), "after the cut")
     assert (await communicator.hear_kind("note"))["seq"] == 1
 
 
@@ -224,7 +225,7 @@ async def test_redis_away_stops_no_work(
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     live.client.cache_clear()
     try:
-        event = await sync_to_async(timeline.record)(incident.pk, "note", "still written")
+        event = await sync_to_async(timeline.record)(incident.pk, Noted(), "still written")
     finally:
         live.client.cache_clear()
     assert event.seq == 1

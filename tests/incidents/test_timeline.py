@@ -7,8 +7,9 @@ import threading
 import pytest
 from django.db import connections, transaction
 
-from incidents import live, timeline
+from incidents import facts, live, timeline
 from incidents.models import Incident, TimelineEvent
+from incidents.typed import plain
 from tests.incidents.conftest import commits
 
 
@@ -23,7 +24,7 @@ def test_no_gaps_under_concurrency_and_rollbacks(incident: Incident) -> None:
             for index in range(each):
                 try:
                     with transaction.atomic():
-                        timeline.record(incident.pk, "note", f"{number}/{index}")
+                        timeline.record(incident.pk, facts.Noted(), f"{number}/{index}")
                         if index % 3 == 2:
                             raise LookupError("rolled back")
                 except LookupError:
@@ -45,27 +46,36 @@ def test_no_gaps_under_concurrency_and_rollbacks(incident: Incident) -> None:
 
 @pytest.mark.django_db
 def test_hostile_text_is_stored_harmless(incident: Incident) -> None:
+    said = facts.Noted(why="\x00 \x1b[31mred", symptoms=["a\x07b"])
     event = timeline.record(
-        incident.pk,
-        "note",
-        "a\x00b\x1b[31mred\x1b[0m" + "x" * 9000,
-        body="line 1\nline 2\x07",
-        data={"k\x00": ["\x00", float("nan"), float("inf"), {1, 2}, object], "deep": {"n": 1}},
+        incident.pk, said, "a\x00b\x1b[31mred\x1b[0m" + "x" * 9000, body="line 1\nline 2\x07"
     )
-    event.refresh_from_db()
+    event = TimelineEvent.objects.get(pk=event.pk)
     assert event.title.startswith("abred")
     assert len(event.title) == timeline.TITLE_LIMIT
     assert event.body == "line 1\nline 2"
-    assert event.data["k"][:3] == ["", None, "inf"]
-    assert event.data["deep"] == {"n": 1}
+    assert event.data == {"why": "red", "symptoms": ["ab"]}
+    assert event.facts == facts.Noted(why="red", symptoms=["ab"])
+    odd = {"k\x00": ["\x00", float("nan"), float("inf"), {1, 2}, object], "deep": {"n": 1}}
+    assert plain(odd)["k"][:3] == ["", None, "inf"]
+    assert plain(odd)["deep"] == {"n": 1}
+
+
+def test_each_kind_of_event_has_its_facts() -> None:
+    assert set(facts.KINDS) == set(TimelineEvent.Kind.values)
+
+
+def test_what_an_older_version_wrote_is_read_as_far_as_it_can_be() -> None:
+    old = {"steps": [{"action": "mend", "target": "web", "params": {}}], "p_success": "likely", "dreams": 1}
+    read = facts.read("plan", old)
+    assert isinstance(read, facts.Planned)
+    assert ([s.words for s in read.steps], read.p_success) == (["mend on web"], None)
 
 
 @pytest.mark.django_db
-def test_unknown_kind_or_incident(incident: Incident) -> None:
-    with pytest.raises(ValueError, match="unknown kind"):
-        timeline.record(incident.pk, "gossip", "x")
+def test_unknown_incident() -> None:
     with pytest.raises(Incident.DoesNotExist):
-        timeline.record(12345678, "note", "x")
+        timeline.record(12345678, facts.Noted(), "x")
 
 
 @commits
@@ -74,9 +84,9 @@ def test_published_after_commit_only(incident: Incident) -> None:
         channel.subscribe(live.channel(live.EVENTS))
         channel.get_message(timeout=2)
         with transaction.atomic():
-            timeline.record(incident.pk, "note", "never happened")
+            timeline.record(incident.pk, facts.Noted(), "never happened")
             transaction.set_rollback(True)
-        timeline.record(incident.pk, "note", "happened")
+        timeline.record(incident.pk, facts.Noted(), "happened")
         message = None
         while message is None:
             message = channel.get_message(timeout=2)

@@ -14,9 +14,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from incidents import lifecycle, postmortem, timeline
+from incidents import facts, lifecycle, postmortem, timeline
 from incidents.findings import Evidence, Question
 from incidents.models import Incident, State
+from incidents.sections import ActionItem, Sentence
 from tests.pages import make_incident, make_request, make_system, person
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_page_tells_what_is_wrong_why_and_what_is_planned(boss: Client, incident
 def test_events_after_a_number_newest_first(boss: Client, incident: Incident) -> None:
     first = incident.last_seq
     for number in range(3):
-        timeline.record(incident.pk, "note", f"note {number}")
+        timeline.record(incident.pk, facts.Noted(), f"note {number}")
     page = boss.get(f"/incidents/{incident.number}/events?after={first}").content.decode()
     assert [int(n) for n in re.findall(r'data-seq="(\d+)"', page)] == [first + 3, first + 2, first + 1]
     assert 'id="head" hx-swap-oob' in page
@@ -89,7 +90,7 @@ def test_events_after_a_number_newest_first(boss: Client, incident: Incident) ->
 
 def test_text_from_outside_is_text(boss: Client, incident: Incident) -> None:
     evil = "<script>alert(1)</script>"
-    timeline.record(incident.pk, "symptom", evil, body=evil, data={"text": evil})
+    timeline.record(incident.pk, facts.Seen(label=evil), evil, body=evil)
     page = boss.get(f"/incidents/{incident.number}/").content.decode()
     assert evil not in page
     assert "&lt;script&gt;" in page
@@ -159,8 +160,8 @@ def test_postmortem_is_read_edited_and_exported(boss: Client, incident: Incident
     }
     boss.post(url + "edit/", data)
     written.refresh_from_db()
-    assert written.sections["what_broke"] == [{"text": "The api was gone.", "seq": [1]}]
-    assert written.sections["action_items"] == [{"text": "Add an alert", "owner": "mira", "done": False}]
+    assert written.sections.what_broke == [Sentence(text="The api was gone.", seq=[1])]
+    assert written.sections.action_items == [ActionItem(text="Add an alert", owner="mira")]
     answer = boss.post(url + "edit/", data | {"why": "stale"})
     assert "Not saved" in answer.content.decode()
     text = boss.get(f"/incidents/{incident.number}/postmortem.md").content.decode()
@@ -181,14 +182,14 @@ def test_the_way_shows_no_step_that_was_not_gone(boss: Client, tmp_path: Path) -
     kept = {"fingerprint": "a", "state": State.DIAGNOSING}
     acted, alone = make_incident(system, **kept), make_incident(system, **kept | {"fingerprint": "b"})
     assert _way(boss, acted) == ["Detect", "Diagnose", "Act", "Verify", "Resolved"]  # still to come
-    well = {"green_since": timezone.now().isoformat()}
+    well = facts.Measured(green_since=timezone.now())
     make_request(system, acted, status="succeeded")
     for state in (State.ACTING, State.VERIFYING):
         lifecycle.transition(acted.pk, state)
     for state in (State.WAITING, State.VERIFYING):
         lifecycle.transition(alone.pk, state)
     for incident in (acted, alone):
-        timeline.record(incident.pk, "verify", "Recovered", data=well)
+        timeline.record(incident.pk, well, "Recovered")
         lifecycle.transition(incident.pk, State.RESOLVED)
     assert _way(boss, acted) == ["Detect", "Diagnose", "Act", "Verify", "Resolved"]
     assert _way(boss, alone) == ["Detect", "Diagnose", "Asked you", "Verify", "Resolved"]  # nobody acted
@@ -198,7 +199,7 @@ def test_after_a_hand_over_the_way_says_what_happened(boss: Client, tmp_path: Pa
     incident = make_incident(make_system(tmp_path), state=State.DIAGNOSING)
     for state in (State.ACTING, State.VERIFYING, State.DIAGNOSING, State.HANDED_OVER):
         if state == State.DIAGNOSING:
-            timeline.record(incident.pk, "verify", "Not recovered", data={"cleared": 0})
+            timeline.record(incident.pk, facts.Measured(), "Not recovered")
         lifecycle.transition(incident.pk, state)
     way = ["Detect", "Diagnose", "Act: nothing that worked", "Verify: not recovered", "Handed over"]
     assert _way(boss, incident) == way
@@ -256,9 +257,8 @@ def test_what_is_seen_is_not_said_to_be_missing(boss: Client, incident: Incident
 
 def test_no_unit_of_information_theory_on_the_page(boss: Client, incident: Incident) -> None:
     asked = Question(signal="http_ok", service="api-1", title="Does it answer", gain=0.61)
-    data = {"questions": [asked.model_dump()], "hypotheses": [f.model_dump() for f in incident.hypotheses]}
-    timeline.record(incident.pk, "hypotheses", "Most likely: it is gone", data=data)
-    timeline.record(incident.pk, "check", "Checked", data={"gain_bits": 0.61})
+    weighed = facts.Weighed(questions=[asked], hypotheses=incident.hypotheses)
+    timeline.record(incident.pk, weighed, "Most likely: it is gone")
     page = boss.get(f"/incidents/{incident.number}/").content.decode()
     assert "Does it answer" in page and "would tell much" in page
     assert not re.search(r">[^<]*\bbits\b[^<]*<|title=\"[^\"]*\bbits\b|gain_bits", page)

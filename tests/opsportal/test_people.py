@@ -119,7 +119,7 @@ def test_resolving_takes_the_cause_ends_the_run_and_withdraws_what_waits(
     assert audited(incident.pk) == [("mira", "incident.resolved")]
     told = closed.events.get(kind="state", data__to="resolved")
     assert (told.actor, told.data["note"]) == ("mira", "A cable was loose; I pushed it in")
-    why = " ".join(s["text"] for s in closed.postmortem.sections["why"])
+    why = " ".join(s.text for s in closed.postmortem.sections.why)
     assert "as mira says: A cable was loose" in why and "90" not in why, (
         "who mended it knows, whatever was thought"
     )

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from actions.models import ActionRequest
 from chaos.models import Injection
-from incidents import lifecycle, timeline
+from incidents import facts, lifecycle, timeline
 from incidents.models import Incident, State, TimelineEvent
 from opsportal import dashboard
 from systems.models import System
@@ -50,13 +50,13 @@ def act(found: Incident, second: float, **more: Any) -> ActionRequest:
 
 
 def verdict(found: Incident, second: float, *, recovered: bool, cleared: int = 0) -> None:
-    data = {"green_since": NOW.isoformat()} if recovered else {"cleared": cleared}
-    at(timeline.record(found.pk, "verify", "Recovered" if recovered else "Not recovered", data=data), second)
+    said = facts.Measured(green_since=NOW) if recovered else facts.Measured(cleared=cleared)
+    at(timeline.record(found.pk, said, "Recovered" if recovered else "Not recovered"), second)
 
 
-def move(found: Incident, to: State, second: float, **data: Any) -> None:
+def move(found: Incident, to: State, second: float, **said: Any) -> None:
     lifecycle.transition(found.pk, State.VERIFYING)
-    at(lifecycle.transition(found.pk, to, data=data), second)
+    at(lifecycle.transition(found.pk, to, facts=facts.Moved(**said)), second)
 
 
 def shown(client: Client) -> dict[str, int]:

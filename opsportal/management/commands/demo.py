@@ -120,7 +120,7 @@ class Command(BaseCommand):
         found = Postmortem.objects.filter(incident=incident).first()
         if found:
             self.console.print("\n[bold]Postmortem[/bold]\n")
-            self.console.print(postmortem.to_markdown(found), markup=False, highlight=False)
+            self.console.print(postmortem.markdown(found), markup=False, highlight=False)
         if since is None:
             raise CommandError(
                 f"not healthy again: {incident.verdict.headline} is {incident.get_state_display().lower()}"
