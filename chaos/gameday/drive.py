@@ -102,18 +102,18 @@ class Driver:
                 raise NotSteady(eyes.last_wrong())
         until = time.time() + STEADY_TIMEOUT_S
         while self._sick() and time.time() < until:
-            if self.baseline:
-                self._close_open()
+            self._close_open(*(() if self.baseline else (State.HANDED_OVER,)))
             time.sleep(0.5)
-        self._close_open()  # one that was handed over and is over: the next fault is no part of it
+        self._close_open()
         if wrong := self._sick():
             Incident.objects.filter(system=self.system, state__in=OPEN_STATES).update(agent_stopped=True)
             log.warning("going on with an open incident: %s", wrong)
 
-    def _close_open(self) -> None:
-        """What is over and nobody else has closed: without the agent, or while it waits for proof that never comes."""
+    def _close_open(self, *states: str) -> None:
+        """What is over and nobody else closes: without the agent, when it was handed over (no person is there, and the
+        next fault is no part of it), or while it waits for proof that never comes."""
         held = Symptom.objects.filter(incident=OuterRef("pk"), cleared_at__isnull=True, opens=True)
-        over = Incident.objects.filter(~Exists(held), system=self.system, state__in=OPEN_STATES)
+        over = Incident.objects.filter(~Exists(held), system=self.system, state__in=states or OPEN_STATES)
         for incident in over:
             lifecycle.transition(
                 incident.number, State.RESOLVED, actor="game day", title="Over: the fault was taken back"

@@ -22,12 +22,16 @@ from systems import frames, redact
 from systems.models import System
 from systems.readings import Reading
 from systems.services import LoadedSystem, load
+from systems.state import ledger
+from systems.state.types import as_json
 
 LEAD_IN = timedelta(seconds=90)  # quiet before the trouble, or what there was of it
 NORMAL_FROM = timedelta(minutes=10)  # before that, from which it is learnt what is normal
 LONGEST = timedelta(minutes=30)  # of trouble; what came later is cut off
 BEFORE_ONSET = timedelta(seconds=2)  # the look before the first symptom's
-DRIFT = ("config.drift", "env.drift", "release.changed")
+CHANGED_FROM = timedelta(
+    minutes=30
+)  # before the trouble: what changed so long ago may still be what it comes from
 
 
 def incident(number: int) -> tuple[System, datetime, datetime]:
@@ -52,7 +56,7 @@ def export(
 ) -> Bundle:
     """Write the trouble from `since` to `until` as a new folder; returns what is in it.
 
-    `changes`: the known ones beside the drift that is read. `answer`: what was really wrong. `small`: without what no
+    `changes`: the known ones beside those of the ledger. `answer`: what was really wrong. `small`: without what no
     signal reads. BundleError when its readings are not kept any more, FileExistsError when the folder is there."""
     system = load(row.slug)
     hide = redact.for_system(system)
@@ -91,7 +95,7 @@ def gather(system: LoadedSystem, system_id: int, since: datetime, until: datetim
         normal_before(system, system_id, first),
         [_symptom(s) for s in symptoms],
         [_event(e) for e in events.order_by("at", "seq")],
-        _drift(ticks, first),
+        [as_json(c) for c in ledger.changes_between(system_id, since - CHANGED_FROM, end)],
         {"incidents": [_incident(i) for i in opened], "cut": end < until, "thinned": False, "zone": "UTC"},
     )
 
@@ -122,24 +126,6 @@ def redacted(bundle: Bundle, hide: redact.Redactor) -> Bundle:
     for name in ("normal", "symptoms", "timeline", "changes", "head"):
         setattr(bundle, name, hide.json(getattr(bundle, name)))
     return bundle
-
-
-def _drift(ticks: Sequence[Tick], first: datetime) -> list[dict[str, Any]]:
-    """Settled things that became something else, as far as a reading says so today."""
-    found: list[dict[str, Any]] = []
-    last: dict[tuple[str, str, str], tuple[float | None, str]] = {}
-    for tick in ticks:
-        for r in tick.readings:
-            if r.metric in DRIFT and r.value is not None:
-                key, now = (r.service, r.metric, r.label), (r.value, r.text)
-                if last.setdefault(key, now) != now:
-                    at = (first + timedelta(seconds=tick.at)).isoformat()
-                    was, last[key] = last[key], now
-                    found.append(
-                        {"kind": r.metric, "at": at, "until": at, "service": r.service, "label": r.label,
-                         "from": list(was), "to": list(now)}
-                    )  # fmt: skip
-    return found
 
 
 def _symptom(row: Symptom) -> dict[str, Any]:
