@@ -12,14 +12,12 @@ from typing import Any, TypeVar
 from django.db.models import Q
 from django.utils import timezone
 
-from actions.models import ActionRequest, Status
 from chaos.models import Injection
-from chaos.registry import FAULTS
 from incidents import evidence
 from incidents.evidence import Picture
 from incidents.health import RANK, Health
-from incidents.models import OPEN_STATES, Incident, State, Symptom
-from opsportal import measured, record
+from incidents.models import OPEN_STATES, Incident, Symptom
+from opsportal import measured, record, strip
 from opsportal.charts import spark_path
 from opsportal.measured import AXIS_S, AXIS_SLOTS
 from opsportal.servicemap import NODE_W, Layout, layout
@@ -101,7 +99,7 @@ def context(system: System | None) -> dict[str, Any]:
         "edges": _edges(drawn, services) if drawn else [],
         "incidents": incidents,
         "looked_at": picture.at,
-        "strip": _strip(system, picture, incidents, services),
+        "strip": strip.of(system, incidents, services.values(), stale=_is_stale(picture)),
         "axis": _axis(system),
         "record": remember(f"record-{system.pk}", 5, lambda: record.record(system)),
     }
@@ -179,61 +177,6 @@ def _edges(drawn: Layout, services: dict[str, Service]) -> list[dict[str, str]]:
     """Edges with the tone of what they lead to: a caller of something down is at risk."""
     tones = {"down": "bad", "degraded": "warn"}
     return [{"path": e.path, "tone": tones.get(services[e.target].health, "")} for e in drawn.edges]
-
-
-def _strip(
-    system: System, picture: Picture, incidents: list[Incident], services: dict[str, Service]
-) -> dict[str, Any]:
-    """The one line that says whether anything is wrong and whether it needs a person."""
-    waiting = ActionRequest.objects.filter(status=Status.WAITING).count()
-    faults = list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system"))
-    for injection in faults:
-        fault = FAULTS.get(injection.fault)
-        injection.title = fault.title if fault else injection.fault  # type: ignore[attr-defined]
-    sick = [s for s in services.values() if s.health in ("down", "degraded")]
-    unseen = [s for s in services.values() if s.health == "unknown"]
-    stale = _is_stale(picture)
-    if waiting:
-        tone, icon, text = "warn", "hand", f"{waiting} {_plural('action', waiting)} waiting for your approval"
-    elif incidents:
-        tone, icon = "bad", "warn"
-        text = f"{len(incidents)} {_plural('incident', len(incidents))} open"
-        theirs = sum(1 for i in incidents if not is_with_agent(i) and i.owner is None)
-        if theirs:
-            text += f", {theirs} waiting for a person"
-        elif any(is_with_agent(i) for i in incidents):
-            text += ", the agent is on it"
-    elif stale:
-        tone, icon, text = "idle", "idle", "The watcher is silent: what you see is not current"
-    elif sick:
-        tone, icon = "warn", "warn"
-        text = f"{', '.join(s.name for s in sick[:3])} not well, no incident yet"
-    elif unseen or not services:
-        tone, icon, text = "idle", "idle", _not_seen(unseen, len(services))
-    else:
-        tone, icon, text = "ok", "ok", "All is well"
-    return {"tone": tone, "icon": icon, "text": text, "waiting": waiting, "faults": faults, "stale": stale}
-
-
-def is_with_agent(incident: Incident) -> bool:
-    """Whether the agent goes on with it by itself."""
-    asks = incident.state in (State.WAITING, State.HANDED_OVER)
-    return not asks and not incident.agent_stopped and incident.system.agent_on
-
-
-def _not_seen(unseen: list[Service], total: int) -> str:
-    if not total:
-        return "Not known: no service of it has been seen"
-    if len(unseen) == total:
-        return f"Not known: none of the {total} services is seen"
-    names = ", ".join(s.name for s in unseen[:3]) + (
-        f" and {len(unseen) - 3} more" if len(unseen) > 3 else ""
-    )
-    return f"Not known how {names} {'does' if len(unseen) == 1 else 'do'}: not seen"
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else word + "s"
 
 
 def _axis(system: System) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Engine:
 
     def __init__(self, graph: SystemGraph, catalog: dict[str, Signal] | None = None) -> None:
         self.catalog = CATALOG if catalog is None else catalog
-        self.keys = Keys()
+        self.keys = Keys(len(graph.kinds))
         self.quiet = Quiet(graph)
         self.leaks = Leaks()
         self.latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
@@ -200,6 +200,7 @@ class Engine:
         """Go on with a newly loaded manifest: which signals a service feeds is looked up anew."""
         self._signals_of.cache_clear()
         self.quiet.use(graph)
+        self.keys.resize(len(graph.kinds))
 
     def restore(
         self, signal: str, service: str, label: str, since: datetime, value: float | None, text: str

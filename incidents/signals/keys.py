@@ -8,15 +8,21 @@ from collections.abc import Iterator
 from incidents.signals.base import Signal
 from incidents.signals.state import Key
 
-MAX_KEYS = 6000
+LEAST_KEYS = 6000
+KEYS_EACH = 150  # kept per part of the system: what its readings and lines make, and labels of its own
 
 
 class Keys:
-    """Grows with what is read; the idle ones that were read longest ago go when there are too many."""
+    """Grows with what is read; of a system of so many parts the idle ones that were read longest ago go when there are
+    too many."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: int = 0) -> None:
+        self.resize(parts)
         self._named: dict[tuple[str, str, str], Key] = {}
         self._index: dict[tuple[str, str], dict[str, Key]] = defaultdict(dict)
+
+    def resize(self, parts: int) -> None:
+        self.most = max(LEAST_KEYS, KEYS_EACH * parts)
 
     def __iter__(self) -> Iterator[Key]:
         return iter(list(self._named.values()))
@@ -32,7 +38,7 @@ class Keys:
         name = (signal.id, service, label)
         found = self._named.get(name)
         if found is None:
-            if len(self._named) >= MAX_KEYS:
+            if len(self._named) >= self.most:
                 self._drop_oldest()
             found = self._named[name] = Key(signal, service, label, now, read_at=now)
             self._index[signal.id, service][label] = found
@@ -45,5 +51,5 @@ class Keys:
 
     def _drop_oldest(self) -> None:
         idle = sorted((k for k in self if not k.active), key=lambda k: k.read_at)
-        for key in idle[: MAX_KEYS // 4]:
+        for key in idle[: self.most // 4]:
             self.drop(key)

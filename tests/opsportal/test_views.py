@@ -142,6 +142,20 @@ def test_where_the_agent_only_watches_it_is_said_and_how_to_change_it(boss: Clie
     assert "1 incident open, 1 waiting for a person" in page
 
 
+def test_the_sentence_is_about_the_system_shown_and_names_what_waits_elsewhere(
+    boss: Client, tmp_path: Path
+) -> None:
+    make_system(tmp_path)
+    show(api_1="ok")
+    other = make_system(tmp_path, "stall")
+    System.objects.filter(pk=other.pk).update(title="Stall")
+    make_request(other, make_incident(other))
+    page = boss.get("/?system=kiosk").content.decode()
+    assert "<strong data-announce>All is well</strong>" in page
+    assert "1 action of Stall waiting for your approval" in page and "1 incident of Stall open" in page
+    assert "1 action waiting for your approval" in boss.get("/?system=stall").content.decode()
+
+
 def test_the_portal_is_not_called_well_for_a_system_that_is_not(boss: Client, tmp_path: Path) -> None:
     """The dot of the portal's own parts says nothing of the systems under care."""
     make_system(tmp_path)
