@@ -38,6 +38,9 @@ def furnish(layout: Layout, secrets: Secrets, pg_bin: Path, *, keep: bool = Fals
         conn.execute("REVOKE ALL ON DATABASE shop FROM PUBLIC")
         conn.execute("GRANT CONNECT ON DATABASE shop TO prober, ops_admin")
         conn.execute("GRANT CREATE ON DATABASE shop TO ops_admin")
+        # who may log in from where is for superusers alone, unless it is granted
+        conn.execute("GRANT SELECT ON pg_hba_file_rules TO prober")
+        conn.execute("GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO prober")
         fresh = _fingerprint()
         mark = snapshot_file(layout).with_name("built-from")
         outdated = not mark.exists() or mark.read_text() != fresh

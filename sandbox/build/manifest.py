@@ -86,6 +86,7 @@ def _gateway(layout: Layout) -> dict[str, Any]:
         "depends_on": ["net", "api-1", "api-2", "frontend"],
         "config": _config("gateway"),
         "control": {"url": layout.seen_url("gateway")},
+        "state": _state(layout.seen_url("gateway", "/pools"), "*.sent_to", "*.members.*.name"),
     }
 
 
@@ -152,6 +153,7 @@ def _postgres(layout: Layout) -> dict[str, Any]:
         "config": {"file": conf, "golden": "golden/etc/postgres/tuning.conf", "reload": "restart"},
         "credentials": [{"role": "app", "key": "DATABASE_URL", "consumers": CONSUMERS}],
         "snapshot": {"dir": "snapshots", "schema": "shop"},
+        "state": {"tables": [{"table": "shop.flags", "key": "name", "columns": ["percent"], "kind": "flag"}]},
         "migrations": {"argv": [sys.executable, "-m", "shop.migrate"], "service": "api-1"},
     }
 
@@ -183,7 +185,13 @@ def _net(layout: Layout) -> dict[str, Any]:
         **_plain(layout, "net", "link", "Network"),
         "config": _config("net"),
         "control": {"url": layout.seen_url("net")},
+        "state": _state(layout.seen_url("net", "/edges"), "*.path", "*.address", "*.target"),
     }
+
+
+def _state(url: str, *only: str) -> dict[str, Any]:
+    """What of an administration page is settled."""
+    return {"http": [{"url": url, "only": list(only)}]}
 
 
 def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:

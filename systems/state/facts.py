@@ -37,13 +37,15 @@ Read = dict[Area, Facts]  # an area that could not be read is left out: unknown,
 class Source(ABC):
     """One kind of place where settled values stand. `read` may raise: nothing is known then.
 
-    One read of a source is in flight at a time, `every_s` seconds apart; `timeout_s` for one. A source that finds
+    One read of a source is in flight at a time, `every_s` seconds apart; `timeout_s` for one, and one that takes
+    `slow_s` makes it be asked less often. A source that finds
     nothing new gives the same Facts object again, so that nobody compares it."""
 
     name: str
     every_s: float = 4.0
     timeout_s: float = 2.5
-    last: Read = {}  # what it read last; replaced whole, by its reader
+    slow_s: float = 0.5
+    last: Read = {}  # of each area what was read last; replaced whole, by its reader
 
     @abstractmethod
     async def read(self) -> Read: ...

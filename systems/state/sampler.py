@@ -26,8 +26,7 @@ from systems.state.types import Change
 
 log = logging.getLogger(__name__)
 
-SLOW_S = 0.4  # a read that took so long is done half as often
-REST_S = 60.0  # at least this often, however slow it is
+REST_S = 60.0  # asked at least this often, however slow it is
 SOON_S = 0.7  # after trouble began; not more often than that
 TOUCH_S = 60.0
 HOUSE_S = 6 * 3600.0
@@ -135,13 +134,14 @@ class Sampler:
         beat.reads += 1
         try:
             async with asyncio.timeout(beat.source.timeout_s):
-                read = beat.source.last = await beat.source.read()
+                read = await beat.source.read()
+            beat.source.last = {**beat.source.last, **read}
             beat.trouble = ""
         except Exception as error:  # unknown, never a change
             self._not_read(beat, error)
             return []
         spent = self.clock() - at
-        slow = spent > SLOW_S
+        slow = spent > beat.source.slow_s
         beat.pause_s = (
             min(REST_S, max(beat.pause_s, beat.source.every_s) * 2) if slow else beat.source.every_s
         )

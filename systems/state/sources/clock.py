@@ -25,6 +25,7 @@ class Clocks(Source):
     name = "clocks"
     every_s = 8.0
     timeout_s = 6.0
+    slow_s = 2.0
 
     def __init__(self, system: LoadedSystem, now: Callable[[], float] = time.time) -> None:
         self.services = [s for s in system.services.values() if s.postgres or s.http]

@@ -23,6 +23,7 @@ class Names(Source):
     name = "names"
     every_s = 5.0
     timeout_s = 4.0
+    slow_s = 1.5
 
     def __init__(self, system: LoadedSystem) -> None:
         self.system = system

@@ -35,10 +35,11 @@ def table(spec: StateTable, schema: str) -> sql.Composed:
     name = sql.Identifier(*(spec.table if "." in spec.table else f"{schema}.{spec.table}").split("."))
     parts = [
         sql.SQL(
-            "select {key}::text || {label} as what, {column}::text as value, 'data' as kind, '' as parent,"
+            "select {name} || {key}::text || {label} as what, {column}::text as value, 'data' as kind, '' as parent,"
             " null::text as coming, null::text as hidden, null::float8 as ends from"
             " (select * from {table} limit {most}) t"
         ).format(
+            name=sql.Literal(f"{spec.table} "),
             key=sql.Identifier(spec.key),
             label=sql.Literal("" if len(spec.columns) == 1 else f": {column}"),
             column=sql.Identifier(column),

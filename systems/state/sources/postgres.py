@@ -25,6 +25,7 @@ SECRET = ("primary_conninfo", "ssl_passphrase_command")
 class Postgres(Source):
     every_s = 4.0
     timeout_s = 6.0
+    slow_s = 1.0
 
     def __init__(self, system: LoadedSystem, service: Service) -> None:
         assert service.postgres is not None

@@ -21,8 +21,9 @@ PATIENCE_S = 1.5
 
 class Tls(Source):
     name = "tls"
-    every_s = 8.0
+    every_s = 6.0
     timeout_s = 8.0
+    slow_s = 3.0
 
     def __init__(self, system: LoadedSystem) -> None:
         self.system = system

@@ -45,6 +45,9 @@ class Units(Source):
         for name, service in self.system.services.items():
             if service.unit in states:
                 read[name, "unit"] = self._unit(service, states[service.unit])
+                if (most := self._open_files(states[service.unit])) is not None:
+                    self.fd_limits[name] = most
+                    read[name, "process"] = {"open files": Fact(str(most), "limit")}
             if service.unit in specs:
                 read[name, "spec"] = {w: _spec(w, v) for w, v in specs[service.unit].items()}
         for area, facts in read.items():
@@ -68,9 +71,6 @@ class Units(Source):
                 f"{state.memory_limit_mb:g} MB" if state.memory_limit_mb else "none", "limit"
             ),
         }
-        if (most := self._open_files(state)) is not None:
-            self.fd_limits[service.name] = most
-            facts["open files"] = Fact(str(most), "limit")
         if state.started_at is not None:
             at = state.started_at
             words = BACK if state.restarts > before else STARTED

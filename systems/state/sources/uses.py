@@ -21,7 +21,7 @@ FDS = "proc.fds"
 
 class Uses(Source):
     name = "uses"
-    every_s = 2.0
+    every_s = 1.0
 
     def __init__(self, fd_limits: Callable[[], Mapping[str, int]] = dict) -> None:
         self.fd_limits = fd_limits
@@ -49,6 +49,8 @@ class Uses(Source):
         key = area, what
         over = self._levels.get(key)
         self._over[key] = self._over.get(key, 0) + 1 if share >= OVER else 0
+        if over is None and 0 < self._over[key] < LOOKS:
+            return
         now = self._over[key] >= LOOKS if not over else share >= UNDER
         if now != over:
             self._levels[key] = now

@@ -134,8 +134,9 @@ async def test_settings_rows_of_settings_and_sequences_near_their_end(place: Pla
         "alter database PROBER set work_mem = '77MB'",
     )
     changes = by_what(await looking())
-    assert (changes["checkout: on_off"].kind, changes["checkout: on_off"].after) == ("flag", "false")
-    assert changes["checkout: token"].after == MASK
+    flag = changes["public.flags checkout: on_off"]
+    assert (flag.kind, flag.after) == ("flag", "false")
+    assert changes["public.flags checkout: token"].after == MASK
     assert "noise" not in repr(changes)
     assert changes["sequence public.short: used"].after == "over 95 %"
     assert changes[f"database {place.name}: work_mem"].after == "77MB"
