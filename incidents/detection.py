@@ -16,7 +16,7 @@ from django.db import connections, transaction
 
 from incidents import evidence, live, normal, service
 from incidents.models import OPEN_STATES, State, Symptom
-from incidents.picture import taken
+from incidents.picture import Picture, taken
 from incidents.signals.engine import Change, Engine
 from incidents.signals.state import Key
 from systems.readings import Reading, clean
@@ -53,6 +53,7 @@ class Detector:
         self.system_id: int = found
         self.system = system
         self.engine = Engine(system.graph)
+        self.picture = Picture()
         self.rows: dict[tuple[str, str, str], Symptom] = {}
         self._refreshed = self._saved = datetime.min.replace(tzinfo=UTC)
         self._load()
@@ -82,7 +83,8 @@ class Detector:
         if full and at - self._saved >= BASELINES_EVERY:
             self._saved = at
             normal.keep(self.system.slug, self.engine.export_baselines())
-        evidence.write(self.system.slug, taken(self.engine, at))
+        self.picture = taken(self.engine, at)
+        evidence.write(self.system.slug, self.picture)
         live.publish_dashboard(self.system.slug)
         return changes
 
@@ -215,6 +217,12 @@ async def on_tick(tick: TickLike) -> None:
     slug = tick.system.slug
     async with _locks.setdefault(slug, asyncio.Lock()):
         await sync_to_async(_consume, thread_sensitive=False)(tick)
+
+
+def latest(slug: str) -> Picture:
+    """The newest picture that this process took itself; an empty one when it took none."""
+    found = _detectors.get(slug)
+    return found.picture if found is not None else Picture()
 
 
 def forget(slug: str) -> None:

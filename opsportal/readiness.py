@@ -1,41 +1,40 @@
-"""Whether a system under care was seen whole: every unit up, every journey through."""
+"""Whether a system under care was seen whole: every unit up, every journey through, no part sick."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from typing import Any
 
-from systems.readings import Reading
+from incidents.picture import Picture
 from systems.services import LoadedSystem
-
-_TELLING = ("unit.up", "http.ok", "journey.ok")
 
 
 class Readiness:
-    """Keeps the last telling reading of each part of each system, and says what is not well."""
+    """What the pictures say of each system, and whether it was ever whole."""
 
     def __init__(self) -> None:
-        self._last: dict[str, dict[tuple[str, str, str], float | None]] = {}
+        self._troubles: dict[str, list[str]] = {}
         self._whole_once: set[str] = set()
 
-    def note(self, system: LoadedSystem, readings: Iterable[Reading]) -> None:
-        known = self._last.setdefault(system.slug, {})
-        for reading in readings:
-            if reading.metric in _TELLING:
-                known[(reading.metric, reading.service, reading.label)] = reading.value
-        if not self.troubles(system):
+    def note(self, system: LoadedSystem, picture: Picture) -> None:
+        self._troubles[system.slug] = found = troubles(system, picture)
+        if not found:
             self._whole_once.add(system.slug)
-
-    def troubles(self, system: LoadedSystem) -> list[str]:
-        """Names of units, services and journeys that are not well, or were not seen yet; empty when whole."""
-        known = self._last.get(system.slug, {})
-        bad = [label or service for (_, service, label), value in known.items() if value != 1]
-        seen_units = {service for metric, service, _ in known if metric == "unit.up"}
-        seen_journeys = {label for metric, _, label in known if metric == "journey.ok"}
-        bad += [name for name, service in system.services.items() if service.unit and name not in seen_units]
-        bad += [journey.name for journey in system.manifest.journeys if journey.name not in seen_journeys]
-        return sorted(set(bad))
 
     def describe(self, system: LoadedSystem) -> dict[str, Any]:
         """What /healthz shows of it."""
-        bad = self.troubles(system)
+        bad = self._troubles.get(system.slug) or []
         state = f"waiting for {', '.join(bad)}" if bad else "whole"
         return {"whole_once": system.slug in self._whole_once, "state": state}
+
+
+def troubles(system: LoadedSystem, picture: Picture) -> list[str]:
+    """Names of parts and journeys that are not well, or were not seen yet; empty when whole. Of a part that is not ours
+    to control it is enough that nothing is known to be wrong with it."""
+    if picture.at is None:
+        return sorted(system.services)
+    well = {(s.signal, s.service, s.label) for s in picture.states if s.value is False}
+    through = {label for signal, _, label in well if signal == "journey_failed"}
+    sick = [name for name, health in picture.health.items() if health.word in ("down", "degraded")]
+    unseen = [n for n, s in system.services.items() if s.unit and ("unit_down", n, "") not in well]
+    waits = [j.name for j in system.manifest.journeys if j.name not in through]
+    return sorted({*sick, *unseen, *waits})

@@ -3,13 +3,17 @@
 import socket
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from incidents.picture import taken
+from incidents.signals.engine import Engine
 from opsportal import health, heartbeat
 from opsportal.containers import alive
 from opsportal.readiness import Readiness
@@ -179,11 +183,25 @@ def test_readiness_waits_for_units_and_journeys(tmp_path):
 
     (tmp_path / "manifest.yaml").write_text(MANIFEST)
     system = from_manifest(tmp_path / "manifest.yaml")
-    readiness = Readiness()
-    assert readiness.describe(system) == {"whole_once": False, "state": "waiting for api, browse"}
-    readiness.note(system, [Reading("api", "unit.up", 1), Reading("", "journey.ok", 1, label="browse")])
-    assert readiness.describe(system) == {"whole_once": True, "state": "whole"}
-    readiness.note(system, [Reading("api", "unit.up", 0)])
-    assert readiness.describe(system) == {"whole_once": True, "state": "waiting for api"}
-    readiness.note(system, [Reading("api", "unit.up", None)])
-    assert readiness.troubles(system) == ["api"]
+    engine, readiness, at = Engine(system.graph), Readiness(), timezone.now()
+
+    def look(*readings: Reading, times: int = 1) -> dict[str, Any]:
+        nonlocal at
+        for _ in range(times):
+            at += timedelta(seconds=1)
+            engine.feed(at, readings)
+            readiness.note(system, taken(engine, at))
+        return readiness.describe(system)
+
+    well = [Reading("api", "unit.up", 1, "RUNNING"), Reading("api", "unit.uptime_s", 60)]
+    assert look() == {"whole_once": False, "state": "waiting for api, browse"}
+    assert look(*well)["state"] == "waiting for browse"
+    assert look(*well, Reading("api", "journey.ok", 1, label="browse"), times=8) == {
+        "whole_once": True,
+        "state": "whole",
+    }
+    assert look(Reading("api", "unit.up", 0, "EXITED"), times=3) == {
+        "whole_once": True,
+        "state": "waiting for api",
+    }
+    assert look(Reading("api", "unit.up", None), times=3)["state"] == "waiting for api"

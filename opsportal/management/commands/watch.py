@@ -18,6 +18,7 @@ from django.db import close_old_connections
 from actions import service as actions
 from actions import tasks as action_tasks
 from chaos import tasks as chaos_tasks
+from incidents import detection
 from opsportal import heartbeat, wiring
 from opsportal.readiness import Readiness
 from systems import services, starved
@@ -85,7 +86,7 @@ class _Signs:
         self.looked_at: dict[str, float] = {}  # epoch seconds, of each system that is watched now
 
     async def on_tick(self, tick: Tick) -> None:
-        self._readiness.note(tick.system, tick.readings)
+        self._readiness.note(tick.system, detection.latest(tick.system.slug))
         self._systems[tick.system.slug] = self._readiness.describe(tick.system)
 
     def beat(self) -> None:
