@@ -21,6 +21,7 @@ from opsportal import measured, record, strip
 from opsportal.charts import spark_path
 from opsportal.measured import AXIS_S, AXIS_SLOTS
 from opsportal.servicemap import NODE_W, Layout, layout
+from systems.graph import SystemGraph
 from systems.manifest import ManifestError
 from systems.models import System
 from systems.services import LoadedSystem, UnknownSystem, load
@@ -96,7 +97,7 @@ def context(system: System | None) -> dict[str, Any]:
         "front_door": str(loaded.manifest.front_door or "") if loaded else "",
         "services": sorted(services.values(), key=lambda s: (RANK[s.health], s.name)),
         "map": drawn,
-        "edges": _edges(drawn, services) if drawn else [],
+        "edges": _edges(drawn, services, loaded.graph) if drawn and loaded else [],
         "incidents": incidents,
         "looked_at": picture.at,
         "strip": strip.of(system, incidents, services.values(), stale=_is_stale(picture)),
@@ -173,10 +174,18 @@ def _place(services: dict[str, Service], loaded: LoadedSystem | None) -> Layout 
     return drawn
 
 
-def _edges(drawn: Layout, services: dict[str, Service]) -> list[dict[str, str]]:
-    """Edges with the tone of what they lead to: a caller of something down is at risk."""
+def _edges(drawn: Layout, services: dict[str, Service], graph: SystemGraph) -> list[dict[str, str]]:
+    """Edges with the tone of what they lead to: a caller of something down is at risk. `reads`: what is read there,
+    where it is no call."""
     tones = {"down": "bad", "degraded": "warn"}
-    return [{"path": e.path, "tone": tones.get(services[e.target].health, "")} for e in drawn.edges]
+    return [
+        {
+            "path": e.path,
+            "tone": tones.get(services[e.target].health, ""),
+            "reads": graph.artefacts.get((e.source, e.target), ""),
+        }
+        for e in drawn.edges
+    ]
 
 
 def _axis(system: System) -> dict[str, Any]:
