@@ -7,16 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from actions.models import ActionRequest, Status
-from agent.doubt import LOOKED_BACK
 from chaos.alterations import Alteration
 from chaos.gameday.amid import Made, told
 from chaos.registry import find
 from chaos.scorecard import Row
 from incidents.bundles import Bundle, BundleError, record
 from systems.models import System
-
-NOT_DONE = (Status.REFUSED, Status.REJECTED, Status.CANCELLED)
 
 
 def export_incident(number: int, folder: Path, *, small: bool = False) -> Bundle:
@@ -28,25 +24,9 @@ def export_incident(number: int, folder: Path, *, small: bool = False) -> Bundle
         system,
         since,
         until,
-        changes=acts(system, since, until),
         head={"incident": number},
         small=small,
     )
-
-
-def acts(system: System, since: datetime, until: datetime) -> list[dict[str, Any]]:
-    """What the portal did to the system in the window and in the minutes before, as changes."""
-    done = ActionRequest.objects.filter(
-        system=system, claimed_at__gte=since - LOOKED_BACK, claimed_at__lte=until
-    ).exclude(status__in=NOT_DONE)
-    return [
-        {
-            "kind": "action", "at": a.claimed_at.isoformat(), "service": a.target, "what": a.deed, "by": a.requested_by,
-            "until": a.finished_at.isoformat() if a.finished_at else None, "status": a.status,
-        }
-        for a in done.order_by("claimed_at")
-        if a.claimed_at is not None
-    ]  # fmt: skip
 
 
 @dataclass
@@ -104,7 +84,6 @@ class Keeper:
                 self.system,
                 since,
                 until,
-                changes=acts(self.system, since, until),
                 head={"incident": incident},
                 answer=answer | ({"harmless": told(made)} if made else {}),
                 small=self.small,

@@ -14,6 +14,7 @@ from knowledge.spec import RunbookSpec, parse
 from systems.manifest_types import Manifest
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
+from systems.state.types import REQUESTS, Change
 
 SAID: dict[str, bool | None] = {"yes": True, "no": False}
 
@@ -46,16 +47,13 @@ class Answers:
         return left.pop(0) if len(left) > 1 else left[0]
 
 
-def acts_of(changes: Iterable[dict[str, Any]]) -> list[Act]:
+def acts_of(changes: Iterable[Change]) -> list[Act]:
+    """Our own requests among the changes."""
     return [
-        Act(c["service"], datetime.fromisoformat(c["at"]), _time(c.get("until")))
+        Act(c.component, c.last_old, None if c.pending else c.first_new)
         for c in changes
-        if c["kind"] == "action"
+        if c.source == REQUESTS
     ]
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def as_system(manifest: Manifest) -> LoadedSystem:

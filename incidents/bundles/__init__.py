@@ -8,6 +8,7 @@ from typing import Any
 
 from systems.manifest_types import Manifest
 from systems.readings import Reading
+from systems.state.types import Change
 
 FORMAT = 1
 
@@ -31,9 +32,9 @@ class Tick:
 class Bundle:
     """One case. Seconds count from `start`; trouble before `trouble_from` belongs to another case.
 
-    `normal`: what was normal before the first tick, [[signal, service, label, [value]]]. `changes`: what was changed
-    around it and by whom, {"kind", "at", "until", "service", ...}, times in ISO 8601. `head`: what else is known of it,
-    for people. The answer is no part of it: see `folder.answer`."""
+    `normal`: what was normal before the first tick, [[signal, service, label, [value]]]. `changes`: what the ledger has
+    of it, our own acts too. `head`: what else is known of it, for people. The answer is no part of it: see
+    `folder.answer`."""
 
     manifest: Manifest
     start: datetime
@@ -42,7 +43,7 @@ class Bundle:
     normal: list[list[Any]] = field(default_factory=list)
     symptoms: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
-    changes: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     head: dict[str, Any] = field(default_factory=dict)
 
     @property

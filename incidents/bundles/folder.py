@@ -14,10 +14,12 @@ from incidents.bundles import FORMAT, Bundle, BundleError, Tick
 from incidents.bundles.spans import spans, spread
 from systems.manifest import ManifestError, parse_manifest
 from systems.readings import Reading
+from systems.state.types import as_json, from_json
 
 HEAD, MANIFEST, ANSWER = "bundle.json", "manifest.yaml", "answer.json"
 READINGS, LOGS = "readings.ndjson.gz", "logs.ndjson.gz"
-LISTS = ("symptoms", "timeline", "changes", "normal")
+LISTS = ("symptoms", "timeline", "normal")
+CHANGES = "changes.json"
 LOGGED = ("log.template", "log.new_template")
 MOST_BYTES = 200_000_000  # unpacked, of one file
 
@@ -29,6 +31,7 @@ def write(bundle: Bundle, manifest_text: str, folder: Path, answer: dict[str, An
     _write_json(folder / HEAD, _head(bundle, answered=answer is not None))
     for name in LISTS:
         _write_json(folder / f"{name}.json", getattr(bundle, name))
+    _write_json(folder / CHANGES, [as_json(change) for change in bundle.changes])
     _write_rows(folder / READINGS, _reading_rows(bundle.ticks))
     _write_rows(folder / LOGS, _log_rows(bundle.ticks))
     if answer is not None:
@@ -43,6 +46,7 @@ def read(folder: Path) -> Bundle:
             raise BundleError(f"{folder}: format {head.get('format')!r}; this portal reads {FORMAT}")
         manifest = parse_manifest((folder / MANIFEST).read_text(), name=f"{folder.name}/{MANIFEST}")
         lists = {name: json.loads((folder / f"{name}.json").read_text()) for name in LISTS}
+        changes = [from_json(change) for change in json.loads((folder / CHANGES).read_text())]
         ticks = _ticks(head.pop("ticks"))
         _place_readings(ticks, _rows(folder / READINGS))
         _place_logs(ticks, _rows(folder / LOGS))
@@ -54,7 +58,9 @@ def read(folder: Path) -> Bundle:
         if isinstance(error, BundleError):
             raise
         raise BundleError(f"{folder} is no bundle: {type(error).__name__}: {error}") from None
-    return Bundle(manifest, start, (trouble - start).total_seconds(), ticks, head=head, **lists)
+    return Bundle(
+        manifest, start, (trouble - start).total_seconds(), ticks, changes=changes, head=head, **lists
+    )
 
 
 def answer(folder: Path) -> dict[str, Any] | None:

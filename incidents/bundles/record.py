@@ -5,7 +5,6 @@ Texts were redacted as they were read; on the way out they are once more, with t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from systems.models import System
 from systems.readings import Reading
 from systems.services import LoadedSystem, load
 from systems.state import ledger
-from systems.state.types import as_json
+from systems.state.types import as_json, from_json
 
 LEAD_IN = timedelta(seconds=90)  # quiet before the trouble, or what there was of it
 NORMAL_FROM = timedelta(minutes=10)  # before that, from which it is learnt what is normal
@@ -49,19 +48,17 @@ def export(
     since: datetime,
     until: datetime,
     *,
-    changes: Sequence[dict[str, Any]] = (),
     head: dict[str, Any] | None = None,
     answer: dict[str, Any] | None = None,
     small: bool = False,
 ) -> Bundle:
     """Write the trouble from `since` to `until` as a new folder; returns what is in it.
 
-    `changes`: the known ones beside those of the ledger. `answer`: what was really wrong. `small`: without what no
-    signal reads. BundleError when its readings are not kept any more, FileExistsError when the folder is there."""
+    `answer`: what was really wrong. `small`: without what no signal reads. BundleError when its readings are not
+    kept any more, FileExistsError when the folder is there."""
     system = load(row.slug)
     hide = redact.for_system(system)
     bundle = gather(system, row.pk, since, until)
-    bundle.changes += changes
     bundle.head |= head or {}
     bundle = redacted(bundle, hide)
     if small:
@@ -95,7 +92,7 @@ def gather(system: LoadedSystem, system_id: int, since: datetime, until: datetim
         normal_before(system, system_id, first),
         [_symptom(s) for s in symptoms],
         [_event(e) for e in events.order_by("at", "seq")],
-        [as_json(c) for c in ledger.changes_between(system_id, since - CHANGED_FROM, end)],
+        ledger.changes_between(system_id, since - CHANGED_FROM, end),
         {"incidents": [_incident(i) for i in opened], "cut": end < until, "thinned": False, "zone": "UTC"},
     )
 
@@ -123,8 +120,9 @@ def redacted(bundle: Bundle, hide: redact.Redactor) -> Bundle:
         tick.readings = [
             Reading(r.service, r.metric, r.value, told(r.text), told(r.label)) for r in tick.readings
         ]
-    for name in ("normal", "symptoms", "timeline", "changes", "head"):
+    for name in ("normal", "symptoms", "timeline", "head"):
         setattr(bundle, name, hide.json(getattr(bundle, name)))
+    bundle.changes = [from_json(hide.json(as_json(change))) for change in bundle.changes]
     return bundle
 
 

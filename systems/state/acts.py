@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from systems.models import ChangeRow
-from systems.state.types import Change
+from systems.state.types import REQUESTS, Change
 
-REQUESTS = "requests"  # the source of such acts
 SLACK = timedelta(seconds=2)
 
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from systems.models import ChangeRow, SettledState
 from systems.state import masking
-from systems.state.acts import REQUESTS, done_by
+from systems.state.acts import done_by
 from systems.state.settled import Kept, Settled, moment
-from systems.state.types import Change
+from systems.state.types import REQUESTS, Change
 
 KEEP = timedelta(days=90)
 LEVEL = 6

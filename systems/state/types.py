@@ -39,6 +39,7 @@ KINDS = {
 }
 OBSERVED = tuple(kind for kind in KINDS if kind not in ("flag", "deploy", "commit", "maintenance"))
 REPORTED = ("deploy", "flag", "commit", "maintenance")
+REQUESTS = "requests"  # the source of what we did ourselves
 TIMES = ("last_old", "first_new", "written_at", "effective_at")
 
 

@@ -14,7 +14,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from actions.models import ActionRequest, AuditEntry, Status
+from actions.models import AuditEntry
+from agent.replay.recorded import acts_of
 from chaos.decoys.registry import DECOYS
 from chaos.gameday.amid import Made
 from chaos.registry import FAULTS
@@ -26,6 +27,7 @@ from opsportal.tokens import grant
 from systems import frames, services
 from systems.models import System
 from systems.readings import Reading
+from systems.state import acts
 
 MANIFEST = """
 system: small
@@ -52,15 +54,9 @@ def test_a_run_is_kept_with_what_was_done_and_its_answer(tmp_path: Path) -> None
     (tmp_path / "manifest.yaml").write_text(MANIFEST)
     system = services.register(tmp_path / "manifest.yaml")
     injected = timezone.now() - timedelta(seconds=20)
-    act = ActionRequest.objects.create(
-        system=system, slug="restart-service", target="api-1", requested_by="agent", status=Status.SUCCEEDED,
-        risk="low", digest="x", claimed_at=injected + timedelta(seconds=9),
-        finished_at=injected + timedelta(seconds=11),
-    )  # fmt: skip
-    ActionRequest.objects.create(
-        system=system, slug="restart-service", target="api-1", requested_by="agent", status=Status.REJECTED, risk="low",
-        digest="x", claimed_at=injected,
-    )  # fmt: skip
+    began, ended = (injected + timedelta(seconds=s) for s in (9, 11))
+    acts.began(system.pk, "r-1", "api-1", [], "restart-service on api-1", began, "restart-service")
+    acts.ended(system.pk, "r-1", ended, "succeeded")
     keep = Keeper(tmp_path / "kept", system)
     row = Row("api_down", "process", 3, incident_number=12)
     keep(row, injected, timezone.now(), {}, [])
@@ -70,8 +66,11 @@ def test_a_run_is_kept_with_what_was_done_and_its_answer(tmp_path: Path) -> None
     kept = folder.read(tmp_path / "kept" / "api_down-3")
     assert (len(kept.ticks), kept.trouble_from, [t.at for t in kept.ticks if t.mini]) == (25, 5.0, [8.0])
     assert kept.ticks[5].readings == [Reading("api-1", "http.ok", 0.0, "refused")]
-    assert [(c["what"], c["service"], c["status"]) for c in kept.changes] == [
-        (act.deed, "api-1", "succeeded")
+    assert [(c.words, c.component, c.after) for c in kept.changes] == [
+        ("restart-service on api-1", "api-1", "succeeded")
+    ]
+    assert [(a.target, a.claimed_at, a.finished_at) for a in acts_of(kept.changes)] == [
+        ("api-1", began, ended)
     ]
     answer = folder.answer(tmp_path / "kept" / "api_down-3")
     assert answer is not None and answer["causes"] == list(FAULTS["api_down"].expected.causes)
