@@ -52,7 +52,7 @@ class RoleLimit(Sql):
 
     id = "role_limit"
     title = "A role may have more sessions"
-    kind = "role"
+    kind = "limit"
     places = tuple(
         ("postgres", role, ROLE_LIMIT.format(role), f"ALTER ROLE {role} CONNECTION LIMIT {limit}",
          f"ALTER ROLE {role} CONNECTION LIMIT {{}}")

@@ -126,20 +126,22 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A count that is lower than it has steadily been: some of what was there is gone."""
+    """A count that is lower than it has ever been of late: some of what was there is gone. What came and goes again
+    within `memory_s` is no loss."""
 
     by: float = 1
     learn: int = 3
+    memory_s: float = 900.0
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None:
             return None
         past = memory.history
-        usual = median([v for _, v in past]) if len(past) >= self.learn else None
-        gone = usual is not None and sample.value <= usual - self.by
+        least = min(v for _, v in past) if len(past) >= self.learn else None
+        gone = least is not None and sample.value <= least - self.by
         if not gone:
             past.append((sample.at, sample.value))
-            while len(past) > 30:
+            while sample.at - past[0][0] > self.memory_s and len(past) > self.learn:
                 past.popleft()
         return gone
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidents.signals import CATALOG
-from incidents.signals.adaptive import Baseline, Busy, Slope
+from incidents.signals.adaptive import Baseline, Busy, Dropped, Slope
 from incidents.signals.base import ALWAYS, Hold, Signal
 from incidents.signals.detectors import Above, Memory, Sample
 from incidents.signals.engine import GIVE_UP_S, Engine
@@ -358,6 +358,13 @@ def test_baselines_survive_a_restart(tick: Ticker) -> None:
     again.at = tick.at
     again(times=6)
     assert again(Reading("oven-1", "http.latency_ms", 900), times=5) == ["+http_slow@oven-1"]
+
+
+def test_what_came_and_went_again_is_not_gone_and_what_was_always_there_is() -> None:
+    detector, memory = Dropped(), Memory()
+    counts = [8.0] * 30 + [9.0] * 60 + [8.0] * 30 + [7.0] * 3
+    judged = [detector.judge(memory, Sample(2.0 * n, count)) for n, count in enumerate(counts)]
+    assert [n for n, gone in enumerate(judged) if gone] == [120, 121, 122]
 
 
 def test_an_idle_service_teaches_no_speed() -> None:

@@ -183,4 +183,4 @@ class FewSessions(Alteration):
         return f"app may have {now} sessions" if now == undo["now"] else ""
 
     def touched(self, undo: Undo) -> list[Touched]:
-        return [Touched("postgres", "role", "app")]
+        return [Touched("postgres", "limit", "role app")]
