@@ -7,12 +7,13 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from chaos import injector
+from chaos.alterations import Touched
 from chaos.decoys.base import Decoy
 from chaos.decoys.registry import DECOYS
 from chaos.journal import Journal
@@ -24,23 +25,28 @@ BEFORE_S = (30.0, 60.0)
 BESIDE_S = 2.0
 AFTER_S = (3.0, 9.0)
 LASTS_S = 900.0  # then the keeper takes it back, whatever became of the game day
+TOLD = 0.15  # of all changes are told by CI/CD
 MAKING_S = 15.0  # that making one may take
 IN_QUIET_S = (45.0, 90.0)  # how long one is left in
 
 
 @dataclass(frozen=True)
 class Made:
-    """A harmless change that was made. `undo`: what puts it back."""
+    """A harmless change that was made. `when`: before, beside, after, or quiet. `entry`: of the journal, "" for what
+    leaves nothing to put back."""
 
-    decoy: Decoy
-    entry: str
-    undo: dict[str, Any]
+    id: str
+    when: str
     at: datetime
-    place: str  # before, beside, after, or quiet
+    touched: list[Touched]
+    entry: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        found = [t.as_json() for t in self.decoy.touched(self.undo)]
-        return {"id": self.decoy.id, "when": self.place, "at": self.at.isoformat(), "touched": found}
+        touched = [t.as_json() for t in self.touched]
+        return {"id": self.id, "when": self.when, "at": self.at.isoformat(), "touched": touched}
+
+
+Tell = Callable[[random.Random], Touched]  # as CI/CD would, of something that did happen and does no harm
 
 
 @dataclass
@@ -52,6 +58,7 @@ class Amid:
     journal: Journal
     seed: str
     parts: Collection[str] = ()
+    tell: Tell | None = None
     made: list[Made] = field(default_factory=list)
     _timers: list[threading.Timer] = field(default_factory=list)
 
@@ -105,7 +112,7 @@ class Amid:
         for count in range(number):
             due = began + seconds * (count + self._random.random()) / number
             time.sleep(max(0.0, due - time.monotonic()))
-            if (made := self.make("quiet")) is not None:
+            if (made := self.make("quiet")) is not None and made.entry:
                 lasts = self._random.uniform(*IN_QUIET_S)
                 timer = threading.Timer(lasts, injector.revert, (self.journal, made.entry, "game day"))
                 timer.daemon = True
@@ -117,6 +124,9 @@ class Amid:
     def make(self, place: str) -> Made | None:
         """Make the next one; where one cannot be made just now, the one after it."""
         with self._lock:
+            if self.tell is not None and self._random.random() < TOLD:
+                self.made.append(Made("reported", place, datetime.now(UTC), [self.tell(self._random)]))
+                return self.made[-1]
             for _ in range(len(DECOYS)):
                 decoy, seed = next(self._left)
                 if (made := self._try(decoy, seed, place)) is not None:
@@ -133,7 +143,7 @@ class Amid:
         except Exception as error:  # the system is being broken: one that cannot be made is no loss
             log.info("no harmless change %s: %s", decoy.id, error)
             return None
-        return Made(decoy, entry_id, entry.undo, at, place)
+        return Made(decoy.id, place, at, decoy.touched(entry.undo), entry_id)
 
     def settle(self) -> None:
         """Wait until what comes after the fault has come."""
@@ -145,11 +155,11 @@ class Amid:
         for timer in self._timers:
             timer.cancel()
             timer.join(MAKING_S)
-        for made in reversed(self.made):
+        for made in [m for m in reversed(self.made) if m.entry]:
             try:
                 injector.revert(self.journal, made.entry, "game day")
             except Exception as error:
-                log.warning("the keeper puts back %s: %s", made.decoy.id, error)
+                log.warning("the keeper puts back %s: %s", made.id, error)
                 self.journal.hand_over(made.entry, "game day")
 
 

@@ -19,6 +19,7 @@ from chaos import scorecard, service
 from chaos.faults.base import Fault
 from chaos.gameday.amid import Amid, Made
 from chaos.gameday.measure import Eyes
+from chaos.gameday.told import Pipeline
 from chaos.models import GameDay, GameDayRun, Injection
 from chaos.registry import find
 from chaos.scorecard import Row
@@ -146,9 +147,8 @@ class Driver:
         return approved(self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60)
 
     def _attempt(self, row: Row, fault: Fault, timeout_s: float) -> None:
-        amid = Amid(
-            self.site, service.journal(), f"{fault.id}:{row.seed}", fault.expected.components + fault.targets
-        )
+        parts = fault.expected.components + fault.targets
+        amid = Amid(self.site, service.journal(), f"{fault.id}:{row.seed}", parts, Pipeline(self.system))
         try:
             if self.decoys:
                 amid.lead()

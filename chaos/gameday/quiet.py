@@ -11,6 +11,7 @@ from typing import Any
 from actions.models import ActionRequest
 from chaos import service
 from chaos.gameday.amid import Amid, Made
+from chaos.gameday.told import Pipeline
 from chaos.site import Site
 from incidents.models import Incident
 from systems.models import System
@@ -33,7 +34,7 @@ def watch(
     start = datetime.now(UTC)
     say(f"no fault for {minutes:g} minutes" + (f", {changes} harmless changes" if changes else "") + " ...")
     site = Site.load(Path(system.manifest_path).parent)
-    amid = Amid(site, service.journal(), f"quiet:{seed}")
+    amid = Amid(site, service.journal(), f"quiet:{seed}", tell=Pipeline(system))
     pieces = max(1, round(minutes * 60 / SLICE_S)) if keep is not None else 1
     try:
         for piece in range(pieces):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from actions import grants, registry
 from actions.models import AuditEntry, PolicyGrant
 from chaos.gameday import drive
 from chaos.gameday.drive import Driver
+from chaos.gameday.told import Pipeline
 from chaos.scorecard import Row
+from systems import services
 from systems.models import System
+from systems.state import ledger
 
 
 @pytest.fixture
@@ -101,3 +105,17 @@ def test_approvals_live_as_long_as_one_fault(
 def test_nothing_that_replaces_data_is_approved_beforehand() -> None:
     assert set(registry.ACTIONS) >= set(drive.MENDS)
     assert not {"restore-db", "run-migrations", "roll-back-migration", "roll-back-release"} & set(drive.MENDS)
+
+
+def test_what_a_pipeline_tells_stands_on_the_ledger(db: None, tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").write_text(
+        "system: small\nruntime: {driver: fake, name: told, units: [api-1]}\nservices:\n  api-1: {kind: http}\n"
+    )
+    system = services.register(tmp_path / "manifest.yaml")
+    pipeline, draw = Pipeline(system), random.Random("one")
+    told = [pipeline(draw) for _ in range(12)]
+    assert {t.kind for t in told} == {"deploy", "flag", "commit"}
+    kept = ledger.recent(system.pk)
+    assert sorted((c.component, c.kind, c.what) for c in kept) == sorted(
+        (t.component, t.kind, t.what) for t in told
+    )

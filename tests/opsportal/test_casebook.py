@@ -88,8 +88,8 @@ def test_a_run_amid_harmless_changes_and_a_piece_of_quiet_say_so_in_their_answer
     system = services.register(tmp_path / "manifest.yaml")
     injected = timezone.now() - timedelta(seconds=20)
     looks(system, injected)
-    place = list(DECOYS["config_value"].places[0])
-    made = [Made(DECOYS["config_value"], "e", {"place": place, "was": "INFO"}, injected, "before")]
+    touched = DECOYS["config_value"].touched({"place": list(DECOYS["config_value"].places[0])})
+    made = [Made("config_value", "before", injected, touched, "e")]
     keep = Keeper(tmp_path / "kept", system)
     keep(Row("api_down", "process", 1), injected, timezone.now(), {}, made)
     keep.quiet(2, injected, timezone.now(), [])
