@@ -75,15 +75,23 @@ class Files(Source):
         """All places, blocking."""
         found: Read = {}
         for place in self.places:
-            stamp = _stamp(place)
-            if stamp != place.stamp:
-                if place.keys is not None and _is_fresh(place.path) and place.waited < PATIENCE:
-                    place.waited += 1
-                    continue
-                place.waited = 0
-                place.found, place.stamp = look_at(place), stamp
-            found |= place.found
+            try:
+                if self._is_whole(place):
+                    found |= place.found
+            except OSError:  # not even that can be told of this one: unknown
+                place.stamp, place.found = None, {}
         return found
+
+    def _is_whole(self, place: Place) -> bool:
+        """Looks at the place again where it changed. False: it is being written."""
+        stamp = _stamp(place)
+        if stamp != place.stamp:
+            if place.keys is not None and _is_fresh(place.path) and place.waited < PATIENCE:
+                place.waited += 1
+                return False
+            place.waited = 0
+            place.found, place.stamp = look_at(place), stamp
+        return True
 
     def pinned(self) -> Read:
         return {

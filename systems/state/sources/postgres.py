@@ -6,17 +6,19 @@ import json
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from systems.manifest import Service
 from systems.probes import pgshare
-from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
 from systems.state import masking
 from systems.state.facts import Fact, Facts, Read, Source
 from systems.state.sources import pgqueries as ask
 
-BOUNDS = "set statement_timeout = '1s'; set lock_timeout = '100ms'; set search_path = pg_catalog"
-BACK = f"{pgshare.SETUP}; set search_path = default"
+# sent with each question, as one message: for this question alone
+BOUNDS = sql.SQL(
+    "set local statement_timeout = '1s'; set local lock_timeout = '100ms'; set local search_path = pg_catalog; "
+)
 NOT_ASKED = SERVER, ROWS = ("server", "rows")  # not asked as a question of settled values
 FEW, LOST = 100, 0.5  # a table that had so many rows and lost this share of them at once
 SECRET = ("primary_conninfo", "ssl_passphrase_command")
@@ -34,7 +36,7 @@ class Postgres(Source):
         self.tables = service.state.tables if service.state else []
         self._marks: dict[str, str] = {}
         self._facts: dict[str, Facts] = {}
-        self._rows: dict[str, int] = {}
+        self._live: dict[str, int] = {}
         self._lost: dict[str, int] = {}
         self._questions: dict[str, ask.Question] = {
             name: ask.text(name) for name in (*NOT_ASKED, *ask.SECTIONS, ask.LOGIN_RULES)
@@ -44,39 +46,46 @@ class Postgres(Source):
         }
 
     async def read(self) -> Read:
+        """The shared connection is given back after each question: the probes wait for one at most."""
+        server = (await self._rows(self._questions[SERVER]) or [{}])[0]
+        found = {"server": self._server(server)}
+        try:
+            for area, question in self._questions.items():
+                # the rules are for superusers alone, unless somebody granted them: else they stay unknown
+                if area not in NOT_ASKED and (area != ask.LOGIN_RULES or server.get("reads_login_rules")):
+                    facts = await self._ask(area, question, server)
+                    if facts is not None:
+                        found[area] = facts
+            found["rows"] = self._counts(await self._rows(self._questions[ROWS]))
+        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
+            pass  # it is busy: the rest is for the next time
+        return {(self.service.name, area): facts for area, facts in found.items()}
+
+    async def _rows(self, question: ask.Question) -> list[dict[str, Any]]:
+        """One question within its bounds. psycopg.Error when it is not answered; the connection stays."""
+        refused: psycopg.Error | None = None
         async with pgshare.session(self.dsn, self) as connection:
-            await connection.execute(BOUNDS)
-            areas = await self._areas(connection)
-            await connection.execute(BACK)
-        return {(self.service.name, area): facts for area, facts in areas.items()}
+            try:
+                cursor = await connection.execute(BOUNDS + question)
+                while cursor.nextset():
+                    pass
+                return await cursor.fetchall()
+            except psycopg.Error as error:
+                if connection.closed:
+                    raise
+                refused = error
+        raise refused
 
     async def close(self) -> None:
         await pgshare.leave(self)
 
-    async def _areas(self, connection: pgshare.Connection) -> dict[str, Facts]:
-        server = await (await connection.execute(self._questions[SERVER])).fetchone() or {}
-        found = {"server": self._server(server)}
-        for area, question in self._questions.items():
-            # the rules are for superusers alone, unless somebody granted them: else they stay unknown
-            if area not in NOT_ASKED and (area != ask.LOGIN_RULES or server.get("reads_login_rules")):
-                facts = await self._ask(connection, area, question, server)
-                if facts is not None:
-                    found[area] = facts
-        rows = await self._counts(connection)
-        return found | ({"rows": rows} if rows is not None else {})
-
-    async def _ask(
-        self, connection: pgshare.Connection, area: str, question: ask.Question, server: dict[str, Any]
-    ) -> Facts | None:
-        """None: it cannot be read now. The same Facts object while the answer stays the same."""
+    async def _ask(self, area: str, question: ask.Question, server: dict[str, Any]) -> Facts | None:
+        """None: it may not be read. The same Facts object while the answer stays the same."""
         try:
-            asked = await connection.execute(ask.asked(question, self._marks.get(area)))
-            row = await asked.fetchone()
+            (row,) = await self._rows(ask.asked(question, self._marks.get(area)))
+        except (psycopg.errors.QueryCanceled, psycopg.OperationalError):
+            raise
         except psycopg.Error:
-            if connection.closed:
-                raise
-            return None
-        if row is None:
             return None
         if row["answer"] is not None:
             self._facts[area] = self._made(area, json.loads(row["answer"]), server)
@@ -110,17 +119,11 @@ class Postgres(Source):
             facts["run"] = Fact(f"{at:.4f}", "act", effective_at=at, act="was started anew")
         return facts
 
-    async def _counts(self, connection: pgshare.Connection) -> Facts | None:
+    def _counts(self, rows: list[dict[str, Any]]) -> Facts:
         """Tables that lost most of their rows between two looks, by the server's own estimate."""
-        try:
-            rows = await (await connection.execute(self._questions[ROWS])).fetchall()
-        except psycopg.Error as error:
-            if connection.closed:
-                raise ProbeFailed(str(error)) from error
-            return None
-        before, self._rows = self._rows, {row["name"]: int(row["live"]) for row in rows}
+        before, self._live = self._live, {row["name"]: int(row["live"]) for row in rows}
         facts: Facts = {}
-        for name, live in self._rows.items():
+        for name, live in self._live.items():
             had = before.get(name, live)
             if had >= FEW and live <= had * (1 - LOST):
                 self._lost[name] = self._lost.get(name, 0) + 1

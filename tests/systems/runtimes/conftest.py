@@ -79,6 +79,7 @@ def _fake(tmp_path: Path) -> Iterator[Bench]:
     runtime = connect("fake", {"units": ["web", "idle"], "releases": {"web": ["1.0", "1.1"]}}, tmp_path)
     assert isinstance(runtime, FakeRuntime)
     runtime.set_state("idle", state="STOPPED", pid=None, started_at=None)
+    runtime.set_spec("web", command="talk", restart_policy="always")
     runtime.say("web", "one", "two", "three")
     runtime.on_exec(ECHO, ExecResult(3, "hello\n"))
     yield Bench(runtime, lambda unit: runtime.crash(unit, -9))

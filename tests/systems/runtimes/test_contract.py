@@ -41,6 +41,13 @@ def test_lists_units(bench: Bench) -> None:
     assert (idle.state, idle.pid, idle.started_at, idle.release) == ("STOPPED", None, None, None)
 
 
+def test_tells_how_units_are_run(bench: Bench) -> None:
+    specs = bench.runtime.specs()
+    assert set(specs) == {"web", "idle"}
+    assert {"command", "restart policy"} <= set(specs["web"])
+    assert all(setting.value and setting.coming is None for setting in specs["web"].values())
+
+
 def test_start_stop_restart(bench: Bench) -> None:
     runtime = bench.runtime
     assert runtime.start("idle").state == "RUNNING"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from systems.runtimes import RuntimeFailed, connect
+from systems.runtimes.base import Setting
 from systems.runtimes.process import ProcessRuntime
 from systems.runtimes.proctable import LINUX, child_name
 from tests.systems.supervisor.harness import PATIENCE_S, SLEEPER, Running, eventually
@@ -28,6 +29,23 @@ def test_no_supervisor_is_a_clear_failure(tmp_path: Path) -> None:
     for call in (runtime.list, lambda: runtime.restart("a"), lambda: runtime.stats("a")):
         with pytest.raises(RuntimeFailed, match=r"run/none\.sock does not answer"):
             call()
+
+
+def test_what_the_file_says_by_now_is_to_come(tmp_path: Path) -> None:
+    running = Running(tmp_path, {"a": {"command": SLEEPER, "env": {"COLOUR": "red"}}})
+    runtime = connect("process", {"socket": "run/supervisor.sock"}, tmp_path)
+    try:
+        assert runtime.specs()["a"]["restart policy"] == Setting("3 in 15 s")
+        file = next(tmp_path.glob("*.yaml"))
+        whole = file.read_text()
+        file.write_text(whole.replace("red", "blue") + " ")
+        found = runtime.specs()["a"]
+        assert found["environment: COLOUR"] == Setting("red", "blue")
+        assert found["restart policy"].coming is None
+        file.write_text("services: [")  # says nothing of what is to come
+        assert runtime.specs()["a"]["environment: COLOUR"] == Setting("red")
+    finally:
+        running.close()
 
 
 def test_a_hung_supervisor_is_a_failure_in_time(tmp_path: Path, monkeypatch) -> None:

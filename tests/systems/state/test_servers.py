@@ -1,6 +1,7 @@
 """What is seen of real servers: Postgres and Redis."""
 
 import os
+import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import redis.asyncio as aioredis
 from psycopg.conninfo import make_conninfo
 
+from systems.probes import pgshare
 from systems.redact import MASK
 from systems.state.sources.postgres import Postgres
 from systems.state.sources.redis import Redis
@@ -161,8 +163,13 @@ async def test_a_lock_or_a_slow_server_makes_it_unknown_within_its_bounds(place:
     looking = place.looking(tables=[{"table": "flags", "key": "name", "columns": "value"}])
     await looking()
     await place.do("begin", "lock table flags in access exclusive mode")
+    began = time.monotonic()
     assert await looking() == []
+    assert time.monotonic() - began < 3
     await place.do("rollback")
+    async with pgshare.session(place.dsn, looking.source) as connection:  # what the probes set holds for them
+        row = await (await connection.execute("select current_setting('statement_timeout') as s")).fetchone()
+        assert row == {"s": "1500ms"}
     await looking.source.close()
 
 
