@@ -11,6 +11,7 @@ from agent.replay import Replayed, Said
 from incidents.bundles import Bundle
 from incidents.verdict import ACT_AT
 
+CHANGE = "change"  # the cause of a diagnosis that blames a change of the ledger, which is its detail
 KNOWN = "known"  # what a case is of unless its answer says otherwise; "quiet": nothing is wrong
 
 
@@ -54,8 +55,13 @@ class Line:
 
 
 def is_right(said: Said | None, answer: Mapping[str, Any]) -> bool:
-    """A cause of "" among the right ones: the part is right, and no runbook is named for it."""
-    return said is not None and said.component in answer["components"] and said.cause in answer["causes"]
+    """A cause of "" among the right ones: the part is right, and no runbook is named for it. A change that is blamed is
+    right where it is the one that was made."""
+    if said is None or said.component not in answer["components"]:
+        return False
+    if said.cause == CHANGE:
+        return any(made["what"] in said.detail for made in answer.get("changed", ()))
+    return said.cause in answer["causes"]
 
 
 def first_live(bundle: Bundle) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.replay import Replayed, Said, recorded, run, tally
-from agent.replay.score import KNOWN, Line, first_live
+from agent.replay.score import KNOWN, Line, first_live, is_right
 from incidents.bundles import Bundle, Tick, bare, folder
 from systems.manifest import parse_manifest
 from systems.readings import Reading
@@ -113,6 +113,14 @@ def line_of(name: str, kind: str, first: Said | None, last: Said | None, cause: 
     if kind == "quiet":
         answer |= {"components": [], "causes": []}
     return Line(name, Replayed(1.0 if first else None, first, last), answer, "")
+
+
+def test_a_change_that_is_blamed_is_right_where_it_is_the_one_that_was_made() -> None:
+    made = [{"component": "api", "kind": "grant", "what": "stock"}]
+    answer = {"components": ["api"], "causes": [""], "changed": made}
+    told = [("change", "shop.stock: rights of app"), ("change", "shop.campaigns"), ("", "said"), ("down", "")]
+    blamed = [Said("api", cause, what, "", 0.7, 1.0) for cause, what in told]
+    assert [is_right(said, answer) for said in blamed] == [True, False, True, False]
 
 
 def test_cases_are_counted_by_kind_and_set_against_another_day() -> None:
