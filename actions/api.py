@@ -54,6 +54,7 @@ class ActionOut(Schema):
     params: dict[str, Any]
     status: str
     status_why: str
+    runbook: str
     risk: str
     risk_why: str
     preview: dict[str, Any]
@@ -86,6 +87,7 @@ def show(request: ActionRequest) -> dict[str, Any]:
         "params": request.params,
         "status": request.status,
         "status_why": request.status_why,
+        "runbook": request.runbook,
         "risk": request.risk,
         "risk_why": request.risk_why,
         "preview": request.preview,
@@ -181,6 +183,7 @@ def _dry(system: str, slug: str, body: Ask, username: str) -> dict[str, Any]:
         "params": body.params,
         "status": "dry run",
         "status_why": "nothing was changed",
+        "runbook": "",
         "risk": shown.pop("risk"),
         "risk_why": shown.pop("risk_why"),
         "preview": shown,

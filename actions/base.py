@@ -90,7 +90,6 @@ class ActionContext:
     system: LoadedSystem
     target: str
     fence: int | None = None
-    idempotency_key: str = ""
     undo: dict[str, Any] | None = None
     guard: Callable[[], None] = _always
 

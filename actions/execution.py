@@ -122,7 +122,6 @@ def _note_began(request: ActionRequest, touches: Sequence[str]) -> None:
 
 def _arm(bound: gate.Bound, request: ActionRequest, token: int) -> None:
     bound.ctx.fence = token
-    bound.ctx.idempotency_key = str(request.pk)
     bound.ctx.undo = request.undo
     bound.ctx.guard = fences.guard(request, token)
 

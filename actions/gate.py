@@ -122,7 +122,7 @@ def bind_again(request: ActionRequest) -> Bound:
     """A stored request, its parameters taken as they are (they were bound when it was made)."""
     system = load(request.system.slug)
     action = registry.get(request.slug)
-    ctx = ActionContext(system, request.target, idempotency_key=str(request.pk))
+    ctx = ActionContext(system, request.target)
     bound = action, ctx, parse(action, request.params), for_system(system)
     return Bound(*bound) if request.undo_of is None else Undoing(*bound, request.undo_of)
 

@@ -15,6 +15,7 @@ from incidents.findings import Finding, Opinion, PlannedStep
 from incidents.typed import Record
 
 VERSION: Literal[1] = 1
+BUILT_IN = "built-in"
 
 
 class Part(BaseModel):
@@ -57,11 +58,21 @@ class Shown(Record):
     probability: float
 
 
+class Roles(Record):
+    """Who plays which role in this run, by name: chosen once when it begins, and kept, whatever is installed later."""
+
+    diagnoser: str = BUILT_IN
+    planner: str = BUILT_IN
+    reviewer: str = BUILT_IN
+    narrator: str = BUILT_IN
+
+
 class Path(Record):
     """Steps that are run in order, whole or not at all. `cost` has no unit, only an order."""
 
     finding: str  # its key
     steps: list[PlannedStep]
+    runbook: str = ""  # where it comes from, with its version
     p_success: float = 0.0
     cost: float = 0.0
     index: int = 0  # its place in the runbook
@@ -73,6 +84,19 @@ class Path(Record):
     @property
     def words(self) -> str:
         return ", then ".join(s.words for s in self.steps)
+
+
+class Choice(Record):
+    """The paths that can be taken, the cheapest expected cost first, and in words why others are not."""
+
+    paths: list[Path] = []
+    left_out: list[str] = []
+
+    def without(self, vetoes: dict[str, str]) -> Choice:
+        """Less those that were vetoed, by their keys."""
+        said = [vetoes[p.key] for p in self.paths if p.key in vetoes]
+        left_out = list(dict.fromkeys([*self.left_out, *said]))
+        return Choice(paths=[p for p in self.paths if p.key not in vetoes], left_out=left_out)
 
 
 class Attempt(Part):
@@ -170,6 +194,7 @@ class Case(Part):
     """Everything of one run."""
 
     version: Literal[1] = VERSION
+    roles: Roles = Roles()
     picture: datetime | None = None  # the newest that was looked at, in whichever phase
     looks: Looks = Looks()
     opinion: Opinion = Opinion()

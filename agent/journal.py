@@ -7,12 +7,15 @@ A Celery message is only a wake-up: it carries a run id, and losing or duplicati
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -25,7 +28,8 @@ from incidents.facts import Noted
 
 log = logging.getLogger(__name__)
 
-LEASE_S = 20.0  # a step that takes longer loses its lease; the action gate still starts an effect only once
+LEASE_S = 20.0  # a killed worker is missed for so long; what may take longer is done while `held`
+HELD_S = 900.0  # longer than anything may take
 
 _wake: list[Callable[[int], None]] = []
 
@@ -152,6 +156,34 @@ def renew(run: Run) -> None:
     held = Run.objects.filter(pk=run.pk, lease_token=run.lease_token)
     if not held.update(lease_until=Now() + timedelta(seconds=LEASE_S)):
         raise LeaseLost(f"run {run.pk} was claimed by another worker")
+
+
+@contextmanager
+def held(run: Run) -> Iterator[None]:
+    """Hold the lease for as long as the block takes, HELD_S at most: it is renewed meanwhile, and still ends soon after
+    the worker was killed. Raises LeaseLost when it is another's already; lost on the way, the next commit says so."""
+    renew(run)
+    over = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(run, over), daemon=True, name=f"lease of run {run.pk}")
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def _keep(run: Run, over: threading.Event) -> None:
+    until = time.monotonic() + HELD_S
+    try:
+        while not over.wait(LEASE_S / 4) and time.monotonic() < until:
+            renew(run)
+    except LeaseLost:
+        log.info("the lease of run %s went to another worker", run.pk)
+    except DatabaseError:
+        log.warning("the lease of run %s could not be renewed", run.pk, exc_info=True)
+    finally:
+        connection.close()  # this thread's own
 
 
 def release(run: Run, retry_s: float) -> None:

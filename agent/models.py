@@ -46,6 +46,27 @@ class Run(models.Model):
         return f"run {self.pk} of #{self.incident_id}: {self.phase}"
 
 
+class Call(models.Model):
+    """What a role answered once, by the hash of what it was asked: asked the same again, this is the answer."""
+
+    incident = models.ForeignKey("incidents.Incident", on_delete=models.CASCADE, related_name="+")
+    run_id = models.BigIntegerField(null=True, blank=True)
+    role = models.CharField(max_length=20)
+    player = models.CharField(max_length=80, help_text="who played the role")
+    asked = models.CharField(max_length=64, help_text="SHA-256 of the question")
+    answer = models.JSONField()
+    seconds = models.FloatField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["incident", "role", "asked"], name="one_answer_per_question")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} of #{self.incident_id}"
+
+
 class Step(models.Model):
     """One committed step. A finished step is never repeated."""
 

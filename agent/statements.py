@@ -8,13 +8,13 @@ rather its consequence, and waits.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from agent.context import symptoms_in
-from agent.models import Run
 from incidents.evidence import Picture
 from incidents.findings import Evidence, Finding, Opinion
-from incidents.models import Symptom
+from incidents.models import Incident, Symptom
 from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
 from systems.logrecords import rank_of
@@ -46,12 +46,11 @@ class Statement(Protocol):
 S = TypeVar("S", bound=Statement)
 
 
-def standing(run: Run, picture: Picture) -> list[Symptom]:
+def standing(incident: Incident, picture: Picture, acted: datetime | None) -> list[Symptom]:
     """The statements that hold, the most telling first. A process that has died says no more: what it said last holds
-    while its service is ill, until something that we did has helped."""
-    acted = run.case.acted_at
-    ill = {s.service for s in symptoms_in(run.incident, picture)}
-    said = Symptom.objects.filter(incident=run.incident_id, signal__in=OUTRIGHT)
+    while its service is ill, until something that we did (`acted`) has helped."""
+    ill = {s.service for s in symptoms_in(incident, picture)}
+    said = Symptom.objects.filter(incident=incident.pk, signal__in=OUTRIGHT)
     return telling_first(
         s
         for s in said
@@ -95,9 +94,11 @@ def stands_before(statement: Statement, finding: Finding, system: LoadedSystem) 
     return needs_it or system.graph.callers(members).get(statement.service) == 1
 
 
-def forbids_restart(run: Run, picture: Picture, units: Collection[str]) -> str:
+def forbids_restart(
+    incident: Incident, picture: Picture, acted: datetime | None, units: Collection[str]
+) -> str:
     """What says that the same process started again would say the same; "" when nothing does."""
-    for statement in standing(run, picture):
+    for statement in standing(incident, picture, acted):
         if CATALOG[statement.signal].outlives_restart and statement.service in units:
             return statement.title
     return ""

@@ -169,6 +169,12 @@ def usage(slug: str) -> dict[str, Any]:
     }
 
 
+def edition(slug: str) -> str:
+    """The runbook with its version, `process_dead v3`; "" when there is none."""
+    version = Runbook.objects.filter(slug=slug).values_list("version", flat=True).first()
+    return f"{slug} v{version}" if version is not None else ""
+
+
 def active_specs() -> Sequence[RunbookSpec]:
     """Specs of all enabled runbooks. An edit anywhere shows at the next call: only the parsing is cached."""
     newest = Runbook.objects.aggregate(

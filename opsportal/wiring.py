@@ -11,9 +11,8 @@ from actions import audit
 from actions import events as action_events
 from actions import service as gate
 from actions.models import ActionRequest, Status
-from agent import journal
+from agent import journal, roles
 from agent import service as agent
-from agent.roles.narrator import PlainNarrator
 from agent.tasks import advance
 from incidents import detection, people, postmortem
 from incidents import service as incidents
@@ -31,7 +30,7 @@ def connect() -> None:
     people.on_act[:] = [_withdraw, _audit, _start_or_end_run]
     action_events.on_decided[:] = [_wake_run]
     action_events.on_finished[:] = [_wake_run]
-    postmortem.narrator[:] = [PlainNarrator().tell]
+    postmortem.narrator[:] = [roles.narrate]
     validation.register(actions=_action_names, check=_ranks_first)
 
 

@@ -67,7 +67,12 @@ def _ask(run: Run, attempt: Attempt, item: PlannedStep) -> Outcome:
         return held
     try:
         view = roles.executor().propose(
-            run.incident, item, run_id=run.pk, reason=_reason(run), ask_why=_ask_why(run, item)
+            run.incident,
+            item,
+            run_id=run.pk,
+            reason=_reason(run),
+            ask_why=_ask_why(run, item),
+            runbook=attempt.path.runbook,
         )
     except ActionRefused as error:
         return _after(run, ActionView("", "refused", str(error)), words, last=False)
@@ -81,8 +86,8 @@ def _ask(run: Run, attempt: Attempt, item: PlannedStep) -> Outcome:
 def _execute(run: Run, view: ActionView, words: str) -> ActionView:
     if policy.held(run.incident.system, policy.AGENT) is None:
         lifecycle.transition(run.incident_id, State.ACTING, actor="agent", title=f"Acting: {words}")
-    journal.renew(run)
-    return roles.executor().execute(view.id)
+    with journal.held(run):
+        return roles.executor().execute(view.id)
 
 
 def _after(run: Run, view: ActionView, words: str, *, last: bool) -> Outcome:

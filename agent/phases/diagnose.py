@@ -109,10 +109,10 @@ def opinion(run: Run, picture: Picture) -> Opinion:
     return weigh(
         system,
         with_answers(picture.states, run.case.answers),
-        lambda told: roles.diagnoser().diagnose(run.incident, told),
+        lambda told: roles.diagnoser(run).diagnose(run.incident, told),
         acts=doubt.acts(run.incident),
         failed=doubt.failed(run.incident),
-        said=statements.standing(run, picture),
+        said=statements.standing(run.incident, picture, run.case.acted_at),
     )
 
 
@@ -197,7 +197,7 @@ def _next_question(case: Case, opinion: Opinion) -> Question | None:
 
 
 def _ask(run: Run, question: Question) -> Outcome:
-    answer = roles.diagnoser().ask(run.incident, question)
+    answer = roles.diagnoser(run).ask(run.incident, question)
     run.case.answers.append(
         Answer(signal=question.signal, service=question.service, value=answer.value, text=answer.text[:300])
     )
@@ -207,8 +207,11 @@ def _ask(run: Run, question: Question) -> Outcome:
     where = "" if question.service in asked else f" on {question.service}"
     title = f"Checked: {asked}{where}? {said}"
     facts = Checked(signal=question.signal, service=question.service, answer=said)
-    timeline.record(run.incident_id, facts, title, body=answer.text)
-    return Outcome(Phase.DIAGNOSE, f"asked {question.key}", {"answer": said})
+
+    def tell() -> None:
+        timeline.record(run.incident_id, facts, title, body=answer.text)
+
+    return Outcome(Phase.DIAGNOSE, f"asked {question.key}", {"answer": said}, within=tell)
 
 
 def _publish(run: Run, opinion: Opinion) -> None:

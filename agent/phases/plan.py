@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 from actions import policy
 from actions import service as actions
-from actions.models import ActionRequest, Status
-from agent import flow, plan, statements
-from agent.case import Attempt
-from agent.context import only_history
+from agent import flow, roles
+from agent.case import Attempt, Choice
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
 from agent.phases.diagnose import PATIENCE, TICK_S, is_due
+from agent.roles.base import Brief, Draft
 from incidents import evidence, timeline
 from incidents.facts import DryRun, Planned
 from incidents.findings import Finding, PlannedStep
 from incidents.models import Severity
 from incidents.verdict import ACT_AT
-from knowledge import lessons
 
 MAX_PATHS = 5
 LOOKS_BEFORE_REST = 24  # before deciding that nothing need be done: a stopped queue shows itself late
@@ -37,16 +34,7 @@ def step(run: Run) -> Outcome:
         run.case
     ):  # after a "no", a refusal or a failure: a fresh look before anything is asked again
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
-    slug = run.incident.system.slug
-    choice = plan.paths(
-        findings,
-        tried=run.case.tried,
-        targets=lambda action, wanted, params: actions.resolve_targets(slug, action, wanted, params),
-        risk_of=lambda action, target: actions.risk_of(slug, action, target),
-        cure_rate=partial(lessons.cure_rate, system_slug=slug),
-        effects_of=lambda step: _effects(slug, step),
-        hinders=lambda steps: _hindered(run, steps),
-    )
+    choice = _choose(run)
     if not choice.paths:
         if run.case.looks.ill < PATIENCE:  # the picture is still filling up
             run.case.looks.steady = 0
@@ -57,6 +45,17 @@ def step(run: Run) -> Outcome:
         would = choice.paths[0].words
         return explain.hand_over(run, f"{policy.only_watches(run.incident.system)}; it would ask for {would}")
     return _take(run, choice)
+
+
+def _choose(run: Run) -> Choice:
+    """The planner's paths, less those the reviewer vetoes."""
+    case, picture = run.case, evidence.picture(run.incident.system.slug)
+    brief = Brief(findings=case.findings, tried=case.tried, picture=case.picture)
+    choice = roles.planner(run).plan(run.incident, brief)
+    if not choice.paths:
+        return choice
+    draft = Draft(paths=choice.paths, tried=case.tried, acted_at=case.acted_at)
+    return choice.without(roles.reviewer(run).review(run.incident, picture, draft))
 
 
 def _rest(run: Run, finding: Finding) -> Outcome:
@@ -75,14 +74,14 @@ def _rest(run: Run, finding: Finding) -> Outcome:
     )
 
 
-def _take(run: Run, choice: plan.Choice) -> Outcome:
+def _take(run: Run, choice: Choice) -> Outcome:
     chosen = choice.paths[0]
     run.case.attempt = Attempt(path=chosen)
     _show(run, choice, "taken")
     return Outcome(Phase.ACT, f"planned {chosen.words}"[:120], {"path": chosen.key}, new_path=True)
 
 
-def _show(run: Run, choice: plan.Choice, what: Literal["taken", "shown"]) -> None:
+def _show(run: Run, choice: Choice, what: Literal["taken", "shown"]) -> None:
     """The chosen path with its dry run, and what else there is, on one event."""
     chosen = choice.paths[0]
     facts = Planned(
@@ -97,44 +96,7 @@ def _show(run: Run, choice: plan.Choice, what: Literal["taken", "shown"]) -> Non
     timeline.record(run.incident_id, facts, f"{begin}: {chosen.words}")
 
 
-def _hindered(run: Run, steps: plan.Steps) -> str:
-    """Why a path is not taken now; "" when nothing is in its way."""
-    slug = run.incident.system.slug
-    for item in steps:
-        shown = _dry_run(slug, item).preview
-        if shown.get("refused"):
-            return f"{item.words} cannot be done now: {shown['refused']}"
-    if no := _answered(run, {e for s in steps for e in _effects(slug, s)}):
-        return f"{plan.words(steps)} is left: {no}"
-    units, picture = plan.only_restarts({e for s in steps for e in _effects(slug, s)}), evidence.picture(slug)
-    if said := statements.forbids_restart(run, picture, units):
-        return f"{plan.words(steps)} would change nothing: {said}"
-    if units and all(only_history(run.incident, picture, unit) for unit in units):
-        return f"{plan.words(steps)} is not called for: it runs again"
-    return ""
-
-
-def _answered(run: Run, effects: set[str]) -> str:
-    """The request of this incident that was rejected or has failed and would have brought about some of the same."""
-    slug = run.incident.system.slug
-    over = ActionRequest.objects.filter(
-        incident=run.incident_id,
-        run_id__isnull=False,
-        undo_of=None,
-        status__in=(Status.REJECTED, Status.FAILED),
-    )
-    for request in over:
-        step = PlannedStep(action=request.slug, target=request.target, params=request.params)
-        if effects & _effects(slug, step):
-            return f"{request.slug} on {request.target} was {request.get_status_display().lower()}"
-    return ""
-
-
-def _effects(slug: str, step: PlannedStep) -> frozenset[str]:
-    return actions.effects_of(slug, step.action, step.target, step.params)
-
-
-def _why_none(findings: list[Finding], choice: plan.Choice) -> str:
+def _why_none(findings: list[Finding], choice: Choice) -> str:
     """Why nothing is done, as it is."""
     leader = findings[0] if findings else None
     if leader is None or leader.probability < ACT_AT:

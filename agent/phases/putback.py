@@ -60,8 +60,8 @@ def _follow(run: Run, request_id: str, words: str) -> tuple[ActionView, Outcome 
     executor = roles.executor()
     view = executor.look(request_id)
     if view.status == "approved":
-        journal.renew(run)
-        view = executor.execute(request_id)
+        with journal.held(run):
+            view = executor.execute(request_id)
     if view.status == "waiting":
         title = f"Waiting for a person: taking back {words}"
         lifecycle.transition(run.incident_id, State.WAITING, actor="agent", title=title[:300])

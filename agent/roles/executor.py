@@ -17,7 +17,14 @@ class GateExecutor:
     """Asks the gate, runs what was approved, and reads back where a request stands."""
 
     def propose(
-        self, incident: Incident, step: PlannedStep, *, run_id: int, reason: str, ask_why: str
+        self,
+        incident: Incident,
+        step: PlannedStep,
+        *,
+        run_id: int,
+        reason: str,
+        ask_why: str,
+        runbook: str,
     ) -> ActionView:
         request = service.propose(
             incident.system.slug,
@@ -29,6 +36,7 @@ class GateExecutor:
             run_id=run_id,
             reason=reason,
             ask_why=ask_why,
+            runbook=runbook,
         )
         return _view(request)
 

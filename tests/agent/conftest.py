@@ -13,6 +13,7 @@ from actions import registry
 from actions.models import ActionRequest
 from agent import journal, patience, roles
 from agent import service as agent
+from agent.case import BUILT_IN
 from agent.phases import verify
 from incidents import evidence, live
 from knowledge import retrieval
@@ -33,7 +34,7 @@ def world(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     row.agent_on = True
     row.save(update_fields=["agent_on"])
     made = World(row, tmp_path / "effects")
-    monkeypatch.setattr(roles, "diagnoser", lambda: made)
+    monkeypatch.setitem(roles.PLAYERS["diagnoser"], BUILT_IN, lambda: made)
     monkeypatch.setattr(roles, "validator", lambda: made)
     monkeypatch.setattr(retrieval, "search", lambda *_, **__: [])
     monkeypatch.setattr(verify, "SUSTAIN", 0)

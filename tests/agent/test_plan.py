@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from agent import plan
-from agent.case import Path
-from agent.plan import Choice
+from agent.case import Choice, Path
+from agent.roles.planner import paths
 from incidents.findings import Finding, PlannedStep
 from tests.agent.world import finding, path
 
@@ -18,16 +15,14 @@ def choose(
     findings: list[Finding],
     tried: set[str] | None = None,
     rates: dict[str, float] | None = None,
-    hinders: Callable[[list[PlannedStep]], str] = lambda steps: "",
 ) -> Choice:
-    return plan.paths(
+    return paths(
         findings,
         tried=tried or set(),
         targets=lambda action, target, params: {"gone": [], "api": ["api-1", "api-2"]}.get(target, [target]),
         risk_of=lambda action, target: RISKS.get(action, "low"),
         cure_rate=lambda cause, action: (rates or {}).get(action, 2 / 3),
         effects_of=lambda step: {f"{word}:{step.target}" for word in EFFECTS.get(step.action, [step.action])},
-        hinders=hinders,
     )
 
 
@@ -76,7 +71,7 @@ def test_a_path_is_whole_or_it_is_not_taken():
     found = choose([finding("x", 0.9, path("mend api", "patch gone"), path("mend api"))])
     assert words(found.paths) == ["mend@api-1 mend@api-2"]
     assert found.left_out == ["patch does not apply to gone"]
-    unnamed = [{"action": "mend", "target": "a", "params": {"job": ""}}, *path("patch a")]
+    unnamed = [PlannedStep(action="mend", target="a", params={"job": ""}), *path("patch a")]
     nothing = choose([finding("x", 0.9, unnamed)])
     assert (nothing.paths, nothing.left_out) == ([], ["mend: the evidence does not name its parameter"])
 
@@ -87,8 +82,9 @@ def test_what_an_earlier_step_has_restarted_is_not_restarted_again():
 
 
 def test_what_may_not_be_done_now_is_said():
-    found = choose([finding("x", 0.9, path("mend a"))], hinders=lambda steps: "not now")
-    assert (found.paths, found.left_out) == ([], ["not now"])
+    found = choose([finding("x", 0.9, path("mend a"), path("patch a"))])
+    left = found.without({found.paths[0].key: "not now"})
+    assert (words(left.paths), left.left_out) == (["patch@a"], ["not now"])
 
 
 def test_tried_paths_are_not_offered_again():

@@ -1,4 +1,4 @@
-"""From the leading cause to paths: which fix to try first, and which stay as fall-backs.
+"""The built-in planner: from the leading cause to paths, which fix to try first, which stay as fall-backs.
 
 Only a cause at or above the acting threshold earns a path; below it there is reading, and a person. A path is a list of
 steps run in order, whole or not at all: when one step does not apply, or its parameter is not named by the evidence, or
@@ -10,16 +10,20 @@ cause times how often this fix has cured it (a Beta mean, so an untried fix coun
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from agent.case import Path
+from actions import service as actions
+from agent.case import Choice, Path
+from agent.roles.base import Brief
 from incidents.findings import Finding, PlannedStep
+from incidents.models import Incident
 from incidents.verdict import ACT_AT
+from knowledge import lessons
+from knowledge import service as knowledge
 
 RISK_COST = {"low": 1.0, "medium": 3.0, "high": 12.0}
 RETRY_COST = 30.0
-RESTART = "restart:"  # see actions.base.Action.effects
 
 Steps = list[PlannedStep]
 # (slug, component) -> the targets to run it on, [] when it does not apply there
@@ -27,15 +31,23 @@ TargetResolver = Callable[[str, str, dict[str, Any]], list[str]]
 RiskOf = Callable[[str, str], str]
 CureRate = Callable[[str, str], float]
 EffectsOf = Callable[[PlannedStep], Collection[str]]
-Hinders = Callable[[Steps], str]
+RunbookOf = Callable[[str], str]
 
 
-@dataclass
-class Choice:
-    """The paths that can be taken, the cheapest expected cost first, and in words why others are not."""
+class CheapestFirst:
+    """By expected cost, with what the gate says of targets, risks and effects, and how often each fix cured."""
 
-    paths: list[Path] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    def plan(self, incident: Incident, brief: Brief) -> Choice:
+        slug = incident.system.slug
+        return paths(
+            brief.findings,
+            tried=brief.tried,
+            targets=lambda action, wanted, params: actions.resolve_targets(slug, action, wanted, params),
+            risk_of=lambda action, target: actions.risk_of(slug, action, target),
+            cure_rate=partial(lessons.cure_rate, system_slug=slug),
+            effects_of=lambda step: actions.effects_of(slug, step.action, step.target, step.params),
+            runbook_of=knowledge.edition,
+        )
 
 
 class NotWhole(Exception):
@@ -62,12 +74,6 @@ def whole(raw: Steps, targets: TargetResolver, effects_of: EffectsOf) -> Steps:
     return steps
 
 
-def only_restarts(effects: Collection[str]) -> list[str]:
-    """The services that are started again, where nothing else is brought about; else []."""
-    names = [e.removeprefix(RESTART) for e in effects if e.startswith(RESTART)]
-    return sorted(names) if len(names) == len(effects) else []
-
-
 def paths(
     findings: list[Finding],
     *,
@@ -76,11 +82,11 @@ def paths(
     risk_of: RiskOf,
     cure_rate: CureRate,
     effects_of: EffectsOf,
-    hinders: Hinders = lambda steps: "",
+    runbook_of: RunbookOf = lambda cause: "",
 ) -> Choice:
-    """All untried paths of what leads, alone or jointly. `hinders`: why the steps of a path may not be done now."""
+    """All untried paths of what leads, alone or jointly."""
     found: dict[str, Path] = {}
-    choice = Choice()
+    left_out: list[str] = []
     for finding in findings:
         if finding.stated or finding.probability < ACT_AT:
             continue
@@ -88,20 +94,18 @@ def paths(
             try:
                 steps = whole(raw, targets, effects_of)
             except NotWhole as error:
-                choice.left_out.append(str(error))
+                left_out.append(str(error))
                 continue
             path = _weighed(finding, steps, index, risk_of, cure_rate)
             if not steps or path.key in found:
                 continue
             if path.key in tried:
-                choice.left_out.append(f"{path.words} was tried")
-            elif why := hinders(steps):
-                choice.left_out.append(why)
+                left_out.append(f"{path.words} was tried")
             else:
-                found[path.key] = path
-    choice.paths = sorted(found.values(), key=lambda p: p.cost)
-    choice.left_out = list(dict.fromkeys(choice.left_out))
-    return choice
+                runbook = runbook_of(finding.cause)
+                found[path.key] = path.model_copy(update={"runbook": runbook})
+    ranked = sorted(found.values(), key=lambda p: p.cost)
+    return Choice(paths=ranked, left_out=list(dict.fromkeys(left_out)))
 
 
 def _weighed(finding: Finding, steps: Steps, index: int, risk_of: RiskOf, cure_rate: CureRate) -> Path:
@@ -110,7 +114,3 @@ def _weighed(finding: Finding, steps: Steps, index: int, risk_of: RiskOf, cure_r
     # A runbook lists its paths in the order its author prefers: a small nudge, not a rule.
     cost = risk + (1 - p) * RETRY_COST + 2.0 * index
     return Path(finding=finding.key, steps=steps, p_success=p, cost=cost, index=index)
-
-
-def words(steps: Steps) -> str:
-    return ", then ".join(s.words for s in steps)
