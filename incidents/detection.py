@@ -89,10 +89,11 @@ class Detector:
         return changes
 
     def _tell_ledger(self, changes: Sequence[Change]) -> None:
-        """Settled values are read at once when trouble begins."""
-        if any(change.opened for change in changes):
+        """Settled values are read at once when trouble begins; what is only context is no trouble."""
+        new = [self.rows.get(_name(change.key)) for change in changes if change.opened]
+        if any(row is not None and row.opens for row in new):
             urgent.trouble(self.system.slug)
-        elif not self.rows:
+        elif not any(row.opens for row in self.rows.values()):
             urgent.over(self.system.slug)
 
     # -- rows --------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from incidents.models import Incident, State, Symptom
 from incidents.picture import Picture
 from systems.models import System
 from systems.readings import Reading
+from systems.state import urgent
 from tests.incidents.conftest import START, Ticker, all_quiet, commits, load_bakery
 
 DOWN = Reading("oven-1", "http.ok", 0, "refused")
@@ -67,6 +68,22 @@ def test_context_opens_nothing_but_is_adopted(watch: Ticker) -> None:
         or incident.started_at
     )
     assert incident.title == "oven-1 does not answer on its port (refused)"
+
+
+@pytest.mark.django_db
+def test_the_ledger_hears_of_trouble_and_of_its_end(watch: Ticker) -> None:
+    heard: list[bool] = []
+    slug = System.objects.get().slug
+    urgent.hear(slug, heard.append)
+    try:
+        watch(DRIFT, times=20)
+        assert True not in heard  # it opens nothing
+        watch(DRIFT, DOWN, times=2)
+        assert heard[-1] is True
+        watch(DRIFT, times=5)
+        assert heard[-1] is False
+    finally:
+        urgent.leave(slug, heard.append)
 
 
 @pytest.mark.django_db

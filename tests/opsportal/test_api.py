@@ -16,8 +16,9 @@ from actions.models import ActionRequest, AuditEntry, Status
 from incidents.models import Incident
 from opsportal import tokens
 from opsportal.models import ApiToken
-from systems.models import System
+from systems.models import ChangeRow, System
 from systems.runtimes.fake import FakeRuntime
+from systems.state.types import REQUESTS
 from tests.actions.conftest import _data_dir, base, person, row, runtime, system
 
 __all__ = ["_data_dir", "base", "row", "runtime", "system"]
@@ -55,6 +56,9 @@ def test_low_risk_runs_at_once(bob: Api, runtime: FakeRuntime) -> None:
     assert ("restart", "web-1") in [(op, unit) for op, unit, _ in runtime.calls]
     assert bob.call("get", answer["url"]) == (200, answer)
     assert AuditEntry.objects.filter(actor="bob", verb="action.approved").count() == 1
+    act = ChangeRow.objects.get(source=REQUESTS)
+    assert (act.component, act.after, act.pending, act.ref) == ("web-1", "succeeded", False, answer["id"])
+    assert "web-1" in act.touched and act.last_old <= act.first_new
 
 
 @pytest.mark.parametrize("name", ["restart-web", "restart_web", "Restart-Web", "rolling-restart"])
