@@ -53,7 +53,8 @@ class Named(Record):
 
 class Finding(Named):
     """One hypothesis: a cause on a component, how likely (0 to 1), what speaks for and against it, and what would mend
-    it, the author's first choice first. `stated`: a part's own words; no probability, no path."""
+    it, the author's first choice first. `stated`: a part's own words; no probability, no path. `change_id`: of the
+    ledger, the change it blames; "": none."""
 
     probability: float = 0.0
     pro: list[Evidence] = []
@@ -63,6 +64,7 @@ class Finding(Named):
     verify: list[str] = []
     paths: list[list[PlannedStep]] = []
     stated: bool = False
+    change_id: str = ""
 
 
 def none_of_these(probability: float) -> Finding:

@@ -11,7 +11,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from incidents import figures
+from incidents import changed, figures
+from incidents.changed import Around
 from incidents.facts import Acted
 from incidents.models import Incident, TimelineEvent
 
@@ -118,9 +119,12 @@ def _short(act: Acted) -> str:
 
 
 def plot(
-    incident: Incident, services: Iterable[str], events: Iterable[TimelineEvent]
+    incident: Incident,
+    services: Iterable[str],
+    events: Iterable[TimelineEvent],
+    around: Around | None = None,
 ) -> dict[str, Any] | None:
-    """{"unit", "series", "marks", "rows"} for the page; None while nothing was measured."""
+    """{"unit", "series", "marks", "changes", "rows", "span"} for the page; None while nothing was measured."""
     found = series(incident, services)
     if not found:
         return None
@@ -142,8 +146,14 @@ def plot(
     start, end = window(incident)
     gap_s = max(GAP_S, 3 * (end - start).total_seconds() / SLOTS)
     drawn = [s.drawn(gap_s) for s in found if s.name in shown]
-    span = [start.isoformat(), end.isoformat()]
-    return {"unit": "ms", "series": drawn, "marks": marks(incident, events), "rows": rows, "span": span}
+    return {
+        "unit": "ms",
+        "series": drawn,
+        "marks": marks(incident, events),
+        "changes": changed.marks(around, start, end) if around else [],
+        "rows": rows,
+        "span": [start.isoformat(), end.isoformat()],
+    }
 
 
 def _moved(series: Series, broken: datetime, mended: datetime) -> float:

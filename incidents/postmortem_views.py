@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
-from incidents import postmortem
+from incidents import changed, postmortem
 from incidents.models import Incident, Postmortem
 from incidents.sections import PARTS, ActionItem, Sections, Sentence
 from systems import asked
@@ -47,6 +47,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "items": sections.action_items,
         "timeline": sections.timeline,
         "events": {e.seq: e for e in incident.events.all()},
+        "around": changed.shown_to(request.user, incident),
         "may_edit": request.user.has_perm("incidents.respond_incident"),
     }
     return render(request, "incidents/postmortem.html", context)

@@ -11,6 +11,7 @@ urlpatterns = [
     path("<int:number>/", views.detail, name="incident"),
     path("<int:number>/events", views.events, name="incident-events"),
     path("<int:number>/figures", views.figures, name="incident-figures"),
+    path("<int:number>/changes", views.changes, name="incident-changes"),
     path("<int:number>/log", views.log_tail, name="incident-log"),
     path("<int:number>/note", views.note, name="incident-note"),
     path("<int:number>/do/<slug:verb>", people_views.respond, name="incident-do"),

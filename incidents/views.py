@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents import logs, plots, timeline, weighed
+from incidents import changed, logs, plots, timeline, weighed
 from incidents.facts import DryRun, Noted, Passages, Planned, Weighed
 from incidents.models import OPEN_STATES, Incident, Severity, State, TimelineEvent
 from incidents.steps import steps
@@ -69,7 +69,8 @@ def _filtered(request: HttpRequest) -> QuerySet[Incident]:
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     incident = _incident(number)
     events = list(incident.events.order_by("-seq")[:500])
-    return render(request, "incidents/detail.html", _page(incident, events, request))
+    context = _page(incident, events, request) | {"around": changed.shown_to(request.user, incident)}
+    return render(request, "incidents/detail.html", context)
 
 
 @require_GET
@@ -171,11 +172,18 @@ def figures(request: HttpRequest, number: int) -> HttpResponse:
     """The before/after plot and its table."""
     incident = _incident(number)
     moments = incident.events.filter(kind=TimelineEvent.Kind.ACTION)
-    return render(
-        request,
-        "incidents/_figures.html",
-        {"incident": incident, "plot": plots.plot(incident, _concerned(incident), moments)},
-    )
+    plot = plots.plot(incident, _concerned(incident), moments, changed.shown_to(request.user, incident))
+    return render(request, "incidents/_figures.html", {"incident": incident, "plot": plot})
+
+
+@require_GET
+@login_required
+@permission_required(changed.RIGHT, raise_exception=True)
+def changes(request: HttpRequest, number: int) -> HttpResponse:
+    """What changed shortly before it and since then."""
+    incident = _incident(number)
+    context = {"incident": incident, "around": changed.shown_to(request.user, incident)}
+    return render(request, "incidents/_changed.html", context)
 
 
 def _concerned(incident: Incident) -> list[str]:

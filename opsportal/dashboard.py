@@ -18,6 +18,7 @@ from incidents.evidence import Picture
 from incidents.health import RANK, Health
 from incidents.models import OPEN_STATES, Incident, Symptom
 from opsportal import measured, record, strip
+from opsportal.changes import board
 from opsportal.charts import spark_path
 from opsportal.measured import AXIS_S, AXIS_SLOTS
 from opsportal.servicemap import NODE_W, Layout, layout
@@ -69,6 +70,7 @@ class Service:
     line: str = ""
     area: str = ""
     incident: int | None = None
+    changed: int = 0  # changes of it in the last hour
     suspected: str = ""  # how sure it is that the open incident's cause is here, in words
 
     @property
@@ -91,6 +93,10 @@ def context(system: System | None) -> dict[str, Any]:
     incidents = list(Incident.objects.filter(state__in=OPEN_STATES).select_related("system", "owner")[:20])
     services = _services(system, loaded, picture, incidents)
     drawn = _place(services, loaded)
+    changes = remember(f"changes-{system.pk}", 3, lambda: board.last_hour(system, loaded))
+    for name, count in changes.by_service.items():
+        if name in services:
+            services[name].changed = count
     return {
         "system": system,
         "unloadable": unloadable(),
@@ -102,6 +108,7 @@ def context(system: System | None) -> dict[str, Any]:
         "looked_at": picture.at,
         "strip": strip.of(system, incidents, services.values(), stale=_is_stale(picture)),
         "axis": _axis(system),
+        "changes": changes,
         "record": remember(f"record-{system.pk}", 5, lambda: record.record(system)),
     }
 

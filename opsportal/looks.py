@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from systems.state.types import KINDS
+
 # word, tone, icon: colour never stands alone
 Look = tuple[str, str, str]
 HEALTH: dict[str, Look] = {
@@ -69,6 +71,17 @@ EVENT: dict[str, Look] = {
     "handover": ("Hand-over", "violet", "user"),
     "postmortem": ("Postmortem", "ok", "doc"),
 }
+CHANGE: dict[str, Look] = {kind: (kind.capitalize(), "idle", "edit") for kind in KINDS} | {
+    "env": ("Environment", "idle", "edit"),
+    "deploy": ("Deploy", "violet", "down"),
+    "flag": ("Flag", "violet", "flag"),
+    "commit": ("Commit", "violet", "chain"),
+    "maintenance": ("Maintenance", "violet", "wrench"),
+    "act": ("Done", "accent", "play"),
+    "deadline": ("Ran out", "warn", "clock"),
+    "crossing": ("Limit", "warn", "warn"),
+    "invariant": ("Promise", "warn", "scale"),
+}
 LOOKS: dict[str, dict[str, Look]] = {
     "health": HEALTH,
     "severity": SEVERITY,
@@ -78,6 +91,7 @@ LOOKS: dict[str, dict[str, Look]] = {
     "injection": INJECTION,
     "verdict": VERDICT,
     "event": EVENT,
+    "change": CHANGE,
 }
 
 

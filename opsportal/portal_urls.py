@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from opsportal import bundle_views, views
+from opsportal.changes import views as changes
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),
@@ -15,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/grants/<int:pk>/end/", views.grant_end, name="grant-end"),
     path("settings/systems/<slug:slug>/activate/", views.activate, name="manifest-activate"),
     path("settings/systems/<slug:slug>/", views.system_switch, name="system-switch"),
+    path("changes/", changes.index, name="changes"),
+    path("changes/<int:pk>/", changes.one, name="change"),
     path("incidents/<int:number>/agent", views.agent_switch, name="incident-agent"),
     path("incidents/<int:number>/bundle.tar.gz", bundle_views.download, name="incident-bundle"),
     path("incidents/", include("incidents.urls")),

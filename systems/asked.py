@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.core.exceptions import BadRequest
 from django.utils import timezone
-from django.utils.dateparse import parse_date
+from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 
 MAX_NUMBER = 2_147_483_647  # what a column for numbers holds
@@ -37,6 +37,23 @@ def day(text: str | None, name: str) -> datetime | None:
     if found is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise BadRequest(f"{name}: write a day like 2026-11-28, between {FIRST_YEAR} and {LAST_YEAR}")
     return datetime(found.year, found.month, found.day, tzinfo=timezone.get_current_timezone())
+
+
+def moment(text: str | None, name: str) -> datetime | None:
+    """A time written 2026-11-28T14:03, with seconds and zone if wanted (else the portal's); None when nothing was
+    typed."""
+    typed = (text or "").strip()
+    if not typed:
+        return None
+    try:  # a + of an address that nobody escaped is a blank
+        found = parse_datetime(typed) or parse_datetime(typed.replace(" ", "+")) if typed.isascii() else None
+        found = found.replace(tzinfo=found.tzinfo or timezone.get_current_timezone()) if found else None
+        known = found is not None and FIRST_YEAR <= found.year <= LAST_YEAR
+    except ValueError:
+        known = False
+    if not known:
+        raise BadRequest(f"{name}: write a time like 2026-11-28T14:03, between {FIRST_YEAR} and {LAST_YEAR}")
+    return found
 
 
 def way_back(wanted: str | None, default: str) -> str:

@@ -14,7 +14,7 @@ from incidents import evidence, facts, timeline
 from incidents.evidence import Picture
 from incidents.health import Health
 from incidents.models import Incident, State, Symptom
-from systems.models import System
+from systems.models import ChangeRow, System
 
 MANIFEST = """
 system: kiosk
@@ -105,6 +105,16 @@ def make_incident(system: System, **changes: Any) -> Incident:
     incident.refresh_from_db()
     incident.system = system
     return incident
+
+
+def make_change(system: System, *, ago_s: float = 10.0, **values: Any) -> ChangeRow:
+    """A change of the ledger."""
+    at = timezone.now() - timedelta(seconds=ago_s)
+    given: dict[str, Any] = {
+        "component": "api-1", "kind": "config", "what": "log.level", "before": "INFO", "after": "DEBUG",
+        "last_old": at, "first_new": at, "source": "files", "words": "`log.level` of api-1 changed from INFO to DEBUG",
+    }  # fmt: skip
+    return ChangeRow.objects.create(system=system, **(given | values))
 
 
 def make_request(system: System, incident: Incident | None = None, **changes: Any) -> ActionRequest:

@@ -1,7 +1,7 @@
 // Keys: j k move, Enter opens, / searches, ? helps, g then a letter goes, a x open the form of an answer. Never while
 // typing.
 (() => {
-  const GO = { d: "/", i: "/incidents/", a: "/approvals/", c: "/chaos/", g: "/gameday/", r: "/runbooks/", l: "/audit/", s: "/settings/" };
+  const GO = { d: "/", i: "/incidents/", w: "/changes/", a: "/approvals/", c: "/chaos/", g: "/gameday/", r: "/runbooks/", l: "/audit/", s: "/settings/" };
   let pending = false, at = -1;
   const typing = (node) => node.closest("input, textarea, select, [contenteditable], dialog[open]");
   function move(step) {

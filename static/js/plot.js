@@ -20,6 +20,15 @@
       type: "scatter", mode: "lines", name: s.name, x: s.x, y: s.y, connectgaps: false, line: { width: s.unit === "%" ? 2.4 : 1.5, color: s.unit === "%" ? css("--ok") : palette[i % 5] }, yaxis: s.unit === "%" ? "y2" : "y",
       hovertemplate: "%{y:.3~g} " + s.unit,
     }));
+    // Changes are a row of marks at the foot, with their words on hover. Words come from outside: plotly reads markup.
+    const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+    const folded = (text) => plain(text.length > 180 ? text.slice(0, 179) + "…" : text).replace(/(.{1,70})(\s|$)/g, "$1<br>").replace(/<br>$/, "");
+    const changes = spec.changes || [], blamed = css("--violet");
+    if (changes.length) traces.push({
+      type: "scatter", mode: "markers", name: "changed", x: changes.map((c) => c.at), y: changes.map(() => 2), yaxis: "y2", cliponaxis: false,
+      marker: { symbol: "diamond", size: changes.map((c) => c.suspected ? 13 : 9), color: changes.map((c) => c.suspected ? blamed : css("--accent")), line: { width: 1.5, color: css("--surface") } },
+      text: changes.map((c) => c.text.map(folded).join("<br>")), hovertemplate: "%{text}",
+    });
     const tone = { bad: css("--bad"), ok: css("--ok"), accent: css("--accent"), violet: css("--violet") };
     const shapes = spec.marks.map((m) => ({ type: "line", x0: m.at, x1: m.at, yref: "paper", y0: 0, y1: 1, line: { width: 1.5, dash: "dot", color: tone[m.tone] || text } }));
     const notes = spec.marks.map((m, i) => ({ x: m.at, yref: "paper", y: 1.01 + 0.085 * (i % 4), text: m.text, showarrow: false, xanchor: Date.parse(m.at) > (Date.parse(spec.span[0]) + Date.parse(spec.span[1])) / 2 ? "right" : "left", yanchor: "bottom", font: { size: 11, color: tone[m.tone] || text } }));

@@ -1,0 +1,1 @@
+"""The pages of what changed: the list with its filter, and one change."""

@@ -1,0 +1,100 @@
+"""What changed around an incident: before its onset, since then, where it matters, and what the diagnosis blames."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from incidents import changed
+from incidents.models import Incident
+from systems.graph import SystemGraph
+from systems.models import System
+from tests.pages import make_change, make_incident, make_system
+
+pytestmark = pytest.mark.django_db
+
+GRAPH = SystemGraph(
+    dict.fromkeys(("shop", "api-1", "api-2", "db", "disk", "mail"), "http"),
+    {"shop": ["api-1", "api-2"], "api-1": ["db"], "api-2": ["db"], "db": ["disk"]},
+    {"api": ["api-1", "api-2"]},
+)
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    return make_system(tmp_path)
+
+
+def at(incident: Incident, seconds: float, wide_s: float = 0.0, **more: Any) -> str:
+    """A change so long after the onset; its id."""
+    moment = incident.started_at + timedelta(seconds=seconds)
+    row = make_change(incident.system, last_old=moment - timedelta(seconds=wide_s), first_new=moment, **more)
+    return str(row.pk)
+
+
+def test_before_and_since_newest_first_where_it_may_matter(system: System) -> None:
+    incident = make_incident(system, started_at=timezone.now() - timedelta(minutes=10))
+    early, close = at(incident, -1500), at(incident, -20, component="disk")
+    group, whole = at(incident, -30, component="api"), at(incident, -40, component="kiosk")
+    perhaps = at(incident, 2, wide_s=4, component="db")
+    later = at(incident, 60, component="shop")
+    at(incident, -2000), at(incident, -10, component="mail"), at(incident, -5, component="mail")
+    found = changed.around(incident, GRAPH)
+    assert [n.change.id for n in found.before] == [perhaps, close, group, whole, early]
+    assert [n.change.id for n in found.after] == [later] and found.elsewhere == 2
+    assert [round(n.apart_s) for n in found.before] == [-2, 20, 30, 40, 1500]
+
+
+def test_what_the_diagnosis_blames_is_first_and_marked_however_far(system: System) -> None:
+    incident = make_incident(system, started_at=timezone.now() - timedelta(minutes=10))
+    old, close = at(incident, -90_000, component="mail"), at(incident, -20)
+    blame = {
+        "component": "api",
+        "cause": "changed",
+        "title": "It changed",
+        "probability": 0.8,
+        "change_id": old,
+    }
+    Incident.objects.filter(pk=incident.pk).update(hypotheses=[blame])
+    incident.refresh_from_db()
+    found = changed.around(incident, GRAPH)
+    assert [(n.change.id, n.suspected) for n in found.before] == [(old, 0.8), (close, None)]
+
+
+def test_many_are_cut_and_counted(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changed, "MOST", 2)
+    incident = make_incident(system)
+    for second in range(5):
+        at(incident, -second - 1)
+    found = changed.around(incident, None)
+    assert (len(found.before), found.more_before, found.more_after) == (2, 3, 0)
+
+
+def test_an_axis_has_few_marks_however_many_changes(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    incident = make_incident(system, started_at=timezone.now() - timedelta(minutes=10))
+    monkeypatch.setattr(changed, "MOST", 500)
+    for second in range(200):
+        at(incident, second * 1.8, what=f"key{second}", words=f"key{second} <b>moved")
+    found = changed.around(incident, None)
+    marks = changed.marks(found, incident.started_at, incident.started_at + timedelta(minutes=6))
+    assert changed.SLOTS / 2 <= len(marks) <= changed.SLOTS + 1
+    assert all(len(m["text"]) <= changed.NAMED + 1 for m in marks)
+
+
+def test_pages_show_them(client: Client, system: System) -> None:
+    client.force_login(User.objects.create_superuser("mira"))
+    incident = make_incident(system)
+    page = client.get(f"/incidents/{incident.number}/").content.decode()
+    assert "No change is known of the parts concerned in the 30 minutes before" in page
+    change = at(incident, -12, actor="ours")
+    blame = {"component": "api", "cause": "x", "title": "x", "probability": 0.8, "change_id": change}
+    Incident.objects.filter(pk=incident.pk).update(hypotheses=[blame])
+    page = client.get(f"/incidents/{incident.number}/changes").content.decode()
+    assert f'href="/changes/{change}/"' in page and "12 s before" in page
+    assert "The diagnosis points here, 80 %" in page and "Before and after" in page
