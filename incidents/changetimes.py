@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from systems.state.acts import REQUESTS
-from systems.state.types import REPORTED, Change
+from systems.state.types import REPORTED, REQUESTS, Change
 
 WIDE = timedelta(seconds=2)  # an interval below this is told as one moment
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from systems.models import SettledState, System
-from systems.state.acts import REQUESTS
 from systems.state.reported import SOURCE as REPORTED
+from systems.state.types import REQUESTS
 
 # a source's first word -> what is read there, and the icon
 READS = {

@@ -16,9 +16,8 @@ from incidents.changed import Near
 from opsportal.templatetags.ui import duration
 from systems.models import ChangeRow
 from systems.state import ledger
-from systems.state.acts import REQUESTS
 from systems.state.reported import SOURCE as REPORTED
-from systems.state.types import Change
+from systems.state.types import REQUESTS, Change
 
 register = template.Library()
 
