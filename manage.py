@@ -14,8 +14,7 @@ def main(argv: list[str]) -> int:
     from opsportal.local import attach, instance
 
     argv, attached = attach.attach(argv)
-    needs_one = argv[1:2] and argv[1] in instance.NEED_A_PORTAL and "--help" not in argv
-    if needs_one and not attached.running and not attached.explicit:
+    if instance.needs_portal(argv) and not attached.running and not attached.explicit:
         return instance.run_with_own(argv, attached.data_dir)
     from django.core.management import execute_from_command_line
     from django.db import OperationalError

@@ -127,10 +127,9 @@ def _graph(found: Evidence) -> SystemGraph:
     parts = [n for n, kind in kinds.items() if kind == "service"]
     if len(parts) <= MOST_UNKNOWN and not any(o in parts for n in parts for o in needs[n]):
         needs |= {n: {*needs[n], *parts} - {n} for n in parts}  # nobody says who calls whom: anybody may
-    names: dict[str, list[str]] = {
-        g: [m for m in members if m in kinds] for g, members in found.groups.items()
-    }
-    return SystemGraph(kinds, needs, {g: m for g, m in names.items() if len(m) > 1 and g not in kinds})
+    ill = {s.service for s in found.bad if _tells(s)}
+    names = {g: members for g, members in found.groups.items() if g not in kinds}
+    return SystemGraph(kinds, needs, {g: m for g, m in names.items() if len(ill & set(m)) >= 0.7 * len(m)})
 
 
 def _boosts(found: Evidence) -> dict[str, float]:

@@ -63,11 +63,12 @@ def _of_calls(component: str, table: shifts.Floats, low: float, step: float) -> 
     """`table`: a row for each call that came in: at, took, took alone, failed, failed by itself."""
     number: NDArray[np.int64] = ((table[:, 0] - low) // step).astype(np.int64)
     counts = np.bincount(number).astype(np.float64)
-    if len(counts) < shifts.LEAST:
+    if len(counts) < shifts.LEAST + 2:
         return []
-    there = counts > 0
+    there = counts >= max(2.0, 0.1 * float(np.median(counts)))  # of one call alone nothing is told
     moments = low + (np.arange(len(counts), dtype=np.float64) + 0.5) * step
-    out = [Line(component, "spans a second", "traffic", False, moments, counts / step)]
+    whole = slice(1, -1)  # the first and the last are cut off by the record
+    out = [Line(component, "spans a second", "traffic", False, moments[whole], counts[whole] / step)]
     if there.sum() < shifts.LEAST:
         return out
     for column, (metric, kind, unit) in enumerate(

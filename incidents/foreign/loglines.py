@@ -87,6 +87,7 @@ class LogBook:
         self.flow: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
         self.lines = 0
         self.mined = 0
+        self.first: float | None = None
         self.last: float | None = None
         self.calm: list[
             tuple[float | None, str, str]
@@ -107,6 +108,8 @@ class LogBook:
                 self.flow[component][int(at // BUCKET_S)] += 1
             if self.last is None or at > self.last:
                 self.last = at
+            if self.first is None or at < self.first:
+                self.first = at
         grade = rank(level, text)
         if grade == 0:
             if self.lines <= 20_000 or self.lines % 500 == 0:

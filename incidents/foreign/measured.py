@@ -56,8 +56,10 @@ def judge(lines: list[Line], window: Window) -> Measured:
         out.calm = {(line.component, line.kind) for line in lines}
         return out
     usual: dict[tuple[str, str], float] = defaultdict(float)
+    ends: dict[tuple[str, str], list[float]] = defaultdict(list)
     for line in lines:
         key = (line.metric, line.kind)
+        ends[key].append(float(line.t[-1]))
         usual[key] = max(usual[key], float(np.median(np.abs(line.v))))
     for line in lines:
         floor = usual[line.metric, line.kind] * kindrules.FLOOR.get(line.kind, kindrules.FLOOR_ELSE)
@@ -69,7 +71,7 @@ def judge(lines: list[Line], window: Window) -> Measured:
             floor=_floor(line, floor),
             quiet_from=window.start - QUIET_S,
         )
-        gone = _gone(line, window)
+        gone = _gone(line, window, ends[line.metric, line.kind])
         if gone is not None:
             out.found.append(gone)
         elif line.kind in ("cpu", "memory"):
@@ -154,19 +156,18 @@ def _limit(line: Line, s: shifts.Shift) -> bool:
     return share and float(line.v.max()) <= 1.05 * top and s.after >= 0.9 * top
 
 
-def _gone(line: Line, window: Window) -> Finding | None:
-    """A series that was read all along and ends in the trouble, while the record goes on."""
+def _gone(line: Line, window: Window, ends: list[float]) -> Finding | None:
+    """A series that was read all along and ends in the trouble, while most others of its metric go on (`ends`: when
+    each of them does)."""
     assert window.start is not None and window.end is not None
     last = float(line.t[-1])
     if len(line.t) < 2 * shifts.LEAST or line.kind not in ("cpu", "memory", "traffic", "up", "latency"):
         return None
     step = float(np.median(np.diff(line.t)))
-    rest = window.end - last
-    if (
-        rest > max(5 * step, 60.0)
-        and rest > 0.25 * (window.end - window.start)
-        and last >= window.start - 3 * step
-    ):
+    rest = min(window.end, float(np.median(ends))) - last
+    if len(ends) < 3 or last < window.start - 3 * step:
+        return None
+    if rest > max(5 * step, 60.0) and rest > 0.25 * (window.end - window.start):
         s = shifts.Shift(-50.0, -1.0, float(np.median(line.v)), 0.0, last)
         return Finding(line.component, "gone", 3, line.metric, s, line.unit)
     return None

@@ -108,7 +108,7 @@ def burst(t: Floats, v: Floats) -> tuple[float, float, float]:
         start -= 1
     while end < len(far) - 1 and far[end + 1] > limit:
         end += 1
-    if end - start > 0.35 * len(v):
+    if end == start or end - start > 0.35 * len(v):
         return 0.0, 0.0, 0.0
     return float(t[start]), float(t[end]), float(min(far[peak], 50.0))
 

@@ -204,16 +204,23 @@ class Judge:
         now, last = self.out.now, kind.last
         if statements.RECOVERED.search(kind.text) and kind.rank < 2:
             return False, "it says itself that it passed"
-        if self.start is not None and kind.first is not None and last is not None and kind.first < self.start:
-            before = kind.between(0, self.start) / max(self.start - kind.first, 60.0)
-            after = kind.between(self.start, last) / max(last - self.start, 60.0)
-            if after < 2 * before and last - self.start < 5 * (self.start - kind.first):
-                return False, "it was written as often before"
+        if self._as_before(kind):
+            return False, "it was written as often before"
         if now is None or last is None or speaker in self.out.ill or self.start is not None:
             return True, ""
         if now - last > STALE_S and (speaker in self.out.well or self._writes_on(kind, last)):
             return False, f"it was written no more for the last {(now - last) / 60:.0f} minutes"
         return True, ""
+
+    def _as_before(self, kind: Kind) -> bool:
+        """Whether such lines came about as often before the trouble began."""
+        book = self.facts.logs
+        if self.start is None or kind.first is None or kind.first >= self.start or book.first is None:
+            return False
+        assert book.last is not None
+        before = kind.between(0, self.start) / max(self.start - book.first, 30.0)
+        after = kind.between(self.start, book.last) / max(book.last - self.start, 30.0)
+        return after < 2 * before
 
     def _writes_on(self, kind: Kind, last: float) -> bool:
         return any(

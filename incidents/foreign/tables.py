@@ -9,11 +9,12 @@ import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 from incidents.foreign import columns, names, times
 from incidents.foreign.facts import MOST_POINTS, Facts
 
+Arrays: TypeAlias = "tuple[array[float], array[float]]"
 Record = Callable[[dict[str, Any]], None]  # takes a row that is a record
 
 csv.field_size_limit(4_000_000)
@@ -157,7 +158,7 @@ def _long(
         -1,
     )
     unit = next((i for i, h in enumerate(header) if h.lower() in ("unit", "units")), -1)
-    cache: dict[tuple[str, ...], tuple[array[float], array[float]] | None] = {}
+    cache: dict[tuple[str, ...], Arrays | None] = {}
     keys = sorted({i for i in (what, metric, tags, unit, *labels) if i >= 0})
     width = max(*keys, when, value) + 1
     for row in rows:
@@ -180,7 +181,7 @@ def _long(
 
 def _series_of(
     row: list[str], what: int, metric: int, tags: int, unit: str | int, stem: str, facts: Facts
-) -> tuple[array[float], array[float]] | None:
+) -> Arrays | None:
     labels = labels_of(row[tags]) if tags >= 0 else {}
     name = row[what] if what >= 0 else names.of_labels(labels)
     found = facts.line(
@@ -239,40 +240,44 @@ def _wide(
 ) -> None:
     """A column for each metric; with a column of components, a series for each of them and metric."""
     split = columns.split_columns([header[i] for i in numbers]) if what < 0 else {}
-    fixed: dict[int, tuple[array[float], array[float]] | None] = {}
-    by_name: dict[tuple[str, int], tuple[array[float], array[float]] | None] = {}
-    relative = 0.0
+    fixed: list[Arrays | None] = []
+    if what < 0:
+        named = [split[header[i]] for i in numbers]
+        fixed = [_lines(facts, component or stem, metric) for component, metric in named]
+    by_name: dict[str, list[Arrays | None]] = {}
+    width = max(*numbers, when, what) + 1
     for row in rows:
-        if len(row) <= when:
+        if len(row) < width:
             continue
-        at = times.parse(row[when])
-        if at is None:
-            number = _number(row[when])
-            if number is None or number > 1e9:
-                continue
-            at = number + relative
-        for i in numbers:
-            if i >= len(row):
-                break
-            number = _number(row[i])
-            if number is None:
-                continue
-            if what >= 0:
-                key = (row[what], i)
-                if key not in by_name:
-                    by_name[key] = _lines(facts, place(row[what] or stem, facts), header[i])
-                lines = by_name[key]
-            else:
-                if i not in fixed:
-                    component, metric = split[header[i]]
-                    fixed[i] = _lines(facts, component or stem, metric)
-                lines = fixed[i]
-            if lines is not None and facts.points < MOST_POINTS:
-                lines[0].append(at)
-                lines[1].append(number)
-                facts.points += 1
+        at = _moment(row[when])
+        if at is None or facts.points >= MOST_POINTS:
+            continue
+        lines = fixed
+        if what >= 0:
+            name = row[what]
+            if name not in by_name:
+                by_name[name] = [_lines(facts, place(name or stem, facts), header[i]) for i in numbers]
+            lines = by_name[name]
+        try:  # almost every row has a number in every place
+            values: list[float | None] = [float(row[i]) for i in numbers]
+        except ValueError:
+            values = [_number(row[i]) for i in numbers]
+        for line, value in zip(lines, values, strict=True):
+            if line is not None and value is not None:
+                line[0].append(at)
+                line[1].append(value)
+        facts.points += len(numbers)
 
 
-def _lines(facts: Facts, component: str, metric: str) -> tuple[array[float], array[float]] | None:
+def _moment(text: str) -> float | None:
+    """A time, or the number of a step where a table counts from nothing."""
+    at = times.parse(text)
+    if at is None:
+        number = _number(text)
+        return number if number is not None and number <= 1e9 else None
+    return at
+
+
+def _lines(facts: Facts, component: str, metric: str) -> Arrays | None:
     found = facts.line(component, metric)
     return None if found is None else (found.times, found.values)

@@ -17,6 +17,16 @@ LOOK_S = 0.2
 STOP_S = 60.0  # its keeper takes back what is open first
 
 
+def needs_portal(argv: list[str]) -> bool:
+    """Whether the command of `argv` plays with a running system; the one part of `bench` that reads files does not."""
+    return (
+        argv[1:2] != []
+        and argv[1] in NEED_A_PORTAL
+        and "--help" not in argv
+        and argv[1:3] != ["bench", "diagnose"]
+    )
+
+
 def run_with_own(argv: list[str], data_dir: Path) -> int:
     """Start `up` on data_dir, run the command against it, stop `up`. Returns the command's exit code."""
     where = ["--data", str(data_dir), "--port", str(free_port())]

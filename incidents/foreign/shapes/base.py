@@ -41,19 +41,30 @@ class Shape:
 def first(record: Record, *keys: str) -> Any:
     """The value of the first of `keys` that is there and not empty; a dot goes inside."""
     for key in keys:
-        value: Any = record
-        for part in key.split(".") if key not in record else [key]:
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value not in (None, "", [], {}):
+        if key in record:
+            value = record[key]
+        elif "." in key:
+            value = _inside(record, key)
+        else:
+            continue
+        if value is not None and value != "" and value != [] and value != {}:
             return value
     return None
+
+
+def _inside(record: Record, key: str) -> Any:
+    head, _, rest = key.partition(".")
+    value: Any = record.get(head)
+    for part in rest.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def text(record: Record, *keys: str) -> str:
     value = first(record, *keys)
     if value is None:
         return ""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return text(value, "stringValue", "text", "message", "body", "name") or str(dict(value))[:2000]
     return str(value)[:8000]
 

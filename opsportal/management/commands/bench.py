@@ -15,18 +15,20 @@ from rich.console import Console
 from rich.table import Table
 
 from incidents.evidence import SignalState
-from opsportal.bench import page, recovery, thinking, ticks
+from opsportal.bench import bundle, page, recovery, thinking, ticks
 from opsportal.bench.figures import Row
 from opsportal.picked import add_choice, chosen
 from systems import services
 
 PARTS = ("kill", "hang", "watcher", "page", "reasoner", "search")
+ALONE = {"diagnose": bundle.measure}  # need no portal
 
 
 class Command(BaseCommand):
     help = "Measure recovery, the watcher's cost, the way to the page, the reasoner and the search. Takes some minutes."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("alone", nargs="?", choices=list(ALONE), help="only this, with no portal running")
         parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
         parser.add_argument("--repeats", type=int, default=10, help="killed and hung processes (default 10)")
         parser.add_argument(
@@ -40,6 +42,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console(width=int(os.environ.get("COLUMNS") or 150))
+        if options["alone"]:
+            self._end([ALONE[options["alone"]]()], options["json_file"])
+            return
         parts = [p for p in options["only"].split(",") if p] or list(PARTS)
         if unknown := [p for p in parts if p not in PARTS]:
             raise CommandError(f"there is no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
@@ -52,11 +57,7 @@ class Command(BaseCommand):
                 rows.append(self._parts(options)[part]())
             except (recovery.NotSteady, ticks.NoPortal) as error:
                 rows.append(Row(part, "not measured", note=str(error)))
-        self._print(rows)
-        if options["json_file"]:
-            options["json_file"].write_text(
-                json.dumps({"rows": [r.as_json() for r in rows]}, indent=2) + "\n"
-            )
+        self._end(rows, options["json_file"])
         if any(r.figure == "not measured" for r in rows):
             raise CommandError("not everything could be measured; the table says why")
 
@@ -72,6 +73,11 @@ class Command(BaseCommand):
             "search": thinking.find,
         }
 
+    def _end(self, rows: list[Row], json_file: Path | None) -> None:
+        self._print(rows)
+        if json_file:
+            json_file.write_text(json.dumps({"rows": [r.as_json() for r in rows]}, indent=2) + "\n")
+
     def _recovery(self, number: signal.Signals, repeats: int) -> Row:
         found = recovery.measure(
             self.row,
@@ -84,7 +90,8 @@ class Command(BaseCommand):
         return found.row()
 
     def _print(self, rows: list[Row]) -> None:
-        table = Table(title=f"{self.row.title}, {os.cpu_count()} cores", show_lines=True)
+        where = f"{self.row.title}, " if hasattr(self, "row") else ""
+        table = Table(title=f"{where}{os.cpu_count()} cores", show_lines=True)
         for column in ("what", "measured", "beside", "how"):
             table.add_column(column)
         for row in rows:
