@@ -70,7 +70,7 @@ class Sampler:
         self.peace = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._written: list[float] = []
-        self._touched = self._housekept = clock()
+        self._housekept = clock() - HOUSE_S
 
     async def run(self) -> None:
         """Read for ever."""
@@ -128,8 +128,8 @@ class Sampler:
 
     async def read(self, beat: Beat) -> list[Change]:
         """One read of one source, and what comes of it."""
-        if not beat.loaded:
-            await self._load(beat)
+        if not beat.loaded and not await self._load(beat):
+            return []
         began, at = self.now(), self.clock()
         beat.reads += 1
         try:
@@ -177,15 +177,24 @@ class Sampler:
                 log.warning("changes of %s are not stored (%s); trying again", self.system.slug, error)
             return []
 
-    async def _load(self, beat: Beat) -> None:
+    async def _load(self, beat: Beat) -> bool:
+        """False: not now."""
+
         def job() -> tuple[Settled, int]:
             try:
                 return kept.load(self.id, beat.source.name)
             finally:
                 connections.close_all()
 
-        beat.settled, beat.version = await asyncio.wrap_future(threads.submit(self.system.slug, ROOM, job))
+        try:
+            beat.settled, beat.version = await asyncio.wrap_future(
+                threads.submit(self.system.slug, ROOM, job)
+            )
+        except Exception as error:
+            self._not_read(beat, error)
+            return False
         beat.loaded = True
+        return True
 
     def _redactor(self) -> Redactor:
         return redact.for_system(self.system)

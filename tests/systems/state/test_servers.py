@@ -68,6 +68,7 @@ async def test_tables_and_all_that_belongs_to_them(place: Place):
         "create function s.f() returns int language sql as 'select 1'",
         "create table s.old (id int primary key, a int)",
         "create view s.v as select id from s.orders",
+        "create function s.g() returns int return 1",
     )
     looking = place.looking()
     assert await looking() == []
@@ -79,6 +80,7 @@ async def test_tables_and_all_that_belongs_to_them(place: Place):
         "create or replace function s.f() returns int language sql as 'select 2'",
         "create or replace view s.v as select id from s.orders where id > 1",
         "drop table s.old",
+        "create or replace function s.g() returns int return 2",
         "create extension vector",
         "create function s.t() returns trigger language plpgsql as 'begin return new; end'",
         "create trigger slow before insert on s.orders for each row execute function s.t()",
@@ -90,6 +92,7 @@ async def test_tables_and_all_that_belongs_to_them(place: Place):
     assert "NOT VALID" in (changes["table s.orders: constraint cheap"].after or "")
     assert changes["table s.orders: index by_price"].after is None
     assert changes["function s.f()"].before != changes["function s.f()"].after
+    assert changes["function s.g()"].before != changes["function s.g()"].after
     assert "body" in (changes["view s.v"].after or "")
     assert "with 3 parts of it" in changes["table s.old"].words  # and not its columns one by one
     assert changes["extension vector"].before is None

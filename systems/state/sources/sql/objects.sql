@@ -8,7 +8,7 @@ select 'function ' || n.nspname || '.' || p.proname || '(' || pg_get_function_id
   concat_ws(', ', 'owner ' || pg_get_userbyid(p.proowner), case when p.prosecdef then 'runs as its owner' end,
     case p.provolatile when 'i' then 'immutable' when 's' then 'stable' end, array_to_string(p.proconfig, ', ')) as value,
   'schema' as kind, 'schema ' || n.nspname as parent, null::text as coming,
-  md5(p.prosrc || coalesce(p.probin, '') || p.prorettype::regtype::text) as hidden, null::float8 as ends
+  md5(concat_ws(',', p.prosrc, p.probin, to_jsonb(p) ->> 'prosqlbody', p.prorettype::regtype::text)) as hidden, null::float8 as ends
 from pg_proc p join n on n.oid = p.pronamespace
 where not exists (
   select 1 from pg_depend d where d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e')
