@@ -86,6 +86,7 @@ class Incident(models.Model):
         permissions = [
             ("respond_incident", "Can take over, annotate and close incidents"),
             ("export_incident", "Can download an incident with all its evidence"),
+            ("diagnose_bundle", "Can have an incident of another system diagnosed from files"),
         ]
         constraints = [
             models.UniqueConstraint(

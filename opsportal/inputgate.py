@@ -32,6 +32,8 @@ MAX_QUERY = 8_000  # characters of an address's query, and fields in it
 MAX_FIELDS = 200
 MAX_DEPTH = 20
 MAX_JSON_NUMBER = 2**53
+MOST_UPLOADED = 50_000_000  # bytes of files, at the one address that takes such
+UPLOADS = "/diagnose/"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 UNKEPT = "something in it is too long, too big or not of the kind that is kept there"
 
@@ -100,7 +102,12 @@ def _check(request: HttpRequest) -> None:
     _texts("the address", [request.path])
     _texts("a cookie", request.COOKIES.values())
     _fields(request.GET.lists(), "the address")
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+    size = int(request.META.get("CONTENT_LENGTH") or 0)
+    if request.method == "POST" and request.path == UPLOADS and request.content_type == FORMS[1]:
+        if size > MOST_UPLOADED:
+            raise BadRequest(f"more than {MOST_UPLOADED:,} bytes: use ./ops diagnose, which takes more")
+        return  # its body is read once it is known who sends it
+    if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise RequestDataTooBig
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return

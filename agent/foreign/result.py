@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from incidents.foreign import times
 from incidents.foreign.facts import Told
+from systems.redact import Redactor
+
+MOST_DRAWN = 400  # edges, onsets and changes that are handed to a page
 
 Outcome = Literal["cause", "healthy", "unknown"]
 
@@ -59,8 +62,28 @@ class Result:
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "verdict": self.verdict,
-            "hypotheses": [s.as_json() for s in self.suspects],
-            "seconds": round(self.seconds, 3),
-        }
+        """What a caller asks for; shapes of secrets in texts are masked."""
+        said: dict[str, Any] = Redactor().json([s.as_json() for s in self.suspects])
+        return {"verdict": self.verdict, "hypotheses": said, "seconds": round(self.seconds, 3)}
+
+    def whole(self) -> dict[str, Any]:
+        """All that a page shows, as plain data: times are seconds since 1970 UTC."""
+        suspects = [
+            {
+                **asdict(s),
+                "pro": list(s.pro),
+                "con": list(s.con),
+                "change": asdict(s.change) if s.change else None,
+            }
+            for s in self.suspects
+        ]
+        edges = sorted([a, b] for a, others in self.needs.items() for b in others)
+        found: dict[str, Any] = Redactor().json(
+            {
+                "verdict": self.verdict, "why": self.why, "suspects": suspects, "history": self.history,
+                "notes": self.notes, "forms": self.forms, "edges": edges[:MOST_DRAWN],
+                "onsets": [list(o) for o in self.onsets[:MOST_DRAWN]],
+                "changes": [asdict(c) for c in self.changes[-MOST_DRAWN:]], "seconds": self.seconds,
+            }
+        )  # fmt: skip
+        return found

@@ -27,7 +27,17 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-PAGES = ["/", "/incidents/", "/approvals/", "/chaos/", "/gameday/", "/runbooks/", "/audit/", "/settings/"]
+PAGES = [
+    "/",
+    "/incidents/",
+    "/approvals/",
+    "/chaos/",
+    "/gameday/",
+    "/runbooks/",
+    "/diagnose/",
+    "/audit/",
+    "/settings/",
+]
 
 
 async def test_wrong_password_is_said_in_plain_words(browser: Browser, server: str) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.foreign.service import diagnose
+from agent.replay import recorded, run
+from incidents.bundles import folder
 from incidents.foreign import files, reading
 from incidents.foreign.files import Budget, NoBundle
 
@@ -130,3 +132,23 @@ def test_an_empty_folder_is_unknown(tmp_path: Path) -> None:
 def test_names_that_only_sound_alike_are_read() -> None:
     assert not any(files.hidden(n) for n in ("metrics/unanswered.json", "resolution.json"))
     assert files.hidden("a/answer") and files.hidden("b/groundtruth.csv")
+
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+
+
+def test_a_bundle_of_a_portal_is_diagnosed_as_it_was_live_from_its_folder_and_packed(tmp_path: Path) -> None:
+    case = CORPUS / "config_corruption-1"
+    plain = diagnose(case)
+    with tarfile.open(tmp_path / "shop-7.tar.gz", "w:gz") as tar:
+        tar.add(case, "shop-7")
+    packed = diagnose(tmp_path / "shop-7.tar.gz")
+    replayed = run(folder.read(case), recorded.shipped())
+    assert replayed.first is not None
+    assert (plain.suspects[0].component, plain.suspects[0].cause) == (
+        replayed.first.component,
+        replayed.first.cause,
+    )
+    assert {k: v for k, v in packed.as_json().items() if k != "seconds"} == {
+        k: v for k, v in plain.as_json().items() if k != "seconds"
+    }
