@@ -10,12 +10,15 @@ WIDE = timedelta(seconds=2)  # an interval below this is told as one moment
 
 
 def moment(change: Change) -> datetime:
-    """The best single moment: when it was written or came into effect, where a source told that within the interval;
-    else when the new value was first seen, and of what was done or told, when it began."""
-    if lasts(change):
-        return change.last_old
+    """The best single moment: as `exact` has it; else when the new value was first seen, and of what was done or told,
+    when it began."""
+    return change.last_old if lasts(change) else exact(change) or change.first_new
+
+
+def exact(change: Change) -> datetime | None:
+    """When it was written or came into effect, where a source told that, within the interval."""
     told = (t for t in (change.written_at, change.effective_at) if t is not None)
-    return next((t for t in told if change.last_old <= t <= change.first_new), change.first_new)
+    return next((t for t in told if change.last_old <= t <= change.first_new), None)
 
 
 def lasts(change: Change) -> bool:
@@ -25,7 +28,7 @@ def lasts(change: Change) -> bool:
 
 def is_wide(change: Change) -> bool:
     """Whether one moment would say more than is known."""
-    known = change.written_at is not None and not lasts(change)
+    known = exact(change) is not None and not lasts(change)
     return not known and change.first_new - change.last_old > WIDE
 
 

@@ -79,7 +79,7 @@ CHANGE: dict[str, Look] = {kind: (kind.capitalize(), "idle", "edit") for kind in
     "maintenance": ("Maintenance", "violet", "wrench"),
     "act": ("Done", "accent", "play"),
     "deadline": ("Ran out", "warn", "clock"),
-    "crossing": ("Limit", "warn", "warn"),
+    "crossing": ("At its limit", "warn", "warn"),
     "invariant": ("Promise", "warn", "scale"),
 }
 LOOKS: dict[str, dict[str, Look]] = {

@@ -55,4 +55,6 @@ def _mark(system: System, changes: Sequence[Change], since: datetime) -> Mark:
         first, last = min(c.last_old for c in changes), max(c.first_new for c in changes)
         window = {"since": (first - MARGIN).isoformat(), "until": (last + MARGIN).isoformat()}
         url = f"{reverse('changes')}?{urlencode({'system': system.slug} | window)}"
-    return Mark(round(min(left, 99.2), 2), len(changes), url, "\n".join(told(changes)))
+    return Mark(
+        round(min(left, 99.2 if len(changes) == 1 else 97.0), 2), len(changes), url, "\n".join(told(changes))
+    )

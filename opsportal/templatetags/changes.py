@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from incidents import changetimes
 from incidents.changed import Near
-from opsportal.templatetags.ui import duration
+from opsportal.templatetags.ui import duration, sentence
 from systems.models import ChangeRow
 from systems.state import ledger
 from systems.state.reported import SOURCE as REPORTED
@@ -59,6 +59,25 @@ def apart(near: Near) -> str:
 def effect(given: Change | ChangeRow) -> str:
     """From when it counts, where that is another time than that of the change."""
     return changetimes.effect(_change(given), timezone.now())
+
+
+@register.filter
+def coded(given: Change | ChangeRow) -> SafeString:
+    """Its sentence, with the names between backticks set as code."""
+    words = given.words if given.words.startswith(given.component) else sentence(given.words)
+    parts = words.split("`")
+    shown = (format_html("<code>{}</code>", p) if n % 2 else p for n, p in enumerate(parts))
+    return (
+        format_html_join("", "{}", ((part,) for part in shown))
+        if len(parts) % 2
+        else format_html("{}", words)
+    )
+
+
+@register.filter
+def has_values(given: Change | ChangeRow) -> bool:
+    """Whether it went from one value to another: what was done only has an outcome."""
+    return given.kind != "act" and (given.before is not None or given.after is not None)
 
 
 @register.filter
