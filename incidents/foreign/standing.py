@@ -11,7 +11,9 @@ from incidents.foreign.facts import Event, Facts, ObjectState
 from incidents.foreign.loglines import Kind
 from incidents.foreign.names import PLATFORM, Names, bare
 
-STALE_S = 300.0  # an event that came no more for so long, where nothing else tells how its object stands
+# An event that came no more is over, where nothing else tells, after half of the record, within these bounds.
+STALE_S, STALE_MOST_S = 300.0, 900.0
+RECENT_S = 7200.0  # before this, an event is of another day
 FRESH_S = 120.0
 ON_NODE = frozenset({"said_node", "said_node_pressure"})
 OF_OTHERS = frozenset({"said_refuses", "said_times_out", "said_dns", "said_upstream", "said_down"})
@@ -62,6 +64,7 @@ class Judge:
     def __init__(self, facts: Facts, names: Names, components: set[str], start: float | None) -> None:
         self.facts, self.names, self.components, self.start = facts, names, components, start
         self.out = Standing(now_of(facts))
+        self.stale_s = self._stale()
         self.objects: dict[str, ObjectState] = {bare(o.name): o for o in facts.objects}
         self.of_component: dict[str, list[ObjectState]] = defaultdict(list)
         for item in facts.objects:
@@ -80,6 +83,16 @@ class Judge:
             for text, count in texts.items():
                 self._words(Kind(name, text, 2, count), "trace")
         return self.out
+
+    def _stale(self) -> float:
+        """How old an event must be to be history for its age alone."""
+        now, book = self.out.now, self.facts.logs
+        if now is None:
+            return STALE_S
+        starts = [e.first for e in self.facts.events] + [book.first]
+        starts += [float(s.times[0]) for s in self.facts.series.values() if len(s.times)]
+        span = now - min((s for s in starts if s is not None and s > now - RECENT_S), default=now)
+        return min(max(STALE_S, span / 2), STALE_MOST_S)
 
     def _component_of(self, item: ObjectState) -> str:
         name = self.names.component(item.name)
@@ -171,7 +184,7 @@ class Judge:
             return (True, "") if age <= 3600 else (False, f"it is {age / 60:.0f} minutes old")
         if component in self.out.well:
             return False, f"{self.out.well[component]} now"
-        if age > STALE_S:
+        if age > self.stale_s:
             return False, f"it came no more for the last {age / 60:.0f} minutes"
         if statements.RECOVERED.search(event.message) and event.count < 3:
             return False, "it says itself that it passed"
@@ -208,7 +221,7 @@ class Judge:
             return False, "it was written as often before"
         if now is None or last is None or speaker in self.out.ill or self.start is not None:
             return True, ""
-        if now - last > STALE_S and (speaker in self.out.well or self._writes_on(kind, last)):
+        if now - last > self.stale_s and (speaker in self.out.well or self._writes_on(kind, last)):
             return False, f"it was written no more for the last {(now - last) / 60:.0f} minutes"
         return True, ""
 
