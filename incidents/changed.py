@@ -104,6 +104,12 @@ def _other(incident: Incident, ids: Iterable[str]) -> dict[str, Change]:
     return {str(row.pk): ledger.change_of(row) for row in rows}
 
 
+def named(incident: Incident, change_id: str) -> str:
+    """A change in words, with its time and day; empty when it is not known, or not kept any more."""
+    found = _other(incident, [change_id]).get(change_id)
+    return f"{found.words}, {when(found)}" if found else ""
+
+
 def reach(incident: Incident, graph: SystemGraph | None) -> set[str] | None:
     """Where a cause could be: the parts with symptoms and the suspected one, all they need, their neighbours, what
     carries their calls, and the groups and the system these belong to. None: anywhere."""

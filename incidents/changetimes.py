@@ -32,15 +32,15 @@ def is_wide(change: Change) -> bool:
     return not known and change.first_new - change.last_old > WIDE
 
 
-def stamp(at: datetime, now: datetime) -> str:
-    """14:03:10, with the day where that is not today."""
-    at, now = at.astimezone(UTC), now.astimezone(UTC)
-    if at.date() == now.date():
+def stamp(at: datetime, now: datetime | None) -> str:
+    """14:03:10, with the day where that is not today, or is not known."""
+    at = at.astimezone(UTC)
+    if now is not None and at.date() == now.astimezone(UTC).date():
         return f"{at:%H:%M:%S}"
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def when(change: Change, now: datetime) -> str:
+def when(change: Change, now: datetime | None = None) -> str:
     """`14:03:12 UTC`, `between 14:03:10 and 14:03:14 UTC`, or `from 14:03:10 to 14:03:14 UTC` of what went on."""
     if not is_wide(change):
         return f"{stamp(moment(change), now)} UTC"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import SerializeAsAny
 
+from incidents import changed
 from incidents.facts import Facts, Written
 from incidents.figures import figures, journey_runs, windows
 from incidents.findings import Evidence, Repair
@@ -28,7 +29,8 @@ class Event(Record):
 
 
 class Cause(Record):
-    """What is held to be the cause, as `Incident.verdict` has it; `pro` and `con` of what leads, strongest first."""
+    """What is held to be the cause, as `Incident.verdict` has it; `pro` and `con` of what leads, strongest first.
+    `change`: the change that what leads blames, with its time."""
 
     standing: Standing
     headline: str
@@ -38,6 +40,7 @@ class Cause(Record):
     pro: list[Evidence] = []
     con: list[Evidence] = []
     repaired: list[Repair] = []
+    change: str = ""
 
     @property
     def is_known(self) -> bool:
@@ -95,4 +98,5 @@ def _cause(incident: Incident) -> Cause:
         pro=lead.pro if lead else [],
         con=lead.con if lead else [],
         repaired=verdict.repaired,
+        change=changed.named(incident, lead.change_id) if lead and not lead.refuted else "",
     )

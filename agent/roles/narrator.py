@@ -112,6 +112,8 @@ def _why(story: Story) -> list[Sentence]:
     events, cause = story.events, story.cause
     thought = [e for e in events if isinstance(e.facts, Weighed)]
     sentences = [_say(_said_of(cause), [e.seq for e in (thought or events)[-1:]])]
+    if cause.change:
+        sentences.append(_say(f"What it points to: {cause.change}.", [e.seq for e in thought[-1:]]))
     sentences += _also_repaired(story)
     if not thought or not cause.is_known:
         return sentences

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from incidents import changed
+from incidents import changed, postmortem
 from incidents.models import Incident
 from systems.graph import SystemGraph
 from systems.models import System
@@ -98,3 +99,19 @@ def test_pages_show_them(client: Client, system: System) -> None:
     page = client.get(f"/incidents/{incident.number}/changes").content.decode()
     assert f'href="/changes/{change}/"' in page and "12 s before" in page
     assert "The diagnosis points here, 80 %" in page and "Before and after" in page
+
+
+def test_a_postmortem_names_the_change_that_is_blamed_and_when(system: System) -> None:
+    incident = make_incident(system)
+    change = at(incident, -12, wide_s=4)
+    blame = {"component": "api", "cause": "x", "title": "x", "probability": 0.8, "change_id": change}
+    Incident.objects.filter(pk=incident.pk).update(hypotheses=[blame])
+    why = postmortem.generate(incident.pk).sections.why
+    (line,) = [s for s in why if "log.level" in s.text]
+    assert re.fullmatch(
+        r"What it points to: `log.level` of api-1 changed from INFO to DEBUG, "
+        r"between \d{4}-\d\d-\d\d [\d:]{8} and [\d: -]{8,19} UTC\.",
+        line.text,
+    )
+    Incident.objects.filter(pk=incident.pk).update(hypotheses=[blame | {"change_id": "999"}])
+    assert not any("points to" in s.text for s in postmortem.generate(incident.pk).sections.why)
