@@ -95,7 +95,7 @@ def burst(t: Floats, v: Floats) -> tuple[float, float, float]:
         return 0.0, 0.0, 0.0
     smooth = rolling(v)
     middle = float(np.median(smooth))
-    spread = _spread(smooth, middle, 0.9)
+    spread = _spread(smooth, middle, 0.8)  # the run itself may be a fifth of what was recorded
     if spread == 0:
         return 0.0, 0.0, 0.0
     far = np.abs(smooth - middle) / spread
@@ -124,7 +124,7 @@ def rolling(v: Floats) -> Floats:
 def _spread(v: Floats, middle: float, quantile: float = 0.99) -> float:
     away = np.abs(v - middle)
     return float(
-        max(np.median(away) * 1.4826, np.quantile(away, quantile) / (2.33 if quantile > 0.95 else 1.64))
+        max(np.median(away) * 1.4826, np.quantile(away, quantile) / (2.33 if quantile > 0.95 else 1.28))
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,3 +62,28 @@ def test_what_calls_whom_is_learned_from_traces(tmp_path: Path) -> None:
     writers.jaeger(made, tmp_path)
     found = diagnose(tmp_path)
     assert {(a, b) for a, others in found.needs.items() for b in others} == set(made.edges)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with an alert", "with none"])
+def test_ten_bad_minutes_of_a_long_record_are_found(told: bool, tmp_path: Path) -> None:
+    rng = random.Random(4)
+    start, rows = shop.T0 + 20_000, ["timestamp,cmdb_id,kpi_name,value"]
+    for at in range(shop.T0, shop.T0 + 36_000, 60):
+        for part in ("web-0", "web-1", "cart-0", "cart-1"):
+            bad = part == "cart-1" and start <= at < start + 600
+            rows.append(
+                f"{at},node-1.{part},container_cpu_usage,{20 * rng.uniform(0.8, 1.2) * (6 if bad else 1):.2f}"
+            )
+            rows.append(f"{at},node-1.{part},container_memory_usage,{300 * rng.uniform(0.98, 1.02):.1f}")
+    (tmp_path / "metric_container.csv").write_text("\n".join(rows))
+    if told:
+        alert = {
+            "labels": {"alertname": "Slow", "service": "web"},
+            "annotations": {},
+            "startsAt": start + 240,
+            "status": "firing",
+        }
+        (tmp_path / "alerts.json").write_text(json.dumps([alert]))
+    lead = diagnose(tmp_path).suspects[0]
+    assert (lead.component, lead.cause) == ("cart-1", "cpu_exhausted")
+    assert lead.since is not None and abs(lead.since - start) <= 120
