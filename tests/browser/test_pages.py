@@ -14,7 +14,7 @@ from incidents import live, timeline
 from incidents.facts import Noted
 from knowledge import service
 from tests.knowledge.test_views import BOOK
-from tests.pages import make_request, show
+from tests.pages import make_change, make_request, show
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -197,3 +197,26 @@ async def test_every_page_fits_a_phone_and_its_targets_a_finger(page: Page, inci
             .filter(([n, r]) => r.height > 0 && r.height < 23.5).map(([n, r]) => n.outerHTML.slice(0, 80))"""
         )
         assert not small, f"{path}: targets under 24 px: {small}"
+
+
+async def test_a_change_comes_by_itself_and_the_filter_and_what_is_open_stay(
+    page: Page, incident: Incident
+) -> None:
+    first = await sync_to_async(make_change)(incident.system)
+    await sync_to_async(make_change)(incident.system, component="postgres")
+    await page.goto("/changes/")
+    await page.select_option("#c1", "api-1")
+    await expect(page.locator("#rows tbody tr")).to_have_count(1)
+    await expect(page.locator("[data-live-state]")).to_have_text("Live")
+    await page.locator(f"#di-{first.pk} summary").click()
+    second = await sync_to_async(make_change)(incident.system, ago_s=1, words="`pool` of api-1 is new")
+    await sync_to_async(make_change)(incident.system, component="postgres", ago_s=1)
+    for _ in range(12):  # the watcher tells of a tick each second; the page asks at most every few
+        await sync_to_async(live.publish)("dashboard", {"kind": "tick"})
+        await page.wait_for_timeout(500)
+        if await page.locator("#rows tbody tr").count() == 2:
+            break
+    await expect(page.locator("#rows tbody tr").first).to_have_id(f"ch-{second.pk}")
+    await expect(page.locator(f"#di-{first.pk} .diff")).to_be_visible()
+    await page.set_viewport_size({"width": 360, "height": 800})
+    assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
