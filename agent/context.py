@@ -51,5 +51,5 @@ def is_history(held: Collection[str]) -> bool:
 def seconds_seen(incident: Incident, states: Iterable[SignalState]) -> float:
     """From the first symptom to the newest that was read: a watcher that is held up has seen no more, however late it
     is."""
-    read = [s.read for s in states if s.read is not None]
+    read = [s.fresh for s in states if s.fresh is not None]
     return (max(read) - incident.started_at).total_seconds() if read else 0.0

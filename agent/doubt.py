@@ -84,7 +84,7 @@ def acts(incident: Incident) -> list[ActionRequest]:
 
 def _ours(state: SignalState, act: Act, system: LoadedSystem) -> bool:
     signal = CATALOG.get(state.signal)
-    if state.since is None or signal is None or act.claimed_at is None or not _during(state.since, act):
+    if state.onset is None or signal is None or act.claimed_at is None or not _during(state.onset, act):
         return False
     members = system.graph.members(act.target)
     if state.service in members:

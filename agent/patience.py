@@ -68,9 +68,9 @@ def _count_reads(
     """How often each of what still holds has been read since the effect and the last change."""
     for state in states:
         key = symptom_key(state.signal, state.service, state.label)
-        if key not in active or (effect and state.read and state.read <= effect):
+        if key not in active or (effect and state.fresh and state.fresh <= effect):
             continue
-        read, before = state.read or count.last, count.reads.get(key, Reads())
+        read, before = state.fresh or count.last, count.reads.get(key, Reads())
         if read != before.last:
             count.reads[key] = Reads(last=read, times=before.times + 1)
 

@@ -55,4 +55,4 @@ def absences(incident: Incident, held: Iterable[tuple[str, str]], cause: str) ->
 def _all_the_while(state: SignalState, since: datetime) -> bool:
     """Whether it was false all the time. What leaves no symptom when it holds is not known to have been."""
     noted = state.signal in CATALOG and CATALOG[state.signal].noted
-    return noted and state.value is False and state.since is not None and state.since <= since
+    return noted and state.value is False and state.onset is not None and state.onset <= since

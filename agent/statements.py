@@ -47,11 +47,11 @@ S = TypeVar("S", bound=Statement)
 
 
 def standing(incident: Incident, picture: Picture, acted: datetime | None) -> list[Symptom]:
-    """The statements that hold, the most telling first. A process that has died says no more: what it said last holds
+    """The statements that hold, the first said first. A process that has died says no more: what it said last holds
     while its service is ill, until something that we did (`acted`) has helped."""
     ill = {s.service for s in symptoms_in(incident, picture)}
     said = Symptom.objects.filter(incident=incident.pk, signal__in=OUTRIGHT)
-    return telling_first(
+    return told_in_order(
         s
         for s in said
         if (s.signal, s.service, s.label) in picture.open_
@@ -59,11 +59,11 @@ def standing(incident: Incident, picture: Picture, acted: datetime | None) -> li
     )
 
 
-def telling_first(said: Iterable[S]) -> list[S]:
-    """Those at error level, of each kind the newest, in the order of what they tell."""
+def told_in_order(said: Iterable[S]) -> list[S]:
+    """Those at error level, of each kind the newest, in the order in which they were first said."""
     found = [s for s in said if rank_of(s.text) >= ERROR]
     newest = {(s.signal, s.service): s for s in sorted(found, key=lambda s: s.last_seen)}
-    return sorted(newest.values(), key=lambda s: (-CATALOG[s.signal].telling, s.first_seen))
+    return sorted(newest.values(), key=lambda s: (s.first_seen, s.signal))
 
 
 def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> Opinion:

@@ -166,7 +166,7 @@ class Detector:
             text=clean(key.text),
             value=_finite(key.reading_value),
             opens=signal.opens,
-            first_seen=state.since or at,
+            first_seen=state.onset or at,
             last_seen=at,
         )
 

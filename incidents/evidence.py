@@ -27,7 +27,7 @@ __all__ = ["Picture", "SignalState", "picture", "run_check", "write"]
 
 log = logging.getLogger(__name__)
 
-KEY = "ops:evidence:4:{}"  # the number: of the shape of its rows
+KEY = "ops:evidence:5:{}"  # the number: of the shape of its rows
 TICKS = "ops:ticks:{}"
 KEEP_S = 120  # older than this the picture is worth nothing: unknown
 

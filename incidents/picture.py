@@ -13,7 +13,7 @@ from typing import Any
 
 from incidents.health import NEVER_READ, Health, Name, is_trouble, judge_all, name_of
 from incidents.signals import CATALOG
-from incidents.signals.base import SignalState
+from incidents.signals.base import SLICED, SignalState
 from incidents.signals.engine import Engine
 
 # What is shown beside a part's health: the first of the readings that it has.
@@ -79,8 +79,9 @@ class Picture:
             s.value,
             s.reading_value,
             text,
-            _stamp(s.since),
-            _stamp(s.read),
+            _stamp(s.onset),
+            _stamp(s.fresh),
+            int(s.quality == "unsure"),
             is_open,
         ]
 
@@ -130,10 +131,13 @@ def _figures(
 
 def _state(
     name: str, service: str, label: str, value: bool | None, reading: float | None, text: str,
-    since: float | None, read: float | None,
+    onset: float | None, fresh: float | None, unsure: int,
 ) -> SignalState:  # fmt: skip
     signal = CATALOG[name]
-    return SignalState(name, service, label, value, reading, text, _time(since), signal.source, _time(read))
+    return SignalState(
+        name, service, label, value, reading, text, _time(onset), signal.source, _time(fresh),
+        "unsure" if unsure else "sure", signal.author, label if signal.author in SLICED else "",
+    )  # fmt: skip
 
 
 def _time(stamp: float | None) -> datetime | None:

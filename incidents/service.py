@@ -28,6 +28,8 @@ FOLLOWS_WITHIN = timedelta(minutes=2)
 CONTEXT_WITHIN = timedelta(seconds=60)  # a change this long before may belong to the trouble
 # Context worth a line of the timeline: somebody or something changed the system.
 CHANGES = frozenset({"config_drift", "env_drift", "release_changed", "limit_changed"})
+# What a symptom tells of where the trouble is, by what it is a sign of.
+TELLS = {"own": 4, "refuses": 3, "fails": 2, "slow": 2, "flow": 2, "starves": 1, "words": 0}
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
 # Called with the number of each newly opened incident, after the commit; a failing one does not stop the others.
@@ -217,11 +219,21 @@ def _is_worse(severity: str, incident: Incident) -> bool:
 
 
 def leading(symptoms: Iterable[Symptom]) -> Symptom:
-    """The symptom that tells most: those that may open an incident first, then by the catalogue's order."""
+    """The symptom that tells most: those that may open an incident first; of these a part's own state, or its own words
+    for it, before how it treats others; then the gravest, the rarest, the first."""
 
-    def weight(symptom: Symptom) -> tuple[bool, int, float]:
+    def weight(symptom: Symptom) -> tuple[bool, int, int, float, float, str]:
         signal = CATALOG.get(symptom.signal)
-        return (symptom.opens, signal.telling if signal else 0, -symptom.first_seen.timestamp())
+        tells = 0 if signal is None else TELLS["own" if signal.outright else signal.klass]
+        first = -symptom.first_seen.timestamp()
+        return (
+            symptom.opens,
+            tells,
+            _RANK[Severity(symptom.severity)],
+            -signal.leak if signal else 0.0,
+            first,
+            symptom.signal,
+        )
 
     return max(symptoms, key=weight)
 

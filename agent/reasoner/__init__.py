@@ -8,17 +8,21 @@ probable.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from agent.reasoner import render
+from agent.reasoner import changes as ledger
+from agent.reasoner import render, unknown
 from agent.reasoner.board import arrange
 from agent.reasoner.causes import build
 from agent.reasoner.infer import TEMPERATURE, infer
 from agent.reasoner.questions import next_checks
+from agent.reasoner.runbooks import Compiled
 from agent.reasoner.types import (
     Boosts,
     Catalog,
+    Change,
     Diagnosis,
     Evidence,
     Hypothesis,
@@ -48,35 +52,50 @@ def diagnose(
     learned: Learned | None = None,
     temperature: float = TEMPERATURE,
     settled: float = 1.0,
+    changes: Sequence[Change] = (),
+    now: datetime | None = None,
+    leaks: Mapping[str, float] | None = None,
 ) -> Diagnosis:
     """Rank the causes. `system`: a LoadedSystem or SystemGraph. `priors`: by cause id. `boosts`: bits by
     cause id or `component:cause`, capped. `learned`: (hits, misses) by (cause id, symptom key). `catalog`: the
     portal's own when None. `settled`: 0 when the trouble has just begun, 1 when all it brings has had time to show.
+    `changes`: what changed lately. `now`: of the evidence. `leaks`: how often each signal holds in this system's quiet.
     """
     started = time.perf_counter()
     graph = SystemGraph.of(system)
-    board = arrange(states, catalog if catalog is not None else _catalog())
+    board = arrange(states, catalog if catalog is not None else _catalog(), leaks)
     causes = build(
         specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {}, settled=settled
     )
+    ledger.weigh_times(causes, board)
+    causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
+    causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature)
     best = posterior.sets[0][0]
-    names = {i: causes[i].key for i in best if i >= 0}
+    names = {i: causes[i].key for i in best if causes[i].is_known}
     ranked = sorted(posterior.marginal.items(), key=lambda item: (-item[1], causes[item[0]].key))
-    shown = {i: p for i, p in ranked[:SHOWN] if p >= WORTH_SHOWING or i in names}
+    named = [(i, p) for i, p in ranked if causes[i].is_known]
+    shown = {i: p for i, p in named[:SHOWN] if p >= WORTH_SHOWING or i in names}
     built = {
         i: render.hypothesis(
-            causes[i], graph, board, p, tuple(n for j, n in names.items() if j != i and i in names)
+            causes[i],
+            graph,
+            board,
+            p,
+            tuple(n for j, n in names.items() if j != i and i in names),
+            ledger.blamed(causes[i], changes, graph, board),
         )
         for i, p in shown.items()
     }
+    suspect = next(((causes[i].component, p) for i, p in ranked if not causes[i].is_known), ("", 0.0))
     return Diagnosis(
         hypotheses=tuple(built.values()),
         none_probability=posterior.none,
         next_checks=tuple(next_checks(causes, graph, board, posterior)),
         elapsed_ms=(time.perf_counter() - started) * 1000,
         leading=tuple(built[i] for i in best if i in built),
-        unexplained=tuple(render.unexplained([causes[i] for i in names], board)),
+        unexplained=tuple(render.unexplained([causes[i] for i in best], board)),
+        suspect=suspect,
     )
 
 

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agent.reasoner.types import Catalog, SignalInfo, State, States
 
 DEFAULT_LEAK = 0.02
 MIN_LEAK, MAX_LEAK = 0.001, 0.9
 DEFAULT_COST = 1.0
+UNSURE = 0.8  # what one sentence, or a starved watcher, says counts this much of what is sure
+SLACK_S = 3.0  # onsets closer than this have no order
 
 
 @dataclass
 class Node:
-    """One signal on one service, all labels together: True when any label holds."""
+    """One signal on one service, all labels together: True when any label holds. Times in seconds since the epoch."""
 
     signal: str
     service: str
     value: bool | None
     leak: float
+    klass: str = "words"
+    specific: bool = False  # brought about by few things only: which, the catalogue says
+    outright: bool = False  # the part's own word for what is wrong with it
+    changed: bool = False  # the sign of a change: it explains, and asks for no explanation
+    lag_s: float = SLACK_S
     states: list[State] = field(default_factory=list)
     weight: float = 1.0  # several true nodes of one signal are not independent: each counts less
+    onset: float | None = None
+    is_journey: bool = False
+    noted: bool = True  # a symptom that people see; the others only speak to the diagnosis
 
     def holding(self) -> list[State]:
         return [s for s in self.states if s.value]
@@ -29,19 +41,20 @@ class Node:
 
 @dataclass
 class Board:
-    """All nodes. `true` are the ones to be explained, in a fixed order."""
+    """All nodes. `true` are the ones to be explained, in a fixed order; signs of changes are not among them."""
 
     nodes: dict[tuple[str, str], Node]
     by_signal: dict[str, list[Node]]
     true: list[Node]
     index: dict[tuple[str, str], int]
     catalog: Catalog
+    leaks: Mapping[str, float] = field(default_factory=dict)
 
     def get(self, signal: str, service: str) -> Node | None:
         return self.nodes.get((signal, service))
 
     def leak(self, signal: str) -> float:
-        return _leak(self.catalog.get(signal))
+        return _leak(self.catalog.get(signal), self.leaks.get(signal))
 
     def cost(self, signal: str) -> float:
         info = self.catalog.get(signal)
@@ -51,28 +64,78 @@ class Board:
         info = self.catalog.get(signal)
         return "" if info is None else str(info.source)
 
+    def moved_by(self, signal: str) -> Collection[str]:
+        """The kinds of change that bring a signal about by themselves."""
+        found: Collection[str] = getattr(self.catalog.get(signal), "moved_by", ())
+        return found
 
-def _leak(info: SignalInfo | None) -> float:
-    return min(max(DEFAULT_LEAK if info is None else float(info.leak), MIN_LEAK), MAX_LEAK)
+    def signs_of(self, kind: str) -> list[str]:
+        """The signals that are the sign of a change of this kind."""
+        return [
+            name
+            for name, info in self.catalog.items()
+            if getattr(info, "changed", False) and kind in self.moved_by(name)
+        ]
 
 
-def arrange(states: States, catalog: Catalog) -> Board:
-    """Put states of all labels of a signal on a service together; unknown ones never count as absent."""
+def _leak(info: SignalInfo | None, measured: float | None) -> float:
+    """The chance that a signal holds with nothing wrong: measured on this system, or else as the catalogue has it."""
+    given = DEFAULT_LEAK if info is None else float(info.leak)
+    return min(max(given if measured is None else measured, MIN_LEAK), MAX_LEAK)
+
+
+def arrange(states: States, catalog: Catalog, leaks: Mapping[str, float] | None = None) -> Board:
+    """Put states of all labels of a signal on a service together; unknown ones never count as absent.
+
+    `leaks`: by signal, as measured in the quiet of this system."""
+    known = leaks or {}
     nodes: dict[tuple[str, str], Node] = {}
     for state in states:
         key = (state.signal, state.service)
         node = nodes.get(key)
         if node is None:
-            node = nodes[key] = Node(*key, value=None, leak=_leak(catalog.get(state.signal)))
+            node = nodes[key] = _node(state, catalog.get(state.signal), known)
         node.states.append(state)
         if state.value or node.value is None:
             node.value = state.value
     by_signal: dict[str, list[Node]] = {}
     for node in nodes.values():
         by_signal.setdefault(node.signal, []).append(node)
-    true = sorted((n for n in nodes.values() if n.value), key=lambda n: (n.signal, n.service))
-    for node in true:
-        trust = float(getattr(catalog.get(node.signal), "trust", 1.0))
-        node.weight = trust / math.sqrt(sum(1 for n in by_signal[node.signal] if n.value))
+    true = sorted(
+        (n for n in nodes.values() if n.value and not n.changed), key=lambda n: (n.signal, n.service)
+    )
+    for node in nodes.values():
+        if node.value:
+            _weigh(node, catalog.get(node.signal), by_signal[node.signal])
     index = {(n.signal, n.service): i for i, n in enumerate(true)}
-    return Board(nodes, by_signal, true, index, catalog)
+    return Board(nodes, by_signal, true, index, catalog, known)
+
+
+def _node(state: State, info: SignalInfo | None, leaks: Mapping[str, float]) -> Node:
+    return Node(
+        state.signal,
+        state.service,
+        value=None,
+        leak=_leak(info, leaks.get(state.signal)),
+        klass=str(getattr(info, "klass", "words")),
+        specific=bool(getattr(info, "moved_by", ())),
+        outright=bool(getattr(info, "outright", False)),
+        changed=bool(getattr(info, "changed", False)),
+        lag_s=float(getattr(info, "lag_s", SLACK_S)),
+        noted=bool(getattr(info, "noted", True)),
+        is_journey=getattr(info, "author", "") == "journey",
+    )
+
+
+def _weigh(node: Node, info: SignalInfo | None, alike: list[Node]) -> None:
+    trust = float(getattr(info, "trust", 1.0))
+    held = node.holding()
+    if all(getattr(s, "quality", "sure") == "unsure" for s in held):
+        trust *= UNSURE
+    node.weight = trust / math.sqrt(sum(1 for n in alike if n.value))
+    times = [at for s in held if (at := _time(getattr(s, "onset", None))) is not None]
+    node.onset = min(times) if times else None
+
+
+def _time(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()

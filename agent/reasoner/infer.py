@@ -1,36 +1,38 @@
-"""Noisy-OR abduction: the odds of nothing, each cause, and each pair of causes, and of something unknown."""
+"""Noisy-OR abduction: the odds of nothing, each cause, and each pair of causes, and of something unknown in a part."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agent.reasoner.board import Board, Node
 from agent.reasoner.causes import Cause
 
-ELSE_WEIGHT = 0.1  # something no runbook knows may show any symptom
-ELSE_PRIOR = 0.01
 NOTHING_BITS = -4.0  # a symptom that held long enough to be asked about is seldom a false alarm
 PAIR_POOL = 40  # only the best singles are tried in pairs
 KEEP_BITS = 14.0  # sets further than this below the best carry no weight
-TEMPERATURE = 1.0  # fitted on simulated incidents, see tests/agent/reasoner/test_simulated.py
+TEMPERATURE = 1.3  # fitted on simulated incidents, see tests/agent/reasoner/test_simulated.py
 
-Set = tuple[int, ...]  # indexes of causes; ELSE stands for something unknown
-ELSE = -1
+Set = tuple[int, ...]  # indexes of causes
+Matrix = NDArray[np.float64]
 
 
 @dataclass
 class Posterior:
-    """Probability of each set of causes, the most probable first, and of each cause at all."""
+    """Probability of each set of causes, the most probable first, and of each cause at all. `known`: which of them have
+    a name."""
 
     sets: list[tuple[Set, float]]
+    known: frozenset[int] = frozenset()
     marginal: dict[int, float] = field(default_factory=dict)
 
     @property
     def none(self) -> float:
-        return sum(p for s, p in self.sets if not any(i >= 0 for i in s))
+        return sum(p for s, p in self.sets if not any(i in self.known for i in s))
 
 
 def node_bits(node: Node, silent: float) -> float:
@@ -44,44 +46,52 @@ def explained_bits(cause: Cause, board: Board) -> dict[int, float]:
 
 def infer(causes: list[Cause], board: Board, temperature: float = TEMPERATURE) -> Posterior:
     """Score the empty set, singles and pairs. Exact over these sets; only hopeless pairs are left out."""
-    weights: dict[int, dict[int, float]] = {i: c.explains for i, c in enumerate(causes)}
-    bits = {i: explained_bits(c, board) for i, c in enumerate(causes)}
-    base = {i: c.prior_bits + c.penalty_bits + c.bonus_bits for i, c in enumerate(causes)}
-    weights[ELSE] = dict.fromkeys(range(len(board.true)), ELSE_WEIGHT)
-    bits[ELSE] = {i: node_bits(n, 1 - ELSE_WEIGHT) for i, n in enumerate(board.true)}
-    base[ELSE] = math.log2(ELSE_PRIOR / (1 - ELSE_PRIOR))
-    single = {i: base[i] + sum(bits[i].values()) for i in base}
-    scores: dict[Set, float] = {
-        (): NOTHING_BITS if board.true else 0.0,
-        **{(i,): s for i, s in single.items()},
-    }
-    pool = sorted((i for i in single if i >= 0), key=lambda i: -single[i])[:PAIR_POOL]
-    for a, b in combinations([*pool, ELSE], 2):
-        if not _same_thing(causes, a, b):
-            scores[a, b] = single[a] + single[b] + _shared_bits(board, weights, bits, a, b)
-    return _normalise(scores, temperature)
+    known = frozenset(i for i, c in enumerate(causes) if c.is_known)
+    scores: dict[Set, float] = {(): NOTHING_BITS if board.true else 0.0}
+    if causes:
+        silent = np.ones((len(causes), len(board.true)))
+        for i, cause in enumerate(causes):
+            for number, chance in cause.explains.items():
+                silent[i, number] = 1 - chance
+        base = np.array([c.prior_bits + c.penalty_bits + c.bonus_bits for c in causes])
+        single = base + _bits(board.true, silent).sum(axis=-1)
+        scores |= {(i,): float(s) for i, s in enumerate(single)}
+        pool = [int(i) for i in np.argsort(-single, kind="stable")[:PAIR_POOL]]
+        _pairs(scores, causes, board, silent, base, pool)
+    return _normalise(scores, temperature, known)
 
 
-def _shared_bits(
-    board: Board, weights: dict[int, dict[int, float]], bits: dict[int, dict[int, float]], a: int, b: int
-) -> float:
-    """What two causes that explain the same symptom may not both claim: this is the explaining away."""
-    mine, other = weights[a], weights[b]
-    extra = 0.0
-    for i in mine.keys() & other.keys() if b != ELSE else mine:
-        both = node_bits(board.true[i], (1 - mine[i]) * (1 - other[i]))
-        extra += both - bits[a][i] - bits[b][i]
-    return extra
+def _bits(nodes: Sequence[Node], silent: Matrix) -> Matrix:
+    """`node_bits` of all nodes (last axis) at once."""
+    leak = np.array([n.leak for n in nodes])
+    weight = np.array([n.weight for n in nodes])
+    found: Matrix = weight * np.log2((1 - (1 - leak) * silent) / leak)
+    return found
 
 
-def _same_thing(causes: list[Cause], a: int, b: int) -> bool:
-    """A cause on a group is that cause on its replicas: neither group and replica nor all replicas are a pair."""
-    if a < 0 or b < 0:
-        return False
-    first, second = causes[a], causes[b]
-    if first.component == second.component and set(first.spec.requires) & set(second.spec.requires):
+def _pairs(
+    scores: dict[Set, float], causes: list[Cause], board: Board, silent: Matrix, base: Matrix, pool: list[int]
+) -> None:
+    """Two causes that explain the same symptom may not both claim it: this is the explaining away."""
+    for place, a in enumerate(pool):
+        others = [b for b in pool[place + 1 :] if not _same_thing(causes[a], causes[b])]
+        if others:
+            bits = _bits(board.true, silent[others] * silent[a]).sum(axis=-1)
+            for b, s in zip(others, bits + base[others] + base[a], strict=True):
+                scores[a, b] = float(s)
+
+
+def _same_thing(first: Cause, second: Cause) -> bool:
+    """A cause on a group is that cause on its replicas: neither group and replica nor all replicas are a pair. Two
+    unknowns are no more than one."""
+    if not first.is_known and not second.is_known:
+        return True
+    if first.component == second.component and not (first.is_known and second.is_known):
+        return True
+    both = first.spec is not None and second.spec is not None and first.component == second.component
+    if both and first.spec and second.spec and set(first.spec.requires) & set(second.spec.requires):
         return True  # two readings of one change
-    if first.spec.id != second.spec.id:
+    if first.spec is None or second.spec is None or first.spec.id != second.spec.id:
         return False
     members = {*first.members, *second.members}
     return len(members) < len(first.members) + len(second.members) or (
@@ -89,17 +99,16 @@ def _same_thing(causes: list[Cause], a: int, b: int) -> bool:
     )
 
 
-def _normalise(scores: dict[Set, float], temperature: float) -> Posterior:
+def _normalise(scores: dict[Set, float], temperature: float, known: frozenset[int]) -> Posterior:
     best = max(scores.values())
     floor = best - KEEP_BITS * temperature
     odds = {s: 2 ** ((v - best) / temperature) for s, v in scores.items() if v > floor}
     total = sum(odds.values())
     sets = sorted(((s, o / total) for s, o in odds.items()), key=lambda x: -x[1])
-    posterior = Posterior(sets)
+    posterior = Posterior(sets, known)
     for members, p in sets:
         for i in members:
-            if i >= 0:
-                posterior.marginal[i] = posterior.marginal.get(i, 0.0) + p
+            posterior.marginal[i] = posterior.marginal.get(i, 0.0) + p
     return posterior
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from agent.reasoner.board import Board
-from agent.reasoner.causes import Cause, targets
-from agent.reasoner.infer import ELSE, ELSE_WEIGHT, Posterior, entropy
+from agent.reasoner.causes import Cause
+from agent.reasoner.infer import Posterior, entropy
+from agent.reasoner.runbooks import targets
 from agent.reasoner.types import NextCheck
 from systems.graph import SystemGraph
 
@@ -21,7 +22,7 @@ def next_checks(
 ) -> list[NextCheck]:
     """The best few questions whose answer is unknown, most informative per cost first."""
     sets = posterior.sets[:MAX_SETS]
-    likely = {i for s, _ in sets for i in s if i >= 0}
+    likely = {i for s, _ in sets for i in s}
     likelihood = {i: _predictions(causes[i], graph, board) for i in likely}
     asked = {node for predicted in likelihood.values() for node in predicted}
     found = []
@@ -42,7 +43,7 @@ def next_checks(
 def _predictions(cause: Cause, graph: SystemGraph, board: Board) -> dict[tuple[str, str], float]:
     """P(true) of each unknown node under this cause; what would rule it out hardly ever holds."""
     found = dict(cause.predicts)
-    for key in cause.spec.rules_out:
+    for key in cause.spec.rules_out if cause.spec else ():
         for signal, service, _ in targets(graph, board, cause.members, key):
             node = board.get(signal, service)
             if node is None or node.value is None:
@@ -66,7 +67,7 @@ def _chance(
 ) -> float:
     silent = 1 - board.leak(node[0])
     for i in causes:
-        weight = ELSE_WEIGHT if i == ELSE else likelihood.get(i, {}).get(node, 0.0)
+        weight = likelihood.get(i, {}).get(node, 0.0)
         if weight < 0:
             return RULED_OUT
         silent *= 1 - weight

@@ -6,23 +6,36 @@ import re
 from typing import Any
 
 from agent.reasoner.board import Board, Node
-from agent.reasoner.causes import Cause, matches, targets
-from agent.reasoner.infer import ELSE_WEIGHT, explained_bits, node_bits
-from agent.reasoner.types import Evidence, Hypothesis, PlannedStep, State
-from knowledge.spec import ActionStep, split_key
+from agent.reasoner.causes import Cause
+from agent.reasoner.infer import explained_bits, node_bits
+from agent.reasoner.runbooks import matches, targets
+from agent.reasoner.types import Change, Evidence, Hypothesis, PlannedStep, State
+from knowledge.spec import ActionStep, RunbookSpec, split_key
 from systems import patterns
 from systems.graph import SystemGraph
 
 _BRACES = re.compile(r"\{([a-z_]+)\}")
 _UNNAMED = {"detail": "an unnamed part", "value": "many", "text": "no further detail"}
 MAX_AGAINST = 8
+ELSEWHERE = 0.1  # that something else showed what a cause does not explain
 
 
 def hypothesis(
-    cause: Cause, graph: SystemGraph, board: Board, probability: float, together: tuple[str, ...]
+    cause: Cause,
+    graph: SystemGraph,
+    board: Board,
+    probability: float,
+    together: tuple[str, ...],
+    change: Change | None,
 ) -> Hypothesis:
+    """One cause in words. `change`: the one it follows from, where there is one."""
+    if cause.spec is None:
+        return _of_change(cause, board, probability, together)
     spec = cause.spec
-    names = bindings(cause, graph, board)
+    names = bindings(cause, spec, graph, board)
+    pro = _pro(cause, board)
+    if change is not None:
+        pro.insert(0, Evidence("", change.component, f"shortly before: {change.words}", 0.0, "change"))
     return Hypothesis(
         component=cause.component,
         cause=spec.id,
@@ -36,10 +49,35 @@ def hypothesis(
         severity=spec.severity,
         prevent=fill(spec.prevent, names),
         verify=tuple(spec.verify),
-        evidence_for=tuple(_pro(cause, board)),
+        evidence_for=tuple(pro),
         evidence_against=tuple(_con(cause, board)),
         paths=tuple(tuple(_steps(p, cause, names, graph, board)) for p in spec.paths),
         together_with=together,
+        change=change,
+    )
+
+
+def _of_change(cause: Cause, board: Board, probability: float, together: tuple[str, ...]) -> Hypothesis:
+    """A change as the cause. There is no path: nobody wrote down how to take it back."""
+    change = cause.change
+    assert change is not None
+    worst = max((board.true[i] for i in cause.explains), key=lambda n: n.weight, default=None)
+    category = str(getattr(board.catalog.get(worst.signal), "category", "")) if worst else ""
+    said = Evidence("", change.component, change.words, round(cause.bonus_bits, 2), "change")
+    return Hypothesis(
+        component=cause.component,
+        cause=cause.id,
+        detail=change.what,
+        probability=probability,
+        title=f"A change: {change.words}",
+        summary=f"{cause.component} is in trouble since {change.words}",
+        members=cause.members,
+        category=category,
+        evidence_for=(said, *_pro(cause, board)),
+        evidence_against=tuple(_con(cause, board)),
+        together_with=together,
+        kind="change",
+        change=change,
     )
 
 
@@ -54,13 +92,12 @@ def fill(text: str, names: dict[str, str]) -> str:
     return _BRACES.sub(lambda m: names.get(m[1], m[0]), text)
 
 
-def bindings(cause: Cause, graph: SystemGraph, board: Board) -> dict[str, str]:
+def bindings(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Board) -> dict[str, str]:
     """The names a runbook's texts and steps may use. '' where the evidence does not say."""
-    spec = cause.spec
     names = {"component": cause.component, "cause": spec.id, "group": cause.component, "detail": ""}
     main: State | None = None
     if spec.detail:
-        main = _holding(cause, graph, board, _key_of(cause, spec.detail))
+        main = _holding(cause, graph, board, _key_of(spec, spec.detail))
         names["detail"] = _extract(main, spec.detail_pattern)
     main = main or next((_holding(cause, graph, board, key) for key in spec.symptoms), None)
     names["value"] = _number(main.reading_value) if main else ""
@@ -71,9 +108,9 @@ def bindings(cause: Cause, graph: SystemGraph, board: Board) -> dict[str, str]:
     return names
 
 
-def _key_of(cause: Cause, signal: str) -> str:
+def _key_of(spec: RunbookSpec, signal: str) -> str:
     """The scope under which the runbook expects this signal."""
-    return next((k for k in cause.spec.symptoms if split_key(k)[0] == signal), signal)
+    return next((k for k in spec.symptoms if split_key(k)[0] == signal), signal)
 
 
 def _holding(
@@ -83,7 +120,7 @@ def _holding(
     found: list[State] = []
     for signal, service, _ in targets(graph, board, cause.members, key):
         node = board.get(signal, service)
-        if node is not None and node.value and matches(cause.spec, node):
+        if node is not None and node.value and (cause.spec is None or matches(cause.spec, node)):
             found += node.holding()
     if pattern:
         wanted = patterns.compiled(pattern)
@@ -158,6 +195,7 @@ _HOW = {
     "rules out": "speaks against it: {what}",
     "not measured": "nothing measures whether {what}",
     "required": "would have to be there, and is not: {what}",
+    "too late": "it came after the trouble had begun: {what}",
 }
 _MISSING = ("absent", "required")
 
@@ -177,7 +215,7 @@ def _con(cause: Cause, board: Board) -> list[Evidence]:
         found.append(Evidence(signal, service, text, round(bits, 2), board.source(signal), how in _MISSING))
     for number, node in enumerate(board.true):
         if number not in cause.explains:
-            bits = -node_bits(node, 1 - ELSE_WEIGHT) / 2
+            bits = -node_bits(node, 1 - ELSEWHERE) / 2
             text = f"not explained by this: {say(board, node)}"
             found.append(Evidence(node.signal, node.service, text, round(bits, 2), board.source(node.signal)))
     return sorted(found, key=lambda e: e.bits)[:MAX_AGAINST]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from agent.reasoner import diagnose
 from agent.reasoner.board import Board, arrange
-from agent.reasoner.causes import targets
+from agent.reasoner.runbooks import targets
 from agent.reasoner.types import Catalog
+from incidents.signals import CATALOG
 from knowledge.spec import RunbookSpec, split_key
 from systems.graph import SystemGraph
 
@@ -59,7 +60,7 @@ def check(
     for kind in spec.applies_to:
         wanted = "http" if kind == "any" else kind
         component = next(n for n, k in graph.kinds.items() if k == wanted)
-        problem = _outranked(spec, rivals, graph, component, catalog)
+        problem = _outranked(spec, rivals, graph, component, CATALOG if catalog is None else catalog)
         if problem:
             return [("symptoms", f"self-test: its own typical symptoms on a {wanted} {problem}", "error")]
     return []
@@ -70,11 +71,11 @@ def _outranked(
     rivals: Sequence[RunbookSpec],
     graph: SystemGraph,
     component: str,
-    catalog: Catalog | None,
+    catalog: Catalog,
 ) -> str:
     """What leads instead of it; '' when it leads. Texts can't be made up, so its own patterns are not asked for."""
     plain = spec.model_copy(update={"match": {}})
-    states = typical(plain, rivals, graph, component)
+    states = typical(plain, rivals, graph, component, catalog)
     found = diagnose([plain, *rivals], graph, states, catalog=catalog)
     if found.is_unknown:
         return f"don't point to any cause (none of these: {found.none_probability:.0%})"
@@ -85,18 +86,24 @@ def _outranked(
 
 
 def typical(
-    spec: RunbookSpec, rivals: Sequence[RunbookSpec], graph: SystemGraph, component: str
+    spec: RunbookSpec, rivals: Sequence[RunbookSpec], graph: SystemGraph, component: str, catalog: Catalog
 ) -> list[_State]:
     """All signals any runbook speaks of, false everywhere but where this cause typically shows."""
     signals = {split_key(k)[0] for s in (spec, *rivals) for k in (*s.symptoms, *s.requires, *s.rules_out)}
-    false = [_State(signal, name, False) for signal in signals for name in graph.kinds]
-    board = arrange(false, {})
+    fails = {name for name, info in catalog.items() if getattr(info, "klass", "") == "fails"}
+    signals |= fails
+    false = [_State(signal, name, False) for signal in sorted(signals) for name in graph.kinds]
+    board = arrange(false, catalog)
     shown = {
         (signal, service)
         for key, word in spec.symptoms.items()
         if word in TYPICAL
         for signal, service, _ in _where(graph, board, component, key)
     }
+    if any(getattr(catalog.get(name), "changed", False) for name in spec.requires):
+        shown |= {
+            (name, component) for name in fails if name not in spec.rules_out
+        }  # a change alone is no trouble
     return [_State(s.signal, s.service, (s.signal, s.service) in shown) for s in false]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 
 class State(Protocol):
@@ -22,6 +23,29 @@ class State(Protocol):
     def reading_value(self) -> float | None: ...
     @property
     def text(self) -> str: ...
+
+
+class Change(Protocol):
+    """Something settled that became something else, between `last_old` and `first_new`; as the ledger has it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def component(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def last_old(self) -> datetime: ...
+    @property
+    def first_new(self) -> datetime: ...
+    @property
+    def effective_at(self) -> datetime | None: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def words(self) -> str: ...
 
 
 class SignalInfo(Protocol):
@@ -95,6 +119,8 @@ class Hypothesis:
     evidence_against: tuple[Evidence, ...] = ()
     paths: tuple[tuple[PlannedStep, ...], ...] = ()
     together_with: tuple[str, ...] = ()
+    kind: Literal["known", "change"] = "known"
+    change: Change | None = None
 
     @property
     def key(self) -> str:
@@ -103,7 +129,9 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Causes by marginal probability, and `leading`: the single most probable set (empty = none of these)."""
+    """Causes by marginal probability, and `leading`: the single most probable set (empty = none of these).
+
+    `suspect`: the part in which an unknown cause would most probably be, and how probable that is."""
 
     hypotheses: tuple[Hypothesis, ...]
     none_probability: float
@@ -111,6 +139,7 @@ class Diagnosis:
     elapsed_ms: float
     leading: tuple[Hypothesis, ...] = ()
     unexplained: tuple[Evidence, ...] = ()
+    suspect: tuple[str, float] = ("", 0.0)
 
     @property
     def next_check(self) -> NextCheck | None:

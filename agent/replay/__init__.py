@@ -20,7 +20,7 @@ from agent.replay.held import Held, Symptom
 from agent.replay.recorded import Act, Answers, acts_of, as_system
 from agent.roles.diagnoser import settled, think
 from agent.service import MAX_RUNS
-from agent.statements import telling_first
+from agent.statements import told_in_order
 from incidents.bundles import Bundle, Tick
 from incidents.findings import Finding, Opinion
 from incidents.signals.engine import Engine
@@ -92,6 +92,7 @@ class _Replay:
         self.engine.import_baselines(bundle.normal, bundle.start)
         self.held = Held()
         self.acts = acts_of(bundle.changes)
+        self.changes = bundle.changes
         self.answers = Answers(bundle.timeline)
         self.case = Case()
         self.judged: datetime | None = None  # the last picture that counted as a look of the result's
@@ -161,10 +162,18 @@ class _Replay:
         return diagnose.weigh(
             self.system,
             diagnose.with_answers(self.engine.states(), self.case.answers),
-            lambda states: think(self.system, states, self.specs, settled=share),
+            lambda states: think(
+                self.system,
+                states,
+                self.specs,
+                settled=share,
+                changes=[c for c in self.changes if c.first_new <= at],
+                now=at,
+                leaks=self.engine.leaks.rates(self.engine.catalog),
+            ),
             acts=[a for a in self.acts if self._recent(a, at)],
             failed=(),
-            said=telling_first(self.held.statements(mine)),
+            said=told_in_order(self.held.statements(mine)),
         )
 
     def _recent(self, act: Act, at: datetime) -> bool:

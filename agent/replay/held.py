@@ -67,7 +67,7 @@ class Held:
             return before
         state = key.state()
         title = key.signal.describe(state)
-        first = state.since or at
+        first = state.onset or at
         row = Symptom(*name, title, clean(key.text), key.signal.opens, first, at)
         self._rows[name] = row
         return row

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from agent import reasoner
 from agent.context import seconds_seen
 from agent.reasoner import Evidence as Observed
 from agent.reasoner import Hypothesis
-from agent.reasoner.types import Boosts, Learned
+from agent.reasoner.types import Boosts, Change, Learned
 from incidents import evidence
 from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question
@@ -19,7 +22,9 @@ from knowledge import lessons
 from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
 from systems import services
+from systems.state import ledger
 
+LOOKED_BACK = timedelta(hours=24)
 SETTLES_S = 8.0  # what a fault brings for others shows within this
 
 
@@ -38,6 +43,9 @@ class ReasoningDiagnoser:
             boosts=alike,
             learned=lessons.learned(specs, system.slug, system.graph),
             settled=settled(seconds_seen(incident, states)),
+            changes=_changes(incident),
+            now=timezone.now(),
+            leaks=evidence.picture(system.slug).leaks,
         )
 
     def ask(self, incident: Incident, question: Question) -> SignalState:
@@ -52,9 +60,22 @@ def think(
     boosts: Boosts | None = None,
     learned: Learned | None = None,
     settled: float = 1.0,
+    changes: Sequence[Change] = (),
+    now: datetime | None = None,
+    leaks: Mapping[str, float] | None = None,
 ) -> Opinion:
     """What the reasoner makes of one picture. No database, no network; the parameters as of `reasoner.diagnose`."""
-    answer = reasoner.diagnose(specs, system, states, boosts=boosts, learned=learned, settled=settled)
+    answer = reasoner.diagnose(
+        specs,
+        system,
+        states,
+        boosts=boosts,
+        learned=learned,
+        settled=settled,
+        changes=changes,
+        now=now,
+        leaks=leaks,
+    )
     # The most probable set first: with two faults at once both lead, in the order of their own odds.
     leading = [h.key for h in answer.leading]
     ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))
@@ -65,6 +86,11 @@ def think(
     ]
     found = [finding(h) for h in ranked]
     return Opinion(findings=found, none_probability=answer.none_probability, questions=questions)
+
+
+def _changes(incident: Incident) -> list[Change]:
+    """What may have changed shortly before the trouble, or since: what came after it is told to be no cause of it."""
+    return ledger.changes_between(incident.system_id, incident.started_at - LOOKED_BACK, timezone.now())
 
 
 def settled(seconds: float) -> float:

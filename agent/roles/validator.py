@@ -69,7 +69,7 @@ def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:
 
 
 def _is_older(state: SignalState, acted_at: datetime | None) -> bool:
-    return bool(acted_at and state.value is not None and state.read and state.read <= acted_at)
+    return bool(acted_at and state.value is not None and state.fresh and state.fresh <= acted_at)
 
 
 def _words(state: SignalState) -> str:

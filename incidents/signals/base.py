@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -13,6 +13,17 @@ from systems.readings import clean
 
 Source = Literal["log", "metric", "state", "probe", "check"]
 Severity = Literal["low", "medium", "high", "critical"]
+# What a signal is a sign of, which says who can bring it about. `own`: the part's own state (it ended, its disk is
+# full, its configuration does not parse): only the part itself, or a change to it. How it treats its callers,
+# `refuses`, `fails`, `slow`, `starves`: itself, or something it needs that treats it so. `flow`: work goes through, or does not:
+# itself, or what puts in and takes out. `words`: what logs say; weak, and anything may bring it about.
+Klass = Literal["own", "refuses", "fails", "slow", "starves", "flow", "words"]
+# Who says so: the part itself, who calls it (the watcher included), a synthetic journey, real traffic, a log line, or
+# an answer to a question.
+Author = Literal["self", "caller", "journey", "traffic", "log", "check"]
+Quality = Literal["sure", "unsure"]
+SLICED = ("journey", "traffic")  # of these authors a label is a part of the work
+ONSET_SLACK_S = 3.0  # two looks and the time between them: onsets closer than this have no order
 ALWAYS = ""  # as a pattern: every text
 # Silence, lateness and what follows from them; not a plain word of the part, or of the machine it should run on.
 UNLESS_PLAIN = (
@@ -30,8 +41,12 @@ class Hold:
 
 @dataclass(slots=True)
 class SignalState:
-    """One signal on one service now. `value` None: the source was not read, which says nothing either way. `read`: when
-    the source last gave a verdict, None when it never did (or nobody knows)."""
+    """One signal on one service now. `value` None: the source was not read, which says nothing either way.
+
+    `onset`: when the value began to be what it is. `fresh`: when the source last gave a verdict, None when it never
+    did (or nobody knows). `quality` unsure: one sentence only, or the watcher had too little of the machine.
+    `slice`: the part of the work it speaks of, "" for all of it.
+    """
 
     signal: str
     service: str
@@ -39,9 +54,12 @@ class SignalState:
     value: bool | None
     reading_value: float | None
     text: str
-    since: datetime | None
+    onset: datetime | None
     source: str
-    read: datetime | None = None
+    fresh: datetime | None = None
+    quality: Quality = "sure"
+    author: Author = "self"
+    slice: str = ""
 
 
 class Describable(Protocol):
@@ -61,16 +79,19 @@ class Describable(Protocol):
 class Signal:
     """One entry of the catalogue.
 
-    `title` may use {service} {label} {value} {share} {text}. `metric` is a reading's name, or a prefix ending in `*`.
-    `opens`: may open an incident by itself; the others are context. `noted`: its symptom is kept and shown;
-    else it only speaks to the diagnosis. `negative_from`: when this metric was read and no
-    reading of `metric` came, the signal is false rather than unknown. `soft`: readings whose text matches count only
-    `soft_weight`, because a busy machine produces them too. `settle`: not judged while the service itself, or something
-    it needs, has just been restarted on request. `telling`: which symptom gives an incident its title. `quorum`: when
-    this many labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own word for
-    what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again would say
-    the same (a setting, a port, a permission, a credential). `timing`: texts (ALWAYS: all) whose verdict rests on
-    timing or silence, and so says nothing while the watcher itself gets too little of the machine; None: never.
+    `title` may use {service} {label} {value} {share} {text}. `metric` is a reading's name, or a prefix ending
+    in `*`. `klass`: what it is a sign of. `opens`: may open an incident by itself; the others are context.
+    `noted`: its symptom is kept and shown; else it only speaks to the diagnosis. `negative_from`: when this
+    metric was read and no reading of `metric` came, the signal is false rather than unknown. `soft`: readings
+    whose text matches count only `soft_weight`, because a busy machine produces them too. `settle`: not judged
+    while the service itself, or something it needs, has just been restarted on request. `changed`: the sign
+    that something settled is not what it was, harmful or not: it explains, and asks for no explanation.
+    `moved_by`: the kinds of change (systems/state) that bring it about by themselves. `quorum`: when this many
+    labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own word for
+    what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again
+    would say the same (a setting, a port, a permission, a credential). `timing`: texts (ALWAYS: all) whose
+    verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of the
+    machine; None: never.
     """
 
     id: str
@@ -78,6 +99,7 @@ class Signal:
     metric: str
     detector: Detector
     category: str
+    klass: Klass = field(kw_only=True)
     source: Source = "metric"
     severity: Severity = "medium"
     hold: Hold = Hold()
@@ -91,12 +113,36 @@ class Signal:
     soft: str = ""
     soft_weight: float = 0.6
     settle: bool = False
-    telling: int = 50
+    changed: bool = False
+    moved_by: tuple[str, ...] = ()
     quorum: int = 0
     name_pattern: str = ""
     outright: bool = False
     outlives_restart: bool = False
     timing: str | None = None
+
+    @property
+    def author(self) -> Author:
+        """Who says so, as far as where it is read tells."""
+        if self.source in ("log", "check"):
+            return "log" if self.source == "log" else "check"
+        if self.metric.startswith("journey."):
+            return "journey"
+        if self.metric.startswith("app."):
+            return "traffic"
+        return "caller" if self.source == "probe" else "self"
+
+    @property
+    def of_a_run(self) -> bool:
+        """Whether its memory is of one run of a process: counted while it ran, or said by it."""
+        ours = self.source == "log" or self.metric.startswith(("unit.", "proc.", "child."))
+        return ours and hasattr(self.detector, "window_s")
+
+    @property
+    def lag_s(self) -> float:
+        """By how much the onset may be later than what it is a sign of: a trend must first have been one."""
+        window = float(getattr(self.detector, "window_s", 0.0)) if self.source != "log" else 0.0
+        return ONSET_SLACK_S + max(window, self.hold.seconds)
 
     def matches(self, metric: str) -> bool:
         """Whether readings called `metric` feed this signal."""

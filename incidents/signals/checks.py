@@ -14,8 +14,9 @@ SIGNALS = [
         severity="high",
         cost=1.0,
         opens=False,
-        telling=80,
+        klass="own",
         trust=0.99,
+        moved_by=("role", "env"),
     ),
     Signal(
         "fallback_healthy",
@@ -28,6 +29,7 @@ SIGNALS = [
         opens=False,
         trust=0.97,
         leak=0.6,
+        klass="flow",
     ),
     Signal(
         "direct_ok",
@@ -40,6 +42,7 @@ SIGNALS = [
         opens=False,
         trust=0.97,
         leak=0.6,
+        klass="flow",
     ),
     Signal(
         "link_direct_ok",
@@ -52,6 +55,7 @@ SIGNALS = [
         opens=False,
         trust=0.97,
         leak=0.6,
+        klass="flow",
     ),
 ]
 

@@ -21,7 +21,7 @@ from incidents.signals.detectors import Sample
 from incidents.signals.keys import Keys
 from incidents.signals.leaks import Leaks
 from incidents.signals.quiet import Quiet
-from incidents.signals.state import OF_THE_RUN, Key
+from incidents.signals.state import Key
 from systems.graph import SystemGraph
 from systems.readings import Reading
 
@@ -50,6 +50,7 @@ class Engine:
         self.latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
         self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
+        self._of_a_run = [s.id for s in self.catalog.values() if s.of_a_run]
         self._negatives = [s for s in self.catalog.values() if s.negative_from]
         self._of_negatives = {m for s in self._negatives for m in (s.metric, s.negative_from)}
 
@@ -122,9 +123,9 @@ class Engine:
         return sample
 
     def _forget_runs(self, services: Iterable[str]) -> None:
-        """The crashes of the run before say nothing of this one."""
+        """The crashes of the run before, and what it said, say nothing of this one."""
         for service in services:
-            for signal in OF_THE_RUN:
+            for signal in self._of_a_run:
                 for key in self.keys.of(signal, service):
                     key.memory.history.clear()
 

@@ -18,9 +18,10 @@ SIGNALS = [
         severity="high",
         hold=Hold(2, 0.5),
         settle=True,
-        telling=78,
+        klass="refuses",
         trust=0.95,
         timing=UNLESS_PLAIN,
+        moved_by=("route", "name", "spec"),
     ),
     Signal(
         "http_timeout",
@@ -32,7 +33,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(3),
         settle=True,
-        telling=79,
+        klass="slow",
         timing=ALWAYS,
     ),
     Signal(
@@ -45,7 +46,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(2),
         settle=True,
-        telling=72,
+        klass="fails",
         timing=UNLESS_PLAIN,
     ),
     Signal(
@@ -57,7 +58,7 @@ SIGNALS = [
         source="probe",
         hold=Hold(4),
         settle=True,
-        telling=60,
+        klass="slow",
         timing=ALWAYS,
     ),
     Signal(
@@ -68,8 +69,9 @@ SIGNALS = [
         "external",
         source="probe",
         hold=Hold(3),
-        telling=82,
+        klass="own",
         timing=ALWAYS,
+        moved_by=("name",),
     ),
     Signal(
         "not_ready",
@@ -82,7 +84,7 @@ SIGNALS = [
         hold=Hold(2),
         soft=TIMEOUT,
         settle=True,
-        telling=74,
+        klass="fails",
         timing=UNLESS_PLAIN,
     ),
     Signal(
@@ -96,7 +98,7 @@ SIGNALS = [
         soft=TIMEOUT,
         settle=True,
         name_pattern=r"^ready\.(?!ok$)",
-        telling=73,
+        klass="fails",
         timing=UNLESS_PLAIN,
     ),
     Signal(
@@ -109,7 +111,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(2, 0.5),
         settle=True,
-        telling=76,
+        klass="refuses",
         trust=0.95,
         timing=UNLESS_PLAIN,
     ),
@@ -123,7 +125,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(3),
         settle=True,
-        telling=77,
+        klass="slow",
         timing=ALWAYS,
     ),
     Signal(
@@ -135,7 +137,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(3),
         settle=True,
-        telling=66,
+        klass="fails",
         timing=ALWAYS,
     ),
     Signal(
@@ -147,7 +149,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(4),
         settle=True,
-        telling=67,
+        klass="slow",
         timing=ALWAYS,
     ),
     Signal(
@@ -160,7 +162,7 @@ SIGNALS = [
         hold=Hold(3),
         settle=True,
         leak=0.05,
-        telling=30,
+        klass="slow",
         timing=ALWAYS,
     ),
     Signal(
@@ -174,8 +176,9 @@ SIGNALS = [
         hold=Hold(2),
         name_pattern="breaker",
         settle=True,
-        telling=75,
+        klass="own",
         timing=ALWAYS,
+        moved_by=("route", "config"),
     ),
     Signal(
         "rate_limited",
@@ -185,8 +188,9 @@ SIGNALS = [
         "api",
         hold=Hold(2),
         name_pattern="429|rate_?limited|throttled",
-        telling=71,
+        klass="own",
         timing=ALWAYS,
+        moved_by=("limit", "config", "route"),
     ),
     Signal(
         "client_hog",
@@ -196,7 +200,7 @@ SIGNALS = [
         "api",
         opens=False,
         name_pattern=r"^app\.(key|client)\.",
-        telling=65,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -207,7 +211,7 @@ SIGNALS = [
         "api",
         opens=False,
         hold=Hold(3),
-        telling=64,
+        klass="flow",
         timing=ALWAYS,
     ),
     Signal(
@@ -219,7 +223,7 @@ SIGNALS = [
         opens=False,
         noted=False,
         hold=Hold(3),
-        telling=35,
+        klass="starves",
         leak=0.03,
         timing=ALWAYS,
     ),
@@ -232,7 +236,7 @@ SIGNALS = [
         opens=False,
         hold=Hold(2),
         name_pattern=r"requests_waiting$|tokens_waiting$",
-        telling=45,
+        klass="starves",
         timing=ALWAYS,
     ),
     Signal(
@@ -244,7 +248,7 @@ SIGNALS = [
         source="state",
         opens=False,
         name_pattern=r"(active|mode|provider)$",
-        telling=40,
+        klass="own",
     ),
     Signal(
         "on_standby_path",
@@ -256,6 +260,6 @@ SIGNALS = [
         opens=False,
         noted=False,
         name_pattern=r"(path|side)$",
-        telling=20,
+        klass="own",
     ),
 ]

@@ -16,8 +16,9 @@ SIGNALS = [
         hold=Hold(2),
         soft=r"timeout|timed out|no answer",
         settle=True,
-        telling=86,
+        klass="refuses",
         timing=UNLESS_PLAIN,
+        moved_by=("route", "name", "spec"),
     ),
     Signal(
         "link_slow",
@@ -28,7 +29,7 @@ SIGNALS = [
         source="probe",
         hold=Hold(4),
         settle=True,
-        telling=81,
+        klass="slow",
         timing=ALWAYS,
     ),
     Signal(
@@ -41,7 +42,7 @@ SIGNALS = [
         opens=False,
         hold=Hold(2),
         settle=True,
-        telling=40,
+        klass="refuses",
         timing=UNLESS_PLAIN,
     ),
     Signal(
@@ -55,7 +56,8 @@ SIGNALS = [
         hold=Hold(2, 0.5),
         soft=r"timeout|timed out|no answer",
         settle=True,
-        telling=89,
+        klass="refuses",
         timing=UNLESS_PLAIN,
+        moved_by=("name", "certificate", "route"),
     ),
 ]

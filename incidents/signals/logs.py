@@ -19,12 +19,12 @@ def log_signal(
     times: int = 1,
     opens: bool = False,
     severity: Severity = "medium",
-    telling: int = 45,
     window_s: float = 8.0,
     but: str = "",
     outright: bool = False,
     outlives_restart: bool = False,
     timing: str | None = None,
+    moved_by: tuple[str, ...] = (),
 ) -> Signal:
     return Signal(
         id,
@@ -32,16 +32,17 @@ def log_signal(
         "log.template",
         LogMatch(pattern, times, window_s, but),
         category,
+        klass="words",
         source="log",
         severity=severity,
         clear=Hold(1),
         opens=opens,
         settle=True,
-        telling=telling,
         trust=0.75,
         outright=outright,
         outlives_restart=outlives_restart,
         timing=timing,
+        moved_by=moved_by,
     )
 
 
@@ -57,7 +58,7 @@ RATES = [
         hold=Hold(3),
         clear=Hold(4),
         settle=True,
-        telling=42,
+        klass="words",
         trust=0.75,
         timing=ALWAYS,
     ),
@@ -72,7 +73,7 @@ RATES = [
         hold=Hold(3),
         clear=Hold(3),
         settle=True,
-        telling=41,
+        klass="words",
         timing=ALWAYS,
     ),
     Signal(
@@ -86,7 +87,7 @@ RATES = [
         noted=False,
         hold=Hold(6),
         settle=True,
-        telling=15,
+        klass="words",
         leak=0.05,
         timing=ALWAYS,
     ),
@@ -100,7 +101,7 @@ RATES = [
         severity="low",
         clear=Hold(1),
         settle=True,
-        telling=47,
+        klass="words",
         trust=0.75,
         timing=ALWAYS,
     ),
@@ -113,7 +114,6 @@ NETWORK = [
         r"Connection ?refused|Errno 111|Error 111|ECONNREFUSED|ConnectError",
         "network",
         times=2,
-        telling=48,
     ),
     log_signal(
         "log_connect_timeout",
@@ -121,7 +121,6 @@ NETWORK = [
         r"timeout expired|timed out|ReadTimeout|ConnectTimeout|ConnectionTimeout|ETIMEDOUT|Errno 110|deadline exceeded",
         "network",
         times=2,
-        telling=48,
         timing=ALWAYS,
     ),
     log_signal(
@@ -130,7 +129,6 @@ NETWORK = [
         r"Connection reset|ECONNRESET|Errno 104|Broken pipe|RemoteProtocolError|Server disconnected",
         "network",
         times=2,
-        telling=44,
         timing=ALWAYS,
     ),
     log_signal(
@@ -141,10 +139,10 @@ NETWORK = [
         times=2,
         opens=True,
         severity="high",
-        telling=72,
         outright=True,
         outlives_restart=True,
         timing=r"Temporary failure|SERVFAIL|timed? ?out",
+        moved_by=("name", "config", "env"),
     ),
     log_signal(
         "log_certificate",
@@ -154,9 +152,9 @@ NETWORK = [
         times=2,
         opens=True,
         severity="high",
-        telling=74,
         outright=True,
         outlives_restart=True,
+        moved_by=("certificate", "deadline"),
     ),
     log_signal(
         "log_upstream_error",
@@ -164,7 +162,6 @@ NETWORK = [
         r"no healthy upstream|bad gateway|upstream.{0,40}(error|fail|unavailable|refused|50[0-4]|40[13])|HTTPStatusError|(status|answered)[ =:]+50[0-4]",
         "external",
         times=2,
-        telling=46,
         timing=ALWAYS,
     ),
     log_signal(
@@ -172,7 +169,6 @@ NETWORK = [
         "{service} refuses to call something: its circuit is open ({text})",
         r"circuit.{0,12}open|breaker.{0,24}open",
         "api",
-        telling=60,
         but=r"half.?open",
         timing=ALWAYS,
     ),
@@ -184,7 +180,7 @@ NETWORK = [
         times=2,
         opens=True,
         severity="high",
-        telling=76,
+        moved_by=("config", "route"),
     ),
     log_signal(
         "log_rate_limited",
@@ -192,8 +188,8 @@ NETWORK = [
         r"too many requests|rate.?limit|quota exceeded|(status|answered)[ =:]+429",
         "api",
         times=3,
-        telling=55,
         timing=ALWAYS,
+        moved_by=("limit", "config"),
     ),
     log_signal(
         "log_sink_down",
@@ -202,7 +198,6 @@ NETWORK = [
         "external",
         times=2,
         opens=True,
-        telling=58,
         timing=UNLESS_PLAIN,
     ),
 ]

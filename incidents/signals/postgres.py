@@ -16,9 +16,10 @@ SIGNALS = [
         hold=Hold(2, 0.5),
         soft="timeout|timed out",
         settle=True,
-        telling=89,
+        klass="refuses",
         trust=0.95,
         timing=UNLESS_PLAIN,
+        moved_by=("setting", "role", "grant", "access", "spec"),
     ),
     Signal(
         "pg_connections_saturated",
@@ -28,7 +29,8 @@ SIGNALS = [
         "database",
         severity="high",
         hold=Hold(2),
-        telling=90,
+        klass="own",
+        moved_by=("role", "setting", "limit"),
     ),
     Signal(
         "pg_idle_hog",
@@ -39,7 +41,7 @@ SIGNALS = [
         opens=False,
         hold=Hold(2),
         negative_from="pg.blocked",
-        telling=70,
+        klass="own",
     ),
     Signal(
         "pg_idle_in_tx",
@@ -49,7 +51,7 @@ SIGNALS = [
         "database",
         hold=Hold(2),
         negative_from="pg.blocked",
-        telling=82,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -61,7 +63,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(3, 2),
         clear=Hold(3),
-        telling=83,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -74,7 +76,7 @@ SIGNALS = [
         hold=Hold(2),
         clear=Hold(3),
         negative_from="pg.blocked",
-        telling=84,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -85,7 +87,7 @@ SIGNALS = [
         "database",
         severity="high",
         clear=Hold(1),
-        telling=85,
+        klass="own",
     ),
     Signal(
         "pg_long_transaction",
@@ -95,7 +97,7 @@ SIGNALS = [
         "database",
         opens=False,
         hold=Hold(2),
-        telling=50,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -106,7 +108,7 @@ SIGNALS = [
         "database",
         opens=False,
         hold=Hold(3),
-        telling=40,
+        klass="own",
         leak=0.03,
         timing=ALWAYS,
     ),
@@ -118,7 +120,8 @@ SIGNALS = [
         "database",
         severity="critical",
         hold=Hold(2),
-        telling=91,
+        klass="own",
+        moved_by=("schema",),
     ),
     Signal(
         "pg_connections_low",
@@ -129,7 +132,7 @@ SIGNALS = [
         opens=False,
         noted=False,
         hold=Hold(2),
-        telling=10,
+        klass="starves",
         leak=0.1,
         timing=ALWAYS,
     ),

@@ -16,9 +16,10 @@ SIGNALS = [
         hold=Hold(2, 0.5),
         soft="timeout|timed out",
         settle=True,
-        telling=88,
+        klass="refuses",
         trust=0.95,
         timing=UNLESS_PLAIN,
+        moved_by=("setting", "role", "grant", "access", "spec"),
     ),
     Signal(
         "cache_miss_storm",
@@ -31,8 +32,9 @@ SIGNALS = [
         soft=r"^\d hits, \d misses$",  # a handful of look-ups says little
         soft_weight=0.3,
         settle=True,
-        telling=68,
+        klass="flow",
         timing=ALWAYS,
+        moved_by=("setting", "act"),
     ),
     Signal(
         "redis_evicting",
@@ -41,7 +43,8 @@ SIGNALS = [
         Above(15, 2),
         "cache-queue",
         hold=Hold(3),
-        telling=81,
+        klass="own",
+        moved_by=("setting", "limit"),
     ),
     Signal(
         "limit_changed",
@@ -52,8 +55,10 @@ SIGNALS = [
         source="state",
         opens=False,
         clear=Hold(1),
-        telling=60,
+        klass="own",
+        changed=True,
         trust=0.99,
+        moved_by=("setting", "limit"),
     ),
     Signal(
         "redis_fragmented",
@@ -62,7 +67,7 @@ SIGNALS = [
         Above(32, 24),
         "cache-queue",
         hold=Hold(3),
-        telling=80,
+        klass="own",
     ),
     Signal(
         "redis_save_failing",
@@ -72,7 +77,8 @@ SIGNALS = [
         "cache-queue",
         severity="high",
         hold=Hold(2),
-        telling=69,
+        klass="own",
+        moved_by=("setting", "file"),
     ),
     Signal(
         "queue_growing",
@@ -82,7 +88,7 @@ SIGNALS = [
         "cache-queue",
         hold=Hold(2),
         clear=Hold(3),
-        telling=70,
+        klass="flow",
         timing=ALWAYS,
     ),
     Signal(
@@ -92,7 +98,7 @@ SIGNALS = [
         Baseline(5, 150, learn=8),
         "cache-queue",
         hold=Hold(3),
-        telling=71,
+        klass="flow",
         timing=ALWAYS,
     ),
     Signal(
@@ -103,7 +109,7 @@ SIGNALS = [
         "cache-queue",
         severity="high",
         hold=Hold(3),
-        telling=72,
+        klass="flow",
         timing=ALWAYS,
     ),
     Signal(
@@ -114,7 +120,7 @@ SIGNALS = [
         "cache-queue",
         opens=False,
         hold=Hold(5, 5),
-        telling=60,
+        klass="flow",
         timing=ALWAYS,
     ),
     Signal(
@@ -126,7 +132,7 @@ SIGNALS = [
         severity="high",
         hold=Hold(2),
         settle=True,
-        telling=77,
+        klass="flow",
         timing=ALWAYS,
     ),
     Signal(
@@ -138,7 +144,7 @@ SIGNALS = [
         opens=False,
         noted=False,
         hold=Hold(5),
-        telling=50,
+        klass="starves",
         leak=0.05,
         timing=ALWAYS,
     ),

@@ -6,16 +6,11 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from incidents.signals.base import Signal, SignalState
+from incidents.signals.base import SLICED, Signal, SignalState
 from incidents.signals.detectors import Memory, Verdict
 
 UNKNOWN_AFTER = 2  # unreadable observations in a row before "false" becomes "unknown"
 TEXT_LIMIT = 500
-# What speaks of one run of a process, or of why it did not start: after a restart on request it is history.
-OF_THE_RUN = (
-    "unit_restarting", "crash_looping", "oom_killed", "rss_growing",
-    "log_yaml_error", "log_env_missing", "log_module_missing", "log_version_conflict",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -39,6 +34,7 @@ class Key:
     good_from: float = 0.0
     blind: int = 0
     hard: bool = False
+    doubtful: bool = False  # one sentence, or seen while the watcher had too little of the machine
     memory: Memory = field(default_factory=Memory)
 
     def pending(self, now: float) -> bool:
@@ -62,6 +58,7 @@ class Key:
         if verdict is None:
             return self._blind(at)
         self.blind, self.read_at = 0, at
+        self.doubtful = self.signal.source == "log" and (self.memory.shown or 0) == 1
         self.memory.verdict = verdict
         if verdict:
             return self._bad(value, text, at)
@@ -97,7 +94,7 @@ class Key:
         """Looked at while what was seen cannot be told from the watcher's own trouble: unknown, and no streak."""
         self.streak = self.good = 0.0
         self._blind(at)
-        self.read_at = at
+        self.read_at, self.doubtful = at, True
         return self
 
     def _blind(self, at: float) -> bool:
@@ -120,17 +117,23 @@ class Key:
         return value if self.memory.shown is None else round(self.memory.shown, 2)
 
     def state(self) -> SignalState:
-        since = None if self.since is None else datetime.fromtimestamp(self.since, UTC)
+        signal = self.signal
+        onset = None if self.since is None else datetime.fromtimestamp(self.since, UTC)
         return SignalState(
-            self.signal.id,
+            signal.id,
             self.service,
             self.label,
-            self.value,
+            None
+            if self.value is False and self.streak
+            else self.value,  # bad just now: not for long, but not well
             self.reading_value,
             self.text,
-            since,
-            self.signal.source,
+            onset,
+            signal.source,
             datetime.fromtimestamp(self.read_at, UTC) if self.read_at else None,
+            "unsure" if self.doubtful else "sure",
+            signal.author,
+            self.label if signal.author in SLICED else "",
         )
 
 

@@ -18,9 +18,10 @@ SIGNALS = [
         soft="STARTING|STOPPING",
         soft_weight=0.15,
         settle=True,
-        telling=85,
+        klass="own",
         trust=0.99,
         timing=r"STARTING|STOPPING",
+        moved_by=("spec", "release", "deploy", "file", "config", "env"),
     ),
     Signal(
         "unit_fatal",
@@ -31,8 +32,9 @@ SIGNALS = [
         source="state",
         severity="high",
         clear=Hold(1),
-        telling=92,
+        klass="own",
         trust=0.99,
+        moved_by=("spec", "release", "deploy", "file", "config", "env"),
     ),
     Signal(
         "unit_restarting",
@@ -42,7 +44,8 @@ SIGNALS = [
         "container",
         source="state",
         clear=Hold(1),
-        telling=70,
+        klass="own",
+        moved_by=("spec", "release", "deploy", "file", "config", "env"),
         trust=0.99,
     ),
     Signal(
@@ -55,7 +58,8 @@ SIGNALS = [
         severity="high",
         clear=Hold(1),
         leak=0.002,
-        telling=87,
+        klass="own",
+        moved_by=("spec", "release", "deploy", "file", "config", "env"),
         trust=0.99,
     ),
     Signal(
@@ -67,8 +71,9 @@ SIGNALS = [
         source="state",
         severity="high",
         clear=Hold(1),
-        telling=90,
+        klass="own",
         trust=0.99,
+        moved_by=("limit", "spec"),
     ),
     Signal(
         "exit_nonzero",
@@ -79,7 +84,8 @@ SIGNALS = [
         source="state",
         severity="high",
         clear=Hold(1),
-        telling=86,
+        klass="own",
+        moved_by=("spec", "release", "deploy", "file", "config", "env"),
         trust=0.99,
     ),
     Signal(
@@ -91,7 +97,7 @@ SIGNALS = [
         source="state",
         severity="high",
         leak=0.0005,  # nobody stops a process of a service by the way
-        telling=91,
+        klass="own",
         trust=0.99,
     ),
     Signal(
@@ -102,7 +108,7 @@ SIGNALS = [
         "container",
         hold=Hold(4, 7),
         settle=True,
-        telling=55,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -113,7 +119,7 @@ SIGNALS = [
         "container",
         hold=Hold(3, 4),
         negative_from="proc.cpu_pct",
-        telling=88,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -124,7 +130,7 @@ SIGNALS = [
         "container",
         hold=Hold(2),
         negative_from="proc.cpu_pct",
-        telling=87,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -136,7 +142,7 @@ SIGNALS = [
         opens=False,
         noted=False,
         negative_from="proc.cpu_pct",
-        telling=5,
+        klass="own",
         leak=0.3,
     ),
     Signal(
@@ -148,7 +154,7 @@ SIGNALS = [
         hold=Hold(2),
         clear=Hold(3),
         settle=True,
-        telling=84,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -158,7 +164,8 @@ SIGNALS = [
         Above(88, 80),
         "container",
         hold=Hold(2),
-        telling=80,
+        klass="own",
+        moved_by=("limit", "spec"),
     ),
     Signal(
         "zombies",
@@ -167,7 +174,7 @@ SIGNALS = [
         Above(5, 2),
         "container",
         hold=Hold(2, 2),
-        telling=80,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -179,7 +186,7 @@ SIGNALS = [
         opens=False,
         hold=Hold(2),
         settle=True,
-        telling=40,
+        klass="own",
         timing=ALWAYS,
     ),
     Signal(
@@ -191,7 +198,7 @@ SIGNALS = [
         opens=False,
         noted=False,
         hold=Hold(3),
-        telling=10,
+        klass="starves",
         leak=0.1,
         timing=ALWAYS,
     ),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from agent.reasoner import Diagnosis, diagnose
+from agent.reasoner import Diagnosis, diagnose, spread
 from agent.reasoner.board import arrange
-from agent.reasoner.causes import CONSEQUENCES, DECAY, components, targets
+from agent.reasoner.runbooks import components, own_signs, targets
+from agent.reasoner.spread import DECAY
 from incidents.signals import CATALOG
 from knowledge.spec import WORDS, RunbookSpec, split_key
 from tests.agent.reasoner.world import GRAPH, KINDS, READ, SPECS, S
@@ -16,11 +18,14 @@ from tests.agent.reasoner.world import GRAPH, KINDS, READ, SPECS, S
 UNREAD = 0.35
 NOISE = 0.004  # of about 350 measured signals: one or two false symptoms in every incident
 DOUBLE = 0.15
+NOISE_S = 300.0  # so long false symptoms may have been there
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 TEXTS = {
     "artificial_delay": {"config_drift": "middleware.delay_s: 0 -> 6"},
     "unbounded_session_cache": {"config_drift": "session_cache.max_entries: 2000 -> 0"},
 }
 JOURNEYS = ("journey_failed", "journey_slow")
+FOLLOWING = ("log_exception", "log_connection_reset", "app_slow_tail", "no_traffic", "requests_waiting")
 _FRONT = [S(s, "edge", False) for s in JOURNEYS]
 
 
@@ -31,6 +36,7 @@ class Sampled:
     truth: set[tuple[str, str]]
     found: Diagnosis
     counted: tuple[str, str] | None
+    shown: bool  # whether a sign of one of the causes themselves was read: without one, none can be named
 
     @property
     def top(self) -> tuple[str, str] | None:
@@ -51,6 +57,10 @@ class Score:
     counting: float = 0.0
     sure: int = 0
     sure_right: float = 0.0
+    shown: int = 0
+    shown_right: float = 0.0
+    hidden: int = 0
+    hidden_sure: float = 0.0
     pairs: int = 0
     pairs_found: int = 0
     calibration_error: float = 0.0
@@ -64,19 +74,33 @@ def sample(rng: random.Random, pick: Callable[[], tuple[RunbookSpec, str, tuple[
     while len({c[1] for c in chosen}) < len(chosen):
         chosen = [pick() for _ in chosen]
     readable = {(s, n) for n, kind in KINDS.items() for s in READ[kind].split()}
-    readable |= {(s, n) for n in KINDS for s in CONSEQUENCES if KINDS[n] in ("proxy", "http", "frontend")}
+    readable |= {(s, n) for n in KINDS for s in FOLLOWING if KINDS[n] in ("proxy", "http", "frontend")}
     board = arrange([*(S(s, n, False) for s, n in sorted(readable)), *_FRONT], {})
     values: dict[tuple[str, str], bool] = {key: rng.random() < NOISE for key in sorted(readable)}
     values |= {(s, "edge"): rng.random() < 0.01 for s in JOURNEYS}
+    onsets = {key: rng.uniform(-NOISE_S, 5.0) for key, true in values.items() if true}
     texts: dict[tuple[str, str], str] = {}
     for spec, _, members in chosen:
-        _show(rng, spec, members, board, values, texts)
+        _show(rng, spec, members, board, values, onsets, texts)
     states = [
-        S(signal, name, None if rng.random() < UNREAD else value, texts.get((signal, name), ""))
+        S(
+            signal,
+            name,
+            None if rng.random() < UNREAD else value,
+            texts.get((signal, name), ""),
+            onset=BEGAN + timedelta(seconds=onsets[signal, name]) if value else None,
+        )
         for (signal, name), value in values.items()
     ]
     found = diagnose(SPECS, GRAPH, states, catalog=CATALOG)
-    return Sampled({(c, s.id) for s, c, _ in chosen}, found, _by_counting(states))
+    true = {(s.signal, s.service) for s in states if s.value}
+    shown = any(
+        (signal, service) in true
+        for spec, _, members in chosen
+        for key in own_signs(spec)
+        for signal, service, _ in targets(GRAPH, board, members, key)
+    )
+    return Sampled({(c, s.id) for s, c, _ in chosen}, found, _by_counting(states), shown)
 
 
 def _show(
@@ -85,6 +109,7 @@ def _show(
     members: tuple[str, ...],
     board: object,
     values: dict[tuple[str, str], bool],
+    onsets: dict[tuple[str, str], float],
     texts: dict[tuple[str, str], str],
 ) -> None:
     needed = set(spec.requires)
@@ -93,7 +118,17 @@ def _show(
             sure = key in needed
             if (signal, service) in values and (sure or rng.random() < WORDS[word] * DECAY ** (hops - 1)):
                 values[signal, service] = True
+                onsets[signal, service] = (
+                    -rng.uniform(1, 10) if CATALOG[signal].changed else rng.uniform(0, 1)
+                )
                 texts[signal, service] = TEXTS.get(spec.id, {}).get(signal, "")
+    if spec.severity != "low":
+        everything = arrange([S(s, n) for s, n in sorted(values)], CATALOG)
+        kinds = {m for k in spec.requires if k in CATALOG and CATALOG[k].changed for m in CATALOG[k].moved_by}
+        for node, _, chance in spread.following(GRAPH, everything, members, kinds):
+            if rng.random() < chance and not values[node.signal, node.service]:
+                values[node.signal, node.service] = True
+                onsets[node.signal, node.service] = rng.uniform(1, 6)
     for key in spec.rules_out:
         for signal, service, _ in targets(GRAPH, board, members, key):  # type: ignore[arg-type]
             if (signal, service) in values:
@@ -145,6 +180,10 @@ def _score(cases: list[Sampled]) -> Score:
     sure = [c for c in cases if c.confidence >= 0.9 and c.top]
     score.sure = len(sure)
     score.sure_right = sum(c.top in c.truth for c in sure) / max(len(sure), 1)
+    shown = [c for c in cases if c.shown]
+    score.shown, score.hidden = len(shown), len(cases) - len(shown)
+    score.shown_right = sum(c.top in c.truth for c in shown) / len(shown)
+    score.hidden_sure = sum(not c.shown for c in sure) / max(score.hidden, 1)
     double = [c for c in cases if len(c.truth) == 2]
     score.pairs = len(double)
     score.pairs_found = sum(

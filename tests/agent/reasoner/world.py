@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from agent.reasoner import Diagnosis, SystemGraph, diagnose
@@ -23,6 +24,7 @@ class S:
     text: str = ""
     label: str = ""
     reading_value: float | None = None
+    onset: datetime | None = None
 
 
 def specs() -> list[RunbookSpec]:

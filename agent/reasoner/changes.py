@@ -1,0 +1,199 @@
+"""What changed, as a cause: it explains what began after it took effect, on its part and on what needs that.
+
+How much its time tells: trouble that a change makes follows soon after, and ever less often later (its density falls as
+1/t up to a day); a change that has nothing to do with it lies anywhere. So what tells is the ratio of the two, with the
+rate of changes in peace. Coincidence alone is not enough to act on: it takes a sign of the change's own kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+
+from agent.reasoner import spread
+from agent.reasoner.board import SLACK_S, Board, Node
+from agent.reasoner.causes import EXCLUDED_BITS, Cause
+from agent.reasoner.types import Change
+from systems.graph import SystemGraph
+
+PRIOR = 0.02  # that trouble on a part comes from a change of a given kind to it
+PEACE_S = 1800.0  # between two changes to one part that harm nothing
+T0_S, LONGEST_S = 5.0, 86_400.0
+UNTIMED_BITS = 3.0  # when nobody knows which was first
+SHARED_BITS = 3.0
+NO_SIGN_BITS = 2.0  # nothing of what holds is of the change's own kind
+PROMPT_S = 15.0  # what a cause brings about comes within this, or loses credit by its delay
+DELAYED_BITS = 3.0  # at most: some causes build up slowly
+LOOKED_BACK_S = 7 * 86_400.0
+MOST = 60  # changes looked at, the newest first
+
+
+def lag_bits(lag_s: float, peace_s: float = PEACE_S) -> float:
+    """How much more often harm follows `lag_s` after a change than a change happens to lie so near to trouble."""
+    after = 1 / (math.log(1 + LONGEST_S / T0_S) * (max(lag_s, 0.0) + T0_S))
+    return math.log2(after * peace_s)
+
+
+def weigh_times(causes: Sequence[Cause], board: Board) -> None:
+    """Weigh the time of those causes of runbooks that need a change, also against them; and let a change speak for what
+    it may have led to: a named cause whose own signs it would not by itself bring about."""
+    changed: dict[str, list[Node]] = {}
+    for node in board.nodes.values():
+        if node.changed and node.value:
+            changed.setdefault(node.service, []).append(node)
+    for cause in causes:
+        signs = [n for n in cause.signs if n.changed]
+        if signs:
+            _weigh_time(cause, board, signs[0].signal, signs[0].service)
+            if not _kindred(cause, board, board.moved_by(signs[0].signal)) and not _is_described(
+                cause, board
+            ):
+                cause.bonus_bits -= NO_SIGN_BITS
+            cause.bonus_bits -= SHARED_BITS * len(_shared(cause, signs, board))
+        else:
+            _weigh_delay(cause, board)
+            _led_to(cause, [n for m in cause.members for n in changed.get(m, ())], board)
+
+
+def _shared(cause: Cause, signs: Sequence[Node], board: Board) -> set[str]:
+    """The other replicas that were changed in the same way: then it is hardly this one's change alone."""
+    texts = {(n.signal, s.text) for n in signs for s in n.holding()}
+    others = [board.get(n.signal, peer) for n in signs for peer in cause.group - {*cause.members}]
+    return {
+        o.service
+        for o in others
+        if o is not None and o.value and any((o.signal, s.text) in texts for s in o.holding())
+    }
+
+
+def _weigh_delay(cause: Cause, board: Board) -> None:
+    """What follows from a cause follows soon: a sign that was there long before anybody suffered is rather another
+    trouble, or none."""
+    own = {id(n) for n in cause.signs}
+    after = [n.onset for i in cause.explains if id(n := board.true[i]) not in own and n.onset is not None]
+    first = _first(cause)
+    later = [t for t in after if t >= first - SLACK_S]
+    if later and first < math.inf:
+        late = lag_bits(min(later) - first) - lag_bits(PROMPT_S)
+        cause.bonus_bits += max(min(late, 0.0), -DELAYED_BITS)
+
+
+def _led_to(cause: Cause, changed: Sequence[Node], board: Board) -> None:
+    first = _first(cause)
+    for node in changed:
+        kinds = board.moved_by(node.signal)
+        kindred = any(k in board.moved_by(n.signal) for n in cause.signs for k in kinds)
+        if not kindred and node.onset is not None and first >= node.onset - SLACK_S:
+            cause.bonus_bits += max(0.0, lag_bits(first - node.onset))
+            return
+
+
+def _kindred(cause: Cause, board: Board, kinds: Collection[str]) -> bool:
+    """Whether what it explains on its part has a sign of the change's own kind."""
+    nodes = (board.true[i] for i in cause.explains)
+    return any(k in board.moved_by(n.signal) for n in nodes if n.service in cause.members for k in kinds)
+
+
+def _is_described(cause: Cause, board: Board) -> bool:
+    """Whether it is what its runbook describes: by the text of the change, or by what else it shows on its part."""
+    spec = cause.spec
+    if spec is None:
+        return False
+    shown = {board.true[i].signal for i in cause.explains if board.true[i].service in cause.members}
+    return any(n.signal in spec.match for n in cause.signs) or any(name in shown for name in spec.symptoms)
+
+
+def _weigh_time(cause: Cause, board: Board, signal: str, service: str) -> None:
+    began = cause.began
+    near = [n for i in cause.explains if not (n := board.true[i]).is_journey or n.service in cause.members]
+    timed = [n.onset for n in near if n.onset is not None]
+    if began is None or not timed:
+        cause.bonus_bits += UNTIMED_BITS
+        return
+    first = began + SLACK_S  # as it was read, without the slack
+    later = [t for t in timed if t >= began - SLACK_S]
+    if not later:
+        cause.against.append((signal, service, "too late", -EXCLUDED_BITS))
+        return
+    cause.bonus_bits += lag_bits(min(later) - first)
+
+
+def build(
+    changes: Sequence[Change],
+    known: Sequence[Cause],
+    graph: SystemGraph,
+    board: Board,
+    now: float | None,
+    settled: float,
+) -> list[Cause]:
+    """A cause for each change that something may have followed from and that no runbook's cause already is."""
+    taken = {(m, n.signal) for c in known for n in c.signs if n.changed for m in c.members}
+    sick = {n.service for n in board.true}
+    found = []
+    for change in sorted(changes, key=lambda c: c.first_new, reverse=True)[:MOST]:
+        members = _members(change, graph)
+        if not members or change.actor == "ours" or _is_old(change, now):
+            continue
+        if any((m, s) in taken for m in members for s in board.signs_of(change.kind)):
+            continue
+        if not sick & {
+            *members,
+            *graph.callers(members),
+            *(n for m in members for n in graph.needs.get(m, ())),
+        }:
+            continue
+        found.append(_cause(change, members, graph, board, settled))
+    return [c for c in found if c.explains]
+
+
+def _members(change: Change, graph: SystemGraph) -> tuple[str, ...]:
+    if change.component in graph.kinds:
+        return (change.component,)
+    return tuple(graph.groups.get(change.component, ()))
+
+
+def _is_old(change: Change, now: float | None) -> bool:
+    return now is not None and now - change.first_new.timestamp() > LOOKED_BACK_S
+
+
+def _cause(
+    change: Change, members: tuple[str, ...], graph: SystemGraph, board: Board, settled: float
+) -> Cause:
+    prior = math.log2(PRIOR / (1 - PRIOR))
+    cause = Cause("change", change.component, members, prior, kind="change", change=change)
+    cause.group = frozenset([*members, *graph.peers(members[0])])
+    at = change.effective_at or change.last_old
+    cause.began = min(at.timestamp(), change.first_new.timestamp()) - SLACK_S
+    for node, number, chance in spread.changed(graph, board, members, {change.kind}):
+        cause.explain(number, node, chance)
+    cause.signs = [
+        n for n in board.true if change.kind in board.moved_by(n.signal) and _concerns(n, cause, graph)
+    ]
+    _weigh_time(cause, board, change.kind, change.component)
+    if not cause.signs:
+        cause.bonus_bits -= NO_SIGN_BITS
+    cause.bonus_bits += settled * spread.silent_bits(graph, board, members)
+    return cause
+
+
+def _concerns(node: Node, cause: Cause, graph: SystemGraph) -> bool:
+    """Whether a sign of the change's kind is on the changed part, or said by whoever needs it, after it."""
+    there = node.service in cause.members or node.service in graph.callers(cause.members)
+    return there and (cause.began is None or node.onset is None or node.onset >= cause.began - SLACK_S)
+
+
+def blamed(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> Change | None:
+    """The change that a named cause follows from: on its part, before it, and of the kind its own signs ask for."""
+    if cause.change is not None or cause.spec is None:
+        return cause.change
+    kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
+    fits = [
+        c for c in changes
+        if c.kind in kinds and c.actor != "ours" and set(_members(c, graph)) & cause.group
+        and (cause.began is None or c.last_old.timestamp() <= _first(cause) + SLACK_S)
+    ]  # fmt: skip
+    return max(fits, key=lambda c: c.first_new) if fits else None
+
+
+def _first(cause: Cause) -> float:
+    return min((n.onset for n in cause.signs if n.onset is not None), default=math.inf)

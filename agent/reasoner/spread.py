@@ -1,0 +1,92 @@
+"""How trouble in one part shows elsewhere: computed along the edges, from what each signal is a sign of.
+
+A runbook keeps what distinguishes its cause. That callers of a part in trouble fail, wait or complain holds for every
+cause, and is said once, here. The chances are for one place each; further away they fall by `DECAY` a hop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Set
+
+from agent.reasoner.board import Board, Node
+from systems.graph import SystemGraph
+
+DECAY = 0.9
+# On the part itself, beside its own signs: how it works.
+SELF = {"refuses": 0.5, "fails": 0.45, "slow": 0.45, "starves": 0.3, "flow": 0.35, "words": 0.45}
+# On whoever needs it.
+CALLERS = {"refuses": 0.3, "fails": 0.5, "slow": 0.4, "starves": 0.35, "flow": 0.35, "words": 0.4}
+# On what it needs: what it puts in and takes out there.
+NEEDED = {"flow": 0.35, "starves": 0.3}
+# On what carries the calls to it.
+CARRIERS = {"refuses": 0.4, "slow": 0.3}
+JOURNEY = 0.4  # journeys cross the system, further than the edges that are known
+# What a change to a part can bring about beside that: its own state, and the state of what it works on; often so where
+# the sign is of the change's own kind, and seldom any other: there are many things that it might do.
+KINDRED, OTHER = 0.4, 0.08
+# What a part says outright of itself is its cause's own word, and other plain words come from few causes: not what any
+# trouble makes it say.
+OUTRIGHT, SPECIFIC = 0.03, 0.2
+NEEDED_OWN = 0.06
+
+
+def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterator[tuple[Node, int, float]]:
+    """(node, its number, chance) of what holds and may follow from any trouble of `members`."""
+    places: dict[str, Mapping[str, float]] = dict.fromkeys(members, SELF)
+    hops = graph.callers(members)
+    for name in hops:
+        places.setdefault(name, CALLERS)
+    carriers = {c for m in members for c in graph.links.get(m, ())}
+    needed = {n for m in members for n in graph.needs.get(m, ())}
+    for number, node in enumerate(board.true):
+        chance = places.get(node.service, {}).get(node.klass, 0.0) * DECAY ** max(
+            hops.get(node.service, 1) - 1, 0
+        )
+        if node.service in needed and node.service not in members:
+            chance = max(chance, NEEDED.get(node.klass, 0.0))
+        if node.service in carriers:
+            chance = max(chance, CARRIERS.get(node.klass, 0.0))
+        if node.is_journey:
+            chance = max(chance, JOURNEY)
+        if node.klass == "words":
+            chance = min(chance, OUTRIGHT if node.outright else SPECIFIC if node.specific else 1.0)
+        if chance:
+            yield node, number, chance
+
+
+def changed(
+    graph: SystemGraph, board: Board, members: tuple[str, ...], kinds: Set[str]
+) -> Iterator[tuple[Node, int, float]]:
+    """The same for what a change of these `kinds` to `members` may do: also their own state, and that of what they work
+    on. Without a kind: for something unknown."""
+    yield from reach(graph, board, members)
+    needed = {n for m in members for n in graph.needs.get(m, ())} - set(members)
+    for number, node in enumerate(board.true):
+        if (node.klass == "own" or node.specific) and node.service in members:
+            kindred = not kinds.isdisjoint(board.moved_by(node.signal)) if kinds else False
+            yield node, number, KINDRED if kindred else OTHER
+        elif node.klass == "own" and node.service in needed:
+            yield node, number, NEEDED_OWN
+
+
+def following(
+    graph: SystemGraph, board: Board, members: tuple[str, ...], kinds: Set[str]
+) -> Iterator[tuple[Node, int, float]]:
+    """What may follow from a cause on `members`; `kinds`: of the change that it is, if it is one."""
+    yield from changed(graph, board, members, kinds) if kinds else reach(graph, board, members)
+
+
+def silent_bits(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> float:
+    """What it says against trouble of `members` that it shows in nothing: neither they nor who needs them, nor any
+    journey, refuses, fails or is slow although that is measured."""
+    places = dict.fromkeys([*members, *graph.callers(members)])
+    bits = 0.0
+    for klass in ("refuses", "fails", "slow"):
+        nodes = [
+            n for n in board.nodes.values() if n.klass == klass and (n.service in places or n.is_journey)
+        ]
+        values = {n.value for n in nodes}
+        if False in values and True not in values:
+            bits += math.log2(1 - SELF[klass])
+    return bits
