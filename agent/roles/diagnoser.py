@@ -88,7 +88,7 @@ def think(
     return Opinion(findings=found, none_probability=answer.none_probability, questions=questions)
 
 
-def _changes(incident: Incident) -> list[Change]:
+def _changes(incident: Incident) -> Sequence[Change]:
     """What may have changed shortly before the trouble, or since: what came after it is told to be no cause of it."""
     return ledger.changes_between(incident.system_id, incident.started_at - LOOKED_BACK, timezone.now())
 

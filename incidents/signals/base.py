@@ -15,8 +15,8 @@ Source = Literal["log", "metric", "state", "probe", "check"]
 Severity = Literal["low", "medium", "high", "critical"]
 # What a signal is a sign of, which says who can bring it about. `own`: the part's own state (it ended, its disk is
 # full, its configuration does not parse): only the part itself, or a change to it. How it treats its callers,
-# `refuses`, `fails`, `slow`, `starves`: itself, or something it needs that treats it so. `flow`: work goes through, or does not:
-# itself, or what puts in and takes out. `words`: what logs say; weak, and anything may bring it about.
+# `refuses`, `fails`, `slow`, `starves`: itself, or something it needs that treats it so. `flow`: work goes through, or
+# does not: itself, or what puts in and takes out. `words`: what logs say; weak, and anything may bring it about.
 Klass = Literal["own", "refuses", "fails", "slow", "starves", "flow", "words"]
 # Who says so: the part itself, who calls it (the watcher included), a synthetic journey, real traffic, a log line, or
 # an answer to a question.
