@@ -38,6 +38,8 @@ from systems.graph import SystemGraph
 __all__ = ["Diagnosis", "Evidence", "Hypothesis", "NextCheck", "PlannedStep", "SystemGraph", "diagnose"]
 
 SHOWN = 8
+COINCIDENCE = 0.55  # at most, for a change of whose own kind nothing has a sign: too little to act on
+EARLY = 0.5  # so much flatter are the odds at the first look, when most of the evidence has yet to come
 WORTH_SHOWING = 0.005
 
 
@@ -70,11 +72,12 @@ def diagnose(
     ledger.weigh_times(causes, board)
     causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
-    posterior = infer(causes, board, temperature)
+    posterior = infer(causes, board, temperature * (1 + EARLY * (1 - settled)))
     best = posterior.sets[0][0]
     names = {i: causes[i].key for i in best if causes[i].is_known}
     ranked = sorted(posterior.marginal.items(), key=lambda item: (-item[1], causes[item[0]].key))
     named = [(i, p) for i, p in ranked if causes[i].is_known]
+    named = [(i, min(p, COINCIDENCE) if ledger.is_coincidence(causes[i]) else p) for i, p in named]
     shown = {i: p for i, p in named[:SHOWN] if p >= WORTH_SHOWING or i in names}
     built = {
         i: render.hypothesis(

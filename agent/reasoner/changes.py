@@ -25,6 +25,10 @@ NO_SIGN_BITS = 2.0  # nothing of what holds is of the change's own kind
 PROMPT_S = 15.0  # what a cause brings about comes within this, or loses credit by its delay
 DELAYED_BITS = 3.0  # at most: some causes build up slowly
 LOOKED_BACK_S = 7 * 86_400.0
+HALF = 0.5  # of what speaks against a change counts from the first look on
+ONE_GO_S = 3.0  # changes of one kind to one part within this are one
+OURS_S = 2.0
+PUT_BACK_BITS = 3.0
 MOST = 60  # changes looked at, the newest first
 
 
@@ -128,11 +132,12 @@ def build(
 ) -> list[Cause]:
     """A cause for each change that something may have followed from and that no runbook's cause already is."""
     taken = {(m, n.signal) for c in known for n in c.signs if n.changed for m in c.members}
-    sick = {n.service for n in board.true}
+    sick = {n.service for n in board.true if n.noted}
+    acts = [c for c in changes if c.actor == "ours"]
     found = []
-    for change in sorted(changes, key=lambda c: c.first_new, reverse=True)[:MOST]:
-        members = _members(change, graph)
-        if not members or change.actor == "ours" or _is_old(change, now):
+    for change, component in _together(changes, graph)[:MOST]:
+        members = _members(component, graph)
+        if not members or _is_old(change, now) or any(_is_ours(change, act) for act in acts):
             continue
         if any((m, s) in taken for m in members for s in board.signs_of(change.kind)):
             continue
@@ -142,14 +147,67 @@ def build(
             *(n for m in members for n in graph.needs.get(m, ())),
         }:
             continue
-        found.append(_cause(change, members, graph, board, settled))
-    return [c for c in found if c.explains]
+        cause = _cause(change, component, members, graph, board, settled)
+        if _is_put_back(change, changes):
+            cause.bonus_bits -= PUT_BACK_BITS
+        found.append(cause)
+    return [c for c in found if _has_path(c, graph, board)]
 
 
-def _members(change: Change, graph: SystemGraph) -> tuple[str, ...]:
-    if change.component in graph.kinds:
-        return (change.component,)
-    return tuple(graph.groups.get(change.component, ()))
+def is_coincidence(cause: Cause) -> bool:
+    """Whether only its time speaks for it."""
+    return cause.kind == "change" and not cause.signs
+
+
+def _has_path(cause: Cause, graph: SystemGraph, board: Board) -> bool:
+    """Whether something that it explains is on its part, or reached by an edge: a journey alone tells of no way."""
+    near = {*cause.members, *graph.callers(cause.members)}
+    nodes = (board.true[i] for i in cause.explains)
+    return any(not n.is_journey or n.service in near for n in nodes)
+
+
+def _together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Change, str]]:
+    """The changes with their parts, the newest first; what was changed in one go is one change, and where all replicas
+    were changed alike it is the group's."""
+    gos: dict[tuple[str, str, int], list[Change]] = {}
+    for change in sorted(changes, key=lambda c: (c.first_new, c.what), reverse=True):
+        members = _members(change.component, graph)
+        whole = next(
+            (g for g, names in graph.groups.items() if members and members[0] in names), change.component
+        )
+        gos.setdefault((whole, change.kind, int(change.first_new.timestamp() / ONE_GO_S)), []).append(change)
+    found = []
+    for (whole, _, _), made in gos.items():
+        parts = {c.component for c in made}
+        alike = len(parts) > 1 and parts >= {*graph.groups.get(whole, ())}
+        found += (
+            [(made[0], whole)]
+            if alike
+            else [(next(c for c in made if c.component == p), p) for p in sorted(parts)]
+        )
+    return found
+
+
+def _is_put_back(change: Change, changes: Sequence[Change]) -> bool:
+    """Whether it gave a thing the value back that it had had before: such a value is known to do no harm."""
+    same = [
+        c for c in changes if (c.component, c.kind, c.what) == (change.component, change.kind, change.what)
+    ]
+    return change.after is not None and any(
+        c.before == change.after and c.first_new < change.first_new for c in same
+    )
+
+
+def _members(component: str, graph: SystemGraph) -> tuple[str, ...]:
+    if component in graph.kinds:
+        return (component,)
+    return tuple(graph.groups.get(component, ()))
+
+
+def _is_ours(change: Change, act: Change) -> bool:
+    """Whether it was made by `act`, a request of ours, or while that ran: then it is known what it was for."""
+    at, until = change.last_old.timestamp(), change.first_new.timestamp()
+    return at <= act.first_new.timestamp() + OURS_S and until >= act.last_old.timestamp() - OURS_S
 
 
 def _is_old(change: Change, now: float | None) -> bool:
@@ -157,10 +215,15 @@ def _is_old(change: Change, now: float | None) -> bool:
 
 
 def _cause(
-    change: Change, members: tuple[str, ...], graph: SystemGraph, board: Board, settled: float
+    change: Change,
+    component: str,
+    members: tuple[str, ...],
+    graph: SystemGraph,
+    board: Board,
+    settled: float,
 ) -> Cause:
     prior = math.log2(PRIOR / (1 - PRIOR))
-    cause = Cause("change", change.component, members, prior, kind="change", change=change)
+    cause = Cause("change", component, members, prior, kind="change", change=change)
     cause.group = frozenset([*members, *graph.peers(members[0])])
     at = change.effective_at or change.last_old
     cause.began = min(at.timestamp(), change.first_new.timestamp()) - SLACK_S
@@ -172,7 +235,7 @@ def _cause(
     _weigh_time(cause, board, change.kind, change.component)
     if not cause.signs:
         cause.bonus_bits -= NO_SIGN_BITS
-    cause.bonus_bits += settled * spread.silent_bits(graph, board, members)
+    cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)
     return cause
 
 
@@ -189,7 +252,7 @@ def blamed(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: B
     kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
     fits = [
         c for c in changes
-        if c.kind in kinds and c.actor != "ours" and set(_members(c, graph)) & cause.group
+        if c.kind in kinds and c.actor != "ours" and set(_members(c.component, graph)) & cause.group
         and (cause.began is None or c.last_old.timestamp() <= _first(cause) + SLACK_S)
     ]  # fmt: skip
     return max(fits, key=lambda c: c.first_new) if fits else None

@@ -40,6 +40,8 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
     carriers = {c for m in members for c in graph.links.get(m, ())}
     needed = {n for m in members for n in graph.needs.get(m, ())}
     for number, node in enumerate(board.true):
+        if not node.noted:
+            continue  # context: it speaks where a runbook asks for it
         chance = places.get(node.service, {}).get(node.klass, 0.0) * DECAY ** max(
             hops.get(node.service, 1) - 1, 0
         )

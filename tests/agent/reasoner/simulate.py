@@ -36,7 +36,7 @@ class Sampled:
     truth: set[tuple[str, str]]
     found: Diagnosis
     counted: tuple[str, str] | None
-    shown: bool  # whether a sign of one of the causes themselves was read: without one, none can be named
+    shown: int  # of how many of the causes a sign of their own was read: without one, none can be named
 
     @property
     def top(self) -> tuple[str, str] | None:
@@ -94,11 +94,13 @@ def sample(rng: random.Random, pick: Callable[[], tuple[RunbookSpec, str, tuple[
     ]
     found = diagnose(SPECS, GRAPH, states, catalog=CATALOG)
     true = {(s.signal, s.service) for s in states if s.value}
-    shown = any(
-        (signal, service) in true
+    shown = sum(
+        any(
+            (signal, service) in true
+            for key in own_signs(spec)
+            for signal, service, _ in targets(GRAPH, board, members, key)
+        )
         for spec, _, members in chosen
-        for key in own_signs(spec)
-        for signal, service, _ in targets(GRAPH, board, members, key)
     )
     return Sampled({(c, s.id) for s, c, _ in chosen}, found, _by_counting(states), shown)
 
@@ -184,7 +186,7 @@ def _score(cases: list[Sampled]) -> Score:
     score.shown, score.hidden = len(shown), len(cases) - len(shown)
     score.shown_right = sum(c.top in c.truth for c in shown) / len(shown)
     score.hidden_sure = sum(not c.shown for c in sure) / max(score.hidden, 1)
-    double = [c for c in cases if len(c.truth) == 2]
+    double = [c for c in cases if len(c.truth) == 2 == c.shown]
     score.pairs = len(double)
     score.pairs_found = sum(
         {(h.component, h.cause) for h in c.found.hypotheses[:2]} == c.truth for c in double
