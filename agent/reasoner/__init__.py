@@ -39,7 +39,7 @@ __all__ = ["Diagnosis", "Evidence", "Hypothesis", "NextCheck", "PlannedStep", "S
 
 SHOWN = 8
 COINCIDENCE = 0.55  # at most, for a change of whose own kind nothing has a sign: too little to act on
-EARLY = 0.5  # so much flatter are the odds at the first look, when most of the evidence has yet to come
+EARLY = 0.25  # so much flatter are the odds at the first look, when most of the evidence has yet to come
 WORTH_SHOWING = 0.005
 
 

@@ -15,7 +15,7 @@ DATABASE = [
         severity="high",
         outright=True,
         outlives_restart=True,
-        moved_by=("role", "env", "grant", "access"),
+        moved_by=("role", "env", "access"),
     ),
     log_signal(
         "log_access_rule",
@@ -26,7 +26,7 @@ DATABASE = [
         severity="high",
         outright=True,
         outlives_restart=True,
-        moved_by=("access", "grant", "role", "setting", "file"),
+        moved_by=("access", "role", "setting", "file"),
     ),
     log_signal(
         "log_too_many_connections",

@@ -19,7 +19,7 @@ SIGNALS = [
         klass="refuses",
         trust=0.95,
         timing=UNLESS_PLAIN,
-        moved_by=("setting", "role", "grant", "access", "spec"),
+        moved_by=("setting", "role", "access", "spec"),
     ),
     Signal(
         "cache_miss_storm",
