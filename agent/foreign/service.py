@@ -19,6 +19,7 @@ OURS = (
     folder.READINGS,
     folder.LOGS,
     *(f"{name}.json" for name in folder.LISTS),
+    folder.CHANGES,
 )
 
 
