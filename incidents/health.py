@@ -39,6 +39,7 @@ class Health:
 
 
 NEVER_READ = Health("unknown", "nothing of it has been read yet")
+NOT_READ = Health("unknown", "it cannot be read just now")
 
 
 def name_of(state: SignalState) -> Name:
@@ -60,9 +61,8 @@ def judge(states: Iterable[SignalState], open_: Collection[Name] = ()) -> Health
     there = [s for s in states if s.signal in DOWN]
     if shut := next((s for s in there if _is_shut(s)), None):
         return Health("unknown", f"it answers, and does not let us look: {gist(shut.text)}")
-    known = there or states
-    if all(s.value is None for s in known):
-        return Health("unknown", next((gist(s.text) for s in known if s.text), NEVER_READ.reason))
+    if all(s.value is None for s in there or states):  # what they said last is of the time before
+        return NOT_READ if states else NEVER_READ
     if unread := next((s for s in states if s.value is None and _opens(s) and name_of(s) in open_), None):
         return Health("unknown", f"cannot be read any more: {CATALOG[unread.signal].describe(unread)}")
     return Health("ok")

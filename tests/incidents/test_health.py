@@ -42,7 +42,7 @@ def test_what_cannot_be_read_is_unknown_and_says_why(tick: Ticker) -> None:
     assert seen(tick).of("nobody").word == "unknown"
     gone = [HALT, Reading("oven-1", "unit.fatal", None, "the engine does not answer"), BLIND]
     tick(*gone, times=5)
-    assert seen(tick).of("oven-1").word == "unknown"
+    assert seen(tick).of("oven-1") == Health("unknown", "it cannot be read just now")
     assert seen(tick).of("oven-2").word == "ok"
 
 
