@@ -30,6 +30,7 @@ pytestmark = [
 PAGES = [
     "/",
     "/incidents/",
+    "/changes/",
     "/approvals/",
     "/chaos/",
     "/gameday/",
@@ -184,7 +185,8 @@ async def test_keys_theme_and_confirm(page: Page, incident: Incident) -> None:
 async def test_every_page_fits_a_phone_and_its_targets_a_finger(page: Page, incident: Incident) -> None:
     await sync_to_async(make_request)(incident.system, incident)
     await page.set_viewport_size({"width": 360, "height": 740})
-    for path in [*PAGES, f"/incidents/{incident.number}/"]:
+    change = await sync_to_async(make_change)(incident.system)
+    for path in [*PAGES, f"/incidents/{incident.number}/", f"/changes/{change.pk}/"]:
         answer = await page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
