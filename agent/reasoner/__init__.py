@@ -65,7 +65,7 @@ def diagnose(
     """
     started = time.perf_counter()
     graph = SystemGraph.of(system)
-    board = arrange(states, catalog if catalog is not None else _catalog(), leaks)
+    board = arrange(states, catalog if catalog is not None else _catalog(), leaks, settled)
     causes = build(
         specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {}, settled=settled
     )

@@ -49,6 +49,7 @@ class Board:
     index: dict[tuple[str, str], int]
     catalog: Catalog
     leaks: Mapping[str, float] = field(default_factory=dict)
+    settled: float = 1.0
 
     def get(self, signal: str, service: str) -> Node | None:
         return self.nodes.get((signal, service))
@@ -84,10 +85,15 @@ def _leak(info: SignalInfo | None, measured: float | None) -> float:
     return min(max(given if measured is None else measured, MIN_LEAK), MAX_LEAK)
 
 
-def arrange(states: States, catalog: Catalog, leaks: Mapping[str, float] | None = None) -> Board:
+def arrange(
+    states: States,
+    catalog: Catalog,
+    leaks: Mapping[str, float] | None = None,
+    settled: float = 1.0,
+) -> Board:
     """Put states of all labels of a signal on a service together; unknown ones never count as absent.
 
-    `leaks`: by signal, as measured in the quiet of this system."""
+    `leaks`: by signal, as measured in the quiet of this system. `settled` as for `reasoner.diagnose`."""
     known = leaks or {}
     nodes: dict[tuple[str, str], Node] = {}
     for state in states:
@@ -108,7 +114,7 @@ def arrange(states: States, catalog: Catalog, leaks: Mapping[str, float] | None 
         if node.value:
             _weigh(node, catalog.get(node.signal), by_signal[node.signal])
     index = {(n.signal, n.service): i for i, n in enumerate(true)}
-    return Board(nodes, by_signal, true, index, catalog, known)
+    return Board(nodes, by_signal, true, index, catalog, known, settled)
 
 
 def _node(state: State, info: SignalInfo | None, leaks: Mapping[str, float]) -> Node:

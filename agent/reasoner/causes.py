@@ -59,6 +59,11 @@ class Cause:
     def is_known(self) -> bool:
         return self.kind != "unknown"
 
+    @property
+    def is_change(self) -> bool:
+        """Whether it is a change, by itself or as a runbook describes it."""
+        return self.kind == "change" or any(n.changed for n in self.signs)
+
     def explain(self, number: int, node: Node, chance: float) -> None:
         """Book what it may have brought about; hardly what was there before it."""
         if self.began is not None and node.onset is not None and node.onset < self.began - SLACK_S:

@@ -88,9 +88,8 @@ def _same_thing(first: Cause, second: Cause) -> bool:
         return True
     if first.component == second.component and not (first.is_known and second.is_known):
         return True
-    both = first.spec is not None and second.spec is not None and first.component == second.component
-    if both and first.spec and second.spec and set(first.spec.requires) & set(second.spec.requires):
-        return True  # two readings of one change
+    if first.component == second.component and (first.is_change or second.is_change):
+        return True  # a change, and what it led to on its part or another reading of it: one story
     if first.spec is None or second.spec is None or first.spec.id != second.spec.id:
         return False
     members = {*first.members, *second.members}

@@ -9,6 +9,7 @@ from agent.reasoner.board import Board, Node
 from agent.reasoner.causes import Cause
 from agent.reasoner.infer import explained_bits, node_bits
 from agent.reasoner.runbooks import matches, targets
+from agent.reasoner.spread import OUTRIGHT
 from agent.reasoner.types import Change, Evidence, Hypothesis, PlannedStep, State
 from knowledge.spec import ActionStep, RunbookSpec, split_key
 from systems import patterns
@@ -184,6 +185,8 @@ def _pro(cause: Cause, board: Board) -> list[Evidence]:
     found = []
     for number, bits in explained_bits(cause, board).items():
         node = board.true[number]
+        if node.outright and cause.explains[number] <= OUTRIGHT:
+            continue  # said outright, and not what this cause makes anybody say: it is not accounted for
         text = say(board, node)
         found.append(Evidence(node.signal, node.service, text, round(bits, 2), board.source(node.signal)))
     return sorted(found, key=lambda e: -e.bits)

@@ -21,6 +21,8 @@ CALLERS = {"refuses": 0.3, "fails": 0.5, "slow": 0.4, "starves": 0.35, "flow": 0
 NEEDED = {"flow": 0.35, "starves": 0.3}
 # On what carries the calls to it.
 CARRIERS = {"refuses": 0.4, "slow": 0.3}
+# Trouble in what all replicas need is seen by all of them: one alone hardly has it from there.
+SHARED, ALONE = ("refuses", "fails", "slow"), 0.7
 JOURNEY = 0.4  # journeys cross the system, further than the edges that are known
 # What a change to a part can bring about beside that: its own state, and the state of what it works on; often so where
 # the sign is of the change's own kind, and seldom any other: there are many things that it might do.
@@ -53,8 +55,16 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
             chance = max(chance, JOURNEY)
         if node.klass == "words":
             chance = min(chance, OUTRIGHT if node.outright else SPECIFIC if node.specific else 1.0)
+        if node.service not in members and node.klass in SHARED and _is_alone(graph, board, node, hops):
+            chance *= 1 - ALONE * board.settled
         if chance:
             yield node, number, chance
+
+
+def _is_alone(graph: SystemGraph, board: Board, node: Node, callers: Mapping[str, int]) -> bool:
+    """Whether other replicas, which need the same, were looked at and do not show it."""
+    peers = [board.get(node.signal, peer) for peer in graph.peers(node.service) if peer in callers]
+    return any(p is not None and p.value is False for p in peers)
 
 
 def changed(

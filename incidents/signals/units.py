@@ -109,6 +109,7 @@ SIGNALS = [
         hold=Hold(4, 7),
         settle=True,
         klass="own",
+        moved_by=("config", "setting", "release", "deploy", "commit"),
         timing=ALWAYS,
     ),
     Signal(
