@@ -27,6 +27,7 @@ DELAYED_BITS = 3.0  # at most: some causes build up slowly
 LOOKED_BACK_S = 7 * 86_400.0
 HALF = 0.5  # of what speaks against a change counts from the first look on
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
+SHORTLY_S = 120.0
 OURS_S = 2.0
 PUT_BACK_BITS = 3.0
 MOST = 60  # changes looked at, the newest first
@@ -256,6 +257,24 @@ def blamed(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: B
         and (cause.began is None or c.last_old.timestamp() <= _first(cause) + SLACK_S)
     ]  # fmt: skip
     return max(fits, key=lambda c: c.first_new) if fits else None
+
+
+def behind(cause: Cause, graph: SystemGraph, board: Board) -> list[Node]:
+    """The signs of change that a cause needs, or that may have led to it: shortly before, on its part or on what that
+    needs or is needed by."""
+    near = {
+        *cause.members,
+        *graph.callers(cause.members),
+        *(n for m in cause.members for n in graph.needs.get(m, ())),
+    }
+    first, own = _first(cause), {id(n) for n in cause.signs}
+    return [
+        n for n in board.nodes.values()
+        if n.changed and n.value and (
+            id(n) in own
+            or (n.service in near and (n.onset is None or first - SHORTLY_S <= n.onset <= first + SLACK_S))
+        )
+    ]  # fmt: skip
 
 
 def _first(cause: Cause) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.reasoner.board import Board, Node
 from agent.reasoner.causes import Cause
+from agent.reasoner.changes import behind
 from agent.reasoner.infer import explained_bits, node_bits
 from agent.reasoner.runbooks import matches, targets
 from agent.reasoner.spread import OUTRIGHT
@@ -18,6 +19,7 @@ from systems.graph import SystemGraph
 _BRACES = re.compile(r"\{([a-z_]+)\}")
 _UNNAMED = {"detail": "an unnamed part", "value": "many", "text": "no further detail"}
 MAX_AGAINST = 8
+CHANGE_BITS = 1.0  # shown of a change that may be behind it; what it counts depends on its time
 ELSEWHERE = 0.1  # that something else showed what a cause does not explain
 
 
@@ -31,10 +33,10 @@ def hypothesis(
 ) -> Hypothesis:
     """One cause in words. `change`: the one it follows from, where there is one."""
     if cause.spec is None:
-        return _of_change(cause, board, probability, together)
+        return _of_change(cause, graph, board, probability, together)
     spec = cause.spec
     names = bindings(cause, spec, graph, board)
-    pro = _pro(cause, board)
+    pro = _pro(cause, graph, board)
     if change is not None:
         pro.insert(0, Evidence("", change.component, f"shortly before: {change.words}", 0.0, "change"))
     return Hypothesis(
@@ -58,7 +60,9 @@ def hypothesis(
     )
 
 
-def _of_change(cause: Cause, board: Board, probability: float, together: tuple[str, ...]) -> Hypothesis:
+def _of_change(
+    cause: Cause, graph: SystemGraph, board: Board, probability: float, together: tuple[str, ...]
+) -> Hypothesis:
     """A change as the cause. There is no path: nobody wrote down how to take it back."""
     change = cause.change
     assert change is not None
@@ -74,7 +78,7 @@ def _of_change(cause: Cause, board: Board, probability: float, together: tuple[s
         summary=f"{cause.component} is in trouble since {change.words}",
         members=cause.members,
         category=category,
-        evidence_for=(said, *_pro(cause, board)),
+        evidence_for=(said, *_pro(cause, graph, board)),
         evidence_against=tuple(_con(cause, board)),
         together_with=together,
         kind="change",
@@ -181,8 +185,11 @@ def say(board: Board, node: Node) -> str:
     return fill(title, names).strip()
 
 
-def _pro(cause: Cause, board: Board) -> list[Evidence]:
-    found = []
+def _pro(cause: Cause, graph: SystemGraph, board: Board) -> list[Evidence]:
+    found = [
+        Evidence(n.signal, n.service, say(board, n), CHANGE_BITS, board.source(n.signal))
+        for n in behind(cause, graph, board)
+    ]
     for number, bits in explained_bits(cause, board).items():
         node = board.true[number]
         if node.outright and cause.explains[number] <= OUTRIGHT:

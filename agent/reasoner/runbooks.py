@@ -11,6 +11,7 @@ from knowledge.spec import RunbookSpec, split_key
 from systems import patterns
 from systems.graph import SystemGraph
 
+USUAL = ("certain", "usual")
 KEPT = 4  # sets of runbooks made ready; a new revision is another set
 
 
@@ -72,7 +73,8 @@ def _compile(specs: tuple[RunbookSpec, ...]) -> Compiled:
     definitions: dict[str, set[str]] = defaultdict(set)
     for spec in specs:
         for kind in spec.applies_to:
-            definitions[kind] |= {k for k in spec.requires if split_key(k)[1] == ""}
+            one_of = {k for k in spec.shows_one_of if spec.symptoms.get(k) in USUAL}
+            definitions[kind] |= {k for k in {*spec.requires, *one_of} if split_key(k)[1] == ""}
     return Compiled(specs, own, by_signal, {k: frozenset(v) for k, v in definitions.items()})
 
 

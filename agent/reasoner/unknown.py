@@ -12,13 +12,12 @@ import math
 from agent.reasoner import spread
 from agent.reasoner.board import Board
 from agent.reasoner.causes import Cause, can_be
-from agent.reasoner.runbooks import Compiled
+from agent.reasoner.runbooks import USUAL, Compiled
 from knowledge.spec import RunbookSpec, split_key
 from systems.graph import SystemGraph
 
 PRIOR = 0.02  # of what no runbook knows, over all the parts together
 MOST = 60  # parts looked at, those with the most against them first
-USUAL = ("certain", "usual")
 HIDDEN = 0.04  # at most, however little was read
 
 

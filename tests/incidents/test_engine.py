@@ -286,7 +286,7 @@ def test_memory_leak_is_growth_and_a_warm_up_is_not(tick: Ticker) -> None:
     assert "+rss_growing@oven-2" in found
 
 
-SPECIAL = Signal("x", "x", "m", Above(10, 5), "api", hold=Hold(2), clear=Hold(2))
+SPECIAL = Signal("x", "x", "m", Above(10, 5), "api", klass="own", hold=Hold(2), clear=Hold(2))
 
 
 @given(st.lists(st.floats(0, 20, allow_nan=False), max_size=60))
