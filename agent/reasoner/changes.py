@@ -28,6 +28,7 @@ LOOKED_BACK_S = 7 * 86_400.0
 HALF = 0.5  # of what speaks against a change counts from the first look on
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 SHORTLY_S = 120.0
+BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
 OURS_S = 2.0
 PUT_BACK_BITS = 3.0
 MOST = 60  # changes looked at, the newest first
@@ -87,7 +88,9 @@ def _led_to(cause: Cause, changed: Sequence[Node], board: Board) -> None:
     first = _first(cause)
     for node in changed:
         kinds = board.moved_by(node.signal)
-        kindred = any(k in board.moved_by(n.signal) for n in cause.signs for k in kinds)
+        kindred = any(
+            n.klass in BEHAVIOUR or k in board.moved_by(n.signal) for n in cause.signs for k in kinds
+        )
         if not kindred and node.onset is not None and first >= node.onset - SLACK_S:
             cause.bonus_bits += max(0.0, lag_bits(first - node.onset))
             return

@@ -122,21 +122,23 @@ def test_the_map_shows_where_it_is_seen_and_marks_the_cause(ward: Ward) -> None:
 
 
 def test_what_is_seen_later_is_no_longer_said_to_be_missing(ward: Ward) -> None:
-    """The hypotheses are of one look; while a person is asked nobody thinks again, and customers begin to feel it."""
+    """The hypotheses are of one look; while a person is asked nobody thinks again, and a caller begins to say it."""
     dead_database(ward, felt=False)
     ward.look_until(lambda: ward.requests("waiting"))
-    assert [e for e in missing(ward) if e["signal"] == "journey_failed"], "a fault nobody has felt yet"
-    journeys_fail(ward)
-    ward.look_until(lambda: "journey_failed" in {signal for signal, _ in seen(ward)})
-    assert not [e for e in missing(ward) if e["signal"] == "journey_failed"]
+    assert [e for e in missing(ward) if e["signal"] == "log_dns_failed"], "nobody has said it yet"
+    ward.saying["api-1", "ERROR could not resolve host db: Name or service not known"] = 3
+    ward.look_until(lambda: "log_dns_failed" in {signal for signal, _ in seen(ward)})
+    assert not [e for e in missing(ward) if (e["signal"], e["service"]) == ("log_dns_failed", "api-1")]
     assert not [e for e in missing(ward) if (e["signal"], e["service"]) in seen(ward)]
     shown = ward.page(f"/incidents/{ward.numbers[-1]}/").split('id="side"')[
         1
     ]  # the timeline tells of its time
-    assert "customers cannot" in shown.lower() and "not seen: customers cannot" not in shown
-    ward.heal("gateway")
-    ward.look_until(lambda: "journey_failed" not in {signal for signal, _ in seen(ward)})
-    assert not [e for e in missing(ward) if e["signal"] == "journey_failed"], "over, but it was seen"
+    assert "not seen: api-1 cannot look up a name" not in shown
+    ward.saying.clear()
+    ward.look_until(lambda: "log_dns_failed" not in {signal for signal, _ in seen(ward)})
+    assert not [e for e in missing(ward) if (e["signal"], e["service"]) == ("log_dns_failed", "api-1")], (
+        "over, but seen"
+    )
 
 
 def seen(ward: Ward) -> set[tuple[str, str]]:
