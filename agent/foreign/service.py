@@ -18,7 +18,6 @@ OURS = (
     folder.MANIFEST,
     folder.READINGS,
     folder.LOGS,
-    folder.CHANGES,
     *(f"{name}.json" for name in folder.LISTS),
     folder.CHANGES,
 )
