@@ -21,6 +21,7 @@ LEAD_IN_S = LEARN_S + 5  # quiet that is kept: in less no kind of error would be
 ALWAYS = ("unit.", "journey.ok", READ)  # what judging rests on beside the signals' own
 SHOWN = ("symptom", "cleared", "state", "hypotheses", "check", "plan", "action", "handover")
 BARS = 3  # hypotheses kept of an event
+CHANGED_S = 600.0  # before the trouble, from which changes are kept
 NORMAL = 20  # values kept of what was normal
 
 
@@ -39,6 +40,7 @@ def thin(bundle: Bundle) -> Bundle:
         trouble_from=bundle.trouble_from - first,
         ticks=ticks,
         normal=[[*name, [_figures(v) for v in values[-NORMAL:]]] for *name, values in bundle.normal],
+        changes=[c for c in bundle.changes if c.first_new >= bundle.time(bundle.trouble_from - CHANGED_S)],
         timeline=[_event(e) for e in bundle.timeline if e["kind"] in SHOWN],
         head={**bundle.head, "thinned": True},
     )
