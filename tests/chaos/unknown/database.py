@@ -159,7 +159,7 @@ class NarrowTimeout(Alteration):
         return f"app has {set_}" if f"statement_timeout={undo['ms']}ms" in str(set_) else ""
 
     def touched(self, undo: Undo) -> list[Touched]:
-        return [Touched("postgres", "role", "app"), Touched("postgres", "setting", "statement_timeout")]
+        return [Touched("postgres", "role", "role app: statement_timeout")]
 
 
 class FewSessions(Alteration):
@@ -183,4 +183,4 @@ class FewSessions(Alteration):
         return f"app may have {now} sessions" if now == undo["now"] else ""
 
     def touched(self, undo: Undo) -> list[Touched]:
-        return [Touched("postgres", "limit", "role app")]
+        return [Touched("postgres", "limit", "role app: connection limit")]
