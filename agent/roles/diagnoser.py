@@ -110,6 +110,7 @@ def finding(h: Hypothesis) -> Finding:
         con=[_shown(e) for e in h.evidence_against],
         category=h.category,
         severity=h.severity,
+        change_id=h.change.id if h.change else "",
         prevent=h.prevent,
         verify=list(h.verify),
         paths=[
