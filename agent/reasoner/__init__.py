@@ -19,6 +19,7 @@ from agent.reasoner.causes import build
 from agent.reasoner.infer import TEMPERATURE, infer
 from agent.reasoner.questions import next_checks
 from agent.reasoner.runbooks import Compiled
+from agent.reasoner.stories import told_once
 from agent.reasoner.types import (
     Boosts,
     Catalog,
@@ -73,6 +74,7 @@ def diagnose(
     causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature * (1 + EARLY * (1 - settled)))
+    posterior = told_once(posterior, causes, changes, graph, board)
     best = posterior.sets[0][0]
     names = {i: causes[i].key for i in best if causes[i].is_known}
     ranked = sorted(posterior.marginal.items(), key=lambda item: (-item[1], causes[item[0]].key))

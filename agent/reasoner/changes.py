@@ -29,6 +29,7 @@ HALF = 0.5  # of what speaks against a change counts from the first look on
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 SHORTLY_S = 120.0
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
+OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
 PUT_BACK_BITS = 3.0
 MOST = 60  # changes looked at, the newest first
@@ -193,13 +194,11 @@ def _together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Chang
 
 
 def _is_put_back(change: Change, changes: Sequence[Change]) -> bool:
-    """Whether it gave a thing the value back that it had had before: such a value is known to do no harm."""
-    same = [
-        c for c in changes if (c.component, c.kind, c.what) == (change.component, change.kind, change.what)
-    ]
-    return change.after is not None and any(
-        c.before == change.after and c.first_new < change.first_new for c in same
-    )
+    """Whether it gave a thing the value back that it had had before, or took away what had just been added: such a
+    state is known to do no harm."""
+    name = (change.component, change.kind, change.what)
+    earlier = [c for c in changes if (c.component, c.kind, c.what) == name and c.first_new < change.first_new]
+    return change.kind not in OF_A_MOMENT and any(c.before == change.after for c in earlier)
 
 
 def _members(component: str, graph: SystemGraph) -> tuple[str, ...]:
@@ -253,13 +252,25 @@ def blamed(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: B
     """The change that a named cause follows from: on its part, before it, and of the kind its own signs ask for."""
     if cause.change is not None or cause.spec is None:
         return cause.change
-    kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
-    fits = [
-        c for c in changes
-        if c.kind in kinds and c.actor != "ours" and set(_members(c.component, graph)) & cause.group
-        and (cause.began is None or c.last_old.timestamp() <= _first(cause) + SLACK_S)
-    ]  # fmt: skip
+    fits = [c for c in changes if follows(cause, c, changes, graph, board)]
     return max(fits, key=lambda c: c.first_new) if fits else None
+
+
+def follows(
+    cause: Cause, change: Change, changes: Sequence[Change], graph: SystemGraph, board: Board
+) -> bool:
+    """Whether a named cause may follow from a change: one on its part, before it, of the kind its own signs ask for."""
+    kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
+    there = (
+        change.kind in kinds
+        and change.actor != "ours"
+        and set(_members(change.component, graph)) & cause.group
+    )
+    return (
+        bool(there)
+        and not _is_put_back(change, changes)
+        and (cause.began is None or change.last_old.timestamp() <= _first(cause) + SLACK_S)
+    )
 
 
 def behind(cause: Cause, graph: SystemGraph, board: Board) -> list[Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,14 @@ class Posterior:
     sets: list[tuple[Set, float]]
     known: frozenset[int] = frozenset()
     marginal: dict[int, float] = field(default_factory=dict)
+
+    def with_places(self, places: Mapping[int, int]) -> Posterior:
+        """The same odds with `places[i]` instead of `i`; sets that become equal are one."""
+        odds: dict[Set, float] = {}
+        for members, p in self.sets:
+            new = tuple(dict.fromkeys(places.get(i, i) for i in members))
+            odds[new] = odds.get(new, 0.0) + p
+        return _posterior(odds, self.known)
 
     @property
     def none(self) -> float:
@@ -101,7 +109,10 @@ def _same_thing(first: Cause, second: Cause) -> bool:
 def _normalise(scores: dict[Set, float], temperature: float, known: frozenset[int]) -> Posterior:
     best = max(scores.values())
     floor = best - KEEP_BITS * temperature
-    odds = {s: 2 ** ((v - best) / temperature) for s, v in scores.items() if v > floor}
+    return _posterior({s: 2 ** ((v - best) / temperature) for s, v in scores.items() if v > floor}, known)
+
+
+def _posterior(odds: Mapping[Set, float], known: frozenset[int]) -> Posterior:
     total = sum(odds.values())
     sets = sorted(((s, o / total) for s, o in odds.items()), key=lambda x: -x[1])
     posterior = Posterior(sets, known)
