@@ -50,9 +50,17 @@ class Board:
     catalog: Catalog
     leaks: Mapping[str, float] = field(default_factory=dict)
     settled: float = 1.0
+    _by_class: dict[str, list[Node]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for node in self.nodes.values():
+            self._by_class.setdefault(node.klass, []).append(node)
 
     def get(self, signal: str, service: str) -> Node | None:
         return self.nodes.get((signal, service))
+
+    def of_class(self, klass: str) -> list[Node]:
+        return self._by_class.get(klass, [])
 
     def leak(self, signal: str) -> float:
         return _leak(self.catalog.get(signal), self.leaks.get(signal))

@@ -90,15 +90,19 @@ def following(
 
 
 def silent_bits(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> float:
-    """What it says against trouble of `members` that it shows in nothing: neither they nor who needs them, nor any
+    """What it says against trouble of `members` that it shows in nothing: neither they, nor who needs them, nor any
     journey, refuses, fails or is slow although that is measured."""
-    places = dict.fromkeys([*members, *graph.callers(members)])
+    callers = graph.callers(members)
     bits = 0.0
     for klass in ("refuses", "fails", "slow"):
-        nodes = [
-            n for n in board.nodes.values() if n.klass == klass and (n.service in places or n.is_journey)
-        ]
-        values = {n.value for n in nodes}
-        if False in values and True not in values:
-            bits += math.log2(1 - SELF[klass])
+        seen: dict[float, set[bool | None]] = {SELF[klass]: set(), CALLERS[klass]: set(), JOURNEY: set()}
+        for node in board.of_class(klass):
+            if node.is_journey:
+                seen[JOURNEY].add(node.value)
+            elif node.service in members:
+                seen[SELF[klass]].add(node.value)
+            elif node.service in callers:
+                seen[CALLERS[klass]].add(node.value)
+        if not any(True in values for values in seen.values()):
+            bits += sum(math.log2(1 - chance) for chance, values in seen.items() if False in values)
     return bits
