@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-Klass = Literal["own", "refuses", "fails", "slow", "starves", "flow", "words"]
-Author = Literal["self", "caller", "journey", "traffic", "log", "check"]
+from incidents.signals.base import Author, Klass, Quality
 
 
 @dataclass(frozen=True)
@@ -47,14 +45,10 @@ class State:
     label: str = ""
     reading_value: float | None = None
     fresh: datetime | None = None
-    quality: Literal["sure", "unsure"] = "sure"
+    quality: Quality = "sure"
     author: Author = "self"
     slice: str = ""
     strength: float = 0.0
-
-    @property
-    def since(self) -> datetime | None:
-        return self.onset
 
 
 GRADES = ("", "_far", "_extreme")
@@ -112,7 +106,7 @@ SAID: dict[str, tuple[float, str]] = {
     "said_upstream": (0.05, "{service} has trouble with something it calls"),
 }  # fmt: skip
 OTHERS: dict[str, tuple[float, Klass, str]] = {
-    "not_all_ready": (0.02, "own", "fewer replicas of {service} are ready than wanted"),
+    "not_all_ready": (0.02, "fails", "fewer replicas of {service} are ready than wanted"),
     "first_to_change": (0.3, "own", "{service} is the first to have changed"),
     "stands_out": (0.1, "own", "{service} left normal further than all others"),
     "alerted": (0.25, "words", "an alert is about {service}"),

@@ -19,6 +19,20 @@ from systems.services import LoadedSystem
 _STAMPS = ("enqueued_at", "created_at", "queued_at", "ts", "time", "at")
 
 
+def connection(service: Service, *, most: int) -> aioredis.Redis:
+    """A client of a Redis under care that gives up soon and tries nothing twice; at most `most` connections."""
+    assert service.redis is not None
+    return aioredis.Redis.from_url(
+        service.redis.url,
+        socket_timeout=1.0,
+        socket_connect_timeout=1.0,
+        max_connections=most,
+        client_name="prober",
+        retry=None,
+        protocol=2,
+    )
+
+
 class RedisProbe(Probe):
     name = "redis"
     interval_s = 1.0
@@ -62,17 +76,7 @@ class RedisProbe(Probe):
     def _client(self, service: Service) -> aioredis.Redis:
         client = self._clients.get(service.name)
         if client is None:
-            assert service.redis is not None
-            client = aioredis.Redis.from_url(
-                service.redis.url,
-                socket_timeout=1.0,
-                socket_connect_timeout=1.0,
-                max_connections=2,
-                client_name="prober",
-                retry=None,
-                protocol=2,
-            )
-            self._clients[service.name] = client
+            client = self._clients[service.name] = connection(service, most=2)
         return client
 
     def _server(self, service: str, info: dict[str, Any], keys: float | None) -> list[Reading]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import grp
 import os
 import pwd
 import stat
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from systems import threads
 from systems.envfile import EnvFileError, parse_env
 from systems.manifest import Service
 from systems.probes.files import MAX_FILE, Unparsable, file_stamp, parse
 from systems.readings import clean
 from systems.services import LoadedSystem
 from systems.state import masking
-from systems.state.facts import Area, Fact, Facts, Read, Source
+from systems.state.facts import Area, Fact, Facts, Read
+from systems.state.sources.threaded import Threaded
 
 FRESH_S = 0.4  # a file written this moment may not be whole yet
 PATIENCE = 4  # ... but is read after so many looks all the same
@@ -56,20 +54,13 @@ class Place:
         return self.component, f"{self.name}: file"
 
 
-class Files(Source):
+class Files(Threaded):
     name = "files"
     every_s = 2.0
 
     def __init__(self, system: LoadedSystem) -> None:
-        self.system = system
+        super().__init__(system)
         self.places = list(places(system))
-        self._running: Future[Read] | None = None
-
-    async def read(self) -> Read:
-        if self._running is not None and not self._running.done():
-            raise TimeoutError("the last read still hangs")
-        self._running = threads.submit(self.system.slug, "ledger-files", self.look)
-        return await asyncio.wrap_future(self._running)
 
     def look(self) -> Read:
         """All places, blocking."""

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from collections.abc import Iterator
-from concurrent.futures import Future
 from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
-from systems import threads
 from systems.manifest import Service
 from systems.services import LoadedSystem
-from systems.state.facts import Fact, Read, Source
+from systems.state.facts import Fact, Read
+from systems.state.sources.threaded import Threaded
 
 NOWHERE = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
-class Names(Source):
+class Names(Threaded):
     name = "names"
     every_s = 5.0
     timeout_s = 4.0
     slow_s = 1.5
 
     def __init__(self, system: LoadedSystem) -> None:
-        self.system = system
+        super().__init__(system)
         self.wanted = {
             name: hosts
             for name, service in system.services.items()
             if (hosts := sorted(set(_hosts(service))))
         }
-        self._running: Future[Read] | None = None
-
-    async def read(self) -> Read:
-        if self._running is not None and not self._running.done():
-            raise TimeoutError("the last question still hangs")
-        self._running = threads.submit(self.system.slug, "ledger-names", self.look)
-        return await asyncio.wrap_future(self._running)
 
     def look(self) -> Read:
         """All names, blocking. One that cannot be asked for now is left out."""

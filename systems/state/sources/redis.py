@@ -9,6 +9,7 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from systems.manifest import Service
+from systems.probes.redis import connection
 from systems.services import LoadedSystem
 from systems.state import masking
 from systems.state.facts import Fact, Facts, Read, Source
@@ -63,16 +64,7 @@ class Redis(Source):
 
     def _connected(self) -> aioredis.Redis:
         if self._client is None:
-            assert self.service.redis is not None
-            self._client = aioredis.Redis.from_url(
-                self.service.redis.url,
-                socket_timeout=1.0,
-                socket_connect_timeout=1.0,
-                max_connections=1,
-                client_name="prober",
-                retry=None,
-                protocol=2,
-            )
+            self._client = connection(self.service, most=1)
         return self._client
 
     def _server(self, info: dict[str, Any]) -> Facts:

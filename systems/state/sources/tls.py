@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
-from concurrent.futures import Future
 from typing import Any
 from urllib.parse import urlsplit
 
-from systems import threads
 from systems.manifest import Service
 from systems.probes.base import ProbeFailed, address
 from systems.services import LoadedSystem
-from systems.state.facts import Fact, Facts, Read, Source
+from systems.state.facts import Fact, Facts, Read
+from systems.state.sources.threaded import Threaded
 
 PATIENCE_S = 1.5
 
 
-class Tls(Source):
+class Tls(Threaded):
     name = "tls"
     every_s = 6.0
     timeout_s = 8.0
     slow_s = 3.0
 
     def __init__(self, system: LoadedSystem) -> None:
-        self.system = system
+        super().__init__(system)
         self.wanted = {
             name: ends for name, service in system.services.items() if (ends := sorted(set(_ends(service))))
         }
-        self._running: Future[Read] | None = None
-
-    async def read(self) -> Read:
-        if self._running is not None and not self._running.done():
-            raise TimeoutError("the last handshake still hangs")
-        self._running = threads.submit(self.system.slug, "ledger-tls", self.look)
-        return await asyncio.wrap_future(self._running)
 
     def look(self) -> Read:
         """All chains, blocking. A server that does not answer is left out."""

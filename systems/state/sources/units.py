@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
-from concurrent.futures import Future
 
-from systems import threads
 from systems.manifest import Service
 from systems.runtimes.base import RuntimeError_, Setting, UnitState
 from systems.services import LoadedSystem
 from systems.state import masking
-from systems.state.facts import Fact, Facts, Read, Source
+from systems.state.facts import Fact, Facts, Read
+from systems.state.sources.threaded import Threaded
 
 LIMITS = ("memory limit", "cpus", "cpu shares", "processes", "replicas")
 STARTED, BACK = "was started anew", "was started again by its runtime, after it had ended by itself"
 
 
-class Units(Source):
+class Units(Threaded):
     name = "units"
     every_s = 3.0
 
     def __init__(self, system: LoadedSystem) -> None:
-        self.system = system
-        self._running: Future[Read] | None = None
+        super().__init__(system)
         self._restarts: dict[str, int] = {}
         self._known: Read = {}
         self.fd_limits: dict[str, int] = {}  # of services whose processes can be seen from here
-
-    async def read(self) -> Read:
-        if self._running is not None and not self._running.done():
-            raise TimeoutError("the last read still hangs")
-        self._running = threads.submit(self.system.slug, "ledger-units", self.look)
-        return await asyncio.wrap_future(self._running)
 
     def look(self) -> Read:
         """All units, blocking. RuntimeFailed when the runtime does not answer."""
