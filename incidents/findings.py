@@ -61,7 +61,6 @@ class Finding(Named):
     con: list[Evidence] = []
     category: str = ""
     severity: str = ""
-    verify: list[str] = []
     paths: list[list[PlannedStep]] = []
     stated: bool = False
     change_id: str = ""

@@ -6,7 +6,15 @@ import re
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from knowledge.document import Document, Problem, read
 from systems import patterns
@@ -79,6 +87,10 @@ class Var(Model):
     default: str = ""
 
 
+# Of older runbooks, and no longer read: which check tells most, and whether it is mended, is measured.
+RETIRED = frozenset({"checks", "verify"})
+
+
 class RunbookSpec(Model):
     """One cause. `prior` is the chance that an incident on such a component is this.
 
@@ -98,7 +110,6 @@ class RunbookSpec(Model):
     rules_out: list[SymptomKey] = []
     requires: Annotated[list[SymptomKey], BeforeValidator(_as_list)] = []
     shows_one_of: list[SymptomKey] = []
-    checks: list[SymptomKey] = []
     match: dict[str, Pattern] = {}
     detail: str = ""
     detail_pattern: Pattern | None = None
@@ -106,8 +117,12 @@ class RunbookSpec(Model):
     summary: str = Field(min_length=3, max_length=400)
     actions: list[ActionStep] = []
     fallbacks: list[list[ActionStep]] = []
-    verify: list[str] = []
     prevent: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, value: Any) -> Any:
+        return {k: v for k, v in value.items() if k not in RETIRED} if isinstance(value, dict) else value
 
     @field_validator("symptoms")
     @classmethod
@@ -133,7 +148,7 @@ class RunbookSpec(Model):
         """Every signal named, with the path of the key that names it."""
         found: list[tuple[tuple[str | int, ...], str]] = []
         found += [(("symptoms", k), split_key(k)[0]) for k in self.symptoms]
-        for name in ("rules_out", "requires", "shows_one_of", "checks"):
+        for name in ("rules_out", "requires", "shows_one_of"):
             found += [((name, i), split_key(k)[0]) for i, k in enumerate(getattr(self, name))]
         found += [(("match", k), k) for k in self.match]
         found += [(("vars", k), split_key(v.signal)[0]) for k, v in self.vars.items()]

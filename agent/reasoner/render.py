@@ -51,7 +51,6 @@ def hypothesis(
         category=spec.category,
         severity=spec.severity,
         prevent=fill(spec.prevent, names),
-        verify=tuple(spec.verify),
         evidence_for=tuple(pro),
         evidence_against=tuple(_con(cause, board)),
         paths=tuple(tuple(_steps(p, cause, names, graph, board)) for p in spec.paths),

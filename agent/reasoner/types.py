@@ -118,7 +118,6 @@ class Hypothesis:
     category: str = ""
     severity: str = ""
     prevent: str = ""
-    verify: tuple[str, ...] = ()
     evidence_for: tuple[Evidence, ...] = ()
     evidence_against: tuple[Evidence, ...] = ()
     paths: tuple[tuple[PlannedStep, ...], ...] = ()

@@ -112,7 +112,6 @@ def finding(h: Hypothesis) -> Finding:
         severity=h.severity,
         change_id=h.change.id if h.change else "",
         prevent=h.prevent,
-        verify=list(h.verify),
         paths=[
             [PlannedStep(action=s.action, target=s.target, params=s.params) for s in path] for path in h.paths
         ],

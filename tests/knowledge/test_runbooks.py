@@ -51,6 +51,12 @@ def test_a_good_runbook_has_no_problems() -> None:
     assert _problems(GOOD) == []
 
 
+def test_what_older_runbooks_said_and_nobody_reads_is_passed_over() -> None:
+    old = GOOD.replace("summary:", 'verify: ["journeys ok for 5s"]\nchecks: [direct_ok]\nsummary:', 1)
+    assert _problems(old) == []
+    assert spec_of(old) == spec_of(GOOD)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "word"),
     [

@@ -23,7 +23,6 @@ symptoms:
 summary: "{component} is jammed"
 actions:
   - {action: restart-service, target: "{component}"}
-verify: ["journeys ok for 5s"]
 ---
 # What it looks like
 Sheets stick in the fuser and the spooler says E-4711.
