@@ -16,12 +16,14 @@ from systems.services import LoadedSystem
 
 NOT_HELPED = 0.2  # chance that the right repair is done and measured not to help
 SUREST = 0.97  # no runbook is surer than this when its repair has failed
-LASTS = timedelta(seconds=10)  # what a restart or a write brings about shows within this
+LASTS = timedelta(seconds=10)  # what a restart brings about shows within this
+WRITTEN = timedelta(
+    seconds=3
+)  # a file that was written has been read within this; what differs later another wrote
 LOOKED_BACK = timedelta(minutes=10)
 # On the thing itself: the new run, and the files that were written.
-OF_THE_ACT = frozenset(
-    {"unit_down", "unit_restarting", "exit_nonzero", "config_drift", "env_drift", "release_changed"}
-)
+OF_THE_ACT = frozenset({"unit_down", "unit_restarting", "exit_nonzero"})
+OF_FILES = frozenset({"config_drift", "env_drift", "release_changed"})
 
 
 class Act(Protocol):
@@ -84,15 +86,18 @@ def acts(incident: Incident) -> list[ActionRequest]:
 
 def _ours(state: SignalState, act: Act, system: LoadedSystem) -> bool:
     signal = CATALOG.get(state.signal)
-    if state.onset is None or signal is None or act.claimed_at is None or not _during(state.onset, act):
+    lasts = WRITTEN if state.signal in OF_FILES else LASTS
+    if state.onset is None or signal is None or act.claimed_at is None:
+        return False
+    if not _during(state.onset, act, lasts):
         return False
     members = system.graph.members(act.target)
     if state.service in members:
-        return state.signal in OF_THE_ACT
+        return state.signal in OF_THE_ACT | OF_FILES
     return state.service in system.graph.callers(members) and signal.source == "log" and not signal.outright
 
 
-def _during(since: datetime, act: Act) -> bool:
+def _during(since: datetime, act: Act, lasts: timedelta) -> bool:
     began: datetime = act.claimed_at
     ended: datetime = act.finished_at or began
-    return began - timedelta(seconds=1) <= since <= ended + LASTS
+    return began - timedelta(seconds=1) <= since <= ended + lasts

@@ -70,11 +70,21 @@ def runs_needed(failed: float, runs: float) -> int:
     return min(MOST_RUNS, math.ceil(math.log(MISSED) / math.log(1 - share))) if share else MOST_RUNS
 
 
+def ill_from(incident: Incident) -> datetime:
+    """From when on what failed was this incident's: a little before its first symptom, but not before the one before it
+    was over, whose failures tell nothing of how often this one shows."""
+    begin = incident.started_at - LEAD
+    over = Incident.objects.filter(
+        system_id=incident.system_id, resolved_at__gt=begin, resolved_at__lte=incident.started_at
+    )
+    return max([begin, *(at for at in over.values_list("resolved_at", flat=True) if at is not None)])
+
+
 def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:
     """For each journey that failed in some runs and not in others while ill; `effect`: when it was acted, if it was."""
     runs: dict[str, list[tuple[datetime, bool]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_RUNS, [incident.system_id, incident.started_at - LEAD])
+        cursor.execute(_RUNS, [incident.system_id, ill_from(incident)])
         for label, at, well in cursor.fetchall():
             runs.setdefault(label, []).append((at, well))
     found = [_proof(label, rows, effect) for label, rows in sorted(runs.items())]
@@ -97,7 +107,7 @@ def _proof(journey: str, rows: list[tuple[datetime, bool]], effect: datetime | N
 def exits(incident: Incident) -> list[tuple[str, datetime]]:
     """(service, when) a process of the incident ended by itself and was started again, oldest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_EXITS, [incident.system_id, incident.started_at - LEAD, incident.pk])
+        cursor.execute(_EXITS, [incident.system_id, ill_from(incident), incident.pk])
         return [(service, at) for service, at in cursor.fetchall()]
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
-from agent.relapse import LEAD, Proof, runs_needed
+from agent.relapse import LEAD, Proof, ill_from, runs_needed
 from incidents.models import Incident
 
 BEFORE = timedelta(minutes=5)  # in which it shows what is usual
@@ -50,10 +50,8 @@ def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:
         cursor.execute(_COUNTED, [incident.system_id, since, incident.pk])
         for service, *row in cursor.fetchall():
             rows.setdefault(service, []).append((row[0], row[1], row[2]))
-    now = timezone.now()
-    found = [
-        _proof(name, _stretches(mine, now), begin, incident, effect) for name, mine in sorted(rows.items())
-    ]
+    now, mine = timezone.now(), ill_from(incident)
+    found = [_proof(name, _stretches(told, now), begin, mine, effect) for name, told in sorted(rows.items())]
     return [p for p in found if p is not None and p.needed]
 
 
@@ -91,11 +89,12 @@ def _stretches(rows: Sequence[tuple[str, datetime, float | None]], now: datetime
 
 
 def _proof(
-    service: str, told: list[Stretch], begin: datetime, incident: Incident, effect: datetime | None
+    service: str, told: list[Stretch], begin: datetime, since: datetime, effect: datetime | None
 ) -> Proof | None:
-    """It is ill from the first failing request to the effect, or to the last failing one."""
+    """It is ill from the first failing request to the effect, or to the last failing one; what was usual was before
+    `begin`, and its own begins at `since`."""
     usual = max((s.share for s in told if s.at < begin), default=0.0)
-    mine = [s for s in told if s.at >= incident.started_at - LEAD]
+    mine = [s for s in told if s.at >= since]
     fails = [s.at for s in mine if s.share > usual]
     if not fails:
         return None
@@ -103,8 +102,8 @@ def _proof(
     ill = [s for s in mine if fails[0] <= s.at <= end]
     requests = sum(s.requests for s in ill)
     failed = sum(s.requests * max(0.0, s.share - usual) for s in ill)
-    since = max(fails[-1], effect) if effect else fails[-1]
-    clean = sum(s.requests for s in mine if s.at > since)
+    well_from = max(fails[-1], effect) if effect else fails[-1]
+    clean = sum(s.requests for s in mine if s.at > well_from)
     needed = runs_needed(failed, requests) if requests else 0
     return Proof(
         service, failed, requests, clean, needed, fails[-1], "requests", is_failing=mine[-1].share > usual

@@ -27,7 +27,7 @@ WORDS: dict[str, float] = {
     "possible": 0.3,
     "rare": 0.08,
 }
-NOT_MISSED = frozenset({"possible"})  # explained where it is seen; its absence says nothing
+NOT_MISSED = frozenset({"possible", "rare"})  # explained where it is seen; its absence says nothing
 SCOPES = ("", "callers", "deps", "group", "links", "any")
 SLUG = r"^[a-z][a-z0-9_]{1,79}$"
 _KEY = re.compile(r"^([a-z][a-z0-9_]*)(?:@([a-z]+))?$")

@@ -72,5 +72,10 @@ def test_what_our_action_brought_about_is_unknown_and_the_rest_stays(world: Worl
     ]
     seen = doubt.without_own_doing(doubt.acts(incident), system, states)
     assert [s.value for s in seen] == [None, None, None, True, True, True, True]
+    soon = act.finished_at + timedelta(
+        seconds=5
+    )  # a new run may still end of it; a file it wrote has been read
+    both = [state("unit_down", "db", soon), state("config_drift", "db", soon)]
+    assert [s.value for s in doubt.without_own_doing(doubt.acts(incident), system, both)] == [None, True]
     ActionRequest.objects.update(status=Status.REJECTED)
     assert doubt.without_own_doing(doubt.acts(incident), system, states) == states

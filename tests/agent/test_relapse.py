@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from agent import relapse
 from incidents.models import Incident, Symptom
@@ -61,3 +63,25 @@ def test_what_went_quiet_together_counts_as_long_as_it_was_quiet(monkeypatch: py
     assert relapse.longest_gap(incident, [], BEGAN + timedelta(seconds=33)) == 0, (
         "it had not come back by then"
     )
+
+
+def test_the_failed_runs_of_the_incident_before_say_nothing_of_this_one() -> None:
+    """The last one was over ten seconds ago; a journey that failed then, was well, and now fails each time."""
+    system = System.objects.create(slug="soon", title="Soon", manifest_path="/nowhere/manifest.yaml")
+    began = timezone.now()
+    told = [(-12, 0), (-9, 1), (-6, 1), (-3, 1), (0, 0), (2, 0)]
+    rows = [(system.pk, began + timedelta(seconds=s), "a", "journey.ok", "buy", ok, "") for s, ok in told]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into systems_reading (system_id, at, service, metric, label, value, text)"
+            " values (%s, %s, %s, %s, %s, %s, %s)",
+            rows,
+        )
+    incident = Incident.objects.create(system=system, fingerprint="f", title="f", started_at=began)
+    effect = began + timedelta(seconds=3)
+    assert [p.failed for p in relapse.proofs(incident, effect)] == [3], "as if it had been one trouble"
+    Incident.objects.create(
+        system=system, fingerprint="e", title="e", state="resolved",
+        started_at=began - timedelta(seconds=30), resolved_at=began - timedelta(seconds=8),
+    )  # fmt: skip
+    assert relapse.proofs(incident, effect) == []
