@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from incidents.evidence import Picture, SignalState
 from incidents.health import name_of
 from incidents.models import Incident, Symptom
+from incidents.signals import CATALOG
 
 
 def active_symptoms(picture: Picture) -> set[str]:
@@ -34,18 +35,15 @@ def is_self_healed(incident: Incident, picture: Picture) -> bool:
     return picture.at is not None and not symptoms_in(incident, picture)
 
 
-HISTORY = frozenset({"exit_nonzero", "unit_restarting", "oom_killed"})  # true for a while after it is over
-
-
 def only_history(incident: Incident, picture: Picture, service: str = "") -> bool:
     """Whether all that still holds (on `service`) tells of a run that has ended: the process runs again."""
     held = {s.signal for s in symptoms_in(incident, picture) if service in ("", s.service)}
-    return held <= HISTORY if service else is_history(held)
+    return (not held and service != "") or is_history(held)
 
 
 def is_history(held: Collection[str]) -> bool:
     """Whether these signals, those that hold, all tell of a run that has ended."""
-    return bool(held) and HISTORY.issuperset(held)
+    return bool(held) and all(s in CATALOG and CATALOG[s].of_past_run for s in held)
 
 
 def seconds_seen(incident: Incident, states: Iterable[SignalState]) -> float:

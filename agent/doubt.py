@@ -21,9 +21,6 @@ WRITTEN = timedelta(
     seconds=3
 )  # a file that was written has been read within this; what differs later another wrote
 LOOKED_BACK = timedelta(minutes=10)
-# On the thing itself: the new run, and the files that were written.
-OF_THE_ACT = frozenset({"unit_down", "unit_restarting", "exit_nonzero"})
-OF_FILES = frozenset({"config_drift", "env_drift", "release_changed"})
 
 
 class Act(Protocol):
@@ -86,14 +83,13 @@ def acts(incident: Incident) -> list[ActionRequest]:
 
 def _ours(state: SignalState, act: Act, system: LoadedSystem) -> bool:
     signal = CATALOG.get(state.signal)
-    lasts = WRITTEN if state.signal in OF_FILES else LASTS
     if state.onset is None or signal is None or act.claimed_at is None:
         return False
-    if not _during(state.onset, act, lasts):
+    if not _during(state.onset, act, WRITTEN if signal.changed else LASTS):
         return False
     members = system.graph.members(act.target)
     if state.service in members:
-        return state.signal in OF_THE_ACT | OF_FILES
+        return signal.by_restart or signal.changed  # the new run, and what was set
     return state.service in system.graph.callers(members) and signal.source == "log" and not signal.outright
 
 

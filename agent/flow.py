@@ -9,12 +9,8 @@ from incidents.evidence import SignalState
 from incidents.models import Incident
 from incidents.signals import CATALOG
 
-CUSTOMERS = frozenset({"journey_failed", "journey_slow", "consistency_broken"})
-WORK = (
-    "queue.",
-    "worker.",
-    "app.error_rate",
-)  # metrics of work that is done for somebody, and of what fails in it
+# Metrics of what customers see, of work that is done for somebody, and of what fails in it.
+WORK = ("journey.", "consistency.", "queue.", "worker.", "app.error_rate")
 
 QUIET = 0.01  # of real requests: more failing ones are no noise, also below what opens an incident
 
@@ -29,15 +25,15 @@ def not_seen(incident: Incident, states: Sequence[SignalState]) -> str:
     held = [s for s in states if s.value and s.signal in CATALOG]
     for state in held:
         signal = CATALOG[state.signal]
-        if state.signal in CUSTOMERS or signal.metric.startswith(WORK):
+        if signal.metric.startswith(WORK):
             return signal.describe(state)
     failing = [s for s in states if _share(s) > QUIET]
     if failing:
         return f"{failing[0].service} fails {_share(failing[0]):.0%} of its requests"
-    shows = [s for s in states if s.signal == "journey_failed" or s.signal == "queue_idle"]
+    shows = [s for s in states if s.signal in CATALOG and CATALOG[s.signal].shows_work]
     if not any(s.value is False for s in shows):
         return "nothing that is done for customers is measured just now"
-    if blind := [s for s in shows if s.value is None and s.signal == "journey_failed"]:
+    if blind := [s for s in shows if s.value is None and CATALOG[s.signal].author == "journey"]:
         return f"whether customers can {blind[0].label} is not known"
     wanting = [p for p in relapse.proofs(incident, None) if p.clean < p.needed]
     return wanting[0].words() if wanting else ""

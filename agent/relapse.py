@@ -15,14 +15,13 @@ from django.db import connection
 
 from incidents.facts import Seen
 from incidents.models import Incident, Symptom, TimelineEvent
+from incidents.signals import CATALOG
 
 Z = 1.645  # one-sided 95 %
 MISSED = 0.01  # how likely the fault may be overlooked
 MOST_RUNS = 300
 MOST_GAP_S = 90.0  # a fault that comes back less often is another incident
 LEAD = timedelta(seconds=15)  # a first crash is older than its first symptom
-
-DRIFT = frozenset({"config_drift", "env_drift", "release_changed"})  # a setting that is not what it was
 
 _EXITS = """
 select service, at from (
@@ -147,10 +146,17 @@ def _quiet(incident: Incident, effect: datetime | None) -> list[float]:
     return stretches
 
 
+def is_setting(signal_id: str) -> bool:
+    """Whether the signal says that a setting, which has a place to be put back from, is not what it was."""
+    signal = CATALOG.get(signal_id)
+    return signal is not None and signal.changed and not signal.of_a_limit
+
+
 def limits_changed(incident: Incident) -> list[str]:
     """Limits of this incident's parts that somebody set at run time, and that still hold: nothing of ours put one back,
     so what they bring about will come back."""
-    return [s.title for s in incident.symptoms.filter(signal="limit_changed", cleared_at=None)]
+    limits = [s.id for s in CATALOG.values() if s.of_a_limit]
+    return [s.title for s in incident.symptoms.filter(signal__in=limits, cleared_at=None)]
 
 
 def still_changed(incident: Incident) -> list[str]:
@@ -159,8 +165,8 @@ def still_changed(incident: Incident) -> list[str]:
     if verdict.standing not in ("known", "refuted") or not verdict.bars:
         return limits
     shown = {(e.signal, e.service) for e in verdict.bars[0].pro}
-    open_ = Symptom.objects.filter(system_id=incident.system_id, signal__in=DRIFT, cleared_at=None)
-    return limits + [s.title for s in open_ if (s.signal, s.service) in shown]
+    open_ = Symptom.objects.filter(system_id=incident.system_id, cleared_at=None)
+    return limits + [s.title for s in open_ if is_setting(s.signal) and (s.signal, s.service) in shown]
 
 
 def is_calm(incident: Incident, now: datetime, least_s: float) -> bool:

@@ -19,13 +19,6 @@ from incidents.signals.detectors import Failing
 Word = Literal["down", "degraded", "unknown", "ok"]
 RANK: dict[str, int] = {"down": 0, "degraded": 1, "unknown": 2, "ok": 3}
 REASONS = 3  # told of one part
-# While one of these holds the part does nothing for anybody. They are also what tells whether it can be seen at all.
-DOWN = frozenset(
-    {
-        "unit_down", "unit_fatal", "http_unreachable", "http_timeout", "tcp_refused", "tcp_timeout", "pg_unreachable",
-        "redis_unreachable", "external_down",
-    }
-)  # fmt: skip
 
 Name = tuple[str, str, str]  # signal, service, label
 
@@ -54,11 +47,11 @@ def is_trouble(state: SignalState) -> bool:
 def judge(states: Iterable[SignalState], open_: Collection[Name] = ()) -> Health:
     """One part, from all its states. `open_`: symptoms that were seen and not seen to end, readable now or not."""
     states = list(states)
-    wrong = sorted((s for s in states if is_trouble(s)), key=lambda s: s.signal not in DOWN)
+    wrong = sorted((s for s in states if is_trouble(s)), key=lambda s: not _is_down(s))
     if wrong:
         told = dict.fromkeys(CATALOG[s.signal].describe(s) for s in wrong)
-        return Health("down" if wrong[0].signal in DOWN else "degraded", "; ".join([*told][:REASONS]))
-    there = [s for s in states if s.signal in DOWN]
+        return Health("down" if _is_down(wrong[0]) else "degraded", "; ".join([*told][:REASONS]))
+    there = [s for s in states if _is_down(s)]
     if shut := next((s for s in there if _is_shut(s)), None):
         return Health("unknown", f"it answers, and does not let us look: {gist(shut.text)}")
     if all(s.value is None for s in there or states):  # what they said last is of the time before
@@ -81,6 +74,11 @@ def judge_all(
 
 def _opens(state: SignalState) -> bool:
     return state.signal in CATALOG and CATALOG[state.signal].opens
+
+
+def _is_down(state: SignalState) -> bool:
+    """Whether it speaks of a part that does nothing for anybody while it holds."""
+    return state.signal in CATALOG and CATALOG[state.signal].down
 
 
 def _is_shut(state: SignalState) -> bool:

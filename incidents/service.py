@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 FOLLOWS_WITHIN = timedelta(minutes=2)
 CONTEXT_WITHIN = timedelta(seconds=60)  # a change this long before may belong to the trouble
-# Context worth a line of the timeline: somebody or something changed the system.
-CHANGES = frozenset({"config_drift", "env_drift", "release_changed", "limit_changed"})
 # What a symptom tells of where the trouble is, by what it is a sign of.
 TELLS = {"own": 4, "refuses": 3, "fails": 2, "slow": 2, "flow": 2, "starves": 1, "words": 0}
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
@@ -142,7 +140,7 @@ def _record_all(
     number: int, of: type[Seen], symptoms: Sequence[Symptom], before: str = "", *, back: bool = False
 ) -> None:
     """One event per telling symptom, in one insert. The caller holds the transaction."""
-    symptoms = [s for s in symptoms if s.opens or s.signal in CHANGES]
+    symptoms = [s for s in symptoms if s.opens or _is_change(s)]
     if not symptoms:
         return
     first = timeline.take_numbers(number, len(symptoms))
@@ -161,6 +159,11 @@ def _record_all(
         ]
     )
     timeline.announce(number, first + len(symptoms) - 1, of.kind)
+
+
+def _is_change(symptom: Symptom) -> bool:
+    """Context worth a line of the timeline: somebody or something changed the system."""
+    return symptom.signal in CATALOG and CATALOG[symptom.signal].changed
 
 
 def _facts(of: type[Seen], symptom: Symptom, back: bool) -> Seen:

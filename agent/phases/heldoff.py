@@ -24,7 +24,7 @@ def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
     """The changed settings that spoke for what was acted on, and are still changed."""
     found = run.case.acted_on
     shown = {(e.signal, e.service) for e in found.pro} if found else set()
-    return [s for s in states if s.value and s.signal in relapse.DRIFT and (s.signal, s.service) in shown]
+    return [s for s in states if s.value and relapse.is_setting(s.signal) and (s.signal, s.service) in shown]
 
 
 def is_it(run: Run, states: list[SignalState], said: Judgement) -> bool:
@@ -36,7 +36,7 @@ def is_it(run: Run, states: list[SignalState], said: Judgement) -> bool:
 
 def _is_a_setting(finding: Finding | None) -> bool:
     spec = next((s for s in knowledge.active_specs() if finding and s.id == finding.cause), None)
-    return spec is None or any(key.partition("@")[0] in relapse.DRIFT for key in spec.requires)
+    return spec is None or any(relapse.is_setting(key.partition("@")[0]) for key in spec.requires)
 
 
 def tell(run: Run, states: list[SignalState]) -> Outcome:

@@ -89,9 +89,12 @@ class Signal:
     `moved_by`: the kinds of change (systems/state) that bring it about by themselves. `quorum`: when this many
     labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own word for
     what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again
-    would say the same (a setting, a port, a permission, a credential). `timing`: texts (ALWAYS: all) whose
-    verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of the
-    machine; None: never.
+    would say the same (a setting, a port, a permission, a credential). `down`: while it holds the part does nothing
+    for anybody; such signals also tell whether the part can be seen at all. `of_past_run`: tells of a run of the
+    process that has ended, and so holds for a while after it is over. `by_restart`: a stop or start on request may
+    bring it about. `shows_work`: measured false, work for somebody is seen going through. `timing`: texts (ALWAYS:
+    all) whose verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of
+    the machine; None: never.
     """
 
     id: str
@@ -119,6 +122,10 @@ class Signal:
     name_pattern: str = ""
     outright: bool = False
     outlives_restart: bool = False
+    down: bool = False
+    of_past_run: bool = False
+    by_restart: bool = False
+    shows_work: bool = False
     timing: str | None = None
 
     @property
@@ -131,6 +138,11 @@ class Signal:
         if self.metric.startswith("app."):
             return "traffic"
         return "caller" if self.source == "probe" else "self"
+
+    @property
+    def of_a_limit(self) -> bool:
+        """Whether it says that a limit is not what it was: set while the part ran, with no file to put it back from."""
+        return self.changed and "limit" in self.moved_by
 
     @property
     def of_a_run(self) -> bool:

@@ -19,6 +19,7 @@ SIGNALS = [
         hold=Hold(2, 0.5),
         settle=True,
         klass="refuses",
+        down=True,
         trust=0.95,
         timing=UNLESS_PLAIN,
         moved_by=("route", "name", "spec"),
@@ -34,6 +35,7 @@ SIGNALS = [
         hold=Hold(3),
         settle=True,
         klass="slow",
+        down=True,
         timing=ALWAYS,
     ),
     Signal(
@@ -112,6 +114,7 @@ SIGNALS = [
         hold=Hold(2, 0.5),
         settle=True,
         klass="refuses",
+        down=True,
         trust=0.95,
         timing=UNLESS_PLAIN,
     ),
@@ -126,6 +129,7 @@ SIGNALS = [
         hold=Hold(3),
         settle=True,
         klass="slow",
+        down=True,
         timing=ALWAYS,
     ),
     Signal(

@@ -18,6 +18,7 @@ SIGNALS = [
         settle=True,
         quorum=2,
         klass="fails",
+        shows_work=True,
         trust=0.97,
         timing=UNLESS_PLAIN,
     ),

@@ -57,6 +57,7 @@ SIGNALS = [
         soft=r"timeout|timed out|no answer",
         settle=True,
         klass="refuses",
+        down=True,
         timing=UNLESS_PLAIN,
         moved_by=("name", "certificate", "route"),
     ),

@@ -17,6 +17,7 @@ SIGNALS = [
         soft="timeout|timed out",
         settle=True,
         klass="refuses",
+        down=True,
         trust=0.95,
         timing=UNLESS_PLAIN,
         moved_by=("setting", "role", "access", "spec"),

@@ -69,9 +69,10 @@ def test_what_our_action_brought_about_is_unknown_and_the_rest_stays(world: Worl
         state("config_drift", "db", before),
         state("log_permission_denied", "web", inside),  # a statement is a fact, whenever it comes
         state("pg_unreachable", "db", inside),
+        state("limit_changed", "db", inside),  # what we set is as much ours as what we wrote
     ]
     seen = doubt.without_own_doing(doubt.acts(incident), system, states)
-    assert [s.value for s in seen] == [None, None, None, True, True, True, True]
+    assert [s.value for s in seen] == [None, None, None, True, True, True, True, None]
     soon = act.finished_at + timedelta(
         seconds=5
     )  # a new run may still end of it; a file it wrote has been read

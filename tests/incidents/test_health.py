@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incidents.health import DOWN, Health
+import incidents
+from incidents.health import Health, judge
 from incidents.picture import Picture, taken
-from incidents.signals import CATALOG
+from incidents.signals import CATALOG, Signal, SignalState
+from incidents.signals.detectors import Equals
 from incidents.signals.engine import Engine
 from systems.readings import Reading
 from tests.incidents.conftest import NAMES, Ticker, load_bakery
@@ -24,7 +30,29 @@ def seen(tick: Ticker) -> Picture:
 
 
 def test_every_signal_that_means_down_is_one_that_opens_incidents() -> None:
-    assert {name for name in DOWN if CATALOG[name].opens} == DOWN
+    assert all(s.opens for s in CATALOG.values() if s.down)
+
+
+def test_a_new_signal_says_in_its_own_file_that_the_part_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    cold = Signal("oven_cold", "{service} is cold", "oven.hot", Equals(0), "api", klass="own", down=True)
+    monkeypatch.setitem(CATALOG, cold.id, cold)
+    state = SignalState(cold.id, "oven-1", "", True, 0.0, "", None, "metric")
+    assert judge([state]) == Health("down", "oven-1 is cold")
+    assert judge([replace(state, value=None)]).word == "unknown", "it also tells whether the part can be seen"
+
+
+def test_what_a_signal_is_like_is_listed_nowhere_but_where_it_is_declared() -> None:
+    root = Path(incidents.__file__).parents[1]
+    files = [p for room in ("agent", "incidents") for p in sorted((root / room).rglob("*.py"))]
+    lists = {
+        f"{path.relative_to(root)}:{node.lineno}": names
+        for path in files
+        if root / "incidents/signals" not in path.parents
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Set, ast.List, ast.Tuple))
+        and len(names := {e.value for e in node.elts if isinstance(e, ast.Constant)} & CATALOG.keys()) > 1
+    }
+    assert len(files) > 80 and not lists
 
 
 def test_words_for_well_sick_and_gone(tick: Ticker) -> None:
