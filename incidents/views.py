@@ -38,11 +38,10 @@ def index(request: HttpRequest) -> HttpResponse:
         "states": State.choices,
         "severities": Severity.choices,
         "q": request.GET.get("q", ""),
+        "open_count": Incident.objects.filter(state__in=OPEN_STATES).count(),
+        "live": bool(request.headers.get("HX-Request")),
     }
-    if request.headers.get("HX-Request"):
-        return render(request, "incidents/_rows.html", context)
-    context["open_count"] = Incident.objects.filter(state__in=OPEN_STATES).count()
-    return render(request, "incidents/index.html", context)
+    return render(request, "incidents/_rows.html" if context["live"] else "incidents/index.html", context)
 
 
 def _filtered(request: HttpRequest) -> QuerySet[Incident]:

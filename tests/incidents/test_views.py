@@ -56,6 +56,27 @@ def test_list_filters_by_state_words_and_number(boss: Client, incident: Incident
     assert numbers("q=nothing-like-it") == []
 
 
+def test_the_list_refreshes_itself_with_what_its_filter_says_by_then(
+    boss: Client, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed live, the filter is in the form and in no address that the page was rendered with."""
+    monkeypatch.setattr("incidents.views.PAGE", 1)
+    for name in ("b", "c"):
+        make_incident(incident.system, fingerprint=name, summary="the queue grows")
+    page = boss.get("/incidents/?q=older&state=open&service=api-1&page=9").content.decode()
+    rows = re.search(r'<div class="card" id="rows"[^>]*>', page)
+    form = re.search(r'<form[^>]*id="filter".*?</form>', page, re.S)
+    assert rows and form
+    assert 'hx-get="/incidents/"' in rows[0] and 'hx-include="#filter, #rows-page"' in rows[0]
+    assert set(re.findall(r'name="(\w+)"', form[0])) == {"q", "state", "severity", "service"}
+
+    sent = {"q": "queue", "state": "open", "severity": "", "service": "api-1", "page": "2"}
+    again = boss.get("/incidents/", sent, headers={"HX-Request": "true"}).content.decode()
+    assert re.search(r'id="rows-page" name="page" value="(\d+)"', again).group(1) == "2"  # type: ignore[union-attr]
+    assert "2–2 of 2" in again and "q=queue" in again, "the links between pages keep it too"
+    assert re.search(r'id="open-now"[^>]*hx-swap-oob="true">3 open now', again)
+
+
 def test_page_tells_what_is_wrong_why_and_what_is_planned(boss: Client, incident: Incident) -> None:
     make_request(incident.system, incident)
     with CaptureQueriesContext(connection) as seen:
