@@ -14,9 +14,9 @@ from typing import Any
 
 from agent.reasoner import changes as ledger
 from agent.reasoner import render, unknown
-from agent.reasoner.board import arrange
-from agent.reasoner.causes import build
-from agent.reasoner.infer import TEMPERATURE, infer
+from agent.reasoner.board import Board, arrange
+from agent.reasoner.causes import Cause, build
+from agent.reasoner.infer import TEMPERATURE, Posterior, infer
 from agent.reasoner.questions import next_checks
 from agent.reasoner.runbooks import Compiled
 from agent.reasoner.stories import told_once
@@ -75,24 +75,9 @@ def diagnose(
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature * (1 + EARLY * (1 - settled)))
     posterior = told_once(posterior, causes, changes, graph, board)
+    built = _shown(posterior, causes, changes, graph, board)
     best = posterior.sets[0][0]
-    names = {i: causes[i].key for i in best if causes[i].is_known}
-    ranked = sorted(posterior.marginal.items(), key=lambda item: (-item[1], causes[item[0]].key))
-    named = [(i, p) for i, p in ranked if causes[i].is_known]
-    named = [(i, min(p, COINCIDENCE) if ledger.is_coincidence(causes[i]) else p) for i, p in named]
-    shown = {i: p for i, p in named[:SHOWN] if p >= WORTH_SHOWING or i in names}
-    built = {
-        i: render.hypothesis(
-            causes[i],
-            graph,
-            board,
-            p,
-            tuple(n for j, n in names.items() if j != i and i in names),
-            ledger.blamed(causes[i], changes, graph, board),
-        )
-        for i, p in shown.items()
-    }
-    suspect = next(((causes[i].component, p) for i, p in ranked if not causes[i].is_known), ("", 0.0))
+    suspects = ((causes[i].component, p) for i, p in _ranked(posterior, causes) if not causes[i].is_known)
     return Diagnosis(
         hypotheses=tuple(built.values()),
         none_probability=posterior.none,
@@ -100,8 +85,37 @@ def diagnose(
         elapsed_ms=(time.perf_counter() - started) * 1000,
         leading=tuple(built[i] for i in best if i in built),
         unexplained=tuple(render.unexplained([causes[i] for i in best], board)),
-        suspect=suspect,
+        suspect=next(suspects, ("", 0.0)),
     )
+
+
+def _ranked(posterior: Posterior, causes: Sequence[Cause]) -> list[tuple[int, float]]:
+    return sorted(posterior.marginal.items(), key=lambda item: (-item[1], causes[item[0]].key))
+
+
+def _shown(
+    posterior: Posterior,
+    causes: Sequence[Cause],
+    changes: Sequence[Change],
+    graph: SystemGraph,
+    board: Board,
+) -> dict[int, Hypothesis]:
+    """The causes worth showing in words, the most probable first, by their numbers."""
+    named = {i: causes[i].key for i in posterior.sets[0][0] if causes[i].is_known}
+    known = [(i, p) for i, p in _ranked(posterior, causes) if causes[i].is_known]
+    known = [(i, min(p, COINCIDENCE) if ledger.is_coincidence(causes[i]) else p) for i, p in known]
+    return {
+        i: render.hypothesis(
+            causes[i],
+            graph,
+            board,
+            p,
+            tuple(n for j, n in named.items() if j != i and i in named),
+            ledger.blamed(causes[i], changes, graph, board),
+        )
+        for i, p in known[:SHOWN]
+        if p >= WORTH_SHOWING or i in named
+    }
 
 
 def _catalog() -> Catalog:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from agent.reasoner.types import Catalog, SignalInfo, State, States
 
@@ -104,11 +105,14 @@ def arrange(
     `leaks`: by signal, as measured in the quiet of this system. `settled` as for `reasoner.diagnose`."""
     known = leaks or {}
     nodes: dict[tuple[str, str], Node] = {}
+    facts: dict[str, dict[str, Any]] = {}  # of a signal on any service
     for state in states:
         key = (state.signal, state.service)
         node = nodes.get(key)
         if node is None:
-            node = nodes[key] = _node(state, catalog.get(state.signal), known)
+            if state.signal not in facts:
+                facts[state.signal] = _facts(state.signal, catalog.get(state.signal), known)
+            node = nodes[key] = Node(state.signal, state.service, None, **facts[state.signal])
         node.states.append(state)
         if state.value or node.value is None:
             node.value = state.value
@@ -125,20 +129,17 @@ def arrange(
     return Board(nodes, by_signal, true, index, catalog, known, settled)
 
 
-def _node(state: State, info: SignalInfo | None, leaks: Mapping[str, float]) -> Node:
-    return Node(
-        state.signal,
-        state.service,
-        value=None,
-        leak=_leak(info, leaks.get(state.signal)),
-        klass=str(getattr(info, "klass", "words")),
-        specific=bool(getattr(info, "moved_by", ())),
-        outright=bool(getattr(info, "outright", False)),
-        changed=bool(getattr(info, "changed", False)),
-        lag_s=float(getattr(info, "lag_s", SLACK_S)),
-        noted=bool(getattr(info, "noted", True)),
-        is_journey=getattr(info, "author", "") == "journey",
-    )
+def _facts(signal: str, info: SignalInfo | None, leaks: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "leak": _leak(info, leaks.get(signal)),
+        "klass": str(getattr(info, "klass", "words")),
+        "specific": bool(getattr(info, "moved_by", ())),
+        "outright": bool(getattr(info, "outright", False)),
+        "changed": bool(getattr(info, "changed", False)),
+        "lag_s": float(getattr(info, "lag_s", SLACK_S)),
+        "noted": bool(getattr(info, "noted", True)),
+        "is_journey": getattr(info, "author", "") == "journey",
+    }
 
 
 def _weigh(node: Node, info: SignalInfo | None, alike: list[Node]) -> None:

@@ -19,7 +19,7 @@ from systems.graph import SystemGraph
 PRIOR = 0.02  # that trouble on a part comes from a change of a given kind to it
 PEACE_S = 1800.0  # between two changes to one part that harm nothing
 T0_S, LONGEST_S = 5.0, 86_400.0
-UNTIMED_BITS = 3.0  # when nobody knows which was first
+UNTIMED_BITS = 1.0  # when nobody knows which was first
 SHARED_BITS = 3.0
 NO_SIGN_BITS = 2.0  # nothing of what holds is of the change's own kind
 PROMPT_S = 15.0  # what a cause brings about comes within this, or loses credit by its delay

@@ -18,12 +18,12 @@ STOP_S = 60.0  # its keeper takes back what is open first
 
 
 def needs_portal(argv: list[str]) -> bool:
-    """Whether the command of `argv` plays with a running system; the one part of `bench` that reads files does not."""
+    """Whether the command of `argv` plays with a running system; those parts of `bench` that look at none do not."""
     return (
         argv[1:2] != []
         and argv[1] in NEED_A_PORTAL
         and "--help" not in argv
-        and argv[1:3] != ["bench", "diagnose"]
+        and argv[1:3] not in (["bench", "diagnose"], ["bench", "sizes"])
     )
 
 

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from incidents.evidence import SignalState
-from opsportal.bench import bundle, page, recovery, thinking, ticks
+from opsportal.bench import bundle, page, recovery, sizes, thinking, ticks
 from opsportal.bench.figures import Row
 from opsportal.picked import add_choice, chosen
 from systems import services
 
-PARTS = ("kill", "hang", "watcher", "page", "reasoner", "search")
-ALONE = {"diagnose": bundle.measure}  # need no portal
+PARTS = ("kill", "hang", "watcher", "page", "reasoner", "sizes", "search")
+ALONE = {"diagnose": bundle.measure, "sizes": sizes.measure}  # need no portal
 
 
 class Command(BaseCommand):
@@ -70,6 +70,7 @@ class Command(BaseCommand):
             "watcher": lambda: ticks.measure(Path(settings.OPSPORTAL_DATA), loaded, options["seconds"]),
             "page": lambda: page.measure(self.row, url, options["events"]),
             "reasoner": lambda: thinking.reason(loaded, self.picture, 50),
+            "sizes": sizes.measure,
             "search": thinking.find,
         }
 

@@ -181,7 +181,7 @@ CASES = {
             S("unit_restarting", "front"),
             S("unit_down", "front"),
             S("exit_nonzero", "front"),
-            S("log_module_missing", "front"),
+            S("log_module_missing", "front", text="ModuleNotFoundError: No module named 'fancy'"),
             S("log_traceback_new", "front"),
             FAILED,
         ],
