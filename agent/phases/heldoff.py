@@ -21,10 +21,15 @@ from knowledge import service as knowledge
 
 
 def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
-    """The changed settings that spoke for what was acted on, and are still changed."""
+    """The changed settings that spoke for what was acted on, and are still changed; and what is still gone."""
     found = run.case.acted_on
     shown = {(e.signal, e.service) for e in found.pro} if found else set()
-    return [s for s in states if s.value and relapse.is_setting(s.signal) and (s.signal, s.service) in shown]
+    return [s for s in states if s.value and _is_kept(s.signal) and (s.signal, s.service) in shown]
+
+
+def _is_kept(signal_id: str) -> bool:
+    """Whether what it says stays so until somebody puts it back."""
+    return relapse.is_setting(signal_id) or (signal_id in CATALOG and CATALOG[signal_id].put_back)
 
 
 def is_it(run: Run, states: list[SignalState], said: Judgement) -> bool:
@@ -36,7 +41,9 @@ def is_it(run: Run, states: list[SignalState], said: Judgement) -> bool:
 
 def _is_a_setting(finding: Finding | None) -> bool:
     spec = next((s for s in knowledge.active_specs() if finding and s.id == finding.cause), None)
-    return spec is None or any(relapse.is_setting(key.partition("@")[0]) for key in spec.requires)
+    return spec is None or any(
+        _is_kept(key.partition("@")[0]) for key in [*spec.requires, *spec.shows_one_of]
+    )
 
 
 def tell(run: Run, states: list[SignalState]) -> Outcome:

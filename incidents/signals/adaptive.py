@@ -127,11 +127,12 @@ class Busy:
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """A count that is lower than it has ever been of late: some of what was there is gone. What came and goes again
-    within `memory_s` is no loss."""
+    within `memory_s` is no loss, and what has been gone for `adopt_s` is how it is now."""
 
     by: float = 1
     learn: int = 3
     memory_s: float = 900.0
+    adopt_s: float = 3600.0
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None:
@@ -139,11 +140,38 @@ class Dropped:
         past = memory.history
         least = min(v for _, v in past) if len(past) >= self.learn else None
         gone = least is not None and sample.value <= least - self.by
+        memory.last = (sample.at if memory.last is None else memory.last) if gone else None
+        if memory.last is not None and sample.at - memory.last >= self.adopt_s:
+            past.clear()
+            memory.last, gone = None, False
         if not gone:
             past.append((sample.at, sample.value))
             while sample.at - past[0][0] > self.memory_s and len(past) > self.learn:
                 past.popleft()
         return gone
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Something is gone, as `dropped` says, and since then somebody fails for want of it: the rate `peer` of what fails
+    is well above all that it was of late. While that rate is not read nobody knows."""
+
+    peer: str
+    dropped: Dropped
+    least: float = 0.1  # each second, above twice what it was
+    pace: float = 0.2  # weight of the newest look
+    forget: float = 0.997  # of the highest rate, each look
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        gone = self.dropped.judge(memory, sample)
+        rate = sample.peers.get(self.peer)
+        if not gone or rate is None:
+            memory.shown = None
+            if gone is False and rate is not None:
+                memory.level = max(rate, memory.level * self.forget)
+            return None if gone else gone
+        memory.shown = (1 - self.pace) * (memory.shown or 0.0) + self.pace * rate
+        return memory.shown > 2 * memory.level + self.least
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class Signal:
     whose text matches count only `soft_weight`, because a busy machine produces them too. `settle`: not judged
     while the service itself, or something it needs, has just been restarted on request. `changed`: the sign
     that something settled is not what it was, harmful or not: it explains, and asks for no explanation.
+    `put_back`: what it is a sign of has to be back before a repair of it counts, whoever still suffers.
     `moved_by`: the kinds of change (systems/state) that bring it about by themselves. `quorum`: when this many
     labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own word for
     what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again
@@ -117,6 +118,7 @@ class Signal:
     soft_weight: float = 0.6
     settle: bool = False
     changed: bool = False
+    put_back: bool = False
     moved_by: tuple[str, ...] = ()
     quorum: int = 0
     name_pattern: str = ""

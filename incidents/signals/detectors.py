@@ -36,6 +36,7 @@ class Memory:
     last: float | None = None
     note: str = ""
     shown: float | None = None
+    level: float = 0.0
     known: set[str] = field(default_factory=set)
 
 

@@ -118,7 +118,12 @@ class Engine:
     def _sample(self, key: Key, value: float | None, text: str, now: float) -> Sample:
         sample = self.quiet.sample(key, value, text, now)
         if peer := getattr(key.signal.detector, "peer", ""):
-            found = [v for (_, label), v in self.latest[peer].items() if label == key.label]
+            all_ = self.latest[
+                peer
+            ].items()  # a label names one thing, whoever reads it; without one it is our own
+            found = [
+                v for (service, label), v in all_ if label == key.label and (label or service == key.service)
+            ]
             sample.peers = {peer: found[-1]} if found else {}
         return sample
 

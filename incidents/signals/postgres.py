@@ -1,6 +1,6 @@
 """Postgres servers."""
 
-from incidents.signals.adaptive import Baseline, Dropped
+from incidents.signals.adaptive import Baseline, Dropped, Missed
 from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
 from incidents.signals.detectors import Above, Below, Failing, Often
 
@@ -120,7 +120,21 @@ SIGNALS = [
         Dropped(),
         "database",
         severity="critical",
+        opens=False,  # what nobody misses was dropped on purpose; whoever misses it shows it
         hold=Hold(2),
+        klass="own",
+        moved_by=("schema",),
+        put_back=True,
+    ),
+    Signal(
+        "pg_tables_missed",
+        "tables are gone from {service}, and {value} statements fail each second",
+        "pg.tables",
+        Missed("pg.rollbacks_rate", Dropped()),
+        "database",
+        severity="critical",
+        hold=Hold(4),
+        clear=Hold(20, 20),
         klass="own",
         moved_by=("schema",),
     ),

@@ -32,6 +32,7 @@ select (select coalesce(json_object_agg(rolname, rolconnlimit), '{}') from pg_ro
         where rolcanlogin and rolconnlimit >= 0) as limits,
        current_setting('max_connections')::int as max_connections,
        (select sum(deadlocks) from pg_stat_database)::bigint as deadlocks,
+       (select xact_rollback from pg_stat_database where datname = current_database()) as rollbacks,
        pg_is_in_recovery() as recovering
 """
 _SIZES = """
@@ -84,9 +85,12 @@ class PostgresProbe(Probe):
         return self._gone.fill(service.name, _LABELLED, readings)
 
     def _server_readings(self, service: str, server: dict[str, Any]) -> list[Reading]:
-        rate = self._rates.rate((service, "deadlocks"), float(server.get("deadlocks") or 0))
-        readings = [] if rate is None else [Reading(service, "pg.deadlocks_rate", round(rate, 3))]
-        return [*readings, Reading(service, "pg.recovering", float(bool(server.get("recovering"))))]
+        readings = [Reading(service, "pg.recovering", float(bool(server.get("recovering"))))]
+        for name in ("deadlocks", "rollbacks"):
+            rate = self._rates.rate((service, name), float(server.get(name) or 0))
+            if rate is not None:
+                readings.append(Reading(service, f"pg.{name}_rate", round(rate, 3)))
+        return readings
 
     async def close(self) -> None:
         await pgshare.leave(self)

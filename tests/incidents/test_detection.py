@@ -71,6 +71,17 @@ def test_context_opens_nothing_but_is_adopted(watch: Ticker) -> None:
 
 
 @pytest.mark.django_db
+def test_a_dropped_table_opens_an_incident_once_somebody_misses_it(watch: Ticker) -> None:
+    many, fewer = (Reading("flour", "pg.tables", n) for n in (12, 11))
+    watch(many, times=10)
+    watch(fewer, times=30)
+    assert (Incident.objects.count(), Symptom.objects.get().signal) == (0, "pg_table_missing")
+    said = Reading("oven-1", "log.template", 2, 'ERROR relation "crumbs" does not exist', "t1")
+    watch(fewer, said, times=2)
+    assert Incident.objects.get().title.startswith("oven-1 misses a table")
+
+
+@pytest.mark.django_db
 def test_the_ledger_hears_of_trouble_and_of_its_end(watch: Ticker) -> None:
     heard: list[bool] = []
     slug = System.objects.get().slug

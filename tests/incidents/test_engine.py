@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from incidents.picture import taken
 from incidents.signals import CATALOG
 from incidents.signals.adaptive import Baseline, Busy, Dropped, Slope
 from incidents.signals.base import ALWAYS, Hold, Signal
@@ -365,6 +366,24 @@ def test_what_came_and_went_again_is_not_gone_and_what_was_always_there_is() -> 
     counts = [8.0] * 30 + [9.0] * 60 + [8.0] * 30 + [7.0] * 3
     judged = [detector.judge(memory, Sample(2.0 * n, count)) for n, count in enumerate(counts)]
     assert [n for n, gone in enumerate(judged) if gone] == [120, 121, 122]
+
+
+def tables(count: float, failing: float = 0.0, name: str = "flour") -> list[Reading]:
+    return [Reading(name, "pg.rollbacks_rate", failing), Reading(name, "pg.tables", count)]
+
+
+def test_a_table_that_nobody_misses_is_a_change_and_one_that_is_missed_is_trouble(tick: Ticker) -> None:
+    """Some statements always fail: that alone is no sign of a missing table, nor is another server's trouble."""
+    tick(*tables(12, 0.5), times=10)
+    assert tick(*tables(11, 0.6), *tables(8, 9.0, name="oven-2"), times=30) == ["+pg_table_missing@flour"]
+    picture = taken(tick.engine, tick.at)
+    assert picture.of("flour").word == "ok" and not picture.troubles
+    assert tick(*tables(11, 4.0), times=12) == ["+pg_tables_missed@flour"]
+    assert taken(tick.engine, tick.at).of("flour").word == "degraded"
+    assert tick(*tables(11, None), times=3) == [], "what cannot be counted says nothing"  # type: ignore[arg-type]
+    assert tick(*tables(11, 0.5), times=40) == ["-pg_tables_missed@flour"], "nobody misses it any more"
+    assert tick(*tables(11, 0.5), times=70, step=60) == ["-pg_table_missing@flour"], "so it is now"
+    assert tick(*tables(10, 0.5), times=5) == ["+pg_table_missing@flour"]
 
 
 def test_an_idle_service_teaches_no_speed() -> None:

@@ -74,6 +74,7 @@ _POSTGRES = {
     "pg.blocked": 0.0,
     "pg.longest_xact_s": 0.1,
     "pg.deadlocks_rate": 0.0,
+    "pg.rollbacks_rate": 0.0,
     "pg.tables": 12.0,
     "pg.dead_tuples": 100.0,
 }

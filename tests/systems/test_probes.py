@@ -253,6 +253,19 @@ async def test_the_root_of_a_blocking_tree_is_named(tmp_path: Path) -> None:
     await probe.close()
 
 
+async def test_statements_that_fail_are_counted(tmp_path: Path) -> None:
+    system = make_system(tmp_path, {"s": {"kind": "postgres", "postgres": {"dsn": DSN}}})
+    probe = PostgresProbe()
+    await look(probe, system)
+    async with await psycopg.AsyncConnection.connect(DSN, autocommit=True) as session:
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            await session.execute("select 1 from nobody_made_this")
+    async with asyncio.timeout(PATIENCE_S):  # the server counts it when the session ends
+        while not one(await look(probe, system), "pg.rollbacks_rate").value:
+            await asyncio.sleep(0.05)
+    await probe.close()
+
+
 async def test_a_postgres_that_is_away_is_0_and_the_rest_unknown(tmp_path: Path) -> None:
     host, port = closed_port().split(":")
     dsn = psycopg.conninfo.make_conninfo(DSN, host=host, port=port)
