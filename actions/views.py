@@ -132,6 +132,8 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 def audit_export(request: HttpRequest, form: str) -> HttpResponseBase:
     """The rows that match the filters, as csv or JSON lines, streamed."""
     kind = "text/csv" if form == "csv" else "application/x-ndjson"
+    wanted = {name: value for name, value in request.GET.items() if value}
+    audit.append(request.user.get_username(), "audit.exported", data={"form": form, "filters": wanted})
     response = StreamingHttpResponse(
         audit.export(_audit_rows(request), form), content_type=f"{kind}; charset=utf-8"
     )

@@ -24,6 +24,7 @@ from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 log = logging.getLogger(__name__)
 
 RESOLVED, MERGED, ASSIGNED, SEVERITY, REOPENED = "resolved", "merged", "assigned", "severity", "reopened"
+TAKEN = "postmortem.exported"
 UNFINISHED = ("running", "unknown")  # requests whose effect may be under way
 NOTE_LIMIT = 2000
 
@@ -166,6 +167,12 @@ def reopen(number: int, user: AbstractBaseUser, why: str, to: str = "me") -> Inc
 def _open_twin(incident: Incident) -> Incident | None:
     same = Incident.objects.filter(system=incident.system_id, fingerprint=incident.fingerprint)
     return same.filter(state__in=OPEN_STATES).exclude(pk=incident.pk).first()
+
+
+def take_postmortem(number: int, user: AbstractBaseUser) -> None:
+    """Before its postmortem is taken out as a file: it is written down by whom."""
+    with transaction.atomic():
+        _tell(Act(TAKEN, _get(number), user.get_username()))
 
 
 def _get(number: int) -> Incident:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
-from incidents import changed, postmortem
+from incidents import changed, people, postmortem
 from incidents.models import Incident, Postmortem
 from incidents.sections import PARTS, ActionItem, Sections, Sentence
 from systems import asked
@@ -57,6 +57,7 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
 @login_required
 def markdown(request: HttpRequest, number: int) -> HttpResponse:
     incident, found = _found(number)
+    people.take_postmortem(number, request.user)  # type: ignore[arg-type]
     response = HttpResponse(postmortem.markdown(found), content_type="text/markdown; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="postmortem-{incident.number}.md"'
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from django.db import transaction
@@ -21,6 +21,8 @@ from systems.state.types import Change
 router = Router(tags=["changes"])
 SEE, REPORT = "systems.view_changes", "systems.report_change"
 DAY = timedelta(days=1)
+EXPORTED = "changes.exported"
+SAME_READER = timedelta(hours=1)  # who goes on reading from there within this has been written down
 
 
 class ChangeIn(Schema):
@@ -103,7 +105,7 @@ def changes(
     until: datetime | None = None,
     component: str = "",
 ) -> list[dict[str, Any]]:
-    request.require(SEE)  # type: ignore[attr-defined]
+    user = request.require(SEE)  # type: ignore[attr-defined]
     loaded = load(named_system(system))
     assert loaded.id is not None
     end = until or timezone.now()
@@ -114,4 +116,16 @@ def changes(
     found = ledger.changes_between(
         loaded.id, start, end, components=None if only is None else [component, *only]
     )
+    if found:
+        _write_down(user.get_username(), loaded.slug, component, start, len(found))
     return [_out(change) for change in found]
+
+
+def _write_down(by: str, slug: str, component: str, since: datetime, count: int) -> None:
+    """Who took out how much of what changed, from when on. One that asks again and again is one reader."""
+    begin = since.astimezone(UTC).isoformat()
+    mine = audit.search(actor=by, verb=EXPORTED, system=slug, since=timezone.now() - SAME_READER)
+    if not any(row.target in ("", component) and row.data["since"] <= begin for row in mine):
+        audit.append(
+            by, EXPORTED, system=slug, target=component, data={"since": begin, "changes": count}
+        )  # fmt: skip

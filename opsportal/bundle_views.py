@@ -13,7 +13,6 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
-from actions import audit
 from incidents.bundles import BundleError
 from incidents.models import Incident
 from opsportal import casebook
@@ -29,27 +28,22 @@ def download(request: HttpRequest, number: int) -> HttpResponseBase:
     incident = get_object_or_404(Incident.objects.select_related("system"), pk=number)
     name = f"{incident.system.slug}-{number}"
     try:
-        packed = _packed(number, name)
+        packed = _packed(number, name, request.user.get_username())
     except BundleError as error:
         messages.error(request, f"#{number} cannot be downloaded: {error}.")
         return redirect("incident", number=number)
-    size = packed.seek(0, 2)
     packed.seek(0)
-    actor = request.user.get_username()
-    audit.append(
-        actor, "incident.exported", system=incident.system.slug, incident=number, data={"bytes": size}
-    )
     return FileResponse(
         packed, as_attachment=True, filename=f"{name}.tar.gz", content_type="application/gzip"
     )
 
 
-def _packed(number: int, name: str) -> IO[bytes]:
+def _packed(number: int, name: str, by: str) -> IO[bytes]:
     """A file that is gone when it is closed; in it one folder, `name`."""
     packed = TemporaryFile()  # noqa: SIM115 (the response closes it)
     try:
         with TemporaryDirectory() as folder:
-            casebook.export_incident(number, Path(folder) / name)
+            casebook.export_incident(number, Path(folder) / name, by)
             with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=6) as tar:
                 tar.add(Path(folder) / name, arcname=name, filter=_nobodys)
     except BaseException:

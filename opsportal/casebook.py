@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from actions import audit
 from chaos.alterations import Alteration
 from chaos.gameday.amid import Made, told
 from chaos.registry import find
@@ -15,18 +17,28 @@ from incidents.bundles import Bundle, BundleError, record
 from systems.models import System
 
 
-def export_incident(number: int, folder: Path, *, small: bool = False) -> Bundle:
-    """The bundle of an incident. LookupError for an unknown number, BundleError or FileExistsError when it cannot be
-    written."""
+def export_incident(number: int, folder: Path, by: str, *, small: bool = False) -> Bundle:
+    """The bundle of an incident, and the line of the audit log that says who took it. LookupError for an unknown
+    number, BundleError or FileExistsError when it cannot be written."""
     system, since, until = record.incident(number)
-    return record.export(
-        folder,
-        system,
-        since,
-        until,
-        head={"incident": number},
-        small=small,
-    )
+    return _export(folder, by, system, since, until, head={"incident": number}, small=small)
+
+
+def _export(
+    folder: Path, by: str, system: System, *args: Any, head: dict[str, Any], **options: Any
+) -> Bundle:
+    """What is not written down is not left there either."""
+    bundle = record.export(folder, system, *args, head=head, **options)
+    try:
+        size = sum(f.stat().st_size for f in folder.iterdir())
+        audit.append(
+            by, "incident.exported", system=system.slug, incident=head["incident"],
+            data={"bytes": size, "name": folder.name},
+        )  # fmt: skip
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return bundle
 
 
 @dataclass
@@ -79,8 +91,9 @@ class Keeper:
         incident: int | None = None,
     ) -> None:
         try:
-            record.export(
+            _export(
                 self.folder / (f"{name}-amid" if made else name),
+                "game day",
                 self.system,
                 since,
                 until,

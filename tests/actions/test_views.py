@@ -103,6 +103,11 @@ def test_audit_filters_export_and_verify() -> None:
     lines = b"".join(viewer.get("/audit/export.jsonl?actor=mira").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
     assert [json.loads(line)["verb"] for line in lines] == ["policy.rule"]
     assert viewer.get("/audit/export.csv")["Content-Type"].startswith("text/csv")
+    taken = AuditEntry.objects.filter(actor="ann", verb="audit.exported").order_by("seq")
+    assert [e.data for e in taken] == [
+        {"form": "jsonl", "filters": {"actor": "mira"}},
+        {"form": "csv", "filters": {}},
+    ]
     assert _as(person("tom")).get("/audit/export.csv").status_code == 403
     assert "The log is whole" in viewer.post("/audit/verify/").content.decode()
     AuditEntry.objects.all()

@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from actions import audit
 from incidents import facts, lifecycle, postmortem, timeline
 from incidents.findings import Evidence, Question
 from incidents.models import Incident, State
@@ -187,6 +188,8 @@ def test_postmortem_is_read_edited_and_exported(boss: Client, incident: Incident
     assert "Not saved" in answer.content.decode()
     text = boss.get(f"/incidents/{incident.number}/postmortem.md").content.decode()
     assert "The api was gone." in text
+    taken = audit.search(verb="incident.postmortem.exported").get()
+    assert (taken.actor, taken.incident) == ("mira", incident.number)
     assert "you see version 1" in boss.get(url + "?version=1").content.decode()
 
 

@@ -35,6 +35,29 @@ def test_a_deploy_is_kept_once_and_audited(ci: Api, row: System):
     assert ci.call("get", "/api/changes?component=web-1") == (200, [told])
 
 
+def test_who_takes_changes_out_is_on_record_once_for_each_stretch(ci: Api) -> None:
+    """One that asks every few seconds is one reader; more of the past, or of other parts, is another taking."""
+
+    def taken() -> list[Any]:
+        rows = AuditEntry.objects.filter(verb="changes.exported").order_by("seq")
+        return [(r.actor, r.system, r.target, r.data["changes"]) for r in rows]
+
+    assert ci.call("get", "/api/changes") == (200, [])
+    assert taken() == [], "nothing was taken"
+    ci.call("post", "/api/changes", DEPLOY)
+    soon = (timezone.now() - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for query in (
+        f"component=web-1&since={soon}",
+        f"component=web-1&since={soon}",
+        "",
+        "component=web-1",
+        "",
+    ):
+        assert len(ci.call("get", f"/api/changes?{query}")[1]) == 1
+    slug = System.objects.get().slug
+    assert taken() == [("ci", slug, "web-1", 1), ("ci", slug, "", 1)]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import tarfile
 from datetime import datetime, timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -130,8 +131,27 @@ def test_an_incident_is_downloaded_as_a_bundle_by_whoever_has_the_right(
     assert bundle.ticks[-1].readings == [Reading("api-1", "http.ok", 0.0, "refused")]
     assert not (tmp_path / "out" / f"small-{incident.number}" / "answer.json").exists()
     written = AuditEntry.objects.get(verb="incident.exported")
-    assert (written.actor, written.incident, written.data) == (
-        "mira",
-        incident.number,
-        {"bytes": len(packed)},
-    )
+    size = sum(f.stat().st_size for f in (tmp_path / "out" / f"small-{incident.number}").iterdir())
+    assert (written.actor, written.incident, written.data["bytes"]) == ("mira", incident.number, size)
+
+
+@pytest.mark.django_db
+def test_a_bundle_written_on_the_command_line_is_on_record_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manifest.yaml").write_text(MANIFEST)
+    system = services.register(tmp_path / "manifest.yaml")
+    start = timezone.now() - timedelta(seconds=20)
+    incident = Incident.objects.create(system=system, title="api-1 refuses", started_at=start)
+    looks(system, start)
+    call_command("export_case", str(incident.number), str(tmp_path / "out"), stdout=StringIO())
+    written = AuditEntry.objects.get(verb="incident.exported")
+    assert (written.actor, written.incident, written.system) == ("command line", incident.number, "small")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no room for the audit log")
+
+    monkeypatch.setattr("opsportal.casebook.audit.append", full)
+    with pytest.raises(CommandError, match="no room"):
+        call_command("export_case", str(incident.number), str(tmp_path / "again"), stdout=StringIO())
+    assert not (tmp_path / "again").exists()

@@ -22,7 +22,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["dir"]
         try:
-            bundle = casebook.export_incident(options["number"], folder, small=options["small"])
+            bundle = casebook.export_incident(
+                options["number"], folder, "command line", small=options["small"]
+            )
         except FileExistsError:
             raise CommandError(f"{folder} is there already: name a new folder") from None
         except (LookupError, BundleError, OSError) as error:
