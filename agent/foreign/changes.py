@@ -1,149 +1,85 @@
-"""Which of the changes that a bundle tells of, if any, explains what is wrong."""
+"""The changes that a bundle tells of, as the reasoner takes them: each on the parts that it was made to.
+
+Where a file does not say on which part (a commit to a repository of many), it is on those that its words and paths
+name; where these name none, on the one whose own words it takes up.
+"""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from agent.reasoner.blame import words
+from incidents.foreign import times
+from incidents.foreign.evidence import Evidence
 from incidents.foreign.facts import Told
+from systems.state.types import Change
 
+# Of a change that nothing named follows from.
+CATEGORIES = {"maintenance": "infrastructure", "limit": "resource_exhaustion", "config": "configuration_error",
+              "schema": "configuration_error", "flag": "configuration_error"}  # fmt: skip
+BY_CODE = "code_defect"  # of any other: what was built and rolled out
 SLACK_S = 90.0  # clocks and sampling: an effect may seem to begin this much before its change
-LOOKED_BACK_S = 24 * 3600.0
-ENOUGH = 1.0
-# Words of a change that tell of what a cause is about.
-ABOUT: Mapping[str, str] = {
-    "cpu_exhausted": r"cpu|loop|regex|hash|encrypt|compress|batch|worker|thread|parallel|poll|algorithm|sort|recurs",
-    "memory_exhausted": r"mem|cache|buffer|heap|leak|limit|batch|pool|retain|stream|load all|preload",
-    "oom_killed": r"mem|cache|buffer|heap|leak|limit|batch|retain|resources|preload",
-    "disk_exhausted": r"log|disk|volume|retention|storage|dump|export|trace|debug|archive|write",
-    "connections_used_up": r"pool|connection|timeout|max_|session|thread|keep-?alive|close|leak|worker",
-    "settings_wrong": r"config|env|setting|variable|secret|remove|rename|manifest|helm|values|chart|yaml|flag",
-    "name_not_resolved": r"dns|host|name|service|endpoint|url|rename|coredns|network ?policy|domain",
-    "image_unavailable": r"image|tag|version|registry|release|bump|deploy",
-    "probe_failing": r"probe|health|liveness|readiness|timeout|path|port",
-    "access_refused": r"password|secret|token|role|permission|auth|rotate|grant|iam|policy|credential|key",
-    "certificate": r"cert|tls|ssl|issuer|renew|ca\b|mtls",
-    "slow_by_itself": r"timeout|delay|latency|index|query|retry|sleep|sync|lock|cache|n\+1|network|pool|debug",
-    "locks": r"lock|transaction|migration|index|alter|isolation|batch",
-    "bad_data": r"schema|migration|format|field|column|serial|pars|import|payload|proto",
-    "code_error": r"refactor|null|handle|fix|feature|logic|rewrite|upgrade|migrat|pars|bump",
-    "fails_by_itself": r"refactor|null|handle|fix|feature|logic|rewrite|upgrade|flag|experiment|enable|release",
-    "quota_exceeded": r"quota|replica|scale|hpa|limit|autoscal",
-    "no_room": r"replica|scale|request|resources|node|autoscal|hpa|cpu|memory",
-    "overloaded": r"campaign|launch|scale|traffic|load|rate|retry|limit|route",
-    "throttled": r"rate|limit|throttl|quota|retry",
-}
-_STOP = frozenset(
-    [
-        "the",
-        "and",
-        "for",
-        "with",
-        "from",
-        "into",
-        "that",
-        "this",
-        "when",
-        "have",
-        "has",
-        "not",
-        "are",
-        "was",
-        "add",
-        "new",
-        "use",
-        "set",
-        "fix",
-        "update",
-        "change",
-        "commit",
-        "deploy",
-        "to",
-        "of",
-        "in",
-        "on",
-        "by",
-    ]
+TAKEN_UP = 2  # so many words in common are no chance
+MOST_PARTS = 3  # what names more of them is about none of them
+_IDLE = re.compile(
+    r"(?:^|/)(?:docs?|tests?|spec|\.github)/|\.(?:md|rst|adoc)$|(?:_test|\.test|\.spec)\.\w+$", re.IGNORECASE
 )
+_SUFFIX = re.compile(r"[-_.]?(?:service|svc|server|api|app)$|^(?:ts|svc)-")
 
 
-@dataclass(frozen=True)
-class Suspicion:
-    """What is to be explained: on whom, since when, in which words. `near`: components on the way from it."""
+@dataclass
+class Handed:
+    """What the reasoner is given, and which change of the bundle each of it is, by the id."""
 
-    component: str
-    members: Set[str]
-    cause: str
-    since: float | None
-    text: str
-    near: Mapping[str, int]  # what it needs, with hops
+    changes: list[Change] = field(default_factory=list)
+    told: dict[str, Told] = field(default_factory=dict)
 
 
-def suspected(changes: Iterable[Told], what: Suspicion) -> tuple[Told, float] | None:
-    """The change that explains it best, and its score; None when none does well enough. A change after the trouble
-    began explains nothing, and that one came shortly before is not enough by itself."""
-    scored = [(score(change, what), change.at, change) for change in changes]
-    scored = [row for row in scored if row[0] >= ENOUGH]
-    if not scored:
-        return None
-    value, _, change = max(scored, key=lambda row: (row[0], row[1]))
-    return change, value
+def handed(found: Evidence) -> Handed:
+    """All that may have done something: what touches nothing but documents and tests has not."""
+    out = Handed()
+    said = {part: set(_said(found, part)) for part in {s.service for s in found.bad}}
+    for change in found.changes:
+        if change.files and all(_IDLE.search(path) for path in change.files):
+            continue
+        out.told.setdefault(change.id, change)
+        out.changes += [_change(change, part) for part in _parts(change, found.kinds, said)]
+    return out
 
 
-def score(change: Told, what: Suspicion) -> float:
-    """0: impossible. Place, time and kind each add."""
-    if what.since is not None and change.at > what.since + SLACK_S:
-        return 0.0
-    age = max(what.since - change.at, 0.0) if what.since is not None else 1800.0
-    if age > LOOKED_BACK_S:
-        return 0.0
-    place = _place(change, what)
-    topic = _topic(change, what)
-    soon = 1.0 if age <= 900 else 1.0 / (1 + math.log2(age / 900))
-    if place == 0.0 and topic < 1.0:
-        return 0.0
-    return (place + topic) * (0.25 + 0.75 * soon)
+def _said(found: Evidence, part: str) -> Iterator[str]:
+    own = words(part)
+    for state in found.bad:
+        if state.service == part and state.signal.startswith("said_"):
+            yield from words(state.text) - own
 
 
-def _place(change: Told, what: Suspicion) -> float:
-    """Whether it was made where the trouble is: on the part, named in it, or on something the part needs."""
-    if change.component:
-        if change.component == what.component or change.component in what.members:
-            return 1.5
-        if change.component in what.near:
-            return 1.0 / what.near[change.component]
-    said = " ".join([change.what, change.words, *change.files]).lower()
-    for name in (what.component, *what.members):
-        if _names(name, said):
-            return 1.2
-    if change.component:
-        return 0.0
-    return max((0.6 / hops for name, hops in what.near.items() if _names(name, said)), default=0.0)
+def _parts(change: Told, kinds: Mapping[str, str], said: Mapping[str, Collection[str]]) -> list[str]:
+    if change.component in kinds:
+        return [change.component]
+    text = " ".join([change.what, change.words, *change.files]).lower()
+    named = [name for name in kinds if _names(name, text)]
+    if named:
+        return named if len(named) <= MOST_PARTS else []
+    mine = words(" ".join([text, change.before or "", change.after or ""]))
+    common = {part: len(mine & set(theirs)) for part, theirs in said.items()}
+    best = max(common, key=lambda part: (common[part], part), default="")
+    return [best] if best and common[best] >= TAKEN_UP else []
 
 
-def _names(name: str, said: str) -> bool:
+def _names(name: str, text: str) -> bool:
     """Whether a text names a part, also without the `service` that names often end in."""
     low = name.lower()
-    short = re.sub(r"[-_.]?(service|svc|server|api|app)$|^(ts|svc)-", "", low)
+    short = _SUFFIX.sub("", low)
     forms = {low, low.replace("-", "_"), *([short] if len(short) > 3 else [])}
-    return any(re.search(rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])", said) for form in forms if form)
+    return any(re.search(rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])", text) for form in forms if form)
 
 
-def _topic(change: Told, what: Suspicion) -> float:
-    """How much its words are about what is wrong: words of the evidence, and of causes of this kind."""
-    said = " ".join(
-        [change.what, change.words, *change.files, change.before or "", change.after or ""]
-    ).lower()
-    rare = {w for w in _tokens(what.text) if w not in _tokens(what.component)}
-    shared = rare & set(_tokens(said))
-    value = min(0.5 * len(shared), 1.5)
-    pattern = ABOUT.get(what.cause)
-    if pattern and re.search(pattern, said):
-        value += 0.5
-    return value
-
-
-def _tokens(text: str) -> list[str]:
-    return [w for w in re.findall(r"[a-z][a-z0-9_]{3,}", text.lower()) if w not in _STOP]
+def _change(change: Told, part: str) -> Change:
+    at = times.as_datetime(change.at)
+    return Change(
+        change.id, part, change.kind, change.what, change.before, change.after,
+        times.as_datetime(change.at - SLACK_S), at, effective_at=at, actor="person", words=change.words,
+    )  # fmt: skip

@@ -1,20 +1,18 @@
-"""From evidence to a verdict: the product's reasoner ranks the general causes, and a change is looked for behind
-them.
-"""
+"""From evidence to a verdict: the product's reasoner ranks the general causes and the changes."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from agent import reasoner
 from agent.foreign import changes, runbooks
 from agent.foreign.result import Result, Suspect
 from agent.reasoner import Hypothesis
-from incidents.foreign import evidence, reading
+from incidents.foreign import evidence, reading, times
 from incidents.foreign.evidence import Evidence
+from incidents.foreign.facts import Told
 from incidents.foreign.files import Budget
 from incidents.foreign.signs import CATALOGUE, State
 from systems.graph import SystemGraph
@@ -23,6 +21,7 @@ CALLED_AT = 0.25  # a cause must be at least this probable, and more so than "no
 SHOWN = 5
 STRENGTH_BITS = 1.5  # more for the component that left normal furthest, and less for one that is FAR behind
 MOST_UNKNOWN = 80  # components between which any call is thought possible when none is known
+CONTEXT = {"alerted", "first_to_change", "stands_out"}
 FAR = 4.0  # in units of Finding.strength: four doublings
 
 
@@ -50,10 +49,17 @@ def think(found: Evidence, *, nothing: bool = False) -> Result:
     if not telling or _passed(found, telling):
         return _quiet(found, result)
     graph = _graph(found)
+    handed = changes.handed(found)
     opinion = reasoner.diagnose(
-        runbooks.general(), graph, found.states, catalog=CATALOGUE, boosts=_boosts(found)
+        runbooks.general(),
+        graph,
+        found.states,
+        catalog=CATALOGUE,
+        boosts=_boosts(found),
+        changes=handed.changes,
+        now=None if found.standing.now is None else times.as_datetime(found.standing.now),
     )
-    result.suspects = [_suspect(h, found, graph) for h in opinion.hypotheses[:SHOWN]]
+    result.suspects = [_suspect(h, found, handed) for h in opinion.hypotheses[:SHOWN]]
     if not result.suspects or opinion.none_probability >= opinion.hypotheses[0].probability:
         result.why = "something is wrong, and none of the known causes explains it well"
     elif opinion.hypotheses[0].probability < CALLED_AT:
@@ -68,7 +74,7 @@ def _tells(state: State) -> bool:
     """Whether a sign asks for a cause: an alert that nothing measured supports does not, nor does an order of
     nothing.
     """
-    if state.signal in ("alerted", "first_to_change", "stands_out"):
+    if state.signal in CONTEXT:
         return False
     return not state.signal.startswith(
         ("network_more", "traffic_less", "traffic_more")
@@ -150,28 +156,21 @@ def _boosts(found: Evidence) -> dict[str, float]:
     return out
 
 
-def _suspect(h: Hypothesis, found: Evidence, graph: SystemGraph) -> Suspect:
+def _suspect(h: Hypothesis, found: Evidence, handed: changes.Handed) -> Suspect:
     members = {h.component, *h.members}
-    own = [
-        s
-        for s in found.bad
-        if s.service in members and s.signal not in ("alerted", "first_to_change", "stands_out")
-    ]
     signs = {e.signal for e in h.evidence_for if e.service in members}
-    since = min(
-        (s.onset.timestamp() for s in own if s.onset is not None and s.signal in signs),
-        default=found.window.start if found.found else None,
-    )
-    texts = _texts(h, found)
-    what = changes.Suspicion(
-        h.component, members, h.cause, since, " ".join(texts), graph.dependencies(members)
-    )
-    change = changes.suspected(found.changes, what)
-    pro = [*texts, *([f"shortly before: {change[0].words}"] if change else [])]
+    onsets = [
+        s.onset.timestamp()
+        for s in found.bad
+        if s.service in members and s.signal in signs - CONTEXT and s.onset is not None
+    ]
+    since = min(onsets, default=found.window.start if found.found else None)
+    category = h.category
+    if h.kind == "change" and h.change is not None:
+        category = changes.CATEGORIES.get(h.change.kind, changes.BY_CODE)
     return Suspect(
-        h.component, h.cause, f"{h.component}: {h.title}", h.category, h.probability, tuple(dict.fromkeys(pro)),
-        _against(h, found),
-        change[0] if change else None, since,
+        h.component, h.cause, f"{h.component}: {h.title}", category, h.probability, tuple(_texts(h, found)),
+        _against(h, found), handed.told[h.change.id] if h.change else None, since,
     )  # fmt: skip
 
 
@@ -190,7 +189,7 @@ def _against(h: Hypothesis, found: Evidence) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*rows, *late[:2]]))[:8]
 
 
-def _later(change: Any, found: Evidence) -> bool:
+def _later(change: Told, found: Evidence) -> bool:
     return (
         found.window.start is not None
         and bool(found.found)

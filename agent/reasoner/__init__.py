@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from agent.reasoner import blame, render, unknown
 from agent.reasoner import changes as ledger
-from agent.reasoner import render, unknown
 from agent.reasoner.board import Board, arrange
 from agent.reasoner.causes import Cause, build
 from agent.reasoner.infer import TEMPERATURE, Posterior, infer
@@ -111,7 +111,7 @@ def _shown(
             board,
             p,
             tuple(n for j, n in named.items() if j != i and i in named),
-            ledger.blamed(causes[i], changes, graph, board),
+            blame.blamed(causes[i], changes, graph, board),
         )
         for i, p in known[:SHOWN]
         if p >= WORTH_SHOWING or i in named

@@ -19,6 +19,7 @@ from systems.graph import SystemGraph
 PRIOR = 0.02  # that trouble on a part comes from a change of a given kind to it
 PEACE_S = 1800.0  # between two changes to one part that harm nothing
 T0_S, LONGEST_S = 5.0, 86_400.0
+ROLLED_OUT_S = {"commit": 300.0, "deploy": 60.0}  # such a one has yet to be built, or to reach all replicas
 UNTIMED_BITS = 1.0  # when nobody knows which was first
 SHARED_BITS = 3.0
 NO_SIGN_BITS = 2.0  # nothing of what holds is of the change's own kind
@@ -35,9 +36,11 @@ PUT_BACK_BITS = 3.0
 MOST = 60  # changes looked at, the newest first
 
 
-def lag_bits(lag_s: float, peace_s: float = PEACE_S) -> float:
-    """How much more often harm follows `lag_s` after a change than a change happens to lie so near to trouble."""
-    after = 1 / (math.log(1 + LONGEST_S / T0_S) * (max(lag_s, 0.0) + T0_S))
+def lag_bits(lag_s: float, kind: str = "", peace_s: float = PEACE_S) -> float:
+    """How much more often harm follows `lag_s` after a change of a kind than a change happens to lie so near to
+    trouble."""
+    soonest = ROLLED_OUT_S.get(kind, T0_S)
+    after = 1 / (math.log(1 + LONGEST_S / soonest) * (max(lag_s, 0.0) + soonest))
     return math.log2(after * peace_s)
 
 
@@ -78,7 +81,7 @@ def _weigh_delay(cause: Cause, board: Board) -> None:
     trouble, or none."""
     own = {id(n) for n in cause.signs}
     after = [n.onset for i in cause.explains if id(n := board.true[i]) not in own and n.onset is not None]
-    first = _first(cause)
+    first = first_sign(cause)
     later = [t for t in after if t >= first - SLACK_S]
     if later and first < math.inf:
         late = lag_bits(min(later) - first) - lag_bits(PROMPT_S)
@@ -86,7 +89,7 @@ def _weigh_delay(cause: Cause, board: Board) -> None:
 
 
 def _led_to(cause: Cause, changed: Sequence[Node], board: Board) -> None:
-    first = _first(cause)
+    first = first_sign(cause)
     for node in changed:
         kinds = board.moved_by(node.signal)
         kindred = any(
@@ -124,7 +127,7 @@ def _weigh_time(cause: Cause, board: Board, signal: str, service: str) -> None:
     if not later:
         cause.against.append((signal, service, "too late", -EXCLUDED_BITS))
         return
-    cause.bonus_bits += lag_bits(min(later) - first)
+    cause.bonus_bits += lag_bits(min(later) - first, cause.change.kind if cause.change else "")
 
 
 def build(
@@ -141,7 +144,7 @@ def build(
     acts = [c for c in changes if c.actor == "ours"]
     found = []
     for change, component in _together(changes, graph)[:MOST]:
-        members = _members(component, graph)
+        members = members_of(component, graph)
         if not members or _is_old(change, now) or any(_is_ours(change, act) for act in acts):
             continue
         if any((m, s) in taken for m in members for s in board.signs_of(change.kind)):
@@ -153,7 +156,7 @@ def build(
         }:
             continue
         cause = _cause(change, component, members, graph, board, settled)
-        if _is_put_back(change, changes):
+        if is_put_back(change, changes):
             cause.bonus_bits -= PUT_BACK_BITS
         found.append(cause)
     return [c for c in found if _has_path(c, graph, board)]
@@ -176,7 +179,7 @@ def _together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Chang
     were changed alike it is the group's."""
     gos: dict[tuple[str, str, int], list[Change]] = {}
     for change in sorted(changes, key=lambda c: (c.first_new, c.what), reverse=True):
-        members = _members(change.component, graph)
+        members = members_of(change.component, graph)
         whole = next(
             (g for g, names in graph.groups.items() if members and members[0] in names), change.component
         )
@@ -193,15 +196,16 @@ def _together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Chang
     return found
 
 
-def _is_put_back(change: Change, changes: Sequence[Change]) -> bool:
+def is_put_back(change: Change, changes: Sequence[Change]) -> bool:
     """Whether it gave a thing the value back that it had had before, or took away what had just been added: such a
     state is known to do no harm."""
     name = (change.component, change.kind, change.what)
     earlier = [c for c in changes if (c.component, c.kind, c.what) == name and c.first_new < change.first_new]
-    return change.kind not in OF_A_MOMENT and any(c.before == change.after for c in earlier)
+    settled = change.kind not in OF_A_MOMENT and change.before != change.after
+    return settled and any(c.before == change.after for c in earlier)
 
 
-def _members(component: str, graph: SystemGraph) -> tuple[str, ...]:
+def members_of(component: str, graph: SystemGraph) -> tuple[str, ...]:
     if component in graph.kinds:
         return (component,)
     return tuple(graph.groups.get(component, ()))
@@ -248,31 +252,6 @@ def _concerns(node: Node, cause: Cause, graph: SystemGraph) -> bool:
     return there and (cause.began is None or node.onset is None or node.onset >= cause.began - SLACK_S)
 
 
-def blamed(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> Change | None:
-    """The change that a named cause follows from: on its part, before it, and of the kind its own signs ask for."""
-    if cause.change is not None or cause.spec is None:
-        return cause.change
-    fits = [c for c in changes if follows(cause, c, changes, graph, board)]
-    return max(fits, key=lambda c: c.first_new) if fits else None
-
-
-def follows(
-    cause: Cause, change: Change, changes: Sequence[Change], graph: SystemGraph, board: Board
-) -> bool:
-    """Whether a named cause may follow from a change: one on its part, before it, of the kind its own signs ask for."""
-    kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
-    there = (
-        change.kind in kinds
-        and change.actor != "ours"
-        and set(_members(change.component, graph)) & cause.group
-    )
-    return (
-        bool(there)
-        and not _is_put_back(change, changes)
-        and (cause.began is None or change.last_old.timestamp() <= _first(cause) + SLACK_S)
-    )
-
-
 def behind(cause: Cause, graph: SystemGraph, board: Board) -> list[Node]:
     """The signs of change that a cause needs, or that may have led to it: shortly before, on its part or on what that
     needs or is needed by."""
@@ -281,7 +260,7 @@ def behind(cause: Cause, graph: SystemGraph, board: Board) -> list[Node]:
         *graph.callers(cause.members),
         *(n for m in cause.members for n in graph.needs.get(m, ())),
     }
-    first, own = _first(cause), {id(n) for n in cause.signs}
+    first, own = first_sign(cause), {id(n) for n in cause.signs}
     return [
         n for n in board.nodes.values()
         if n.changed and n.value and (
@@ -291,5 +270,5 @@ def behind(cause: Cause, graph: SystemGraph, board: Board) -> list[Node]:
     ]  # fmt: skip
 
 
-def _first(cause: Cause) -> float:
+def first_sign(cause: Cause) -> float:
     return min((n.onset for n in cause.signs if n.onset is not None), default=math.inf)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.reasoner import changes as ledger
+from agent.reasoner import blame
 from agent.reasoner.board import Board
 from agent.reasoner.causes import Cause
 from agent.reasoner.infer import Posterior
@@ -30,7 +30,7 @@ def told_once(
     follows: dict[int, int] = {}
     for i in posterior.marginal:
         change = causes[i].change
-        fits = [j for j in named if change and ledger.follows(causes[j], change, changes, graph, board)]
+        fits = [j for j in named if change and blame.follows(causes[j], change, changes, graph, board)]
         if fits:
             follows[i] = max(fits, key=lambda j: posterior.marginal[j])
     return posterior.with_places(follows) if follows else posterior

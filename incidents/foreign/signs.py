@@ -30,6 +30,7 @@ class Sign:
     outright: bool = False
     lag_s: float = 30.0
     category: str = "general"
+    moved_by: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -113,13 +114,19 @@ OTHERS: dict[str, tuple[float, Klass, str]] = {
 }
 
 
+# Any change to a part may bring about what it does and says of itself, but for what comes to it.
+CHANGES = ("commit", "deploy", "flag", "config", "schema", "maintenance", "limit")
+UNMOVED = frozenset({"traffic_more", "traffic_less", "network_more", "log_errors_more"})
+
+
 def _catalogue() -> dict[str, Sign]:
     found: dict[str, Sign] = {}
     for sign, klass, title in MEASURED.values():
         for grade, leak in zip(GRADES, _LEAKS, strict=True):
-            found[sign + grade] = Sign(sign + grade, title + (", by far" if grade else ""), klass, leak)
+            name, words = sign + grade, title + (", by far" if grade else "")
+            found[name] = Sign(name, words, klass, leak, moved_by=() if sign in UNMOVED else CHANGES)
     for sign, (leak, title) in SAID.items():
-        found[sign] = Sign(sign, title, "own", leak, source="log", outright=True)
+        found[sign] = Sign(sign, title, "own", leak, source="log", outright=True, moved_by=CHANGES)
     for sign, (leak, klass, title) in OTHERS.items():
         found[sign] = Sign(sign, title, klass, leak, source="state")
     return found

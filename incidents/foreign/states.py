@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -90,11 +90,13 @@ def said_states(standing: Standing) -> list[State]:
     """A state for each kind of text of a sign on a component, a few of each; what others say of a part counts for the
     part."""
     kept: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+    heard = _heard(standing)
     for said in standing.said:
         sign, component = _meant(said)
         if not said.stands or (sign == "said_upstream" and not said.sure):
             continue
         texts = kept[sign, component]
+        said = replace(said, first=_since(said, heard))
         shape = mask(re.sub(r"\S*\d\S*", "#", said.text))
         old = texts.get(shape)
         first = min((x.first for x in (said, old) if x is not None and x.first is not None), default=None)
@@ -107,6 +109,24 @@ def said_states(standing: Standing) -> list[State]:
             for x in sorted(texts.values(), key=_telling, reverse=True)[:TEXTS]
         ]
     return out
+
+
+def _heard(standing: Standing) -> dict[str, float]:
+    """When something that stands was first told of each component, by what tells when it happened."""
+    found: dict[str, float] = {}
+    for said in standing.said:
+        if said.stands and said.source != "state" and said.first is not None:
+            found[said.component] = min(said.first, found.get(said.component, said.first))
+    return found
+
+
+def _since(said: Said, heard: Mapping[str, float]) -> float | None:
+    """An object's state has the time at which it was started, well as it was then: what it says now is not older than
+    the first thing that was told of it."""
+    told = heard.get(said.component)
+    if said.source != "state" or told is None:
+        return said.first
+    return told if said.first is None else max(said.first, told)
 
 
 def unsaid(found: list[State], components: Iterable[str]) -> list[State]:

@@ -104,3 +104,70 @@ def test_no_change_is_blamed_that_came_later_or_elsewhere(tmp_path: Path) -> Non
     found = diagnose(tmp_path)
     assert found.suspects[0].change is None
     assert found.as_json()["hypotheses"][0]["change"] is None
+
+
+def test_one_nearer_in_time_on_another_part_or_in_nothing_that_runs_is_not_blamed(tmp_path: Path) -> None:
+    """The part was changed ten minutes before; nearer lie changes to others, to its documents, and to its words."""
+    made = _case(tmp_path)
+    other = next(n for n in made.names if n != made.culprit)
+    rows = [
+        (SHA, 600, f"{made.culprit}: release 4.12.0", [f"src/{made.culprit}/main.go"]),
+        (DECOY, 20, f"{other}: release 2.0.1", [f"src/{other}/main.go"]),
+        ("55" * 20, 30, f"{made.culprit}: describe how memory is used", [f"src/{made.culprit}/README.md"]),
+        ("66" * 20, 15, f"{made.culprit}: fix typos", [f"src/{made.culprit}/main.go"]),
+    ]
+    (tmp_path / "commits.json").write_text(json.dumps([
+        {"sha": sha, "message": said, "date": iso(made.inject - before), "files": files}
+        for sha, before, said, files in rows
+    ]))  # fmt: skip
+    lead = diagnose(tmp_path).suspects[0]
+    assert lead.component == made.culprit
+    assert lead.change is not None and lead.change.id == SHA
+
+
+def _says(tmp_path: Path, text: str) -> Path:
+    """A part that says since 10:00 what is wrong with it, and has run well before."""
+    rows = [{"timestamp": f"2026-05-02T09:{m}:00Z", "service": "basket", "status": "info", "message": "GET 200"}
+            for m in range(20, 60)]  # fmt: skip
+    rows += [{"timestamp": f"2026-05-02T10:0{m}:00Z", "service": "basket", "status": "error", "message": text}
+             for m in range(9)]  # fmt: skip
+    (tmp_path / "logs.json").write_text(json.dumps({"logs": rows}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("said", "blamed"),
+    [
+        ("rotate the signing key, drop the old issuer", True),  # two words of what is said
+        ("sign invoices twice a day", False),
+        ("rotate the logs each hour", False),
+    ],
+)
+def test_a_change_of_no_known_part_is_of_the_one_whose_words_it_takes_up(
+    said: str, blamed: bool, tmp_path: Path
+) -> None:
+    _says(tmp_path, "token rejected: unauthorized, signing key of issuer https://id.example.org unknown")
+    deploy = {"id": "d-1", "service": "vault", "version": "7", "description": said,
+              "deployed_at": "2026-05-02T09:55:00Z"}  # fmt: skip
+    (tmp_path / "deploys.json").write_text(json.dumps([deploy]))
+    lead = diagnose(tmp_path).suspects[0]
+    assert (lead.component, lead.cause) == ("basket", "access_refused")
+    assert (lead.change is not None and lead.change.id == "d-1") is blamed
+
+
+def test_a_state_is_no_older_than_what_was_first_told_of_it(tmp_path: Path) -> None:
+    """The pod has run since the day before: that is not when its trouble began, and a change since is not too late."""
+    pod = {"name": "basket-5d6f7c8b9d-aaaaa", "namespace": "shop", "phase": "Running",
+           "start_time": "2026-05-01T08:00:00Z",
+           "containers": [{"name": "basket", "ready": False, "restart_count": 5, "state": {
+               "waiting": True, "reason": "CrashLoopBackOff", "message": "", "exit_code": 137}}]}  # fmt: skip
+    event = {"namespace": "shop", "reason": "BackOff", "message": "Back-off restarting failed container basket",
+             "type": "Warning", "count": 20, "involved_object": "Pod/basket-5d6f7c8b9d-aaaaa",
+             "first_time": "2026-05-02T09:50:00Z", "last_time": "2026-05-02T10:02:00Z"}  # fmt: skip
+    (tmp_path / "pods.json").write_text(json.dumps({"pods": [pod]}))
+    (tmp_path / "events.json").write_text(json.dumps({"warning_events": [event]}))
+    rows = [{"sha": SHA, "message": "basket: preload all prices", "date": "2026-05-02T09:48:00Z"}]
+    (tmp_path / "commits.json").write_text(json.dumps(rows))
+    lead = diagnose(tmp_path).suspects[0]
+    assert lead.cause == "oom_killed"
+    assert lead.change is not None and lead.change.id == SHA

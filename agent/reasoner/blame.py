@@ -1,0 +1,87 @@
+"""Which change a named cause follows from: one on its part, before it, that can have brought about its own signs.
+
+Of several it is the one whose time and words tell most. How soon trouble followed is weighed as for a change that is a
+cause by itself (`changes.lag_bits`); that a change is spoken of in the evidence, word for word, is seldom chance.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from agent.reasoner import changes as ledger
+from agent.reasoner.board import SLACK_S, Board
+from agent.reasoner.causes import Cause
+from agent.reasoner.types import Change
+from systems.graph import SystemGraph
+
+LEAST_BITS = -4.0  # what tells less than this is not blamed: without a word, some fifty minutes
+WORD_BITS, MOST_WORDS = 1.5, 3
+TRIFLE_BITS = 5.0
+WORD = re.compile(r"[a-z][a-z0-9]{3,}")
+# In any sentence, or in any that tells of trouble or of a change.
+EMPTY = re.compile(
+    r"after|also|been|before|below|cannot|changed?|commit|could|deploy|does|error|exception|fail(?:ed|ing|ure)?|from|have|"
+    r"info|into|just|like|made|make|message|more|most|much|only|over|request|response|same|server|service|shortly|since|"
+    r"some|such|than|that|their|them|then|there|they|thi|time|unable|under|used|warn(?:ing)?|were|what|when|where|which|with"
+)
+# What does nothing to how a part runs.
+TRIFLE = re.compile(
+    r"\b(?:read[- ]?me|change[- ]?log|typos?|lint(?:er|ing)?|unit[- ]tests?|documentation|copyright|licen[cs]e header|"
+    r"whitespace|wording|reword)\b|\bin (?:a )?comments?\b|\b(?:docs?|tests?|style):",
+    re.IGNORECASE,
+)
+
+
+def blamed(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> Change | None:
+    """The change that a cause follows from; None when none tells enough."""
+    if cause.change is not None or cause.spec is None:
+        return cause.change
+    weighed = [
+        (bits(cause, change, graph), change.first_new, change)
+        for change in changes
+        if follows(cause, change, changes, graph, board)
+    ]
+    told = [row for row in weighed if row[0] >= LEAST_BITS]
+    return max(told, key=lambda row: row[:2])[2] if told else None
+
+
+def follows(
+    cause: Cause, change: Change, changes: Sequence[Change], graph: SystemGraph, board: Board
+) -> bool:
+    """Whether a named cause may follow from a change: one on its part, before it, of the kind its own signs ask for."""
+    kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
+    there = (
+        change.kind in kinds
+        and change.actor != "ours"
+        and set(ledger.members_of(change.component, graph)) & set(cause.members)
+    )
+    return (
+        bool(there)
+        and not ledger.is_put_back(change, changes)
+        and (cause.began is None or change.last_old.timestamp() <= ledger.first_sign(cause) + SLACK_S)
+    )
+
+
+def bits(cause: Cause, change: Change, graph: SystemGraph) -> float:
+    """What time and words say for it; signs without a time say nothing of the first. Where the order is not known, it
+    may have been as long before as it seems to have been after."""
+    lag = ledger.first_sign(cause) - (change.effective_at or change.last_old).timestamp()
+    value = 0.0 if lag == math.inf else ledger.lag_bits(abs(lag), change.kind)
+    said = f"{change.what} {change.words} {change.before or ''} {change.after or ''}"
+    value += WORD_BITS * min(len(shared(said, cause, graph)), MOST_WORDS)
+    return value - (TRIFLE_BITS if TRIFLE.search(said) else 0.0)
+
+
+def shared(said: str, cause: Cause, graph: SystemGraph) -> set[str]:
+    """The words that a text has in common with what the cause's own signs say, without the names of parts."""
+    names = {w for name in (cause.component, *cause.group) for w in words(name)}
+    told = {w for n in cause.signs for s in n.holding() for w in words(s.text)}
+    return (words(said) & told) - names
+
+
+def words(text: str) -> set[str]:
+    """What is worth comparing in a text: its longer words in the singular, but for those that any sentence may have."""
+    found = (w.removesuffix("s") for w in WORD.findall(text.lower()))
+    return {w for w in found if not EMPTY.fullmatch(w)}
