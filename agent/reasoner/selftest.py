@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from agent.reasoner import diagnose
 from agent.reasoner.board import Board, arrange
@@ -14,6 +15,8 @@ from knowledge.spec import RunbookSpec, split_key
 from systems.graph import SystemGraph
 
 TYPICAL = ("certain", "usual", "often")
+CHANGED = datetime(2026, 1, 1, tzinfo=UTC)
+SHOWN = CHANGED + timedelta(seconds=10)  # what a change brings about comes after it
 _SERVICES = {
     "proxy-1": ("proxy", {"http-1", "http-2", "frontend-1", "link-1"}),
     "http-1": ("http", {"postgres-1", "redis-1", "external-1", "link-1"}),
@@ -37,6 +40,7 @@ class _State:
     label: str = ""
     reading_value: float | None = None
     text: str = ""
+    onset: datetime | None = None
 
 
 def toy_system(extra_kinds: Sequence[str] = ()) -> SystemGraph:
@@ -104,7 +108,12 @@ def typical(
         shown |= {
             (name, component) for name in fails if name not in spec.rules_out
         }  # a change alone is no trouble
-    return [_State(s.signal, s.service, (s.signal, s.service) in shown) for s in false]
+    return [_seen(s, catalog) if (s.signal, s.service) in shown else s for s in false]
+
+
+def _seen(state: _State, catalog: Catalog) -> _State:
+    changed = getattr(catalog.get(state.signal), "changed", False)
+    return replace(state, value=True, onset=CHANGED if changed else SHOWN)
 
 
 def _where(graph: SystemGraph, board: Board, component: str, key: str) -> list[tuple[str, str, int]]:
