@@ -14,6 +14,7 @@ from chaos.faults.config_corruption import ConfigCorruption
 from chaos.faults.cpu_spike import CpuSpike
 from chaos.faults.db_auth_failure import DbAuthFailure
 from chaos.faults.db_pool_exhaustion import DbPoolExhaustion
+from chaos.faults.lb_misrouting import LbMisrouting
 from chaos.faults.log_errors import LogErrors
 from chaos.faults.memory_leak_oom import MemoryLeakOom
 from chaos.faults.net_outage import NetOutage
@@ -32,6 +33,7 @@ FAULTS: dict[str, Fault] = {
     "cache_poisoning": CachePoisoning(),
     "queue_worker_crash": QueueWorkerCrash(),
     "net_outage": NetOutage(),
+    "lb_misrouting": LbMisrouting(),
     "third_party_outage": ThirdPartyOutage(),
     "partial_outage": PartialOutage(),
     "log_errors": LogErrors(),
