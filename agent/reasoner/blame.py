@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from agent.reasoner import changes as ledger
+from agent.reasoner import history
 from agent.reasoner.board import SLACK_S, Board
 from agent.reasoner.causes import Cause
 from agent.reasoner.types import Change
@@ -54,12 +55,12 @@ def follows(
     kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
     there = (
         change.kind in kinds
-        and change.actor != "ours"
-        and set(ledger.members_of(change.component, graph)) & set(cause.members)
+        and not history.is_ours(change, changes)
+        and set(history.members(change.component, graph)) & set(cause.members)
     )
     return (
         bool(there)
-        and not ledger.is_put_back(change, changes)
+        and not history.is_put_back(change, changes)
         and (cause.began is None or change.last_old.timestamp() <= ledger.first_sign(cause) + SLACK_S)
     )
 

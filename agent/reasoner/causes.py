@@ -22,7 +22,9 @@ NOT_MEASURED_BITS = 4.0  # a definition that nothing on this component measures
 EXCLUDED_BITS = 10.0  # a definition is contradicted by a measurement
 WORD_STRENGTH = 20.0  # a word in a runbook is worth this many observations
 MAX_BOOST_BITS = 1.5  # past incidents may tip a balance, never more
-EARLY = 0.1  # what was there before the cause began is hardly its doing: clocks and looks are not exact
+EARLY = (
+    0.1  # what was there before the cause began, or came after it, is hardly its doing: looks are not exact
+)
 
 Kind = Literal["known", "change", "unknown"]
 
@@ -46,6 +48,7 @@ class Cause:
     predicts: dict[tuple[str, str], float] = field(default_factory=dict)  # unknown node -> P(true)
     signs: list[Node] = field(default_factory=list)  # its own, that hold
     began: float | None = None
+    ended: float | None = None  # when it was seen to be over
 
     @property
     def penalty_bits(self) -> float:
@@ -65,9 +68,11 @@ class Cause:
         return self.kind == "change" or any(n.changed for n in self.signs)
 
     def explain(self, number: int, node: Node, chance: float) -> None:
-        """Book what it may have brought about; hardly what was there before it."""
-        if self.began is not None and node.onset is not None and node.onset < self.began - SLACK_S:
-            chance *= EARLY
+        """Book what it may have brought about; hardly what was there before it, or what began once it was over."""
+        if node.onset is not None:
+            early = self.began is not None and node.onset < self.began - SLACK_S
+            late = self.ended is not None and node.onset - node.lag_s > self.ended + SLACK_S
+            chance *= EARLY if early or late else 1.0
         self.explains[number] = max(chance, self.explains.get(number, 0.0))
 
 

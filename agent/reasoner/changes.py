@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from agent.reasoner import spread
+from agent.reasoner import history, spread
 from agent.reasoner.board import SLACK_S, Board, Node
 from agent.reasoner.causes import EXCLUDED_BITS, Cause
 from agent.reasoner.types import Change
@@ -25,13 +25,9 @@ SHARED_BITS = 3.0
 NO_SIGN_BITS = 2.0  # nothing of what holds is of the change's own kind
 PROMPT_S = 15.0  # what a cause brings about comes within this, or loses credit by its delay
 DELAYED_BITS = 3.0  # at most: some causes build up slowly
-LOOKED_BACK_S = 7 * 86_400.0
 HALF = 0.5  # of what speaks against a change counts from the first look on
-ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 SHORTLY_S = 120.0
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
-OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
-OURS_S = 2.0
 PUT_BACK_BITS = 3.0
 MOST = 60  # changes looked at, the newest first
 
@@ -141,11 +137,10 @@ def build(
     """A cause for each change that something may have followed from and that no runbook's cause already is."""
     taken = {(m, n.signal) for c in known for n in c.signs if n.changed for m in c.members}
     sick = {n.service for n in board.true if n.noted}
-    acts = [c for c in changes if c.actor == "ours"]
     found = []
-    for change, component in _together(changes, graph)[:MOST]:
-        members = members_of(component, graph)
-        if not members or _is_old(change, now) or any(_is_ours(change, act) for act in acts):
+    for change, component in history.together(changes, graph)[:MOST]:
+        members = history.members(component, graph)
+        if not members or history.is_old(change, now) or history.is_ours(change, changes):
             continue
         if any((m, s) in taken for m in members for s in board.signs_of(change.kind)):
             continue
@@ -155,8 +150,8 @@ def build(
             *(n for m in members for n in graph.needs.get(m, ())),
         }:
             continue
-        cause = _cause(change, component, members, graph, board, settled)
-        if is_put_back(change, changes):
+        cause = _cause(change, component, members, history.undone(change, changes), graph, board, settled)
+        if history.is_put_back(change, changes):
             cause.bonus_bits -= PUT_BACK_BITS
         found.append(cause)
     return [c for c in found if _has_path(c, graph, board)]
@@ -174,57 +169,11 @@ def _has_path(cause: Cause, graph: SystemGraph, board: Board) -> bool:
     return any(not n.is_journey or n.service in near for n in nodes)
 
 
-def _together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Change, str]]:
-    """The changes with their parts, the newest first; what was changed in one go is one change, and where all replicas
-    were changed alike it is the group's."""
-    gos: dict[tuple[str, str, int], list[Change]] = {}
-    for change in sorted(changes, key=lambda c: (c.first_new, c.what), reverse=True):
-        members = members_of(change.component, graph)
-        whole = next(
-            (g for g, names in graph.groups.items() if members and members[0] in names), change.component
-        )
-        gos.setdefault((whole, change.kind, int(change.first_new.timestamp() / ONE_GO_S)), []).append(change)
-    found = []
-    for (whole, _, _), made in gos.items():
-        parts = {c.component for c in made}
-        alike = len(parts) > 1 and parts >= {*graph.groups.get(whole, ())}
-        found += (
-            [(made[0], whole)]
-            if alike
-            else [(next(c for c in made if c.component == p), p) for p in sorted(parts)]
-        )
-    return found
-
-
-def is_put_back(change: Change, changes: Sequence[Change]) -> bool:
-    """Whether it gave a thing the value back that it had had before, or took away what had just been added: such a
-    state is known to do no harm."""
-    name = (change.component, change.kind, change.what)
-    earlier = [c for c in changes if (c.component, c.kind, c.what) == name and c.first_new < change.first_new]
-    settled = change.kind not in OF_A_MOMENT and change.before != change.after
-    return settled and any(c.before == change.after for c in earlier)
-
-
-def members_of(component: str, graph: SystemGraph) -> tuple[str, ...]:
-    if component in graph.kinds:
-        return (component,)
-    return tuple(graph.groups.get(component, ()))
-
-
-def _is_ours(change: Change, act: Change) -> bool:
-    """Whether it was made by `act`, a request of ours, or while that ran: then it is known what it was for."""
-    at, until = change.last_old.timestamp(), change.first_new.timestamp()
-    return at <= act.first_new.timestamp() + OURS_S and until >= act.last_old.timestamp() - OURS_S
-
-
-def _is_old(change: Change, now: float | None) -> bool:
-    return now is not None and now - change.first_new.timestamp() > LOOKED_BACK_S
-
-
 def _cause(
     change: Change,
     component: str,
     members: tuple[str, ...],
+    ended: float | None,
     graph: SystemGraph,
     board: Board,
     settled: float,
@@ -234,6 +183,7 @@ def _cause(
     cause.group = frozenset([*members, *graph.peers(members[0])])
     at = change.effective_at or change.last_old
     cause.began = min(at.timestamp(), change.first_new.timestamp()) - SLACK_S
+    cause.ended = ended
     for node, number, chance in spread.changed(graph, board, members, {change.kind}):
         cause.explain(number, node, chance)
     cause.signs = [

@@ -41,6 +41,7 @@ class Said:
     probability: float
     at: float
     stated: bool = False
+    blames: str = ""  # what the change is of that it blames
 
     @property
     def key(self) -> str:
@@ -195,6 +196,7 @@ class _Replay:
             round(leader.probability, 4),
             self._since(seconds),
             leader.stated,
+            next((c.what for c in self.bundle.changes if c.id == leader.change_id), ""),
         )
 
     def _since(self, seconds: float) -> float:

@@ -59,9 +59,9 @@ def is_right(said: Said | None, answer: Mapping[str, Any]) -> bool:
     right where it is the one that was made."""
     if said is None or said.component not in answer["components"]:
         return False
-    if said.cause == CHANGE:
-        return any(made["what"] in said.detail for made in answer.get("changed", ()))
-    return said.cause in answer["causes"]
+    if said.blames and any(made["what"] in said.blames for made in answer.get("changed", ())):
+        return True
+    return said.cause != CHANGE and said.cause in answer["causes"]
 
 
 def first_live(bundle: Bundle) -> str:

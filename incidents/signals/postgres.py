@@ -43,6 +43,7 @@ SIGNALS = [
         hold=Hold(2),
         negative_from="pg.blocked",
         klass="own",
+        moved_by=("limit",),  # a share of what is allowed: with less allowed the usual sessions are too many
     ),
     Signal(
         "pg_idle_in_tx",

@@ -118,9 +118,10 @@ def line_of(name: str, kind: str, first: Said | None, last: Said | None, cause: 
 def test_a_change_that_is_blamed_is_right_where_it_is_the_one_that_was_made() -> None:
     made = [{"component": "api", "kind": "grant", "what": "stock"}]
     answer = {"components": ["api"], "causes": [""], "changed": made}
-    told = [("change", "shop.stock: rights of app"), ("change", "shop.campaigns"), ("", "said"), ("down", "")]
-    blamed = [Said("api", cause, what, "", 0.7, 1.0) for cause, what in told]
-    assert [is_right(said, answer) for said in blamed] == [True, False, True, False]
+    told = [("change", "shop.stock: rights of app"), ("change", "shop.campaigns"), ("", ""), ("down", "")]
+    told += [("wrong_rights", "shop.stock: rights of app")]  # a cause that follows from the change
+    blamed = [Said("api", cause, what, "", 0.7, 1.0, blames=what) for cause, what in told]
+    assert [is_right(said, answer) for said in blamed] == [True, False, True, False, True]
 
 
 def test_cases_are_counted_by_kind_and_set_against_another_day() -> None:

@@ -1,0 +1,79 @@
+"""What the changes of a ledger say of each other: what was one go, what was put back, what our own acts made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.reasoner.types import Change
+from systems.graph import SystemGraph
+
+LOOKED_BACK_S = 7 * 86_400.0
+ONE_GO_S = 3.0  # changes of one kind to one part within this are one
+OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
+OURS_S = 2.0
+
+
+def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Change, str]]:
+    """The changes with their parts, the newest first; what was changed in one go is one change, and where all replicas
+    were changed alike it is the group's."""
+    gos: dict[tuple[str, str, int], list[Change]] = {}
+    for change in sorted(changes, key=lambda c: (c.first_new, c.what), reverse=True):
+        of = members(change.component, graph)
+        whole = next((g for g, names in graph.groups.items() if of and of[0] in names), change.component)
+        gos.setdefault((whole, change.kind, int(change.first_new.timestamp() / ONE_GO_S)), []).append(change)
+    found = []
+    for (whole, _, _), made in gos.items():
+        parts = {c.component for c in made}
+        alike = len(parts) > 1 and parts >= {*graph.groups.get(whole, ())}
+        found += (
+            [(made[0], whole)]
+            if alike
+            else [(next(c for c in made if c.component == p), p) for p in sorted(parts)]
+        )
+    return found
+
+
+def is_put_back(change: Change, changes: Sequence[Change]) -> bool:
+    """Whether it gave a thing the value back that it had had before, or took away what had just been added: such a
+    state is known to do no harm."""
+    name = (change.component, change.kind, change.what)
+    earlier = [c for c in changes if (c.component, c.kind, c.what) == name and c.first_new < change.first_new]
+    settled = change.kind not in OF_A_MOMENT and change.before != change.after
+    return settled and any(c.before == change.after for c in earlier)
+
+
+def undone(change: Change, changes: Sequence[Change]) -> float | None:
+    """When what was changed had its value from before again, in seconds since the epoch; None while it has not."""
+    if change.kind in OF_A_MOMENT or change.before == change.after:
+        return None
+    name = (change.component, change.kind, change.what)
+    return min(
+        (
+            c.first_new.timestamp()
+            for c in changes
+            if (c.component, c.kind, c.what) == name
+            and c.first_new > change.first_new
+            and c.after == change.before
+        ),
+        default=None,
+    )
+
+
+def members(component: str, graph: SystemGraph) -> tuple[str, ...]:
+    if component in graph.kinds:
+        return (component,)
+    return tuple(graph.groups.get(component, ()))
+
+
+def is_ours(change: Change, changes: Sequence[Change]) -> bool:
+    """Whether an act of ours made it, or it was made while that ran: then it is known what it was for."""
+    at, until = change.last_old.timestamp(), change.first_new.timestamp()
+    return change.actor == "ours" or any(
+        at <= act.first_new.timestamp() + OURS_S and until >= act.last_old.timestamp() - OURS_S
+        for act in changes
+        if act.actor == "ours"
+    )
+
+
+def is_old(change: Change, now: float | None) -> bool:
+    return now is not None and now - change.first_new.timestamp() > LOOKED_BACK_S

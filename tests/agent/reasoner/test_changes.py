@@ -1,0 +1,86 @@
+"""A change as the cause: by its time, its part, and the kind of sign that it leaves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from agent.reasoner import COINCIDENCE, Diagnosis
+from systems.state.types import Change
+from tests.agent.reasoner.world import FAILED, S, both, look
+
+BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """So long after the trouble began; before it, where negative."""
+    return BEGAN + timedelta(seconds=seconds)
+
+
+def made(
+    seconds: float, *, what: str = "role app: connection limit", old: str | None = "30", new: str | None = "2",
+    kind: str = "limit", part: str = "db", actor: str = "",
+) -> Change:  # fmt: skip
+    words = f"{what} changed from {old} to {new}"
+    return Change(
+        f"{part} {what} {seconds}", part, kind, what, old, new, at(seconds - 2), at(seconds),
+        actor=actor, words=words,
+    )  # fmt: skip
+
+
+def timed(*states: S) -> list[S]:
+    return [S(s.signal, s.service, s.value, s.text, s.label, s.reading_value, at(1)) for s in states]
+
+
+FULL = timed(
+    S("pg_connections_saturated", "db", label="app", reading_value=100),
+    *both("log_too_many_connections"),
+    *both("not_ready"),
+    FAILED,
+)
+FAILS = timed(*both("app_errors"), *both("log_errors"), FAILED)
+
+
+def told(states: list[S], *changes: Change) -> Diagnosis:
+    return look(*states, changes=changes, now=at(5))
+
+
+def blamed(found: Diagnosis) -> list[str]:
+    """Whatever is blamed at all by what may lead, the most probable first."""
+    return [h.change.id for h in found.hypotheses if h.change is not None and h.probability >= 0.2]
+
+
+def test_a_change_shortly_before_whose_kind_shows_is_named() -> None:
+    lowered = made(-4)
+    found = told(FULL, lowered, made(-900, what="work_mem", kind="setting"))
+    assert blamed(found) == [lowered.id]
+    assert found.hypotheses[0].change is lowered and found.hypotheses[0].probability > COINCIDENCE
+
+
+def test_what_came_after_the_trouble_is_not_to_blame() -> None:
+    assert blamed(told(FULL, made(30))) == []
+
+
+def test_what_our_own_act_changed_is_not_to_blame() -> None:
+    act = made(-5, what="restart-db", kind="act", old=None, new="succeeded", actor="ours")
+    assert blamed(told(FULL, act, made(-4))) == []
+
+
+def test_what_had_its_value_again_before_the_trouble_is_not_to_blame() -> None:
+    stands, wrong = made(-8), made(-60, what="role app: statement_timeout", old=None, new="2ms", kind="role")
+    back = made(-20, what="role app: statement_timeout", old="2ms", new=None, kind="role")
+    assert blamed(told(FULL, wrong, back, stands)) == [stands.id]
+    assert wrong.id in blamed(told(FULL, wrong)), "it is, as long as it stands"
+
+
+def test_time_alone_is_shown_and_never_enough() -> None:
+    found = told(FAILS, made(-3, part="web-a", kind="flag", what="new_checkout", old="0", new="50"))
+    assert found.hypotheses[0].change is not None
+    assert 0.2 < found.hypotheses[0].probability <= COINCIDENCE
+
+
+def test_what_follows_from_a_change_is_told_with_it() -> None:
+    """With less allowed, the usual idle sessions are too many: no rival, but what the change led to."""
+    idle = timed(S("pg_idle_hog", "db", label="web", reading_value=100))
+    lowered = made(-4)
+    lead = told([*FULL, *idle], lowered).hypotheses[0]
+    assert (lead.component, lead.change) == ("db", lowered)
