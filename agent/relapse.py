@@ -7,15 +7,19 @@ it would have shown with 99 % certainty: ln(0.01) / ln(1 - p), p being the lower
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from django.db import connection
+from django.db.models import Q
 
 from incidents.facts import Seen
 from incidents.models import Incident, Symptom, TimelineEvent
+from incidents.picture import Picture
 from incidents.signals import CATALOG
+from incidents.standing import standing
 
 Z = 1.645  # one-sided 95 %
 MISSED = 0.01  # how likely the fault may be overlooked
@@ -152,29 +156,46 @@ def is_setting(signal_id: str) -> bool:
     return signal is not None and signal.changed and not signal.of_a_limit
 
 
-def limits_changed(incident: Incident) -> list[str]:
-    """Limits of this incident's parts that somebody set at run time, and that still hold: nothing of ours put one back,
-    so what they bring about will come back."""
+def limits_changed(incident: Incident, picture: Picture) -> list[str]:
+    """Of limits of this incident's parts that somebody set at run time and that were not seen to be put back, in words:
+    nothing of ours put one back, so what they bring about will come back."""
     limits = [s.id for s in CATALOG.values() if s.of_a_limit]
-    return [s.title for s in incident.symptoms.filter(signal__in=limits, cleared_at=None)]
+    return _left(incident.symptoms.filter(signal__in=limits), picture, "what may have caused them")
 
 
-def still_changed(incident: Incident) -> list[str]:
-    """The changed settings that are taken for the cause, and are still as they should not be."""
-    limits, verdict = limits_changed(incident), incident.verdict
+def still_changed(incident: Incident, picture: Picture) -> list[str]:
+    """The same, and of the changed settings that are taken for the cause."""
+    limits, verdict = limits_changed(incident, picture), incident.verdict
     if verdict.standing not in ("known", "refuted") or not verdict.bars:
         return limits
     shown = {(e.signal, e.service) for e in verdict.bars[0].pro}
-    open_ = Symptom.objects.filter(system_id=incident.system_id, cleared_at=None)
-    return limits + [s.title for s in open_ if is_setting(s.signal) and (s.signal, s.service) in shown]
+    # of the whole system: what was changed long before belongs to no incident; what was given up, to this one only
+    theirs = Symptom.objects.filter(system_id=incident.system_id).filter(
+        Q(cleared_at=None) | Q(incident=incident)
+    )
+    mine = [s for s in theirs if is_setting(s.signal) and (s.signal, s.service) in shown]
+    return limits + _left(mine, picture, "what caused them")
 
 
-def is_calm(incident: Incident, now: datetime, least_s: float) -> bool:
-    """Whether an incident without symptoms, that nobody works on, has been well for long enough for its fault."""
+def _left(rows: Iterable[Symptom], picture: Picture, what: str) -> list[str]:
+    """What is to be said of those that are not seen to be over."""
+    words = {
+        "holds": f"{what} is not: {{}}",
+        "unread": f"whether {what} is gone is not known, it cannot be read now: {{}}",
+    }
+    found = [(row, standing(row, picture)) for row in rows]
+    return [words[now].format(row.title) for row, now in found if now != "over"]
+
+
+def is_calm(incident: Incident, picture: Picture, least_s: float) -> bool:
+    """Whether an incident without symptoms, that nobody works on, was seen to be well for long enough for its fault: up
+    to the newest look, whatever the time is."""
+    if (now := picture.at) is None:
+        return False
     ended = exits(incident)
     last = incident.symptoms.filter(opens=True).order_by("-cleared_at").values_list("cleared_at", flat=True)
     ends = [at for at in [*last[:1], *(at for _, at in ended[-1:])] if at is not None]
     quiet = (now - max(ends)).total_seconds() if ends else least_s
     if quiet < max(least_s, 2 * longest_gap(incident, ended, None)):
         return False
-    return all(p.clean >= p.needed for p in proofs(incident, None)) and not still_changed(incident)
+    return all(p.clean >= p.needed for p in proofs(incident, None)) and not still_changed(incident, picture)

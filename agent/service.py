@@ -11,9 +11,10 @@ from django.utils import timezone
 from agent import journal, relapse, served
 from agent.models import Phase, Run
 from agent.phases import explain
-from incidents import lifecycle, postmortem, timeline
+from incidents import evidence, lifecycle, postmortem, timeline
 from incidents.facts import Noted
 from incidents.models import OPEN_STATES, Incident, State, Symptom
+from incidents.standing import standing
 
 MAX_RUNS = 4  # per incident; then it stays with a person
 UNDER_WAY = [State(s) for s in OPEN_STATES if s != State.HANDED_OVER]
@@ -93,7 +94,7 @@ def _start_again(incident_id: int, title: str) -> None:
 
 
 def _close_calm() -> None:
-    """Handed-over incidents whose symptoms are gone for a while are over, whoever mended it."""
+    """Handed-over incidents whose symptoms are seen to be gone for a while are over, whoever mended it."""
     calm_since = timezone.now() - timedelta(seconds=CALM_S)
     mine = Symptom.objects.filter(incident=OuterRef("pk"), opens=True)
     # one that somebody opened again and has is closed by that person: its symptoms were gone before
@@ -103,9 +104,18 @@ def _close_calm() -> None:
         ~Exists(mine.filter(cleared_at__isnull=True)), ~Exists(mine.filter(cleared_at__gt=calm_since))
     )
     for incident in calm.select_related("system")[:20]:
-        if not relapse.is_calm(incident, timezone.now(), CALM_S) or not served.are_calm(incident):
+        picture = evidence.picture(incident.system.slug)
+        unread = [s for s in incident.symptoms.filter(opens=True) if standing(s, picture) == "unread"]
+        if any(
+            name in picture.health and picture.of(name).word == "unknown"
+            for name in {s.service for s in unread}
+        ):
+            continue  # nobody sees how that part does; one that is not watched any more is not waited for
+        if not relapse.is_calm(incident, picture, CALM_S) or not served.are_calm(incident):
             continue
         title = "Over: the symptoms are gone"
+        if unread:
+            title = f"Over as far as can be seen; not read any more: {unread[0].title}"
         if incident.verdict.standing not in ("known", "stated", "told"):
             title += "; what caused them was not found"
         if lifecycle.transition(incident.number, State.RESOLVED, actor="agent", title=title):

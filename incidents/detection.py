@@ -113,12 +113,11 @@ class Detector:
         for change in changes:
             row = self.rows.pop(_name(change.key), None)
             if row is not None:
-                row.cleared_at = row.last_seen = at
-                if change.gave_up:
-                    row.text = clean(f"could not be read any more; last: {row.text}", 500)
+                row.cleared_at, row.given_up = at, change.gave_up
+                row.last_seen = row.last_seen if change.gave_up else at
                 cleared.append(row)
         if cleared:
-            Symptom.objects.bulk_update(cleared, ["cleared_at", "last_seen", "text"])
+            Symptom.objects.bulk_update(cleared, ["cleared_at", "last_seen", "given_up"])
             service.note_cleared(cleared)
 
     def _open(self, keys: Sequence[Key], at: datetime) -> None:
@@ -149,9 +148,10 @@ class Detector:
         )
         found = {(r.signal, r.service, r.label): r for r in rows if (r.signal, r.service, r.label) in wanted}
         for name, row in found.items():
-            row.cleared_at, row.last_seen = None, at
+            row.cleared_at, row.last_seen, row.given_up = None, at, False
             row.value, row.text = _finite(wanted[name].reading_value), clean(wanted[name].text)
-        Symptom.objects.bulk_update(found.values(), ["cleared_at", "last_seen", "value", "text"])
+        fields = ["cleared_at", "last_seen", "given_up", "value", "text"]
+        Symptom.objects.bulk_update(found.values(), fields)
         return found
 
     def _row(self, key: Key, at: datetime) -> Symptom:
@@ -205,7 +205,7 @@ class Detector:
             if self.engine.restore(row.signal, row.service, row.label, row.first_seen, row.value, row.text):
                 self.rows[row.signal, row.service, row.label] = row
             else:
-                Symptom.objects.filter(pk=row.pk).update(cleared_at=datetime.now(UTC))
+                Symptom.objects.filter(pk=row.pk).update(cleared_at=datetime.now(UTC), given_up=True)
         self.engine.import_baselines(normal.kept(self.system.slug), datetime.now(UTC))
 
 

@@ -42,6 +42,12 @@ class Cleared(Seen):
     kind = "cleared"
 
 
+class Unread(Seen):
+    """A symptom cannot be read any more, and was not seen to end."""
+
+    kind = "unread"
+
+
 class Moved(Facts):
     """The incident went from one state to another. `person`: because a person said so, with `note`. `prevent`: what
     would keep it from coming back, as the agent has it; `acted`: what it did."""
@@ -198,7 +204,7 @@ class Written(Facts):
 KINDS: dict[str, type[Facts]] = {
     found.kind: found
     for found in (
-        Seen, Cleared, Moved, Weighed, Checked, Passages, Planned, Asked, Acted, RolledBack, Measured, Noted,
+        Seen, Cleared, Unread, Moved, Weighed, Checked, Passages, Planned, Asked, Acted, RolledBack, Measured, Noted,
         HandedOver, Written,
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from incidents.facts import Measured
@@ -37,7 +38,7 @@ group by 1, 2, 3 order by 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Three stretches of time; `green` is when all symptoms were gone, `None` while they are not."""
+    """Three stretches of time; `green` is when all symptoms were gone, `None` while they are not, or nobody saw it."""
 
     ill_from: datetime
     green: datetime | None
@@ -61,9 +62,10 @@ def windows(incident: Incident) -> Windows:
     for said in told(incident.events.filter(kind=Measured.kind).order_by("seq"), Measured):
         green = said.green_since or green
     mine = Symptom.objects.filter(incident=incident, opens=True)
-    if green is None and not mine.filter(cleared_at__isnull=True).exists():
+    if green is None and not mine.filter(Q(cleared_at=None) | Q(given_up=True)).exists():
         green = mine.order_by("-cleared_at").values_list("cleared_at", flat=True).first()
-    return Windows(incident.started_at, green, timezone.now())
+    until = timezone.now() if green else incident.resolved_at or timezone.now()
+    return Windows(incident.started_at, green, until)
 
 
 def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[Figure]:

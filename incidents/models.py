@@ -124,7 +124,7 @@ class Incident(models.Model):
 
 
 class Symptom(models.Model):
-    """A signal that held on one service; cleared when it stopped holding."""
+    """A signal that held on one service; cleared when it stopped holding, or `given_up` when that could not be seen."""
 
     system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="symptoms")
     incident = models.ForeignKey(
@@ -141,6 +141,9 @@ class Symptom(models.Model):
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
     cleared_at = models.DateTimeField(null=True, blank=True)
+    given_up = models.BooleanField(
+        default=False, help_text="it could not be read any more: whether it is over is not known"
+    )
 
     class Meta:
         ordering = ["first_seen"]
@@ -163,6 +166,7 @@ class TimelineEvent(models.Model):
     class Kind(models.TextChoices):
         SYMPTOM = "symptom", "Symptom"
         CLEARED = "cleared", "Cleared"
+        UNREAD = "unread", "Not read"
         STATE = "state", "State"
         HYPOTHESES = "hypotheses", "Hypotheses"
         CHECK = "check", "Check"

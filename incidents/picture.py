@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from incidents.health import NEVER_READ, Health, Name, is_trouble, judge_all, name_of
@@ -47,6 +48,14 @@ class Picture:
 
     def of(self, part: str) -> Health:
         return self.health.get(part, NEVER_READ)
+
+    def holds(self, name: Name) -> bool | None:
+        """Whether a symptom that was seen holds now; None where it cannot be read, or nothing speaks of it."""
+        return self._values.get(name)
+
+    @cached_property
+    def _values(self) -> dict[Name, bool | None]:
+        return {name_of(s): s.value for s in self.states}
 
     @property
     def troubles(self) -> list[SignalState]:

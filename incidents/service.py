@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from incidents import live, timeline
-from incidents.facts import Cleared, Moved, Seen
+from incidents.facts import Cleared, Moved, Seen, Unread
 from incidents.findings import Named, Repair
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom, TimelineEvent
 from incidents.signals import CATALOG
@@ -121,7 +121,8 @@ def _attach(incident: Incident, symptoms: Sequence[Symptom]) -> None:
 
 
 def note_cleared(symptoms: Sequence[Symptom]) -> None:
-    """Tell the timelines which symptoms stopped holding, and bring the open incidents' heads up to date."""
+    """Tell the timelines which symptoms stopped holding or cannot be read any more, and bring the open incidents' heads
+    up to date."""
     by_incident: dict[int, list[Symptom]] = {}
     # whose it is now: a merge may have moved it since the watcher loaded it
     owners = dict(Symptom.objects.filter(pk__in=[s.pk for s in symptoms]).values_list("pk", "incident_id"))
@@ -132,7 +133,8 @@ def note_cleared(symptoms: Sequence[Symptom]) -> None:
         with transaction.atomic():
             incident = Incident.objects.select_for_update(of=("self",)).get(pk=number)
             if incident.is_open:
-                _record_all(number, Cleared, cleared, "Over: ")
+                _record_all(number, Cleared, [s for s in cleared if not s.given_up], "Over: ")
+                _record_all(number, Unread, [s for s in cleared if s.given_up], "Cannot be read any more: ")
                 refresh_head(incident)
 
 

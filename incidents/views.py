@@ -14,9 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents import changed, logs, plots, timeline, weighed
+from incidents import changed, evidence, logs, plots, timeline, weighed
 from incidents.facts import DryRun, Noted, Passages, Planned, Weighed
 from incidents.models import OPEN_STATES, Incident, Severity, State, TimelineEvent
+from incidents.standing import standing
 from incidents.steps import steps
 from incidents.timeline import told
 from systems import asked
@@ -95,13 +96,16 @@ def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest)
     )
     open_first = (F("cleared_at").desc(nulls_first=True), "first_seen")
     symptoms = list(incident.symptoms.order_by(*open_first)[:MOST_SYMPTOMS])
+    picture = evidence.picture(incident.system.slug)
+    now = [standing(s, picture) for s in symptoms]
     return {
         "incident": incident,
         "events": events,
         "steps": steps(incident, events, requests),
-        "symptoms": symptoms[:SHOWN_SYMPTOMS],
+        "symptoms": list(zip(symptoms, now, strict=True))[:SHOWN_SYMPTOMS],
         "symptom_count": len(symptoms),
-        "open_symptoms": sum(1 for s in symptoms if s.cleared_at is None),
+        "open_symptoms": now.count("holds"),
+        "unread_symptoms": now.count("unread"),
         "hypotheses": weighed.bars(incident, symptoms),
         "weighed_at": next((e.at for e in events if e.kind == TimelineEvent.Kind.HYPOTHESES), None),
         "questions": next((f.questions for f in told(events, Weighed)), []),

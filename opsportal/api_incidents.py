@@ -54,6 +54,8 @@ class EventOut(Schema):
 
 
 class SymptomOut(Schema):
+    """`given_up`: at `cleared_at` it could not be read any more; whether it is over is not known."""
+
     signal: str
     service: str
     label: str
@@ -62,6 +64,7 @@ class SymptomOut(Schema):
     value: float | None
     first_seen: datetime
     cleared_at: datetime | None
+    given_up: bool
 
 
 class IncidentFull(IncidentOut):

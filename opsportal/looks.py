@@ -58,6 +58,7 @@ VERDICT: dict[str, Look] = {
 EVENT: dict[str, Look] = {
     "symptom": ("Symptom", "bad", "warn"),
     "cleared": ("Cleared", "ok", "check"),
+    "unread": ("Not read", "idle", "idle"),
     "state": ("State", "idle", "flag"),
     "hypotheses": ("Hypotheses", "accent", "scale"),
     "check": ("Check", "accent", "search"),

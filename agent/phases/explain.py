@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from actions import audit
 from actions.models import AuditEntry
 from agent import remember
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from incidents import lifecycle, postmortem, timeline
+from incidents import evidence, lifecycle, postmortem, timeline
 from incidents.facts import HandedOver, Moved, Planned
 from incidents.findings import Finding
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
+from incidents.standing import told
 
 WATCHED = "watched"  # outcome of a run that was not allowed to act
 SHOWN = 12  # symptoms named in a handover
@@ -35,13 +38,17 @@ def step(run: Run) -> Outcome:
 def hand_over(run: Run, why: str) -> Outcome:
     """Give it to a person: what was seen, thought, tried and asked, on one event."""
     case = run.case
-    seen = Symptom.objects.filter(incident=run.incident_id, cleared_at=None).order_by("first_seen")
+    mine = Symptom.objects.filter(incident=run.incident_id).order_by("first_seen")
+    seen, picture = (
+        mine.filter(Q(cleared_at=None) | Q(given_up=True)),
+        evidence.picture(run.incident.system.slug),
+    )
     facts = HandedOver(
         why=why,
         findings=case.findings,
         tried=case.tried,
         asked=case.asked,
-        seen=list(seen.values_list("title", flat=True)[:SHOWN]),
+        seen=[told(row, picture) for row in seen[:SHOWN]],
     )
     body = "\n".join(
         [

@@ -14,7 +14,7 @@ from agent.models import Phase, Run
 from agent.phases import explain, heldoff, putback, waiting
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
-from incidents.evidence import SignalState
+from incidents.evidence import Picture, SignalState
 from incidents.facts import Measured
 from incidents.models import State
 from incidents.signals import CATALOG
@@ -51,7 +51,7 @@ def step(run: Run) -> Outcome:
         count.green_since = count.green_since or timezone.now()
         said, lacking = _proven(run, count, said)
     if said.state == "recovered" and not lacking:
-        return _recovered(run, said)
+        return _recovered(run, said, picture)
     if lacking:
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     count.green_since = None
@@ -131,12 +131,10 @@ def _unless_changed(run: Run, states: list[SignalState], said: Judgement) -> Jud
     return _unwell(said, words, [symptom_key(s.signal, s.service, s.label) for s in left])
 
 
-def _recovered(run: Run, said: Judgement) -> Outcome:
+def _recovered(run: Run, said: Judgement, picture: Picture) -> Outcome:
     """Said of our own work only where there was any: else what is measured is that the symptoms are gone."""
-    if limits := relapse.limits_changed(run.incident):
-        return explain.hand_over(
-            run, f"the symptoms are gone, and what may have caused them is not: {limits[0]}"
-        )
+    if limits := relapse.limits_changed(run.incident, picture):
+        return explain.hand_over(run, f"the symptoms are gone, and {limits[0]}")
     _learn(run, worked=True)
     mended = explain.is_mended(run)
     timeline.record(
@@ -150,8 +148,8 @@ def _recovered(run: Run, said: Judgement) -> Outcome:
         f"Recovered: {said.why}" if mended else f"Well, and not by anything done here: {said.why}",
         actor="validator",
     )
-    if not mended and (left := relapse.still_changed(run.incident)):
-        return explain.hand_over(run, f"the symptoms are gone, and what caused them is not: {left[0]}")
+    if not mended and (left := relapse.still_changed(run.incident, picture)):
+        return explain.hand_over(run, f"the symptoms are gone, and {left[0]}")
     return Outcome(Phase.EXPLAIN, "recovered", {"why": said.why})
 
 

@@ -131,7 +131,7 @@ def _symptom(row: Symptom) -> dict[str, Any]:
         "signal": row.signal, "service": row.service, "label": row.label, "title": row.title, "text": row.text,
         "value": row.value, "severity": row.severity, "opens": row.opens, "first_seen": row.first_seen.isoformat(),
         "last_seen": row.last_seen.isoformat(), "incident": row.incident_id,
-        "cleared_at": row.cleared_at.isoformat() if row.cleared_at else None,
+        "cleared_at": row.cleared_at.isoformat() if row.cleared_at else None, "given_up": row.given_up,
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from systems.readings import Reading
 FIGURES = 4  # significant ones of a value
 LEAD_IN_S = LEARN_S + 5  # quiet that is kept: in less no kind of error would be known yet
 ALWAYS = ("unit.", "journey.ok", READ)  # what judging rests on beside the signals' own
-SHOWN = ("symptom", "cleared", "state", "hypotheses", "check", "plan", "action", "handover")
+SHOWN = ("symptom", "cleared", "unread", "state", "hypotheses", "check", "plan", "action", "handover")
 BARS = 3  # hypotheses kept of an event
 CHANGED_S = 600.0  # before the trouble, from which changes are kept
 NORMAL = 20  # values kept of what was normal

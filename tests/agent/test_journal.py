@@ -16,6 +16,7 @@ from agent import service as agent
 from agent.case import Case
 from agent.journal import LeaseLost, Outcome
 from agent.models import Phase, Run, Step
+from incidents.figures import windows
 from incidents.models import Incident
 from systems.models import System
 from tests.agent.world import World, finding, path
@@ -193,5 +194,27 @@ def test_a_handed_over_incident_closes_once_calm(world: World, monkeypatch: pyte
     assert Incident.objects.get().is_open  # gone this moment is not yet calm
     monkeypatch.setattr(agent, "CALM_S", 0.0)
     agent.sweep()
+    assert Incident.objects.get().is_open  # nobody has looked since
+    world.tick()
+    agent.sweep()
     incident.refresh_from_db()
     assert not incident.is_open
+
+
+def test_what_cannot_be_read_any_more_is_not_over(world: World, monkeypatch: pytest.MonkeyPatch):
+    incident = world.open()
+    monkeypatch.setattr(agent, "CALM_S", 0.0)
+    Incident.objects.update(state="handed_over")
+    world.symptoms().update(cleared_at=timezone.now(), given_up=True)
+    world.tick(web="unknown")
+    agent.sweep()
+    assert Incident.objects.get().is_open  # nobody sees how that part does
+    world.tick(web="ok")
+    agent.sweep()
+    incident.refresh_from_db()
+    assert not incident.is_open
+    said = incident.events.filter(kind="state").last()
+    assert said is not None and said.title.startswith(
+        "Over as far as can be seen; not read any more: web does not answer"
+    )
+    assert windows(incident).green is None, "when it was over, nobody saw"

@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from agent import relapse
 from incidents.models import Incident, Symptom
+from incidents.picture import Picture
 from incidents.service import note_cleared, open_or_join
+from incidents.signals import SignalState
 from systems.models import System
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +55,33 @@ def test_signs_that_take_turns_while_the_fault_stays_are_no_recurrence(
     assert relapse.longest_gap(incident, [], None) == 0
     dead = [("w", BEGAN), ("w", BEGAN + timedelta(seconds=31))]
     assert relapse.longest_gap(incident, dead, None) == 31, "deaths of one process count as before"
+
+
+def test_a_limit_that_cannot_be_read_is_neither_back_nor_still_changed() -> None:
+    system = System.objects.create(slug="cap", title="Cap", manifest_path="/nowhere/manifest.yaml")
+    incident = Incident.objects.create(system=system, fingerprint="c", title="c", started_at=BEGAN)
+    row = incident.symptoms.create(
+        system=system,
+        signal="limit_changed",
+        service="redis",
+        title="1 MB is little",
+        first_seen=BEGAN,
+        last_seen=BEGAN,
+    )
+
+    def said(value: bool | None) -> list[str]:
+        state = SignalState("limit_changed", "redis", "", value, 1.0, "", BEGAN, "state")
+        return relapse.limits_changed(incident, Picture(BEGAN, states=[state]))
+
+    assert said(True) == ["what may have caused them is not: 1 MB is little"]
+    unknown = [
+        "whether what may have caused them is gone is not known, it cannot be read now: 1 MB is little"
+    ]
+    assert said(None) == unknown
+    row.cleared_at, row.given_up = BEGAN, True
+    row.save()
+    assert (said(None), said(False)) == (unknown, [])
+    assert not relapse.is_calm(incident, Picture(), 0), "nobody looks"
 
 
 def test_what_went_quiet_together_counts_as_long_as_it_was_quiet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from agent.models import Phase, Run, Step
 from incidents import evidence
 from incidents.evidence import Picture, SignalState
 from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question
-from incidents.health import name_of
+from incidents.health import Health, Word, name_of
 from incidents.models import Incident, Symptom
 from systems.models import System
 from systems.services import LoadedSystem
@@ -166,19 +166,22 @@ class World:
     def symptoms(self) -> Any:
         return Symptom.objects.filter(system=self.system, cleared_at__isnull=True)
 
-    def tick(self) -> None:
+    def tick(self, **health: Word) -> None:
         """The watcher's next picture, newer than everything that has happened."""
         self.clock = max(self.clock + timedelta(seconds=1), datetime.now(UTC))
         held = Symptom.objects.filter(system=self.system).values_list(
-            "signal", "service", "label", "cleared_at"
+            "signal", "service", "label", "cleared_at", "given_up"
         )
         states = [
-            SignalState(signal, service, label, over is None, 0.0, "refused", self.clock, "probe")
-            for signal, service, label, over in held
+            SignalState(
+                signal, service, label, None if lost else over is None, 0.0, "refused", self.clock, "probe"
+            )
+            for signal, service, label, over, lost in held
         ]
         well = SignalState("journey_failed", "web", "browse", False, 1.0, "", self.clock, "probe")
         open_ = frozenset(name_of(s) for s in states if s.value)
-        evidence.write("mini", Picture(self.clock, states=[*states, well], open_=open_))
+        words = {name: Health(word) for name, word in health.items()}
+        evidence.write("mini", Picture(self.clock, states=[*states, well], open_=open_, health=words))
 
     def open(self) -> Incident:
         now = timezone.now()

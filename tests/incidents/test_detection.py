@@ -15,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from incidents import detection, evidence, lifecycle, service
 from incidents.detection import Detector
 from incidents.models import Incident, State, Symptom
-from incidents.picture import Picture
+from incidents.picture import Picture, taken
+from incidents.standing import standing
 from systems.models import System
 from systems.readings import Reading
 from systems.state import urgent
@@ -109,6 +110,23 @@ def test_cleared_symptoms_are_told_and_flapping_is_one_symptom(watch: Ticker) ->
     assert Symptom.objects.get().cleared_at is not None
     last = Incident.objects.get().events.order_by("-seq")[0]
     assert (last.kind, last.title) == ("cleared", "Over: oven-1 does not answer on its port (refused)")
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_read_any_more_is_not_told_as_over(watch: Ticker) -> None:
+    watch(DOWN, times=2)
+    watch(Reading("oven-1", "http.ok", None, "no answer from the probe"), times=100)
+    row = Symptom.objects.get()
+    assert row.cleared_at is not None and row.given_up
+    last = Incident.objects.get().events.order_by("-seq")[0]
+    assert (last.kind, last.title[:25]) == ("unread", "Cannot be read any more: ")
+    assert standing(row, watch_picture(watch)) == "unread"
+    watch(times=3)
+    assert standing(row, watch_picture(watch)) == "over"
+
+
+def watch_picture(watch: Ticker) -> Picture:
+    return taken(watch.engine, watch.at)
 
 
 @pytest.mark.django_db

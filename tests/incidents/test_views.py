@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from actions import audit
-from incidents import facts, lifecycle, postmortem, timeline
+from incidents import evidence, facts, lifecycle, postmortem, timeline
 from incidents.findings import Evidence, Question
 from incidents.models import Incident, State
+from incidents.picture import Picture
 from incidents.sections import ActionItem, Sentence
+from incidents.signals import SignalState
 from tests.pages import make_incident, make_request, make_system, person
 
 pytestmark = pytest.mark.django_db
@@ -293,7 +296,17 @@ def test_what_is_wrong_now_comes_before_what_is_over(boss: Client, incident: Inc
     values = {"system": incident.system, "service": "api-2", "first_seen": at, "last_seen": at}
     for number in range(70):
         incident.symptoms.create(signal=f"s{number}", title=f"gone {number}", cleared_at=at, **values)
-    incident.symptoms.create(signal="late", title="came last and holds", **values)
-    side = boss.get(f"/incidents/{incident.number}/").content.decode().lower().split('id="sym-h"')[1]
-    assert 0 < side.index("came last and holds") < side.index("gone ")
-    assert "72 symptoms, 2 now" in side
+    incident.symptoms.create(signal="unit_down", title="came last and holds", **values)
+
+    def side(*states: SignalState) -> str:
+        evidence.write(incident.system.slug, Picture(at, states=list(states)))
+        return boss.get(f"/incidents/{incident.number}/").content.decode().lower()
+
+    holds = SignalState("unit_down", "api-2", "", True, 0.0, "", at, "state")
+    page = side(holds)
+    seen = page.split('id="sym-h"')[1]
+    assert 0 < seen.index("came last and holds") < seen.index("gone ")
+    assert "72 symptoms, 1 now, 1 cannot be read now" in seen and ">not read<" in seen
+    assert "1 symptom still holds" in page and "whether 1 symptom still holds is not known" in page
+    assert "72 symptoms, 2 cannot be read now" in side(replace(holds, value=None))
+    assert "symptom still holds:" not in side(replace(holds, value=False))
