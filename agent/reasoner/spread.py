@@ -17,7 +17,9 @@ DECAY = 0.9
 SELF = {"refuses": 0.5, "fails": 0.45, "slow": 0.45, "starves": 0.3, "flow": 0.35, "words": 0.45}
 # On whoever needs it.
 CALLERS = {"refuses": 0.3, "fails": 0.5, "slow": 0.4, "starves": 0.35, "flow": 0.35, "words": 0.4}
-# On what it needs: what it puts in and takes out there.
+# On whoever does not call it and reads what it writes, a file, queue or table: nothing comes, or what comes is bad.
+READERS = {"fails": 0.3, "starves": 0.35, "flow": 0.35, "words": 0.3}
+# On what it calls: what it puts in and takes out there.
 NEEDED = {"flow": 0.35, "starves": 0.3}
 # On what carries the calls to it.
 CARRIERS = {"refuses": 0.4, "slow": 0.3}
@@ -37,10 +39,11 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
     """(node, its number, chance) of what holds and may follow from any trouble of `members`."""
     places: dict[str, Mapping[str, float]] = dict.fromkeys(members, SELF)
     hops = graph.callers(members)
+    called = graph.callers(members, "calls")
     for name in hops:
-        places.setdefault(name, CALLERS)
+        places.setdefault(name, CALLERS if name in called else READERS)
     carriers = {c for m in members for c in graph.links.get(m, ())}
-    needed = {n for m in members for n in graph.needs.get(m, ())}
+    needed = _called(graph, members)
     for number, node in enumerate(board.true):
         if not node.noted:
             continue  # context: it speaks where a runbook asks for it
@@ -61,6 +64,11 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
             yield node, number, chance
 
 
+def _called(graph: SystemGraph, members: tuple[str, ...]) -> set[str]:
+    """What they call directly; who writes what they read gets nothing from them."""
+    return {n for m in members for n in graph.needs.get(m, ()) if (m, n) not in graph.artefacts}
+
+
 def _is_alone(graph: SystemGraph, board: Board, node: Node, callers: Mapping[str, int]) -> bool:
     """Whether other replicas, which need the same, were looked at and do not show it."""
     peers = [board.get(node.signal, peer) for peer in graph.peers(node.service) if peer in callers]
@@ -73,7 +81,7 @@ def changed(
     """The same for what a change of these `kinds` to `members` may do: also their own state, and that of what they work
     on. Without a kind: for something unknown."""
     yield from reach(graph, board, members)
-    needed = {n for m in members for n in graph.needs.get(m, ())} - set(members)
+    needed = _called(graph, members) - set(members)
     for number, node in enumerate(board.true):
         if (node.klass == "own" or node.specific) and node.service in members:
             kindred = not kinds.isdisjoint(board.moved_by(node.signal)) if kinds else False
@@ -92,7 +100,7 @@ def following(
 def silent_bits(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> float:
     """What it says against trouble of `members` that it shows in nothing: neither they, nor who needs them, nor any
     journey, refuses, fails or is slow although that is measured."""
-    callers = graph.callers(members)
+    callers = graph.callers(members, "calls")
     bits = 0.0
     for klass in ("refuses", "fails", "slow"):
         seen: dict[float, set[bool | None]] = {SELF[klass]: set(), CALLERS[klass]: set(), JOURNEY: set()}

@@ -10,6 +10,7 @@ from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
 from .secrets import Secrets
 
 CONSUMERS = ["api-1", "api-2", "backup-api", "worker", "batch"]
+ORDERS = "q:orders"
 API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY"]
 
 
@@ -106,6 +107,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
         "ready": {"url": layout.seen_url(name, "/readyz"), "timeout_s": 1.5},
         "config": _config(name),
         "env": _env(name, API_ENV),
+        "writes": [ORDERS],
     }
     if name != "backup-api":
         spec |= {
@@ -167,7 +169,7 @@ def _redis(layout: Layout) -> dict[str, Any]:
             "url": "${REDIS_URL}",
             "queues": [
                 {
-                    "name": "q:orders",
+                    "name": ORDERS,
                     "processing": "q:orders:processing",
                     "heartbeat": "worker:heartbeat",
                     "done": "worker:done",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.reasoner import SystemGraph, diagnose, selftest
+from agent.reasoner import SystemGraph, diagnose, selftest, spread
 from agent.reasoner.board import arrange
 from agent.reasoner.causes import build, can_be
 from agent.reasoner.infer import PAIR_POOL, infer
@@ -31,6 +31,23 @@ def test_victims_are_not_blamed() -> None:
     found = look(*CASES["the database is dead"][1])
     assert [h.component for h in found.leading] == ["db"]
     assert all(h.probability < 0.1 for h in found.hypotheses if h.component != "db")
+
+
+def test_who_reads_what_a_part_writes_lacks_work_or_gets_bad_work_and_is_not_refused() -> None:
+    kinds = {"edge": "proxy", "web": "http", "packer": "worker"}
+    needs = {"edge": ["web"], "packer": ["web"]}
+    graph = SystemGraph(kinds, needs, artefacts={("packer", "web"): "orders"})
+    shown = [S(signal, name) for signal in ("tcp_refused", "heartbeat_stale") for name in ("edge", "packer")]
+    board = arrange([*shown, S("traffic_surge", "web")], CATALOG)
+
+    def reached(part: str) -> set[tuple[str, str]]:
+        return {(node.signal, node.service) for node, _, _ in spread.reach(graph, board, (part,))}
+
+    assert reached("web") == {
+        ("tcp_refused", "edge"), ("heartbeat_stale", "edge"), ("heartbeat_stale", "packer"), ("traffic_surge", "web")
+    }  # fmt: skip
+    assert ("traffic_surge", "web") in reached("edge"), "it calls it: what it puts in shows there"
+    assert ("traffic_surge", "web") not in reached("packer")
 
 
 def test_two_faults_at_once_are_a_pair() -> None:
