@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from agent.reasoner.blame import words
+from agent.reasoner.words import words
 from incidents.foreign import times
 from incidents.foreign.evidence import Evidence
 from incidents.foreign.facts import Told

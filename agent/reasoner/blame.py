@@ -11,22 +11,14 @@ import re
 from collections.abc import Sequence
 
 from agent.reasoner import changes as ledger
-from agent.reasoner import history
+from agent.reasoner import history, words
 from agent.reasoner.board import SLACK_S, Board
 from agent.reasoner.causes import Cause
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 
 LEAST_BITS = -4.0  # what tells less than this is not blamed: without a word, some fifty minutes
-WORD_BITS, MOST_WORDS = 1.5, 3
 TRIFLE_BITS = 5.0
-WORD = re.compile(r"[a-z][a-z0-9]{3,}")
-# In any sentence, or in any that tells of trouble or of a change.
-EMPTY = re.compile(
-    r"after|also|been|before|below|cannot|changed?|commit|could|deploy|does|error|exception|fail(?:ed|ing|ure)?|from|have|"
-    r"info|into|just|like|made|make|message|more|most|much|only|over|request|response|same|server|service|shortly|since|"
-    r"some|such|than|that|their|them|then|there|they|thi|time|unable|under|used|warn(?:ing)?|were|what|when|where|which|with"
-)
 # What does nothing to how a part runs.
 TRIFLE = re.compile(
     r"\b(?:read[- ]?me|change[- ]?log|typos?|lint(?:er|ing)?|unit[- ]tests?|documentation|copyright|licen[cs]e header|"
@@ -71,18 +63,5 @@ def bits(cause: Cause, change: Change, graph: SystemGraph) -> float:
     lag = ledger.first_sign(cause) - (change.effective_at or change.last_old).timestamp()
     value = 0.0 if lag == math.inf else ledger.lag_bits(abs(lag), change.kind)
     said = f"{change.what} {change.words} {change.before or ''} {change.after or ''}"
-    value += WORD_BITS * min(len(shared(said, cause, graph)), MOST_WORDS)
+    value += words.bits(words.shared(said, cause, cause.signs))
     return value - (TRIFLE_BITS if TRIFLE.search(said) else 0.0)
-
-
-def shared(said: str, cause: Cause, graph: SystemGraph) -> set[str]:
-    """The words that a text has in common with what the cause's own signs say, without the names of parts."""
-    names = {w for name in (cause.component, *cause.group) for w in words(name)}
-    told = {w for n in cause.signs for s in n.holding() for w in words(s.text)}
-    return (words(said) & told) - names
-
-
-def words(text: str) -> set[str]:
-    """What is worth comparing in a text: its longer words in the singular, but for those that any sentence may have."""
-    found = (w.removesuffix("s") for w in WORD.findall(text.lower()))
-    return {w for w in found if not EMPTY.fullmatch(w)}

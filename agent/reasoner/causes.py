@@ -49,6 +49,7 @@ class Cause:
     signs: list[Node] = field(default_factory=list)  # its own, that hold
     began: float | None = None
     ended: float | None = None  # when it was seen to be over
+    is_spoken_of: bool = False  # what is said of the trouble names what was changed
 
     @property
     def penalty_bits(self) -> float:

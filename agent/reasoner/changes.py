@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from agent.reasoner import history, spread
+from agent.reasoner import history, spread, words
 from agent.reasoner.board import SLACK_S, Board, Node
 from agent.reasoner.causes import EXCLUDED_BITS, Cause
 from agent.reasoner.types import Change
@@ -26,6 +26,7 @@ NO_SIGN_BITS = 2.0  # nothing of what holds is of the change's own kind
 PROMPT_S = 15.0  # what a cause brings about comes within this, or loses credit by its delay
 DELAYED_BITS = 3.0  # at most: some causes build up slowly
 HALF = 0.5  # of what speaks against a change counts from the first look on
+SPOKEN_OF = 2  # so many plain names of its own in what is said of the trouble are no chance
 SHORTLY_S = 120.0
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
 PUT_BACK_BITS = 3.0
@@ -159,7 +160,7 @@ def build(
 
 def is_coincidence(cause: Cause) -> bool:
     """Whether only its time speaks for it."""
-    return cause.kind == "change" and not cause.signs
+    return cause.kind == "change" and not cause.signs and not cause.is_spoken_of
 
 
 def _has_path(cause: Cause, graph: SystemGraph, board: Board) -> bool:
@@ -190,7 +191,10 @@ def _cause(
         n for n in board.true if change.kind in board.moved_by(n.signal) and _concerns(n, cause, graph)
     ]
     _weigh_time(cause, board, change.kind, change.component)
-    if not cause.signs:
+    spoken_of = words.names(change.what, cause, [board.true[i] for i in cause.explains])
+    cause.is_spoken_of = len(spoken_of) >= SPOKEN_OF or any("_" in name for name in spoken_of)
+    cause.bonus_bits += words.bits(spoken_of)
+    if not cause.signs and not cause.is_spoken_of:
         cause.bonus_bits -= NO_SIGN_BITS
     cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)
     return cause

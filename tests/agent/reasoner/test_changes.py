@@ -84,3 +84,15 @@ def test_what_follows_from_a_change_is_told_with_it() -> None:
     lowered = made(-4)
     lead = told([*FULL, *idle], lowered).hypotheses[0]
     assert (lead.component, lead.change) == ("db", lowered)
+
+
+def test_what_is_said_of_the_trouble_may_name_what_was_changed() -> None:
+    """It is no coincidence then, whenever it was; words that anybody uses name nothing."""
+    said = 'new row for relation "order_lines" violates check constraint "order_lines_sane"'
+    states = timed(*both("app_errors"), *both("log_errors"), S("log_errors", "db", text=said), FAILED)
+    rule = made(-40, kind="schema", what="table shop.order_lines: constraint order_lines_sane", old=None)
+    other = made(-3, kind="grant", what="table shop.relation: rights of row", old=None)
+    found = told(states, rule, other)
+    assert found.hypotheses[0].change is rule and found.hypotheses[0].probability > COINCIDENCE
+    unnamed = told(FAILS, rule)
+    assert all(h.probability <= COINCIDENCE for h in unnamed.hypotheses if h.change is rule)

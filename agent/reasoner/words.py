@@ -1,0 +1,49 @@
+"""The words that a text has in common with what is said of trouble: seldom chance, where they are not everybody's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from agent.reasoner.board import Node
+from agent.reasoner.causes import Cause
+
+WORD_BITS, MOST_WORDS = 1.5, 3
+WORD = re.compile(r"[a-z][a-z0-9]{3,}")
+TOKEN = re.compile(r"[a-z_][a-z0-9_]{2,}")
+QUOTED = re.compile(r"[\"'`]([a-z_][a-z0-9_]{2,})[\"'`]")
+# In any sentence, or in any that tells of trouble or of a change.
+EMPTY = re.compile(
+    r"after|also|been|before|below|cannot|changed?|commit|could|deploy|does|error|exception|fail(?:ed|ing|ure)?|from|have|"
+    r"info|into|just|like|made|make|message|more|most|much|only|over|request|response|same|server|service|shortly|since|"
+    r"some|such|than|that|their|them|then|there|they|thi|time|unable|under|used|warn(?:ing)?|were|what|when|where|which|with"
+)
+
+
+def shared(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
+    """The words of a text that these nodes say too, without the names of the cause's parts."""
+    names = {w for name in (cause.component, *cause.group) for w in words(name)}
+    told = {w for n in nodes for s in n.holding() for w in words(s.text)}
+    return (words(said) & told) - names
+
+
+def names(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
+    """The names of things that these nodes speak of and a text has too: quoted, or of several words in one."""
+    own = {name.lower() for name in (cause.component, *cause.group)}
+    told = {w for n in nodes for s in n.holding() for w in _named(s.text.lower())}
+    return told & set(TOKEN.findall(said.lower())) - own
+
+
+def _named(text: str) -> set[str]:
+    return {*QUOTED.findall(text), *(w for w in TOKEN.findall(text) if "_" in w)}
+
+
+def bits(found: set[str]) -> float:
+    """What so many words in common tell."""
+    return WORD_BITS * min(len(found), MOST_WORDS)
+
+
+def words(text: str) -> set[str]:
+    """What is worth comparing in a text: its longer words in the singular, but for those that any sentence may have."""
+    found = (w.removesuffix("s") for w in WORD.findall(text.lower()))
+    return {w for w in found if not EMPTY.fullmatch(w)}
