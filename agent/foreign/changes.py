@@ -20,7 +20,7 @@ from systems.state.types import Change
 CATEGORIES = {"maintenance": "infrastructure", "limit": "resource_exhaustion", "config": "configuration_error",
               "schema": "configuration_error", "flag": "configuration_error"}  # fmt: skip
 BY_CODE = "code_defect"  # of any other: what was built and rolled out
-SLACK_S = 90.0  # clocks and sampling: an effect may seem to begin this much before its change
+LEAST_SLACK_S, MOST_SLACK_S = 20.0, 90.0
 TAKEN_UP = 2  # so many words in common are no chance
 MOST_PARTS = 3  # what names more of them is about none of them
 _IDLE = re.compile(
@@ -37,15 +37,22 @@ class Handed:
     told: dict[str, Told] = field(default_factory=dict)
 
 
-def handed(found: Evidence) -> Handed:
-    """All that may have done something: what touches nothing but documents and tests has not."""
-    out = Handed()
+def slack_s(found: Evidence) -> float:
+    """Clocks and sampling: an effect may seem to begin this much before its change."""
+    step = found.window.step
+    return MOST_SLACK_S if step is None else min(max(2 * step, LEAST_SLACK_S), MOST_SLACK_S)
+
+
+def handed(found: Evidence, among: Collection[str]) -> Handed:
+    """All to the parts `among` that may have done something: what touches nothing but documents and tests has not."""
+    out, slack = Handed(), slack_s(found)
     said = {part: set(_said(found, part)) for part in {s.service for s in found.bad}}
     for change in found.changes:
         if change.files and all(_IDLE.search(path) for path in change.files):
             continue
         out.told.setdefault(change.id, change)
-        out.changes += [_change(change, part) for part in _parts(change, found.kinds, said)]
+        parts = _parts(change, found.kinds, said)
+        out.changes += [_change(change, part, slack) for part in parts if part in among]
     return out
 
 
@@ -59,7 +66,8 @@ def _said(found: Evidence, part: str) -> Iterator[str]:
 def _parts(change: Told, kinds: Mapping[str, str], said: Mapping[str, Collection[str]]) -> list[str]:
     if change.component in kinds:
         return [change.component]
-    text = " ".join([change.what, change.words, *change.files]).lower()
+    told = change.words.removeprefix(change.kind)  # `config` may be a part's name, too
+    text = " ".join([change.what, told, *change.files]).lower()
     named = [name for name in kinds if _names(name, text)]
     if named:
         return named if len(named) <= MOST_PARTS else []
@@ -77,9 +85,9 @@ def _names(name: str, text: str) -> bool:
     return any(re.search(rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])", text) for form in forms if form)
 
 
-def _change(change: Told, part: str) -> Change:
+def _change(change: Told, part: str, slack: float) -> Change:
     at = times.as_datetime(change.at)
     return Change(
         change.id, part, change.kind, change.what, change.before, change.after,
-        times.as_datetime(change.at - SLACK_S), at, effective_at=at, actor="person", words=change.words,
+        times.as_datetime(change.at - slack), at, effective_at=at, actor="person", words=change.words,
     )  # fmt: skip

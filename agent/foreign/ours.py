@@ -9,7 +9,9 @@ from pathlib import Path
 from agent.foreign.result import Result, Suspect
 from agent.replay import Replayed, Said, recorded, run
 from incidents.bundles import Bundle, BundleError, folder
+from incidents.foreign.facts import Told
 from incidents.verdict import ACT_AT
+from systems.state.types import Change
 
 __all__ = ["BundleError", "diagnose", "is_ours"]
 
@@ -44,6 +46,7 @@ def diagnose(path: Path) -> Result:
         for s in bundle.symptoms
         if s.get("first_seen")
     ]
+    result.changes = [_told(c) for c in bundle.changes]
     result.notes = _notes(replayed)
     result.seconds = time.perf_counter() - began
     return result
@@ -59,7 +62,15 @@ def _suspect(said: Said, bundle: Bundle, categories: dict[str, str]) -> Suspect:
         said.component, said.cause or said.detail, said.title, categories.get(said.cause, ""),
         1.0 if said.stated else said.probability,
         tuple(str(s.get("title", "")) for s in own[:8]) or (said.title,),
+        change=next((_told(c) for c in bundle.changes if c.id and c.id == said.change_id), None),
         since=bundle.time(bundle.trouble_from + said.at).timestamp(),
+    )  # fmt: skip
+
+
+def _told(change: Change) -> Told:
+    return Told(
+        change.id, change.kind, change.component, change.what, change.words, change.first_new.timestamp(),
+        change.before, change.after, change.actor,
     )  # fmt: skip
 
 

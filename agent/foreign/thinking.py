@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from agent import reasoner
@@ -48,8 +48,10 @@ def think(found: Evidence, *, nothing: bool = False) -> Result:
     telling = [s for s in found.bad if _tells(s)]
     if not telling or _passed(found, telling):
         return _quiet(found, result)
-    graph = _graph(found)
-    handed = changes.handed(found)
+    ill = {s.service for s in telling}
+    known = _calls_known(found)
+    graph = _graph(found, known, ill)
+    handed = changes.handed(found, found.kinds if known else ill)  # what has no path did nothing
     opinion = reasoner.diagnose(
         runbooks.general(),
         graph,
@@ -125,15 +127,21 @@ def _quiet(found: Evidence, result: Result) -> Result:
     return result
 
 
-def _graph(found: Evidence) -> SystemGraph:
+def _calls_known(found: Evidence) -> bool:
+    """Whether anybody says who calls whom, or there are too many parts to think of all calls."""
+    parts = {n for n, kind in found.kinds.items() if kind == "service"}
+    return len(parts) > MOST_UNKNOWN or any(parts & found.needs.get(n, set()) for n in parts)
+
+
+def _graph(found: Evidence, known: bool, ill: Set[str]) -> SystemGraph:
+    """The graph of what was read; where it is not `known` who calls whom, anybody may."""
     kinds = {
         name: "external" if name in found.standing.external else kind for name, kind in found.kinds.items()
     }
     needs = {name: {o for o in found.needs.get(name, set()) if o in kinds} for name in kinds}
-    parts = [n for n, kind in kinds.items() if kind == "service"]
-    if len(parts) <= MOST_UNKNOWN and not any(o in parts for n in parts for o in needs[n]):
-        needs |= {n: {*needs[n], *parts} - {n} for n in parts}  # nobody says who calls whom: anybody may
-    ill = {s.service for s in found.bad if _tells(s)}
+    if not known:
+        parts = [n for n, kind in kinds.items() if kind == "service"]
+        needs |= {n: {*needs[n], *parts} - {n} for n in parts}
     names = {g: members for g, members in found.groups.items() if g not in kinds}
     return SystemGraph(kinds, needs, {g: m for g, m in names.items() if len(ill & set(m)) >= 0.7 * len(m)})
 
@@ -193,7 +201,7 @@ def _later(change: Told, found: Evidence) -> bool:
     return (
         found.window.start is not None
         and bool(found.found)
-        and change.at > found.window.start + changes.SLACK_S
+        and change.at > found.window.start + changes.slack_s(found)
     )
 
 

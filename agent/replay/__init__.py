@@ -32,7 +32,8 @@ MOST_ASKS = 12  # in one look
 
 @dataclass(frozen=True)
 class Said:
-    """A diagnosis, `at` seconds after the trouble of the bundle begins. `stated`: a part's own words."""
+    """A diagnosis, `at` seconds after the trouble of the bundle begins. `stated`: a part's own words. `change_id`: of
+    the bundle's changes the one it blames; "": none."""
 
     component: str
     cause: str
@@ -42,6 +43,7 @@ class Said:
     at: float
     stated: bool = False
     blames: str = ""  # what the change is of that it blames
+    change_id: str = ""
 
     @property
     def key(self) -> str:
@@ -196,7 +198,8 @@ class _Replay:
             round(leader.probability, 4),
             self._since(seconds),
             leader.stated,
-            next((c.what for c in self.bundle.changes if c.id == leader.change_id), ""),
+            next((c.what for c in self.bundle.changes if c.id and c.id == leader.change_id), ""),
+            leader.change_id,
         )
 
     def _since(self, seconds: float) -> float:

@@ -19,12 +19,14 @@ MOST_WINDOW_S = 3 * 3600.0
 
 @dataclass
 class Window:
-    """When trouble began and when what was recorded of it ends; None when nothing moved."""
+    """When trouble began and when what was recorded of it ends; None when nothing moved. `step`: seconds between two
+    points of a series, as a rule."""
 
     start: float | None = None
     end: float | None = None
     first: float | None = None  # of all that was recorded
     told: bool = False  # a file gave the time
+    step: float | None = None
 
 
 Vote = tuple[float, float | None, float, str]  # start, end, weight, component
@@ -44,7 +46,7 @@ def find_window(lines: Iterable[Line], hints: list[float]) -> Window:
     hint = min(inside) if inside else None
     start, end = _tally(votes, step, (last - first) or 1.0, hint)
     if start is None and hint is None:
-        return Window(None, last, first)
+        return Window(None, last, first, step=step)
     start = start if start is not None else hint
     assert start is not None
     until = (
@@ -52,7 +54,7 @@ def find_window(lines: Iterable[Line], hints: list[float]) -> Window:
         if end is None or end <= start
         else min(last, max(end, start + 10 * step))
     )
-    return Window(start, until, first, hint is not None)
+    return Window(start, until, first, hint is not None, step)
 
 
 def _votes(lines: list[Line], hint: float | None) -> list[Vote]:

@@ -171,3 +171,11 @@ def test_a_state_is_no_older_than_what_was_first_told_of_it(tmp_path: Path) -> N
     lead = diagnose(tmp_path).suspects[0]
     assert lead.cause == "oom_killed"
     assert lead.change is not None and lead.change.id == SHA
+
+
+def test_a_portals_own_bundle_names_the_change_that_was_blamed() -> None:
+    corpus = Path(__file__).parents[1] / "corpus"
+    lead = diagnose(corpus / "revoked-1").suspects[0]
+    assert (lead.component, lead.cause) == ("postgres", "change")
+    assert lead.change is not None and lead.change.kind == "grant"
+    assert diagnose(corpus / "api_down-1").suspects[0].change is None
