@@ -158,6 +158,13 @@ class Facts:
             self.notes.append(text)
 
     @property
+    def size(self) -> int:
+        """How much was taken in so far, of whatever kind."""
+        lists = (self.events, self.objects, self.alerts, self.changes, self.edges, self.hosts, self.kinds, self.hints,
+                 self.workloads)  # fmt: skip
+        return self.points + self.logs.lines + self.spans.count + sum(len(found) for found in lists)
+
+    @property
     def empty(self) -> bool:
         return not (
             self.series or self.logs.kinds or self.logs.lines or self.spans.count or self.events or self.objects

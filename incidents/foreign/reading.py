@@ -198,6 +198,7 @@ class Walker:
         self._shape: Shape | None = None
         self._depth = 0
         self.plain = 0  # records that no shape knows
+        self._before = facts.size
 
     def value(self, value: Any, keys: Iterable[str] = ()) -> None:
         context = self._context
@@ -212,6 +213,8 @@ class Walker:
     def close(self) -> None:
         if self.plain and not self.form:
             self.facts.note(f"{self.name}: nothing in it was recognised")
+        elif self.form and self.facts.size == self._before:
+            self.facts.note(f"{self.name}: it looks like {self.form}, and nothing in it could be used")
 
     def _walk(self, value: Any, context: Context) -> None:
         if self._depth >= MOST_DEPTH:

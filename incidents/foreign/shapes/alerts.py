@@ -60,11 +60,12 @@ def _alert(
         for k, v in labels.items()
         if isinstance(v, str) and k not in _NOT_A_PART and len(v) < 100 and " " not in v
     ]
+    said = _words(record)
+    if not (name or component or said):
+        return
     facts.add(
         facts.alerts,
-        Alert(
-            name, component, firing, _words(record), at, until, measured, query, tuple(dict.fromkeys(speaks))
-        ),
+        Alert(name, component, firing, said, at, until, measured, query, tuple(dict.fromkeys(speaks))),
     )
     workload = text(labels, "workload_name", "kube_deployment", "deployment", "service")
     if workload:

@@ -70,6 +70,8 @@ def _log(record: Record, context: Context, facts: Facts) -> None:
     fault = text(record, *_FAULT)
     if fault and fault not in message and len(fault) > 3:
         message = f"{message} | {fault[:1500]}"
+    if not message:
+        return
     who = text(record, *WHO) or text(context.around, *WHO) or names.of_labels(labels)
     about = frozenset(str(labels[k]) for k in ABOUT if labels.get(k))
     level: Any = first(record, *LEVELS)
