@@ -8,32 +8,16 @@ from dataclasses import dataclass, field
 
 from incidents.foreign import statements, times
 from incidents.foreign.facts import Event, Facts, ObjectState
+from incidents.foreign.felt import with_felt
 from incidents.foreign.loglines import Kind
 from incidents.foreign.names import PLATFORM, Names, bare
+from incidents.foreign.said import OF_OTHERS, Said
 
 # An event that came no more is over, where nothing else tells, after half of the record, within these bounds.
 STALE_S, STALE_MOST_S = 300.0, 900.0
 RECENT_S = 7200.0  # before this, an event is of another day
 FRESH_S = 120.0
 ON_NODE = frozenset({"said_node", "said_node_pressure"})
-OF_OTHERS = frozenset({"said_refuses", "said_times_out", "said_dns", "said_upstream", "said_down"})
-
-
-@dataclass(frozen=True)
-class Said:
-    """One outright statement: `stands` False when it is history, `why` says why."""
-
-    sign: str
-    component: str
-    text: str
-    first: float | None
-    last: float | None
-    source: str
-    stands: bool
-    why: str = ""
-    sure: bool = True
-    count: int = 1
-    about: str = ""  # whom the words name as not answering
 
 
 @dataclass
@@ -82,6 +66,7 @@ class Judge:
         for name, texts in self.facts.spans.texts.items():
             for text, count in texts.items():
                 self._words(Kind(name, text, 2, count), "trace")
+        self.out.said = with_felt(self.out.said, self.start)
         return self.out
 
     def _stale(self) -> float:

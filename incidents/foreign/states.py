@@ -11,8 +11,9 @@ from datetime import datetime
 from incidents.foreign import kinds, measured, times
 from incidents.foreign.facts import Alert
 from incidents.foreign.measured import Finding
+from incidents.foreign.said import Said
 from incidents.foreign.signs import GRADES, MEASURED, SAID, State
-from incidents.foreign.standing import Said, Standing
+from incidents.foreign.standing import Standing
 from systems.templates import mask
 
 TEXTS = 3  # of a sign on a component

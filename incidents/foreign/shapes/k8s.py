@@ -179,7 +179,7 @@ def _rds_event(record: Record, context: Context, facts: Facts) -> None:
         text(record, "source_identifier", "SourceIdentifier"),
         " ".join(str(k) for k in kinds) if isinstance(kinds, list) else str(kinds),
         text(record, "message", "Message"), at, at,
-        warning=not set(map(str, kinds)) <= {"notification", "backup", "maintenance", "recovery",
+        warning=not kinds or not set(map(str, kinds)) <= {"notification", "backup", "maintenance", "recovery",
         "configuration change", "creation"},
     ))  # fmt: skip
 
