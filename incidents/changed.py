@@ -20,6 +20,7 @@ from systems.state.types import Change
 
 SHORTLY = timedelta(minutes=30)  # before the onset
 MOST = 40  # of each list
+POINTS_AT = 0.2  # a diagnosis that holds a change for less probable does not point there
 SLOTS = 60  # a time axis has at most so many marks
 NAMED = 4  # changes of one mark that are told one by one
 RIGHT = "systems.view_changes"
@@ -89,10 +90,10 @@ def _near(changes: Iterable[Change], onset: datetime, blamed: Mapping[str, float
 
 
 def suspects(incident: Incident) -> dict[str, float]:
-    """Id of each change that the diagnosis blames -> how probable that is held to be."""
+    """Id of each change that the diagnosis blames -> how probable that is held to be; not what it hardly thinks of."""
     found: dict[str, float] = {}
     for bar in incident.verdict.bars:
-        if bar.change_id and not bar.refuted:
+        if bar.change_id and not bar.refuted and bar.probability >= POINTS_AT:
             found[bar.change_id] = max(bar.probability, found.get(bar.change_id, 0.0))
     return found
 

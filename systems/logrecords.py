@@ -28,6 +28,11 @@ _RANK = {"WARNING": 1, "WARN": 1, "ERROR": 2, "CRITICAL": 2, "FATAL": 2, "PANIC"
 _RANK |= {"ERR": 2, "CRIT": 2, "ALERT": 2, "EMERG": 2, "W": 1, "E": 2, "F": 2}
 _LEVELS = frozenset({*_RANK, "TRACE", "DEBUG", "INFO", "NOTICE"})
 _TRACEBACK = "Traceback (most recent call last):"
+# A line of an access log, not at warning or error level: its path and headers are what a caller typed.
+_ACCESS = re.compile(
+    r"^(?:INFO:?\s+)?(?:[0-9a-fA-F:.]{3,45}(?:\s+\S+){0,2}\s+(?:\[[^\]]{0,40}\]\s+)?)?[\"'-]?"
+    r"(?:GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS)\s+(?:/|https?:)"
+)
 JOIN_LIMIT = 400  # lines of one traceback looked at
 
 
@@ -105,8 +110,16 @@ def clean_line(raw: bytes) -> str:
     return indent + clean(text, 4000)
 
 
+def is_access(line: str) -> bool:
+    """Whether a line is one of an access log: it tells of a request, in the words of who sent it."""
+    return _ACCESS.match(line) is not None
+
+
 def rank_of(line: str) -> int:
-    """0 information, 1 warning, 2 error, by the first level word near the start or an exception's name."""
+    """0 information, 1 warning, 2 error, by the first level word near the start or an exception's name; 0 for the line
+    of an access log, whatever its request says."""
+    if is_access(line):
+        return 0
     found = _LEVEL.search(line[:160]) or _GLOG.match(line)
     if found is not None:
         return _RANK.get(found[1], 0)

@@ -32,6 +32,16 @@ _SHAPES = [
         ),
         rf"\1{MASK}",
     ),
+    # what the issuer made recognisable: GitHub, GitLab, Slack, AWS, Google, Stripe, npm, JWT, and incoming webhooks
+    (
+        re.compile(
+            r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AKIA|ASIA|AIza|[sr]k_(?:live|test)_|npm_|sk-)"
+            r"[A-Za-z0-9_-]{12,}|\beyJ[\w-]{6,}\.eyJ[\w-]*\.[\w-]*"
+        ),
+        MASK,
+    ),
+    (re.compile(r"(https://hooks\.[a-z0-9.-]+/)[^\s\"']{6,}"), rf"\1{MASK}"),
+    (re.compile(r"(?<!\S)((?:-u|--user)[ =]?[\"']?[^\s:\"']+):[^\s\"']+"), rf"\1:{MASK}"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), MASK),
 ]
 

@@ -155,7 +155,23 @@ def build(
         if history.is_put_back(change, changes):
             cause.bonus_bits -= PUT_BACK_BITS
         found.append(cause)
-    return [c for c in found if _has_path(c, graph, board)]
+    found = [c for c in found if _has_path(c, graph, board)]
+    _share(found)
+    return found
+
+
+def _share(causes: Sequence[Cause]) -> None:
+    """Many changes to a part make it no likelier that one of them is the cause: those of which only their time speaks
+    are together as likely as the likeliest of them alone, and so are those of one kind."""
+    alike: dict[tuple[str, str], list[Cause]] = {}
+    for cause in causes:
+        kind = "" if cause.change is None or is_coincidence(cause) else cause.change.kind
+        alike.setdefault((cause.component, kind), []).append(cause)
+    for together in alike.values():
+        bits = [c.prior_bits + c.bonus_bits + c.penalty_bits for c in together]
+        more = math.log2(sum(2 ** (b - max(bits)) for b in bits))
+        for cause in together:
+            cause.prior_bits -= more
 
 
 def is_coincidence(cause: Cause) -> bool:

@@ -12,6 +12,7 @@ from incidents.signals.detectors import LogMatch, NewError
 from incidents.signals.keys import Keys
 from incidents.signals.quiet import Quiet
 from incidents.signals.state import Key
+from systems.logrecords import is_access
 from systems.readings import Reading
 
 READ = "log.lines_rate"  # its value says whether the log could be read at all
@@ -41,7 +42,7 @@ class Scanner:
         self._first: dict[str, float] = {}
 
     def _find(self, text: str) -> tuple[str, ...]:
-        if self._any is None or self._any.search(text) is None:
+        if self._any is None or self._any.search(text) is None or is_access(text):
             return ()
         return tuple(signal.id for signal, detector in self.signals if detector.found(text))
 

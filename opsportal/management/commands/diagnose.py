@@ -5,6 +5,7 @@ running.
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ from incidents.foreign import times
 from systems.readings import clean
 
 
+def _path(text: str) -> Path:
+    """A path that was given: an empty one would mean the folder one stands in."""
+    if not text.strip():
+        raise ArgumentTypeError("an empty path; name a folder, an archive or a file")
+    return Path(text)
+
+
 class Command(BaseCommand):
     help = (
         "Diagnose an incident from a folder, an archive or a file; with --answers a folder of them, scored."
@@ -29,11 +37,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "bundle", type=Path, nargs="?", help="a folder, an archive (zip, tar.gz) or a single file"
+            "bundle", type=_path, nargs="?", help="a folder, an archive (zip, tar.gz) or a single file"
         )
         parser.add_argument("--json", type=Path, dest="json_file", help="write the result here, too")
         parser.add_argument(
-            "--answers", type=Path, help="a folder of bundles with answers: diagnose and score each"
+            "--answers", type=_path, help="a folder of bundles with answers: diagnose and score each"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -96,3 +96,21 @@ def test_what_is_said_of_the_trouble_may_name_what_was_changed() -> None:
     assert found.hypotheses[0].change is rule and found.hypotheses[0].probability > COINCIDENCE
     unnamed = told(FAILS, rule)
     assert all(h.probability <= COINCIDENCE for h in unnamed.hypotheses if h.change is rule)
+
+
+def test_many_changes_make_it_no_likelier_that_one_of_them_did_it() -> None:
+    """Whoever may report changes keeps no repair back with them."""
+    broken = timed(
+        *both("config_invalid", "web.yaml:3: found character that cannot start any token"),
+        *both("log_yaml_error"), *both("unit_down"), *both("exit_nonzero"), *both("http_unreachable"), FAILED,
+    )  # fmt: skip
+    one, many = (
+        [
+            made(-700 - n, part="web", kind="deploy", what=f"web {n}", old=None, new=str(n))
+            for n in range(count)
+        ]
+        for count in (1, 12)
+    )
+    sure = [told(broken, *posted).hypotheses[0] for posted in (one, many)]
+    assert [h.key for h in sure] == ["web:config_corrupt"] * 2
+    assert sure[1].probability > sure[0].probability - 0.05
