@@ -33,6 +33,7 @@ async def test_without_a_network_it_says_so_and_afterwards_nothing_is_missing(
     dot, events = page.locator("[data-live-state]"), page.locator("#timeline > li")
     await page.goto(f"/incidents/{incident.number}/")
     await expect(dot).to_have_text("Live")
+    await page.wait_for_load_state("networkidle")  # what is on its way when the network goes may still arrive
     await page.context.set_offline(True)
     await expect(dot).to_have_text(re.compile(f"^Offline: what you see is from {CLOCK}$"))
     await expect(page.locator(".linkdown")).to_be_visible()
