@@ -65,14 +65,16 @@ def step(run: Run) -> Outcome:
     found = opinion(run, picture)
     case.opinion = found.model_copy(update={"findings": found.findings[:KEPT]})
     _publish(run, found)
+    if turn == "watch":
+        return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     return _decide(run, picture, found)
 
 
 def turn_of(
     case: Case, picture: datetime | None, *, healed: bool, history: Callable[[], bool]
-) -> Literal["look", "wait", "over"]:
+) -> Literal["look", "watch", "wait", "over"]:
     """What a new picture is good for; counts it. `healed`: no symptom holds any more, `history`: all that hold tell of
-    a run that has ended. No I/O but what `history` does."""
+    a run that has ended. To `watch` is to say what is thought and to do nothing. No I/O but what `history` does."""
     count, case.picture = case.looks, picture
     fresh = looks.is_fresh(picture, count.last)
     if fresh:
@@ -82,7 +84,7 @@ def turn_of(
     if healed:  # what is over says nothing of the cause
         return "over" if count.well >= STEADY else "wait"
     if count.all < HEALED and history():
-        return "wait"  # it runs again; whether it stays so is soon seen
+        return "watch"  # it runs again; whether it stays so is soon seen
     count.ill += fresh
     return "look"
 

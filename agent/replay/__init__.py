@@ -136,6 +136,8 @@ class _Replay:
         turn = diagnose.turn_of(self.case, at, healed=not holding, history=lambda: is_history(holding))
         if turn == "over":
             self._end("over", seconds, "the symptoms went away by themselves")
+        if turn == "watch":
+            self._note(self._opinion(at, mine), seconds)
         if turn != "look":
             return
         if looks.is_fresh(at, self.judged):

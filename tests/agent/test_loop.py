@@ -303,6 +303,22 @@ def test_what_heals_itself_is_left_alone(world: World):
     assert titles(incident, "state")[-1] == "Resolved: the symptoms are gone; what caused them was not found"
 
 
+def test_what_runs_again_is_explained_and_left_alone(world: World):
+    """Killed once and started again: all that still holds tells of the run that has ended."""
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    incident = world.open()
+    world.symptoms().update(signal="oom_killed")
+    run = world.start(incident)
+    world.drive(run, until=lambda: world.diagnosed >= 6)  # steady for longer than a plan needs
+    incident.refresh_from_db()
+    assert (incident.verdict.is_known, incident.diagnosis) == (True, "web:stuck")
+    world.clear()
+    run = world.drive(run)
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, [])
+    assert titles(incident, "state")[-1] == "Resolved: the symptoms are gone, and not by the agent"
+
+
 def test_a_person_takes_over_at_the_next_step(world: World):
     world.findings = [finding("broken", 0.95, path("rebuild db"))]
     incident = world.open()
