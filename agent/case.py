@@ -32,6 +32,7 @@ class Looks(Part):
     all: int = 0
     ill: int = 0  # ... in which more held than the memory of a run that has ended
     well: int = 0  # in a row, in which no symptom held
+    past: int = 0  # symptoms at most that held at once when all told of a run that has ended
     closed: int = 0  # paths that had come to nothing by then
     since_closed: int = 0
     leader: str = ""  # key of what leads and is likely enough

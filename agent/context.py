@@ -35,10 +35,16 @@ def is_self_healed(incident: Incident, picture: Picture) -> bool:
     return picture.at is not None and not symptoms_in(incident, picture)
 
 
-def only_history(incident: Incident, picture: Picture, service: str = "") -> bool:
-    """Whether all that still holds (on `service`) tells of a run that has ended: the process runs again."""
-    held = {s.signal for s in symptoms_in(incident, picture) if service in ("", s.service)}
-    return (not held and service != "") or is_history(held)
+def only_history(incident: Incident, picture: Picture, service: str) -> bool:
+    """Whether all that still holds on `service` tells of a run that has ended: the process runs again."""
+    held = {s.signal for s in symptoms_in(incident, picture) if s.service == service}
+    return not held or is_history(held)
+
+
+def left_of_history(incident: Incident, picture: Picture) -> int:
+    """How many symptoms hold, when all of them tell of a run that has ended, else 0."""
+    held = symptoms_in(incident, picture)
+    return len(held) if is_history({s.signal for s in held}) else 0
 
 
 def is_history(held: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ rather its consequence, and waits.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from agent.context import symptoms_in
@@ -21,6 +21,7 @@ from systems.logrecords import rank_of
 from systems.services import LoadedSystem
 
 OUTRIGHT = frozenset(signal.id for signal in CATALOG.values() if signal.outright)
+AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
 ERROR = 2  # systems.logrecords: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
@@ -63,7 +64,7 @@ def told_in_order(said: Iterable[S]) -> list[S]:
     """Those at error level, of each kind the newest, in the order in which they were first said."""
     found = [s for s in said if rank_of(s.text) >= ERROR]
     newest = {(s.signal, s.service): s for s in sorted(found, key=lambda s: s.last_seen)}
-    return sorted(newest.values(), key=lambda s: (s.first_seen, s.signal))
+    return sorted(newest.values(), key=lambda s: (s.first_seen, s.signal, s.service))
 
 
 def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> Opinion:
@@ -71,11 +72,20 @@ def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> 
     likely = [f for f in opinion.findings if f.probability >= ACT_AT]
     open_ = [s for s in said if not any(accounts(f, s) for f in likely)]
     leader = likely[0] if likely else None
-    for statement in open_:
+    for statement in _deepest_first(open_, system):
         if leader is None or stands_before(statement, leader, system):
             others = [f for f in opinion.findings if not f.stated]
             return opinion.model_copy(update={"findings": [_finding(statement), *others]})
     return opinion
+
+
+def _deepest_first(said: Sequence[S], system: LoadedSystem) -> list[S]:
+    """Of what was said first, and as good as at once, the word of the part that the others need comes first: they may
+    only repeat it."""
+    near = [s for s in said if s.first_seen - said[0].first_seen <= AT_ONCE]
+    needs = {s.service: system.graph.dependencies(system.graph.members(s.service)) for s in near}
+    near.sort(key=lambda s: -sum(s.service in needed for needed in needs.values()))
+    return [*near, *said[len(near) :]]
 
 
 def accounts(finding: Finding, statement: Statement) -> bool:

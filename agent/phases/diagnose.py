@@ -11,7 +11,7 @@ from django.db import transaction
 
 from agent import doubt, looks, roles, statements
 from agent.case import Answer, Case, Shown
-from agent.context import active_symptoms, is_self_healed, only_history
+from agent.context import active_symptoms, is_self_healed, left_of_history
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
@@ -56,7 +56,7 @@ def step(run: Run) -> Outcome:
         case,
         picture.at,
         healed=is_self_healed(run.incident, picture),
-        history=lambda: only_history(run.incident, picture),
+        history=lambda: left_of_history(run.incident, picture),
     )
     if turn == "over":
         return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": case.looks.ill})
@@ -71,10 +71,11 @@ def step(run: Run) -> Outcome:
 
 
 def turn_of(
-    case: Case, picture: datetime | None, *, healed: bool, history: Callable[[], bool]
+    case: Case, picture: datetime | None, *, healed: bool, history: Callable[[], int]
 ) -> Literal["look", "watch", "wait", "over"]:
-    """What a new picture is good for; counts it. `healed`: no symptom holds any more, `history`: all that hold tell of
-    a run that has ended. To `watch` is to say what is thought and to do nothing. No I/O but what `history` does."""
+    """What a new picture is good for; counts it. `healed`: no symptom holds any more, `history`: how many hold, all of
+    which tell of a run that has ended; 0: others do. To `watch` is to say what is thought and to do nothing; what
+    lapses then takes no word back. No I/O but what `history` does."""
     count, case.picture = case.looks, picture
     fresh = looks.is_fresh(picture, count.last)
     if fresh:
@@ -83,8 +84,9 @@ def turn_of(
     count.well = count.well + 1 if healed else 0
     if healed:  # what is over says nothing of the cause
         return "over" if count.well >= STEADY else "wait"
-    if count.all < HEALED and history():
-        return "watch"  # it runs again; whether it stays so is soon seen
+    if count.all < HEALED and (held := history()):
+        count.past = max(count.past, held)
+        return "watch" if held == count.past else "wait"  # it runs again; whether it stays so is soon seen
     count.ill += fresh
     return "look"
 

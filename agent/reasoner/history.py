@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
+from systems.state.types import RUNTIME
 
 LOOKED_BACK_S = 7 * 86_400.0
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
@@ -66,9 +67,10 @@ def members(component: str, graph: SystemGraph) -> tuple[str, ...]:
 
 
 def is_ours(change: Change, changes: Sequence[Change]) -> bool:
-    """Whether an act of ours made it, or it was made while that ran: then it is known what it was for."""
+    """Whether an act of ours made it, or it was made while that ran, or the runtime answered an end with it: then it is
+    known what it was for."""
     at, until = change.last_old.timestamp(), change.first_new.timestamp()
-    return change.actor == "ours" or any(
+    return change.actor in ("ours", RUNTIME) or any(
         at <= act.first_new.timestamp() + OURS_S and until >= act.last_old.timestamp() - OURS_S
         for act in changes
         if act.actor == "ours"

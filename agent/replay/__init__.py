@@ -132,8 +132,9 @@ class _Replay:
 
     def _look(self, at: datetime, seconds: float) -> None:
         mine = [h for h in self.held.all if self.system.graph.part(h.service) == self.part]
-        holding = {h.signal for h in mine if h.opens and h.cleared_at is None}
-        turn = diagnose.turn_of(self.case, at, healed=not holding, history=lambda: is_history(holding))
+        holding = [h.signal for h in mine if h.opens and h.cleared_at is None]
+        past = len(holding) if is_history(holding) else 0
+        turn = diagnose.turn_of(self.case, at, healed=not holding, history=lambda: past)
         if turn == "over":
             self._end("over", seconds, "the symptoms went away by themselves")
         if turn == "watch":

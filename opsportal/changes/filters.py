@@ -16,11 +16,17 @@ from systems import asked
 from systems.manifest import ManifestError
 from systems.models import ChangeRow, System
 from systems.services import LoadedSystem, UnknownSystem, load
+from systems.state.types import RUNTIME
 
 PAGE = 50
 WITHIN = {"1h": "The last hour", "6h": "6 hours", "24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 _HOURS = {"1h": 1, "6h": 6, "24h": 24, "7d": 168, "30d": 720}
-ACTORS = {"ours": "The portal itself", "person": "A person", "unknown": "Not known"}
+ACTORS = {
+    "ours": "The portal itself",
+    "person": "A person",
+    RUNTIME: "What keeps it running",
+    "unknown": "Not known",
+}
 _CURSOR = re.compile(r"(\d{1,17})-(\d{1,18})", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)

@@ -17,7 +17,7 @@ from opsportal.templatetags.ui import duration, sentence
 from systems.models import ChangeRow
 from systems.state import ledger
 from systems.state.reported import SOURCE as REPORTED
-from systems.state.types import REQUESTS, Change
+from systems.state.types import REQUESTS, RUNTIME, Change
 
 register = template.Library()
 
@@ -87,7 +87,12 @@ def source_words(source: str) -> str:
 
 @register.filter
 def actor_words(actor: str) -> str:
-    return {"ours": "by an action of the portal", "person": "by a person"}.get(actor, "by whom is not known")
+    known = {
+        "ours": "by an action of the portal",
+        "person": "by a person",
+        RUNTIME: "by what keeps it running",
+    }
+    return known.get(actor, "by whom is not known")
 
 
 @register.simple_tag

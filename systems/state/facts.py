@@ -14,7 +14,7 @@ class Fact:
     its table); `*`: it is told only when nothing else of the area is different. `coming`: what is written and not in
     effect yet. `loaded`: it takes effect when its component starts anew. `written_at`, `effective_at`, `ends`: epoch
     seconds, where the source tells them. `act`: it is no value but the mark of something that is done, in these words
-    ("was started anew")."""
+    ("was started anew"). `actor`: who did it, where the source knows: see types.Change."""
 
     value: str
     kind: str
@@ -27,6 +27,7 @@ class Fact:
     ends: float | None = None
     owner: str = ""
     act: str = ""
+    actor: str = ""
 
 
 Area = tuple[str, str]  # (component, what kind of thing)

@@ -235,7 +235,7 @@ class _Look:
             "", self.area[0], fact.kind, self.hide.text(what)[:300], before, after, moment(min(old, first_new or new)),
             moment(first_new or new),
             written_at=_moment(self._within(fact.written_at)), effective_at=_moment(effective), source=self.source,
-            owner=fact.owner, words=told, pending=fact.loaded,
+            owner=fact.owner, actor=fact.actor, words=told, pending=fact.loaded,
         )  # fmt: skip
 
     def _within(self, at: float | None) -> float | None:

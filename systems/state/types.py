@@ -39,6 +39,9 @@ KINDS = {
 }
 OBSERVED = tuple(kind for kind in KINDS if kind not in ("flag", "deploy", "commit", "maintenance"))
 REPORTED = ("deploy", "flag", "commit", "maintenance")
+RUNTIME = (
+    "runtime"  # what keeps units running did it, in answer to an end: it follows from trouble and makes none
+)
 REQUESTS = "requests"  # the source of what we did ourselves
 TIMES = ("last_old", "first_new", "written_at", "effective_at")
 
@@ -50,7 +53,8 @@ class Change:
     It happened between `last_old`, when the old value was seen last, and `first_new`, when the new one was first seen.
     `before` and `after` are masked; None: it was not there. `written_at`: when it was written, where a source tells.
     `effective_at`: from when it counts; None: at once, or `pending`: not yet (a setting that waits for a restart).
-    `owner`: who manages the value, "" when no source says. `actor`: "ours", "person" or "" (not known). `ref`: the
+    `owner`: who manages the value, "" when no source says. `actor`: "ours", "person", RUNTIME or "" (not
+    known). `ref`: the
     caller's or the request's own id."""
 
     id: str

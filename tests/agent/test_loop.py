@@ -308,14 +308,25 @@ def test_what_runs_again_is_explained_and_left_alone(world: World):
     world.findings = [finding("stuck", 0.95, path("mend web"))]
     incident = world.open()
     world.symptoms().update(signal="oom_killed")
+    Symptom.objects.create(
+        system=world.system, incident=incident, signal="exit_nonzero", service="web", title="web crashed",
+        first_seen=incident.started_at, last_seen=incident.started_at,
+    )  # fmt: skip
     run = world.start(incident)
     world.drive(run, until=lambda: world.diagnosed >= 6)  # steady for longer than a plan needs
     incident.refresh_from_db()
     assert (incident.verdict.is_known, incident.diagnosis) == (True, "web:stuck")
+    world.findings = [finding("slow", 0.95, path("patch web"))]
+    world.symptoms().filter(signal="exit_nonzero").update(cleared_at=timezone.now())
+    for _ in range(3):  # what lapses takes no word back
+        world.tick()
+        world.time_passes(run)
+        loop.advance(run.pk)
     world.clear()
     run = world.drive(run)
     incident.refresh_from_db()
     assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, [])
+    assert incident.diagnosis == "web:stuck"
     assert titles(incident, "state")[-1] == "Resolved: the symptoms are gone, and not by the agent"
 
 

@@ -10,6 +10,7 @@ from systems.services import LoadedSystem
 from systems.state import masking
 from systems.state.facts import Fact, Facts, Read
 from systems.state.sources.threaded import Threaded
+from systems.state.types import RUNTIME
 
 LIMITS = ("memory limit", "cpus", "cpu shares", "processes", "replicas")
 STARTED, BACK = "was started anew", "was started again by its runtime, after it had ended by itself"
@@ -64,12 +65,12 @@ class Units(Threaded):
         }
         if state.started_at is not None:
             at = state.started_at
-            words = BACK if state.restarts > before else STARTED
+            words, by = (BACK, RUNTIME) if state.restarts > before else (STARTED, "")
             known = self._known.get((service.name, "unit"), {}).get("run")
             if known is not None and known.value == f"{at:.4f}":
                 facts["run"] = known
             else:
-                facts["run"] = Fact(f"{at:.4f}", "act", effective_at=at, act=words)
+                facts["run"] = Fact(f"{at:.4f}", "act", effective_at=at, act=words, actor=by)
         if state.release is not None and not (service.release and service.release.link):
             facts["release"] = Fact(state.release, "release")
         return facts

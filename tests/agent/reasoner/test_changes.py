@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from agent.reasoner import COINCIDENCE, Diagnosis
-from systems.state.types import Change
+from systems.state.types import RUNTIME, Change
 from tests.agent.reasoner.world import FAILED, S, both, look
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -54,6 +55,12 @@ def test_a_change_shortly_before_whose_kind_shows_is_named() -> None:
     found = told(FULL, lowered, made(-900, what="work_mem", kind="setting"))
     assert blamed(found) == [lowered.id]
     assert found.hypotheses[0].change is lowered and found.hypotheses[0].probability > COINCIDENCE
+
+
+def test_what_the_runtime_did_in_answer_is_not_to_blame() -> None:
+    again = made(-2, what="run", old=None, new="again", kind="act")
+    assert blamed(told(FULL, again)) == [again.id]
+    assert blamed(told(FULL, replace(again, actor=RUNTIME))) == []
 
 
 def test_what_came_after_the_trouble_is_not_to_blame() -> None:

@@ -25,6 +25,7 @@ from systems.state.sources.names import Names
 from systems.state.sources.tls import Tls
 from systems.state.sources.units import Units
 from systems.state.sources.uses import Uses
+from systems.state.types import RUNTIME
 from tests.systems.helpers import http_server, make_system
 from tests.systems.state.looking import Looking
 
@@ -62,10 +63,10 @@ async def test_a_unit_that_is_started_anew_or_stopped_is_an_act(units: tuple[Loo
     (stopped,) = await looking()
     assert stopped.words == "api was stopped"
     runtime.start("api")
-    assert [c.words for c in await looking()] == ["api was started anew"]
+    assert [(c.words, c.actor) for c in await looking()] == [("api was started anew", "")]
     runtime.crash("api")
-    assert [c.words for c in await looking()] == [
-        "api was started again by its runtime, after it had ended by itself"
+    assert [(c.words, c.actor) for c in await looking()] == [
+        ("api was started again by its runtime, after it had ended by itself", RUNTIME)
     ]
 
 
