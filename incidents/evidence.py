@@ -21,7 +21,7 @@ from incidents.signals.base import SignalState
 from incidents.signals.checks import RUNS
 from incidents.signals.detectors import Memory, Sample
 from systems import checks, services
-from systems.readings import Reading
+from systems.readings import Reading, clean
 
 __all__ = ["Picture", "SignalState", "picture", "run_check", "write"]
 
@@ -56,7 +56,8 @@ def picture(slug: str) -> Picture:
 
 
 def run_check(system_slug: str, signal_id: str, service: str) -> SignalState:
-    """Ask one check signal about one service, now. `value` None: the check itself could not be made."""
+    """Ask one check signal about one service, now: yes if any of its readings says so, no only if all do. `value` None:
+    the check itself could not be made, or not in full."""
     signal = CATALOG[signal_id]
     if signal_id not in RUNS:
         raise ValueError(f"{signal_id} is not a check: the watcher reads it by itself")
@@ -64,9 +65,11 @@ def run_check(system_slug: str, signal_id: str, service: str) -> SignalState:
     verdicts = [
         (signal.detector.judge(Memory(), Sample(at=0.0, value=r.value, text=r.text)), r) for r in readings
     ]
-    verdicts.sort(key=lambda item: (item[0] is None, item[0] is not True))
-    value, reading = (
-        verdicts[0] if verdicts else (None, Reading(service, signal.metric, None, "nothing to check"))
-    )
+    if not verdicts:
+        verdicts = [(None, Reading(service, signal.metric, None, "nothing to check"))]
+    given = [value for value, _ in verdicts]
+    value = True if True in given else None if None in given else False
+    telling = [reading for verdict, reading in verdicts if verdict is value]
+    text = clean("; ".join(r.text for r in telling if r.text))
     now = datetime.now(UTC)
-    return SignalState(signal_id, service, reading.label, value, reading.value, reading.text, now, "check")
+    return SignalState(signal_id, service, telling[0].label, value, telling[0].value, text, now, "check")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from django.db import transaction
 
-from agent import doubt, looks, roles, statements
+from agent import doubt, looks, roles, statements, tried
 from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, left_of_history
 from agent.journal import Outcome
@@ -129,10 +129,12 @@ def weigh(
     failed: Sequence[str],
     said: Sequence[statements.Statement],
 ) -> Opinion:
-    """One opinion from the evidence, what was done, what did not help and what the parts say: the same for a run and
-    for a replay. No I/O but what `think` does."""
-    thought = doubt.fallen(failed, think(doubt.without_own_doing(acts, system, states)))
-    return statements.heard(said, system, thought)
+    """One opinion from the evidence, what was done, what did not help and what the parts say, as far as nothing that
+    was tried itself speaks against it: the same for a run and for a replay. No I/O but what `think` does."""
+    believed = tried.without_refuted(system.graph, doubt.without_own_doing(acts, system, states))
+    thought = doubt.fallen(failed, think(believed))
+    heard = [s for s in said if not tried.is_refuted(s.signal, s.service, s.text, system.graph, states)]
+    return statements.heard(heard, system, thought)
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ def _definitions(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Boa
         hit = next((n for n in nodes([key]) if n is not None and n.value), None)
         if hit is not None:
             cause.against.append((hit.signal, hit.service, "rules out", -EXCLUDED_BITS))
-    _one_of(cause, spec, nodes(spec.shows_one_of))
+    _one_of(cause, spec, nodes(spec.shows_one_of), board)
     for key in spec.requires:
         found = nodes([key])
         known = [n for n in found if n is not None and n.value is not None]
@@ -223,9 +223,18 @@ def _definitions(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Boa
             cause.against.append((known[0].signal, known[0].service, "other", -EXCLUDED_BITS))
 
 
-def _one_of(cause: Cause, spec: RunbookSpec, nodes: Sequence[Node | None]) -> None:
-    """None of the signs the cause always shows at least one of: excluded, or doubtful while some are unread."""
-    if not spec.shows_one_of or any(n is not None and n.value for n in nodes):
+def _one_of(cause: Cause, spec: RunbookSpec, nodes: Sequence[Node | None], board: Board) -> None:
+    """None of the signs the cause always shows at least one of: excluded, or doubtful while some are unread. Words
+    alone are none, where what they tell of was measured and is not so."""
+    if not spec.shows_one_of:
+        return
+    if held := [n for n in nodes if n is not None and n.value]:
+        told = all(n.klass == "words" for n in held)
+        other = [n for n in nodes if n is not None and n.klass != "words"]
+        if told and other and all(n.value is False for n in other):
+            first = other[0]
+            sure = 1.0 if board.source(first.signal) == "check" else board.settled  # it may be read a little later
+            cause.against.append((first.signal, first.service, "required", -EXCLUDED_BITS * sure))
         return
     measured = [n for n in nodes if n is not None]
     unread = any(n.value is None for n in measured) or (not measured)

@@ -95,7 +95,8 @@ class Signal:
     process that has ended, and so holds for a while after it is over. `by_restart`: a stop or start on request may
     bring it about. `shows_work`: measured false, work for somebody is seen going through. `timing`: texts (ALWAYS:
     all) whose verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of
-    the machine; None: never.
+    the machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
+    tell of, on the part itself or on what it needs: where it answers no, they are not believed.
     """
 
     id: str
@@ -129,6 +130,8 @@ class Signal:
     by_restart: bool = False
     shows_work: bool = False
     timing: str | None = None
+    tried_by: str = ""
+    tried_texts: str = ALWAYS
 
     @property
     def author(self) -> Author:

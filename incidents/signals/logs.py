@@ -25,6 +25,8 @@ def log_signal(
     outlives_restart: bool = False,
     timing: str | None = None,
     moved_by: tuple[str, ...] = (),
+    tried_by: str = "",
+    tried_texts: str = ALWAYS,
 ) -> Signal:
     return Signal(
         id,
@@ -43,6 +45,8 @@ def log_signal(
         outlives_restart=outlives_restart,
         timing=timing,
         moved_by=moved_by,
+        tried_by=tried_by,
+        tried_texts=tried_texts,
     )
 
 

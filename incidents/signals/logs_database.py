@@ -16,6 +16,8 @@ DATABASE = [
         outright=True,
         outlives_restart=True,
         moved_by=("role", "env", "access"),
+        tried_by="pg_login_failed",
+        tried_texts=r"password authentication failed|role \"",  # the others are no Postgres server's
     ),
     log_signal(
         "log_access_rule",

@@ -317,3 +317,18 @@ async def test_the_watchers_handler(system: System) -> None:
 def test_a_check_signal_can_only_be_asked() -> None:
     with pytest.raises(ValueError, match="not a check"):
         evidence.run_check("bakery", "http_unreachable", "oven-1")
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [((1.0, 1.0), False), ((1.0, 0.0), True), ((1.0, None), None), ((), None)],
+    ids=["all can", "one cannot", "one untried", "nothing to try"],
+)
+def test_a_check_says_no_only_when_all_that_it_tried_says_so(
+    system: System, values: tuple[float | None, ...], answer: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Reading("oven-1", "check.pg_login", v, f"role {i}") for i, v in enumerate(values)]
+    monkeypatch.setattr(evidence.checks, "run", lambda *_: found)
+    said = evidence.run_check("bakery", "pg_login_failed", "oven-1")
+    assert said.value is answer
+    assert not values or said.text == {False: "role 0; role 1"}.get(answer, "role 1")

@@ -47,8 +47,8 @@ async def test_pg_login_tries_what_consumers_hold(
     found = one(await checks.arun("pg_login", login_system(tmp_path, role, password), "db"), "check.pg_login")
     assert (found.value, found.label) == (value, role)
     assert password not in found.text
-    if not value:
-        assert found.text == f'a: password authentication failed for user "{role}"'
+    refused = f'a: password authentication failed for user "{role}"'
+    assert found.text == (f'a can log in as "{role}"' if value else refused)
 
 
 async def test_pg_login_is_unknown_when_nothing_can_be_tried(tmp_path: Path, role: str) -> None:
