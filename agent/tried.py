@@ -1,4 +1,4 @@
-"""What was tried itself outweighs whatever is written of it: of words that a check has answered no to, none is believed.
+"""What was tried itself outweighs whatever is written of it: words that a check has answered no to are not believed.
 
 Which check tries what some words tell of is data (`tried_by` in incidents/signals/). Anybody who may write a log can
 write any number of lines; a measurement of the same thing is one, and is worth more.

@@ -233,7 +233,9 @@ def _one_of(cause: Cause, spec: RunbookSpec, nodes: Sequence[Node | None], board
         other = [n for n in nodes if n is not None and n.klass != "words"]
         if told and other and all(n.value is False for n in other):
             first = other[0]
-            sure = 1.0 if board.source(first.signal) == "check" else board.settled  # it may be read a little later
+            sure = (
+                1.0 if board.source(first.signal) == "check" else board.settled
+            )  # it may be read a little later
             cause.against.append((first.signal, first.service, "required", -EXCLUDED_BITS * sure))
         return
     measured = [n for n in nodes if n is not None]

@@ -45,7 +45,9 @@ async def _role(system: LoadedSystem, service: Service, credential: CredentialSp
     refused = [f"{who}: {text}" for who, (ok, text) in outcomes.items() if ok is False]
     unclear = [f"{who}: {text}" for who, (ok, text) in outcomes.items() if ok is None] + problems
     result = 0.0 if refused else None if unclear or not outcomes else 1.0
-    text = "; ".join(refused + unclear) or f'{", ".join(credential.consumers)} can log in as "{credential.role}"'
+    text = (
+        "; ".join(refused + unclear) or f'{", ".join(credential.consumers)} can log in as "{credential.role}"'
+    )
     return Reading(service.name, "check.pg_login", result, clean(text), credential.role)
 
 

@@ -99,6 +99,6 @@ def test_a_check_speaks_only_of_what_it_tried() -> None:
     assert tried.is_refuted("log_auth_failed", "db", AUTH, graph, first)
     assert not tried.is_refuted(*words, "NOAUTH Authentication required.", graph, both_asked)
     assert not tried.is_refuted("log_auth_failed", "db", AUTH.replace("app", "report"), graph, first)
-    assert not tried.is_refuted(
-        "log_auth_failed", "db", AUTH, graph, [replace(state(one), value=None)]
-    ), "it could not be tried"
+    assert not tried.is_refuted("log_auth_failed", "db", AUTH, graph, [replace(state(one), value=None)]), (
+        "it could not be tried"
+    )

@@ -325,10 +325,11 @@ def test_a_check_signal_can_only_be_asked() -> None:
     ids=["all can", "one cannot", "one untried", "nothing to try"],
 )
 def test_a_check_says_no_only_when_all_that_it_tried_says_so(
-    system: System, values: tuple[float | None, ...], answer: bool | None, monkeypatch: pytest.MonkeyPatch
+    values: tuple[float | None, ...], answer: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [Reading("oven-1", "check.pg_login", v, f"role {i}") for i, v in enumerate(values)]
     monkeypatch.setattr(evidence.checks, "run", lambda *_: found)
+    monkeypatch.setattr(evidence.services, "load", lambda slug: None)
     said = evidence.run_check("bakery", "pg_login_failed", "oven-1")
     assert said.value is answer
     assert not values or said.text == {False: "role 0; role 1"}.get(answer, "role 1")
