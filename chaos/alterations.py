@@ -1,5 +1,6 @@
 """An alteration: one change to the running sandbox, told in four words. Two kinds of things are written so: harmless
-changes (chaos/decoys/), and faults that are no button and that no runbook knows, from a folder (`load`).
+changes (chaos/decoys/), and faults that are no button and that no runbook knows: those of chaos/unknown/, and those of
+any folder (`load`). docs/injectors.md shows how one is written.
 
     class Revoked(Alteration):
         id, title, components = "revoked", "A grant is gone", ("postgres",)
@@ -12,7 +13,8 @@ changes (chaos/decoys/), and faults that are no button and that no runbook knows
         def still_broken(self, site, undo): ...  # in words, measured at the target; "" once it is mended
         def touched(self, undo): ...          # what it changes, as one who records changes would name it
 
-To journal, keeper and game day it is a fault like any other. No Django here.
+To journal, keeper and game day it is a fault like any other. What is not a change (data that grows, load, an outside
+service) is written the same way, with `traceable = False` and nothing in `touched`. No Django here.
 """
 
 from __future__ import annotations
@@ -47,10 +49,13 @@ class Touched:
 
 
 class Alteration(Fault):
-    """`components`: the parts that are right to name. `drivers`: where it can be made. `file`: where it was loaded
-    from, "" when it is the product's own."""
+    """`components`: the parts that are right to name, whatever the seed chose. `may_touch`: what else a right repair
+    may act on. `family`: what it is done to. `traceable`: whether there is a change that could be found. `drivers`:
+    where it can be made. `file`: where it was loaded from, "" when it is the product's own."""
 
     category = "other"
+    family: ClassVar[str] = ""
+    traceable: ClassVar[bool] = True
     description = ""
     blast_radius = ""
     reverts = "puts back what was there"
@@ -78,7 +83,21 @@ class Alteration(Fault):
 
     @abstractmethod
     def touched(self, undo: Undo) -> list[Touched]:
-        """What it changes."""
+        """What it changes, the telling one first; nothing where no change is made."""
+
+    def right_parts(self, undo: Undo) -> tuple[str, ...]:
+        """The parts that are right to name for what the seed chose; each is one of `components`."""
+        return self.components
+
+    def culprit(self, undo: Undo) -> Touched | None:
+        """What is to blame, where a diagnosis could name it; None where nothing is to be found."""
+        found = self.touched(undo) if self.traceable else []
+        return found[0] if found else None
+
+    def shows(self, site: Site, undo: Undo) -> str:
+        """What users or workers notice of it, measured where they would, beyond the journeys of the manifest; "" when
+        that is nothing, or when the journeys tell. `still_broken` looks at what was done, this at what comes of it."""
+        return ""
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         return self.inverse(site, int(params.get("seed", 1)))

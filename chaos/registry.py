@@ -21,6 +21,7 @@ from chaos.faults.net_outage import NetOutage
 from chaos.faults.partial_outage import PartialOutage
 from chaos.faults.queue_worker_crash import QueueWorkerCrash
 from chaos.faults.third_party_outage import ThirdPartyOutage
+from chaos.unknown.registry import UNKNOWN
 
 FAULTS: dict[str, Fault] = {
     "db_auth_failure": DbAuthFailure(),
@@ -57,7 +58,7 @@ def find(name: str, file: str = "") -> Fault:
     when there is none, LoadFailed when its file cannot be used."""
     if file:
         return load(Path(file))[name]
-    for known in (FAULTS, LOADED, DECOYS):
+    for known in (FAULTS, LOADED, UNKNOWN, DECOYS):
         if name in known:
             return known[name]
     raise KeyError(name)
@@ -65,7 +66,7 @@ def find(name: str, file: str = "") -> Fault:
 
 def known(name: str) -> bool:
     """Whether this process knows a fault of that id."""
-    return name in FAULTS or name in LOADED
+    return name in FAULTS or name in LOADED or name in UNKNOWN
 
 
 def title_of(name: str) -> str:
@@ -80,7 +81,7 @@ def add(folder: Path) -> list[str]:
     """Load the alterations of a folder (or file) for this process; their ids. LoadFailed when one cannot be used, or
     has the id of something that is there."""
     found = load(folder)
-    if taken := found.keys() & {*FAULTS, *DECOYS, *ALIASES}:
+    if taken := found.keys() & {*FAULTS, *UNKNOWN, *DECOYS, *ALIASES}:
         raise LoadFailed(f"{folder}: {', '.join(sorted(taken))} is what something else is called")
     LOADED.update(found)
     return list(found)

@@ -16,11 +16,11 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from chaos import injector
+from chaos import injector, registry
 from chaos.faults.base import FaultFailed, NotUndone
 from chaos.journal import ARMED, FAILED, Entry, Journal
 from chaos.models import Injection
-from chaos.registry import ALIASES, FAULTS, LOADED, title_of
+from chaos.registry import ALIASES, FAULTS, title_of
 from chaos.site import SITE, Site, SiteMissing
 from incidents import live
 from incidents.models import OPEN_STATES, Incident, State
@@ -58,7 +58,7 @@ def breakable() -> list[System]:
 def resolve(name: str) -> tuple[str, float | None]:
     """A fault id from what people type, with the duration an alias implies. Raises UnknownFault with near names."""
     known = normal(name)
-    if known in FAULTS or known in LOADED:
+    if registry.known(known):
         return known, None
     if known in ALIASES:
         return ALIASES[known]

@@ -1,0 +1,1 @@
+"""Faults of every kind that an administrator meets and no runbook tells of: one file per family."""
