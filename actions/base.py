@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +17,8 @@ from systems.manifest_types import Service
 from systems.runtimes.base import Runtime
 from systems.services import LoadedSystem
 
+# how an effect begins that lets somebody do more than now; the second is that of its undo
+ACCESS = ("access:", "undo:reaccess:")
 ReadBack = Literal["applied", "not_applied", "unknown"]
 INVERSE: dict[ReadBack, ReadBack] = {
     "applied": "not_applied",
@@ -92,6 +95,8 @@ class ActionContext:
     fence: int | None = None
     undo: dict[str, Any] | None = None
     guard: Callable[[], None] = _always
+    incident_id: int | None = None  # for which it is asked
+    request_id: UUID | None = None  # of the request that is run
 
     @property
     def runtime(self) -> Runtime:
@@ -156,9 +161,14 @@ class Action(ABC, Generic[P]):
         the target. What a restart loses is judged for every action alike and need not be judged here."""
         return None
 
-    def only_for_people(self, params: P) -> str | None:
+    def only_for_people(self, ctx: ActionContext, params: P) -> str | None:
         """Why the agent may not ask for this with these parameters, approval or not; None when it may."""
         return None
+
+    def asks(self, ctx: ActionContext, params: P) -> str:
+        """Why a person is asked when the agent wants this, though risk and policy would let it run; empty: for
+        nothing."""
+        return ""
 
     def bind(self, ctx: ActionContext, params: P) -> P:
         """Turn what was asked for into exact values (e.g. "the lock root" into a pid), before approval."""

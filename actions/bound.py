@@ -46,7 +46,10 @@ class Bound:
         self.action.check(self.ctx, self.params)
 
     def only_for_people(self) -> str | None:
-        return self.action.only_for_people(self.params)
+        return self.action.only_for_people(self.ctx, self.params)
+
+    def asks(self) -> str:
+        return self.action.asks(self.ctx, self.params)
 
     def rated(self) -> tuple[Risk, str]:
         return risk.assess(self.action, self.ctx.system, self.ctx.target, self.params)
@@ -109,6 +112,9 @@ class Undoing(Bound):
 
     def only_for_people(self) -> str | None:
         return self.action.may_roll_back(self.ctx, self.record)
+
+    def asks(self) -> str:
+        return ""
 
     def rated(self) -> tuple[Risk, str]:
         """At least that of what is taken back, as it was rated then and as it would be now."""

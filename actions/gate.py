@@ -122,7 +122,7 @@ def bind_again(request: ActionRequest) -> Bound:
     """A stored request, its parameters taken as they are (they were bound when it was made)."""
     system = load(request.system.slug)
     action = registry.get(request.slug)
-    ctx = ActionContext(system, request.target)
+    ctx = ActionContext(system, request.target, incident_id=request.incident_id, request_id=request.pk)
     bound = action, ctx, parse(action, request.params), for_system(system)
     return Bound(*bound) if request.undo_of is None else Undoing(*bound, request.undo_of)
 
@@ -131,7 +131,9 @@ def bind_anew(request: ActionRequest) -> Bound:
     """A stored request, checked against the inventory of now: for the claim, and when it is measured again."""
     if request.undo_of is not None:
         return bind_again(request)
-    return bind(load(request.system.slug), request.slug, request.target, request.params)
+    bound = bind(load(request.system.slug), request.slug, request.target, request.params)
+    bound.ctx.incident_id, bound.ctx.request_id = request.incident_id, request.pk
+    return bound
 
 
 def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
@@ -143,6 +145,8 @@ def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
         return "there is no approval of exactly this request"
     if bound.fingerprint() != request.fingerprint:
         return "the target is no longer what it was when this was approved"
+    if bound.effects != sorted(request.effects):
+        return "what it brings about is no longer what was asked for"
     rated, _ = bound.rated()
     if risk.ORDER[rated] > risk.ORDER.get(Risk(request.risk), 0):
         return "its risk is now rated higher"
@@ -155,7 +159,12 @@ def still_allowed(request: ActionRequest, bound: Bound, system: System) -> str:
         return may_decide(type(decision.by)._default_manager.get(pk=decision.by.pk), request)
     if decision.grant is not None:
         return grants.why_not(decision.grant, request)
-    return "" if ruling.verdict == policy.Verdict.RUN else f"it would now need a person: {ruling.why}"
+    asks = bound.asks() if request.requested_by == policy.AGENT else ""
+    return (
+        ""
+        if ruling.verdict == policy.Verdict.RUN and not asks
+        else f"it would now need a person: {asks or ruling.why}"
+    )
 
 
 __all__ = [

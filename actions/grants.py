@@ -14,12 +14,16 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from actions import audit, policy, registry
+from actions.base import ACCESS
 from actions.models import ActionRequest, PolicyGrant
 from incidents.models import Incident
 from systems.models import System
 
 Scope = PolicyGrant.Scope
 LONGEST_MINUTES = 24 * 60
+WIDENING = (
+    "widen-access"  # listed beside actions: what lets somebody do more than now is covered by no other name
+)
 
 
 def give(
@@ -41,7 +45,11 @@ def give(
         raise ValueError("a grant names who asks, and the game day, demo, schedule or incident it is for")
     if scope == Scope.INCIDENT and not _incidents(system, str(scope_id)).exists():
         raise ValueError(f"there is no incident {scope_id} in {system.slug}")
-    unknown = sorted(set(actions) - set(registry.ACTIONS))
+    if WIDENING in actions and scope != Scope.GAME_DAY:
+        raise ValueError(
+            "who may do more than now is decided by a person: only a game day may say so beforehand"
+        )
+    unknown = sorted(set(actions) - {*registry.ACTIONS, WIDENING})
     if unknown or not actions:
         raise ValueError(f"a grant lists actions by name; {', '.join(unknown) or 'nothing'} is none")
     values = {
@@ -103,11 +111,14 @@ def _covering(request: ActionRequest) -> QuerySet[PolicyGrant]:
         return PolicyGrant.objects.none()
     of_it = Q(scope=Scope.INCIDENT, scope_id=str(incident.pk))
     since = ~Q(scope=Scope.INCIDENT) & Q(created_at__lt=incident.opened_at)
+    wanted = [request.slug]
+    if any(effect.startswith(ACCESS) for effect in request.effects):
+        wanted.append(WIDENING)
     return live().filter(
         of_it | since,
         system_id=request.system_id,
         requester=request.requested_by,
-        actions__contains=[request.slug],
+        actions__contains=wanted,
     )
 
 

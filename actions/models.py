@@ -7,7 +7,8 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.fields.json import KT
 
 
 class Risk(models.TextChoices):
@@ -109,6 +110,21 @@ class ActionRequest(models.Model):
                 fields=["undo_of"],
                 condition=Q(status__in=["waiting", "approved", "running", "unknown"]),
                 name="one_live_undo_per_request",
+            ),
+            models.UniqueConstraint(
+                fields=["system"],
+                condition=Q(slug="revert-change", undo_of=None, status__in=["running", "unknown"]),
+                name="one_change_taken_back_at_a_time",
+            ),
+            models.UniqueConstraint(
+                F("system"),
+                KT("params__change"),
+                condition=Q(
+                    slug="revert-change",
+                    undo_of=None,
+                    status__in=["running", "unknown", "succeeded", "rolled_back"],
+                ),
+                name="each_change_taken_back_once",
             ),
         ]
 

@@ -90,7 +90,10 @@ def _measure(request: ActionRequest) -> Look:
         ruling = policy.rule(request.system, request.slug, rated, request.requested_by, despite_hold=True)
         if ruling.verdict == policy.Verdict.REFUSE:
             return Look(gone=ruling.why)
+        if request.requested_by == policy.AGENT and (asks := bound.asks()):
+            ruling = policy.Ruling(policy.Verdict.ASK, asks)
         fresh = {
+            "effects": bound.effects,
             "preview": bound.preview(),
             "fingerprint": bound.fingerprint(),
             "risk": rated.value,

@@ -72,6 +72,7 @@ def propose(
     loaded = gate.load(system)
     row = System.objects.get(slug=system)
     bound = bind_named(loaded, slug, target, params)
+    bound.ctx.incident_id = incident_id
     rated, why = bound.rated()
     request = ActionRequest(
         id=uuid.uuid4(),
@@ -146,6 +147,8 @@ def _measured(request: ActionRequest, bound: gate.Bound, ask_why: str = "") -> p
     try:
         request.preview = look(bound)
         request.fingerprint = bound.fingerprint()
+        if request.requested_by == policy.AGENT:
+            ask_why = ask_why or bound.asks()
         ruling = policy.rule(request.system, request.slug, request.risk, request.requested_by, ask_why)
         if request.requested_by == policy.AGENT and (theirs := bound.only_for_people()):
             ruling = policy.Ruling(policy.Verdict.REFUSE, theirs)

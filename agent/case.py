@@ -80,7 +80,7 @@ class Path(Record):
 
     @property
     def key(self) -> str:
-        return f"{self.finding}|{','.join(f'{s.action}@{s.target}' for s in self.steps)}"
+        return f"{self.finding}|{','.join(s.key for s in self.steps)}"
 
     @property
     def words(self) -> str:

@@ -34,6 +34,12 @@ class PlannedStep(Record):
     def words(self) -> str:
         return f"{self.action} on {self.target}"
 
+    @property
+    def key(self) -> str:
+        """The same words for the same step: `kill-session@db pid=7`."""
+        given = "".join(f" {name}={value}" for name, value in sorted(self.params.items()))
+        return f"{self.action}@{self.target}{given}"
+
 
 class Named(Record):
     """A cause on a component, by its names; without any it is "none of these"."""

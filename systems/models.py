@@ -94,6 +94,13 @@ class ChangeRow(models.Model):
     ref = models.CharField(max_length=120, default="", help_text="the caller's or the request's own id")
     touched = models.JSONField(default=list, help_text="of a request of ours: the components it is about")
     words = models.CharField(max_length=500)
+    area = models.TextField(
+        default="", help_text="where its source found it; empty: nothing that could be put back"
+    )
+    mark_before = models.CharField(
+        max_length=20, default="", help_text="keyed fingerprint; empty: it was not there"
+    )
+    mark_after = models.CharField(max_length=20, default="", help_text="the same of the new value")
     noted_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

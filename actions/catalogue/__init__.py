@@ -19,6 +19,7 @@ from actions.catalogue.restart_service import RestartService
 from actions.catalogue.restore_config import RestoreConfig
 from actions.catalogue.restore_db import RestoreDb
 from actions.catalogue.resume_job import ResumeJob
+from actions.catalogue.revert_change import RevertChange
 from actions.catalogue.roll_back_release import RollBackRelease
 from actions.catalogue.rolling_restart import RollingRestart
 from actions.catalogue.rotate_logs import RotateLogs
@@ -56,6 +57,7 @@ ALL: tuple[AnyAction, ...] = (
     FailoverLink(),
     ResetCircuitBreaker(),
     RollBackRelease(),
+    RevertChange(),
     RotateLogs(),
     VacuumAnalyze(),
 )

@@ -47,7 +47,7 @@ class RestoreDb(Action[RestoreParams]):
     def targets(self, system: LoadedSystem) -> list[str]:
         return [n for n, s in system.services.items() if s.postgres and s.snapshot]
 
-    def only_for_people(self, params: RestoreParams) -> str | None:
+    def only_for_people(self, ctx: ActionContext, params: RestoreParams) -> str | None:
         return "a whole schema is put back only where a person chooses it" if params.whole else None
 
     def touches(self, ctx: ActionContext, params: RestoreParams) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from actions import policy
+from actions import policy, reverts
 from agent import patience, relapse, roles, served
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
@@ -50,6 +50,8 @@ def step(run: Run) -> Outcome:
     if said.state == "recovered":
         count.green_since = count.green_since or timezone.now()
         said, lacking = _proven(run, count, said)
+        if said.state == "recovered" and not lacking:
+            said, lacking = _is_back(run, said)
     if said.state == "recovered" and not lacking:
         return _recovered(run, said, picture)
     if lacking:
@@ -129,6 +131,21 @@ def _unless_changed(run: Run, states: list[SignalState], said: Judgement) -> Jud
         return said
     words = [CATALOG[s.signal].describe(s) for s in left]
     return _unwell(said, words, [symptom_key(s.signal, s.service, s.label) for s in left])
+
+
+def _is_back(run: Run, said: Judgement) -> tuple[Judgement, str]:
+    """What was taken back must still be as it was before, read from the target itself."""
+    attempt = run.case.attempt
+    for item, request in zip(
+        attempt.done if attempt else [], attempt.requests if attempt else [], strict=False
+    ):
+        if item.action == reverts.SLUG:
+            back, why = reverts.is_back(request)
+            if back is None:
+                return said, why
+            if not back:
+                return _unwell(said, [why], [f"changed_again@{item.target}"]), ""
+    return said, ""
 
 
 def _recovered(run: Run, said: Judgement, picture: Picture) -> Outcome:

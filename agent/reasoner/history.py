@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
@@ -32,6 +32,23 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Change
             else [(next(c for c in made if c.component == p), p) for p in sorted(parts)]
         )
     return found
+
+
+def go_of(
+    change: Change, changes: Sequence[Change], members: Collection[str]
+) -> tuple[list[Change], list[Change]]:
+    """The change with what became the same on other replicas of `members`, and what else of its kind was changed on
+    its part in the same go, the newest first: `together` makes one of them."""
+    near = [
+        c
+        for c in changes
+        if c.kind == change.kind
+        and abs((c.first_new - change.first_new).total_seconds()) < ONE_GO_S
+        and c.id != change.id
+    ]
+    alike = [c for c in near if (c.what, c.after) == (change.what, change.after) and c.component in members]
+    others = [c for c in near if c.component == change.component and c.what != change.what]
+    return [change, *alike], sorted(others, key=lambda c: (c.first_new, c.id), reverse=True)
 
 
 def is_put_back(change: Change, changes: Sequence[Change]) -> bool:

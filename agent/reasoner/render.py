@@ -62,7 +62,7 @@ def hypothesis(
 def _of_change(
     cause: Cause, graph: SystemGraph, board: Board, probability: float, together: tuple[str, ...]
 ) -> Hypothesis:
-    """A change as the cause. There is no path: nobody wrote down how to take it back."""
+    """A change as the cause. How it is taken back is no runbook's matter: see agent/roles/diagnoser.py."""
     change = cause.change
     assert change is not None
     worst = max((board.true[i] for i in cause.explains), key=lambda n: n.weight, default=None)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from agent import reasoner
 from agent.context import seconds_seen
 from agent.reasoner import Evidence as Observed
-from agent.reasoner import Hypothesis
+from agent.reasoner import Hypothesis, history
 from agent.reasoner.types import Boosts, Change, Learned
 from incidents import evidence
 from incidents.evidence import SignalState
@@ -25,6 +25,7 @@ from systems import services
 from systems.state import ledger
 
 LOOKED_BACK = timedelta(hours=24)
+TAKES_BACK = "revert-change"
 SETTLES_S = 8.0  # what a fault brings for others shows within this
 
 
@@ -84,7 +85,7 @@ def think(
         for c in answer.next_checks
         if c.signal in RUNS
     ]
-    found = [finding(h) for h in ranked]
+    found = [finding(h, takes_back(h, changes)) for h in ranked]
     return Opinion(findings=found, none_probability=answer.none_probability, questions=questions)
 
 
@@ -98,7 +99,20 @@ def settled(seconds: float) -> float:
     return min(1.0, seconds / SETTLES_S)
 
 
-def finding(h: Hypothesis) -> Finding:
+def takes_back(h: Hypothesis, changes: Sequence[Change]) -> list[list[PlannedStep]]:
+    """The paths of a change that is a cause of its own: to take it back, on every replica that was changed alike; then,
+    one by one, what else was changed in the same go, since nothing told them apart."""
+    if h.kind != "change" or h.change is None:
+        return []
+    alike, others = history.go_of(h.change, changes, h.members)
+    return [[_back(c) for c in alike], *([_back(c)] for c in others)]
+
+
+def _back(change: Change) -> PlannedStep:
+    return PlannedStep(action=TAKES_BACK, target=change.component, params={"change": change.id})
+
+
+def finding(h: Hypothesis, paths: list[list[PlannedStep]]) -> Finding:
     return Finding(
         component=h.component,
         cause=h.cause,
@@ -113,7 +127,11 @@ def finding(h: Hypothesis) -> Finding:
         change_id=h.change.id if h.change else "",
         prevent=h.prevent,
         paths=[
-            [PlannedStep(action=s.action, target=s.target, params=s.params) for s in path] for path in h.paths
+            *(
+                [PlannedStep(action=s.action, target=s.target, params=s.params) for s in path]
+                for path in h.paths
+            ),
+            *paths,
         ],
     )
 

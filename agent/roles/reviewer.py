@@ -29,7 +29,7 @@ class CarefulReviewer:
 def _against(incident: Incident, picture: Picture, path: Path, acted: datetime | None) -> str:
     slug = incident.system.slug
     for item in path.steps:
-        if refused := _refused(slug, item):
+        if refused := _refused(incident, item):
             return f"{item.words} cannot be done now: {refused}"
     effects = {e for s in path.steps for e in _effects(slug, s)}
     if no := _answered(incident, effects):
@@ -42,9 +42,10 @@ def _against(incident: Incident, picture: Picture, path: Path, acted: datetime |
     return ""
 
 
-def _refused(slug: str, step: PlannedStep) -> str:
+def _refused(incident: Incident, step: PlannedStep) -> str:
+    slug, number = incident.system.slug, incident.pk
     try:
-        shown = actions.preview(slug, step.action, step.target, step.params)
+        shown = actions.preview(slug, step.action, step.target, step.params, agent_for=number)
     except actions.ActionRefused as error:
         return str(error)
     return str(shown.get("refused") or "")

@@ -181,9 +181,12 @@ def parse(path: Path) -> dict[str, Any]:
         raise Unparsable(f"{path.name} is missing") from None
     except UnicodeDecodeError as error:
         raise Unparsable(f"{path.name}: not UTF-8 text (byte {error.start})") from None
-    if path.suffix in (".yaml", ".yml", ".json"):
-        return _parse_yaml(text, path.name)
-    return _parse_lines(text)
+    return parse_text(text, path.name)
+
+
+def parse_text(text: str, name: str) -> dict[str, Any]:
+    """The same of the text of one file of that name."""
+    return _parse_yaml(text, name) if name.endswith((".yaml", ".yml", ".json")) else _parse_lines(text)
 
 
 def _parse_lines(text: str) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class Source(ABC):
     @abstractmethod
     async def read(self) -> Read: ...
 
+    async def read_area(self, area: Area) -> Facts | None:
+        """One area as it stands, None: it cannot be read. May raise."""
+        return (await self.read()).get(area)
+
     def pinned(self) -> Read:
         """The values somebody wrote down as right, where there are such: what a first look is held against. May
         block, and may raise."""

@@ -106,6 +106,9 @@ def fields_of(system_id: int, change: Change) -> dict[str, Any]:
         "written_at": change.written_at, "effective_at": change.effective_at, "pending": change.pending,
         "source": change.source, "owner": change.owner[:80], "actor": change.actor, "ref": change.ref[:120],
         "words": change.words[:500],
+        "area": change.place.area if change.place else "",
+        "mark_before": change.place.mark_before if change.place else "",
+        "mark_after": change.place.mark_after if change.place else "",
     }  # fmt: skip
 
 

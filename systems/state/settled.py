@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from systems.redact import Redactor
 from systems.state import masking, words
 from systems.state.facts import Area, Fact, Facts, Read
-from systems.state.types import Change
+from systems.state.types import Change, Place
 
 OFTEN = 5  # changes of one kind of thing ...
 WITHIN_S = 3600.0  # ... in this time make it volatile
@@ -124,7 +124,7 @@ class Settled:
         told = f"{rest} more of {look.area[1]} of {look.area[0]} changed at once"
         return [
             *changes[:MOST],
-            replace(last, what=look.area[1], before=None, after=f"{rest} more", words=told),
+            replace(last, what=look.area[1], before=None, after=f"{rest} more", words=told, place=None),
         ]
 
     def _ends(self) -> Iterator[float]:
@@ -176,11 +176,14 @@ class _Look:
             if kept.parent not in gone and kept.kind != "act":
                 more = sum(k.parent == what for k in gone.values())
                 was = Fact("", kept.kind, owner=kept.owner, loaded=kept.loaded)
-                yield self._change(what, was, self.hide.text(kept.shown), None, more=more)
+                yield self._change(what, was, self.hide.text(kept.shown), None, (kept.mark, ""), more=more)
         for what, fact in fresh.items():
             if fact.parent not in fresh and not (fact.act and fact.value in ("", "0")):
                 more = sum(f.parent == what for f in fresh.values())
-                yield self._change(what, fact, None, masking.shown(fact, fact.value, self.hide), more=more)
+                marks = "", self._mark(what, fact)
+                yield self._change(
+                    what, fact, None, masking.shown(fact, fact.value, self.hide), marks, more=more
+                )
         told = bool(gone or fresh)
         for what, fact in sorted(facts.items(), key=lambda item: item[1].parent == "*"):
             if what in before and not (told and fact.parent == "*"):
@@ -194,11 +197,12 @@ class _Look:
         if kept.mark != now.mark:
             if fact.act and fact.value in ("", "0"):
                 return  # a counter that began anew
-            yield self._change(what, fact, old, now.shown)
+            yield self._change(what, fact, old, now.shown, (kept.mark, now.mark))
         elif kept.coming != now.coming and now.coming:
-            yield self._change(what, replace(fact, loaded=True), old, now.coming_shown)
+            marks = kept.mark, now.coming
+            yield self._change(what, replace(fact, loaded=True), old, now.coming_shown, marks)
         elif kept.coming != now.coming:
-            yield self._change(what, fact, was, now.shown)
+            yield self._change(what, fact, was, now.shown, (kept.coming, now.mark))
 
     def against(self, golden: Facts, facts: Facts) -> Iterator[Change]:
         """A first look: what differs from what somebody pinned."""
@@ -213,10 +217,21 @@ class _Look:
             before, after = (
                 masking.shown(f, f.value, self.hide) if f is not None else None for f in (right, now)
             )
-            yield look._change(what, one, before, after)
+            marks = self._mark(what, right), self._mark(what, now)
+            yield look._change(what, one, before, after, marks)
+
+    def _mark(self, what: str, fact: Fact | None) -> str:
+        return masking.mark(self.area, what, fact.value) if fact is not None else ""
 
     def _change(
-        self, what: str, fact: Fact, before: str | None, after: str | None, *, more: int = 0
+        self,
+        what: str,
+        fact: Fact,
+        before: str | None,
+        after: str | None,
+        marks: tuple[str, str],
+        *,
+        more: int = 0,
     ) -> Change:
         component = self.area[0]
         if fact.act:
@@ -224,7 +239,8 @@ class _Look:
             began = self._within(fact.effective_at) or self.rest[1]
             return self._made(what, fact, None, after, told, first_new=began)
         told = words.sentence(component, self.hide.text(what), before, after, more=more, later=fact.loaded)
-        return self._made(what, fact, before, after, told)
+        made = self._made(what, fact, before, after, told)
+        return replace(made, place=Place(self.area[1], *marks))
 
     def _made(
         self, what: str, fact: Fact, before: str | None, after: str | None, told: str, first_new: float = 0.0

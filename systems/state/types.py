@@ -47,6 +47,16 @@ TIMES = ("last_old", "first_new", "written_at", "effective_at")
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the value stands, and the keyed marks (masking.py) of what it was and became; "": it was not there. They
+    tell later whether the value is still this one, and stay in the portal's own table."""
+
+    area: str
+    mark_before: str = ""
+    mark_after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One settled value that became another, or one thing that was done.
 
@@ -73,17 +83,19 @@ class Change:
     words: str = ""
     pending: bool = False
     ref: str = ""
+    place: Place | None = None
 
 
 def as_json(change: Change) -> dict[str, Any]:
-    """The change as plain data; times in ISO 8601 with their offset."""
+    """The change as plain data; times in ISO 8601 with their offset. Marks of values are left out."""
     found = asdict(change)
+    del found["place"]
     return found | {name: found[name].isoformat() if found[name] else None for name in TIMES}
 
 
 def from_json(data: Mapping[str, Any]) -> Change:
     """The change that `as_json` gave; what it does not know is left out. KeyError, TypeError or ValueError for
     anything else."""
-    known = {name: data[name] for name in Change.__dataclass_fields__ if name in data}
+    known = {name: data[name] for name in Change.__dataclass_fields__ if name in data and name != "place"}
     times = {name: datetime.fromisoformat(known[name]) for name in TIMES if known.get(name)}
     return Change(**{**known, **times})

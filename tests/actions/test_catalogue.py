@@ -20,10 +20,12 @@ from actions.base import Action, ActionContext, ActionRefused
 from actions.catalogue.regenerate_db_creds import password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
 from systems.envfile import parse_env
+from systems.models import ChangeRow
 from systems.runtimes.base import ChildStat, UnitStats
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
 from tests.actions.conftest import ROLE, SECRET, undone
+from tests.actions.ledger import Ledger
 
 pytestmark = pytest.mark.django_db
 HERE = {
@@ -39,6 +41,7 @@ HERE = {
     "rotate-logs": ("web-1", {}),
     "requeue-inflight": ("crew", {}),
     "regenerate-db-creds": ("db", {}),
+    "revert-change": ("front", {"change": "the newest"}),
 }
 
 
@@ -55,10 +58,20 @@ def world(system: LoadedSystem, runtime: FakeRuntime, settings: Any) -> Any:
     role = psycopg.connect(system.service("db").postgres.dsn, autocommit=True)  # type: ignore[union-attr]
     role.execute(sql.SQL("drop role if exists {}").format(name))
     role.execute(sql.SQL("create role {} login password {}").format(name, sql.Literal(SECRET)))
+    _changed(system, "etc/front.yaml")
     yield client
     client.delete("product:1", "sess:1", "jobs:busy", "jobs")
     role.execute(sql.SQL("drop role {}").format(name))
     role.close()
+
+
+def _changed(system: LoadedSystem, name: str) -> None:
+    """A file that the ledger has seen to change."""
+    ledger, path = Ledger(system, ("files",)), system.path(name)
+    for text in (path.read_text(), "delay_s: 9\nbank:\n  active: first\n"):
+        path.write_text(text)
+        os.utime(path, (time.time() - 9,) * 2)
+        ledger()
 
 
 def run(slug: str, target: str, params: dict[str, Any], alice: Any) -> ActionRequest:
@@ -72,6 +85,8 @@ def run(slug: str, target: str, params: dict[str, Any], alice: Any) -> ActionReq
 @pytest.mark.parametrize("slug", HERE)
 def test_contract(system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any, slug: str) -> None:
     target, params = HERE[slug]
+    if "change" in params:
+        params = {"change": str(ChangeRow.objects.latest("pk").pk)}
     shown = service.preview("tiny", slug, target, params)
     for part in ("command", "changes", "blast_radius", "undo", "if_rejected", "risk", "risk_why"):
         assert shown[part], part

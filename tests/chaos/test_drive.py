@@ -99,7 +99,7 @@ def test_approvals_live_as_long_as_one_fault(
     (grant,) = found[1]
     assert (grant.scope, grant.requester) == ("game_day", "agent")
     assert (grant.expires_at - grant.created_at).total_seconds() < 600
-    assert grant.actions == sorted(drive.MENDS)
+    assert grant.actions == sorted([*drive.MENDS, grants.WIDENING])
 
 
 def test_nothing_that_replaces_data_is_approved_beforehand() -> None:

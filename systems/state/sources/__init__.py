@@ -32,10 +32,7 @@ def build(system: LoadedSystem) -> Sources:
     units = Units(system)
     uses = Uses(lambda: units.fd_limits)
     names, tls = Names(system), Tls(system)
-    every: list[Source] = [Files(system), units, uses]
-    every += [Postgres(system, service) for service in services if service.postgres]
-    every += [Redis(system, service) for service in services if service.redis]
-    every += [Http(system, service) for service in services if service.state and service.state.http]
+    every: list[Source] = [Files(system), units, uses, *_servers(system)]
     every += [source for source in (names, tls) if source.wanted]
     if any(service.http or service.postgres for service in services):
         every.append(Clocks(system))
@@ -46,3 +43,16 @@ def build(system: LoadedSystem) -> Sources:
 
     groups = Groups(system, latest)
     return Sources([*every, groups] if groups.groups else every, uses)
+
+
+def _servers(system: LoadedSystem) -> list[Source]:
+    services = system.services.values()
+    found: list[Source] = [Postgres(system, service) for service in services if service.postgres]
+    found += [Redis(system, service) for service in services if service.redis]
+    return found + [Http(system, service) for service in services if service.state and service.state.http]
+
+
+def settable(system: LoadedSystem, name: str) -> Source | None:
+    """The source of that name, where what it reads may be something that can be set; built anew."""
+    every: list[Source] = [Files(system), Units(system), *_servers(system)]
+    return next((source for source in every if source.name == name), None)

@@ -41,7 +41,7 @@ class Place:
     loaded: bool = False
     prefix: str = ""
     owner: str = ""
-    stamp: object = None
+    stamp: object = field(default_factory=object)  # None: it is not there
     found: Read = field(default_factory=dict)
     waited: int = 0
 
@@ -70,8 +70,15 @@ class Files(Threaded):
                 if self._is_whole(place):
                     found |= place.found
             except OSError:  # not even that can be told of this one: unknown
-                place.stamp, place.found = None, {}
+                place.stamp, place.found = object(), {}
         return found
+
+    async def read_area(self, area: Area) -> Facts | None:
+        """As it is at this moment, whole or not."""
+        for place in self.places:
+            if area in (place.area, place.outside):
+                return look_at(place).get(area)
+        return None
 
     def _is_whole(self, place: Place) -> bool:
         """Looks at the place again where it changed. False: it is being written."""
@@ -173,12 +180,13 @@ def keys_of(place: Place, path: Path, written: float) -> Facts:
 
 
 def _fact(place: Place, key: str, value: Any, written: float) -> Fact:
-    text = _text(value)
+    text = text_of(value)
     hidden = masking.is_secret(key, text) or (place.kind == "env" and not masking.plain(text))
     return Fact(text, place.kind, hidden, written_at=written, loaded=place.loaded, owner=place.owner)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as the ledger has it."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return str(value)

@@ -12,7 +12,7 @@ from systems.manifest import Service
 from systems.probes import pgshare
 from systems.services import LoadedSystem
 from systems.state import masking
-from systems.state.facts import Fact, Facts, Read, Source
+from systems.state.facts import Area, Fact, Facts, Read, Source
 from systems.state.sources import pgqueries as ask
 
 # sent with each question, as one message: for this question alone
@@ -60,6 +60,13 @@ class Postgres(Source):
         except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
             pass  # it is busy: the rest is for the next time
         return {(self.service.name, area): facts for area, facts in found.items()}
+
+    async def read_area(self, area: Area) -> Facts | None:
+        """That question alone."""
+        if area[1] not in self._questions or area[1] in NOT_ASKED:
+            return None
+        server = (await self._rows(self._questions[SERVER]) or [{}])[0]
+        return await self._ask(area[1], self._questions[area[1]], server)
 
     async def _rows(self, question: ask.Question) -> list[dict[str, Any]]:
         """One question within its bounds. psycopg.Error when it is not answered; the connection stays."""

@@ -1,0 +1,164 @@
+"""Runs the steps of an inverse: each after a look at the fence, within its bounds, and told as failed only where the
+target itself said so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+
+from actions import effects
+from actions.base import ActionContext, ActionFailed, ActionRefused
+from systems.probes.pgshare import OWN
+from systems.state.inverses.types import Command, EndSessions, Inverse, Lies, Sql, Step, Unit, Write
+
+LOCK_MS = 1000  # whoever waits for a lock holds up everybody behind it
+SLOW_MS = 600_000
+OF_THEM = (
+    " from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+    " and (%(role)s::text is null or usename = %(role)s) and (%(database)s::text is null or datname = %(database)s)"
+    " and backend_start >= %(since)s and application_name <> all(%(own)s)"
+)
+NEWER = (  # of files that a reload reads, what is written there and is not how it runs
+    "select distinct f.name from pg_file_settings f join pg_settings s on s.name = f.name"
+    " where f.applied and f.setting is distinct from s.setting and f.setting is distinct from current_setting(f.name)"
+    " and (pg_stat_file(f.sourcefile)).modification > pg_conf_load_time() order by 1"
+)
+
+
+def run(ctx: ActionContext, inverse: Inverse) -> list[str]:
+    """All steps, then whoever has to take it up. What was done, in words. ActionFailed where the target refused."""
+    done = []
+    for step in inverse.steps:
+        ctx.guard()
+        done.append(_step(ctx, step))
+    for name, way in inverse.loads.items():
+        if way == "reload":
+            done.append(effects.reload(ctx, name))
+        elif way == "restart":
+            done.append(effects.restart(ctx, name))
+    return [word for word in done if word]
+
+
+def _step(ctx: ActionContext, step: Step) -> str:
+    if isinstance(step, Sql):
+        return _sql(ctx, step)
+    if isinstance(step, EndSessions):
+        return _end(ctx, step)
+    if isinstance(step, Command):
+        return _command(ctx, step)
+    if isinstance(step, Unit):
+        _unit(ctx, step)
+        return step.shown
+    try:
+        _file(step)
+    except OSError as error:
+        raise ActionFailed(f"{step.shown}: {error.strerror}") from error
+    return step.shown
+
+
+def _sql(ctx: ActionContext, step: Sql) -> str:
+    with effects.admin(ctx.system.service(step.service), SLOW_MS if step.slow else 15_000) as session:
+        session.execute(f"set lock_timeout = {LOCK_MS}")
+        try:
+            count = session.execute(step.text).rowcount
+        except psycopg.Error as error:
+            if step.else_ is not None and not session.closed:
+                session.execute(step.else_)
+            if error.sqlstate is None or session.closed:
+                raise  # the connection is gone: only the target knows
+            raise ActionFailed(f"{step.shown}: {str(error).splitlines()[0]}") from error
+    if step.rows is not None and count != step.rows:
+        raise ActionFailed(f"{step.shown}: it is not as it was seen any more")
+    return step.shown
+
+
+def _end(ctx: ActionContext, step: EndSessions) -> str:
+    """Those at work are left: their open transaction is worth more than a moment."""
+    with effects.admin(ctx.system.service(step.service)) as session:
+        ended = session.execute(
+            "select count(*) filter (where pg_terminate_backend(pid))" + OF_THEM + " and state = 'idle'",
+            _of(step),
+        ).fetchone()
+    return f"{ended[0]} idle sessions that carried it were ended" if ended and ended[0] else ""
+
+
+def _of(step: EndSessions) -> dict[str, Any]:
+    return {"role": step.role, "database": step.database, "since": step.since, "own": list(OWN)}
+
+
+def sessions(ctx: ActionContext, steps: Iterable[Step]) -> int | None:
+    """How many sessions would end now. None: that cannot be told; ActionRefused where the database is none of ours."""
+    total = 0
+    for step in steps:
+        if not isinstance(step, EndSessions):
+            continue
+        try:
+            with effects.admin(ctx.system.service(step.service), 1000) as session:
+                row = session.execute(
+                    "select count(*)" + OF_THEM + " and state = 'idle'", _of(step)
+                ).fetchone()
+        except psycopg.Error:
+            return None
+        total += int(row[0]) if row else 0
+    return total
+
+
+def _command(ctx: ActionContext, step: Command) -> str:
+    try:
+        with effects.redis_client(ctx.system.service(step.service)) as client:
+            client.execute_command(*step.words)
+    except redis.ResponseError as error:
+        raise ActionFailed(f"{step.shown}: {error}") from error
+    return step.shown
+
+
+def _unit(ctx: ActionContext, step: Unit) -> None:
+    unit = ctx.unit(step.service)
+    if step.call == "limits":
+        ctx.runtime.limits(unit, step.value, ctx.fence)
+    elif step.call == "release":
+        ctx.runtime.release(unit, step.value, ctx.fence)
+    else:
+        ctx.runtime.scale(unit, step.value, ctx.fence)
+
+
+def _file(step: Write | Lies) -> None:
+    if isinstance(step, Write):
+        effects.write_whole(step.path, step.content.encode())
+    elif step.mode is not None:
+        step.path.chmod(step.mode)
+    elif step.owner:
+        user, _, group = step.owner.partition(":")
+        shutil.chown(step.path, _known(user), _known(group))
+    else:
+        _relink(step.path, step.link)
+
+
+def _known(name: str) -> Any:
+    return int(name) if name.isdecimal() else name
+
+
+def _relink(path: Path, target: str) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(path)
+
+
+def loaded_besides(ctx: ActionContext, steps: Iterable[Step]) -> list[str]:
+    """Settings that a reload of the server would bring into effect as well, where that may be read."""
+    found: list[str] = []
+    for step in steps:
+        if isinstance(step, Sql) and "pg_reload_conf" in step.shown:
+            try:
+                with effects.admin(ctx.system.service(step.service), 1000) as session:
+                    found += [str(row[0]) for row in session.execute(NEWER).fetchall()]
+            except (psycopg.Error, ActionRefused):
+                found.append("what else was written in its configuration (it cannot be read)")
+    return found
