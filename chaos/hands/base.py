@@ -29,8 +29,11 @@ class Hands(Protocol):
     def restart(self, unit: str) -> None:
         """Restart it as whoever operates it would: asked for, and in order."""
 
-    def set_memory_limit(self, unit: str, megabytes: float) -> None:
-        """What it may use from now on."""
+    def stop(self, unit: str) -> None:
+        """Stop it as whoever operates it would; nobody starts it again by itself."""
+
+    def set_memory_limit(self, unit: str, megabytes: float | None) -> None:
+        """What it may use from now on; None: as much as it wants."""
 
     def freeze(self, unit: str) -> None:
         """Stop it in its tracks."""

@@ -55,7 +55,10 @@ class ContainerHands:
     def restart(self, unit: str) -> None:
         self._shop.restart(unit)
 
-    def set_memory_limit(self, unit: str, megabytes: float) -> None:
+    def stop(self, unit: str) -> None:
+        self._shop.stop(unit)
+
+    def set_memory_limit(self, unit: str, megabytes: float | None) -> None:
         self._shop.limits(unit, megabytes)
 
     def freeze(self, unit: str) -> None:

@@ -66,7 +66,10 @@ class ProcessHands:
     def restart(self, unit: str) -> None:
         self._call({"op": "restart", "service": unit}, world=False)
 
-    def set_memory_limit(self, unit: str, megabytes: float) -> None:
+    def stop(self, unit: str) -> None:
+        self._call({"op": "stop", "service": unit}, world=False)
+
+    def set_memory_limit(self, unit: str, megabytes: float | None) -> None:
         self._call({"op": "limits", "service": unit, "memory_mb": megabytes}, world=False)
 
     def freeze(self, unit: str) -> None:

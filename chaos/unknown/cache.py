@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any
 
 import redis as redis_client
@@ -12,8 +11,6 @@ from chaos.alterations import Touched
 from chaos.faults.base import Undo
 from chaos.site import Site
 from chaos.unknown.base import Drawn, Value, config
-
-SAVED_WITHIN_S = 8.0
 
 
 class OfCache(Value):
@@ -85,46 +82,6 @@ class Follows(OfCache):
     def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
         with site.redis() as redis:
             redis.replicaof("NO", "ONE")
-
-
-class DumpFolder(OfCache):
-    """What cannot be saved must not be changed either: the server then refuses writes, and says so."""
-
-    id = "dump_folder"
-    title = "The cache saves to where it cannot write"
-    choices = tuple(("redis", "dir", folder) for folder in ("/proc", "/sys", "/proc/self/fd"))
-
-    def look(self, site: Site, chosen: list[Any]) -> Any:
-        with site.redis() as redis:
-            return config(redis, "dir")
-
-    def change(self, site: Site, chosen: list[Any], was: Any) -> None:
-        self._save_to(site, chosen[2])
-
-    def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
-        self._save_to(site, was)
-
-    def undo(self, site: Site, undo: Undo) -> None:
-        with site.redis() as redis:
-            refused = redis.info("persistence")["rdb_last_bgsave_status"] != "ok"
-        if refused or self.look(site, undo["chosen"]) != undo["was"]:
-            self.restore(site, undo["chosen"], undo["was"])
-
-    def is_well(self, now: Any, was: Any) -> bool:
-        return bool(now == was) or not str(now).startswith(("/proc", "/sys"))
-
-    def _save_to(self, site: Site, folder: str) -> None:
-        """With the save that shows how that goes."""
-        with site.redis() as redis:
-            redis.config_set("dir", folder)
-            self._wait(redis)
-            redis.bgsave()
-            self._wait(redis)
-
-    def _wait(self, redis: redis_client.Redis) -> None:
-        until = time.monotonic() + SAVED_WITHIN_S
-        while redis.info("persistence")["rdb_bgsave_in_progress"] and time.monotonic() < until:
-            time.sleep(0.1)
 
 
 class FewKeys(OfCache):

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from chaos.alterations import Alteration
-from chaos.unknown import cache, roles, tables
+from chaos.unknown import (
+    cache,
+    environment,
+    files,
+    outside,
+    proxy,
+    roles,
+    runtime,
+    settings,
+    strangers,
+    tables,
+    wires,
+)
 
 TRACEABLE: dict[str, Alteration] = {
     made.id: made
@@ -28,13 +40,58 @@ TRACEABLE: dict[str, Alteration] = {
         cache.NoReplicas(),
         cache.FullAndKept(),
         cache.Follows(),
-        cache.DumpFolder(),
         cache.FewKeys(),
         cache.FewCommands(),
         cache.CachePassword(),
+        settings.WithUnit(),
+        settings.NoLife(),
+        settings.ProviderAddress(),
+        settings.Impatient(),
+        settings.WorkerPace(),
+        settings.LinesDown(),
+        settings.LineElsewhere(),
+        environment.LibraryVariable(),
+        environment.DatabaseAddress(),
+        environment.OtherNumber(),
+        environment.OtherInterface(),
+        proxy.HealthCheck(),
+        proxy.Routes(),
+        proxy.EmptyPool(),
+        proxy.OneClient(),
+        proxy.NoBurst(),
+        proxy.SentElsewhere(),
+        files.DanglingRelease(),
+        files.FileGone(),
+        files.Permissions(),
+        files.Owner(),
+        files.HostRules(),
+        files.FolderInPlace(),
+        runtime.LittleMemory(),
+        runtime.FewFiles(),
+        runtime.Stopped(),
+        runtime.PortTaken(),
+        runtime.HelperStopped(),
+        wires.OneWay(),
+        wires.Lossy(),
+        wires.Narrow(),
+        wires.FewPorts(),
     )
 }
 
-UNTRACEABLE: dict[str, Alteration] = {}
+UNTRACEABLE: dict[str, Alteration] = {
+    made.id: made
+    for made in (
+        outside.TableGrew(),
+        strangers.Visitors(),
+        outside.OrdersAtOnce(),
+        outside.BadImport(),
+        outside.OldMessages(),
+        outside.ProviderSlow(),
+        strangers.NeverHangsUp(),
+        outside.KeyRunsOut(),
+        strangers.AtItsHour(),
+        strangers.HotKey(),
+    )
+}
 
 UNKNOWN: dict[str, Alteration] = {**TRACEABLE, **UNTRACEABLE}
