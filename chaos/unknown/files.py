@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from chaos.alterations import Touched
 from chaos.faults.base import FaultFailed, Undo
+from chaos.hands.base import UNSETTLED
 from chaos.site import Site
 from chaos.unknown.base import Drawn, Value, ask, run
 from chaos.unknown.orders import take_up_again, waiting
@@ -27,8 +28,11 @@ def restart(site: Site, units: Iterable[str]) -> None:
 
 
 def start(site: Site, units: Iterable[str]) -> None:
+    """One that hangs half started, which some do that cannot listen, is started anew."""
     for unit in units:
         site.start_if_dead(unit)
+        if site.hands.units()[unit]["state"] in UNSETTLED:
+            restart(site, [unit])
         if unit == "worker":
             take_up_again(site)
 

@@ -25,18 +25,13 @@ class HealthCheck(OfProxy):
 
     id = "health_check"
     title = "The front door takes healthy members for dead"
-    choices = (
-        ("gateway", "pools.api.health", {"path": "/health", "interval_s": 1.0, "timeout_s": 1.0, "fall": 1}),
-        (
-            "gateway",
-            "pools.api.health",
-            {"path": "/livez", "interval_s": 0.5, "timeout_s": 0.0005, "fall": 1},
-        ),
-        (
-            "gateway",
-            "pools.frontend.health",
-            {"path": "/status", "interval_s": 1.0, "timeout_s": 1.0, "fall": 1},
-        ),
+    choices = tuple(
+        ("gateway", "pools.api.health", {"path": path, "interval_s": every, "timeout_s": patience, "fall": 1})
+        for path, every, patience in (
+            ("/health", 1.0, 1.0),
+            ("/healthz/live", 2.0, 1.0),
+            ("/livez", 0.5, 0.0005),
+        )
     )
 
 
