@@ -1,6 +1,6 @@
-"""Kills an executor with SIGKILL at each of its lines in turn, and settles what is left. Run by test_crash.
+"""Kills an executor with SIGKILL at its lines in turn, and settles what is left. Run by test_crash.
 
-Arguments: manifest, effects file. Prints one JSON line of figures.
+Arguments: manifest, effects file, the first line and how many lines further each time. Prints one JSON line of figures.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def killed_at(line: int, request: ActionRequest) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def main(manifest: Path, effects_file: Path) -> None:
+def main(manifest: Path, effects_file: Path, first: int, step: int) -> None:
     care = services.register(manifest)
     System.objects.filter(pk=care.pk).update(agent_on=True)
     loaded = services.load("tiny")
@@ -91,10 +91,11 @@ def main(manifest: Path, effects_file: Path) -> None:
     runtime.__class__ = FileRuntime
     runtime.file = effects_file  # type: ignore[attr-defined]
     outcomes: Counter[str] = Counter()
-    doubles = unresolved = wrong = line = 0
+    doubles = unresolved = wrong = 0
+    line = first - step
     slowest = 0.0
     while True:
-        line += 1
+        line += step
         effects_file.write_text("")
         request = service.propose("tiny", "restart-service", "web-1", {}, requested_by="agent")
         died = killed_at(line, request)
@@ -122,4 +123,4 @@ def main(manifest: Path, effects_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

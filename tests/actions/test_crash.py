@@ -20,6 +20,7 @@ from actions.catalogue.restart_service import RestartService
 from actions.models import ActionRequest, AuditEntry, Fence, Status
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
+from tests import sampling
 from tests.actions.conftest import undone
 
 
@@ -32,12 +33,15 @@ def test_kill_9_at_every_line(base: Path, tmp_path: Path, capsys: pytest.Capture
         "OPSPORTAL_DATA": str(tmp_path / "data"),
         "OPSPORTAL_LOG_LEVEL": "ERROR",
     }
+    first, step = sampling.stride(3)
     argv = [
         sys.executable,
         "-m",
         "tests.actions.kill_sweep",
         str(base / "manifest.yaml"),
         str(tmp_path / "effects"),
+        str(first + 1),
+        str(step),
     ]
     root = Path(__file__).parents[2]
     done = subprocess.run(argv, env=env, cwd=root, capture_output=True, text=True, timeout=500, check=False)

@@ -18,6 +18,7 @@ from agent.models import Phase, Run
 from incidents import live
 from incidents.models import Postmortem
 from knowledge.models import Lesson, OutcomeStat
+from tests import sampling
 from tests.agent.world import FileAction, World, finding, path
 
 EFFECTS = ["mend@db", "patch@web", "undo patch@web", "undo mend@db", "rebuild@db"]
@@ -90,9 +91,9 @@ def forget(world: World) -> None:
 def test_killed_at_every_step_boundary(world: World, person: User, monkeypatch: pytest.MonkeyPatch):
     undisturbed = steps_of_an_undisturbed_run(world, person)
     assert len(undisturbed) >= 12
-    for nth in range(1, len(undisturbed) + 1):
-        for when in (BEFORE, AFTER):
-            check_one(world, person, monkeypatch, undisturbed, nth, when)
+    kills = [(nth, when) for nth in range(1, len(undisturbed) + 1) for when in (BEFORE, AFTER)]
+    for nth, when in sampling.part(kills, 3):
+        check_one(world, person, monkeypatch, undisturbed, nth, when)
 
 
 def check_one(
