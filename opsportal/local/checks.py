@@ -13,13 +13,15 @@ CHECKS: dict[str, list[str]] = {
     "imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()"],
 }
 # Fast ones share the cores. Patient ones wait most of the time: two go side by side; so do those that only need a
-# portal of their own. The other slow ones measure whole portals and sandboxes: each has the machine to itself.
+# portal of their own. What is tried on a sandbox of processes and on one of containers is tried on both at once. The
+# other slow ones measure whole portals and sandboxes: each has the machine to itself.
 CORES = min(4, os.cpu_count() or 1)
 TESTS: dict[str, list[str]] = {
     "fast tests": ["-m", "not slow", "-n", str(CORES)],
     "patient tests": ["-m", "slow and patient", "-n", str(min(2, CORES)), "--dist", "loadfile"],
     "paired tests": ["-m", "slow and paired", "-n", str(min(2, CORES))],
-    "slow tests": ["-m", "slow and not patient and not paired"],
+    "twin tests": ["-m", "slow and twin", "-n", str(min(2, CORES)), "--dist", "loadgroup"],
+    "slow tests": ["-m", "slow and not patient and not paired and not twin"],
 }
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chaos.registry import FAULTS
 from opsportal.local.binaries import postgres_bin, redis_server
 from opsportal.local.sandboxes import ContainerSandbox
 from sandbox.build.prepare import load, prepare
+from tests import sampling
 from tests.chaos.sandbox import Sandbox
 from tests.compose.engine import why_no_compose
 from tests.sandbox.conftest import Running, free_base, wait_for
@@ -23,12 +26,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left = [item for item in items if item.get_closest_marker("sampled") and not _in_sample(item)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
+    for item in items:  # each kind has a worker of its own, and its sandbox is made once
+        if item.get_closest_marker("twin"):
+            item.add_marker(pytest.mark.xdist_group(_params(item)["sandbox"]))
 
 
 def _in_sample(item: pytest.Item) -> bool:
+    given = _params(item)
+    if given["sandbox"] == "docker":
+        return given["fault"].id in IN_CONTAINERS
+    return given["fault"].id in sampling.part(list(FAULTS), 2)
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
     assert isinstance(item, pytest.Function)
-    given = item.callspec.params
-    return given["sandbox"] != "docker" or given["fault"].id in IN_CONTAINERS
+    return item.callspec.params
 
 
 @pytest.fixture(scope="package", params=["process", "docker"])

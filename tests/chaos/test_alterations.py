@@ -170,6 +170,7 @@ def test_a_fault_has_changes_before_beside_and_after_it_which_are_put_back(
 
 
 @pytest.mark.slow
+@pytest.mark.twin
 def test_harmless_changes_do_no_harm_and_are_put_back(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.wait_healthy()
     site, journal = sandbox.site, Journal(tmp_path / "journal")

@@ -66,6 +66,7 @@ def test_aliases_lead_to_faults_and_shadow_none():
 
 
 @pytest.mark.slow
+@pytest.mark.twin
 @pytest.mark.sampled
 @EVERY
 def test_prepare_touches_nothing(healthy: Sandbox, fault: Fault, journal: Journal):
@@ -77,6 +78,7 @@ def test_prepare_touches_nothing(healthy: Sandbox, fault: Fault, journal: Journa
 
 
 @pytest.mark.slow
+@pytest.mark.twin
 @EVERY
 def test_breaks_something_gives_nothing_away_and_is_put_back(
     healthy: Sandbox, fault: Fault, journal: Journal
@@ -99,6 +101,7 @@ def test_breaks_something_gives_nothing_away_and_is_put_back(
 
 
 @pytest.mark.slow
+@pytest.mark.twin
 @pytest.mark.sampled
 @EVERY
 def test_half_injected_it_ends_at_its_deadline_with_the_portal_dead(
