@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from incidents.evidence import Picture, SignalState
-from incidents.health import name_of
-from incidents.models import Incident, Symptom
+from incidents.health import Name, name_of
+from incidents.models import OPEN_STATES, Incident, Symptom
 from incidents.signals import CATALOG
 
 
-def active_symptoms(picture: Picture) -> set[str]:
-    """`signal@service#label` of everything that is wrong in it."""
-    return {symptom_key(s.signal, s.service, s.label) for s in picture.troubles}
+def active_symptoms(picture: Picture, less: Collection[Name] = ()) -> set[str]:
+    """`signal@service#label` of everything that is wrong in it, less what is named."""
+    return {symptom_key(s.signal, s.service, s.label) for s in picture.troubles if name_of(s) not in less}
 
 
 def symptom_key(signal: str, service: str, label: str = "") -> str:
@@ -28,6 +29,19 @@ def symptoms_in(incident: Incident, picture: Picture) -> list[SignalState]:
     rows = Symptom.objects.filter(incident=incident, opens=True)
     names = set(rows.values_list("signal", "service", "label"))
     return [s for s in picture.troubles if name_of(s) in names]
+
+
+def of_others(incident: Incident) -> set[Name]:
+    """The symptoms that another open incident of the system has: they are explained there."""
+    others = Symptom.objects.filter(
+        system=incident.system_id, cleared_at=None, incident__state__in=OPEN_STATES
+    )
+    return set(others.exclude(incident=incident.pk).values_list("signal", "service", "label"))
+
+
+def without(states: Iterable[SignalState], names: Collection[Name]) -> list[SignalState]:
+    """The states with what is named taken as unknown."""
+    return [replace(s, value=None) if s.value and name_of(s) in names else s for s in states]
 
 
 def is_self_healed(incident: Incident, picture: Picture) -> bool:

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from django.db import connection
 from django.db.models import Q
+from django.utils import timezone
 
 from incidents.facts import Seen
 from incidents.models import Incident, Symptom, TimelineEvent
@@ -25,6 +26,8 @@ Z = 1.645  # one-sided 95 %
 MISSED = 0.01  # how likely the fault may be overlooked
 MOST_RUNS = 300
 MOST_GAP_S = 90.0  # a fault that comes back less often is another incident
+JOURNEY = "journey_failed"
+AFTER = timedelta(seconds=5)  # a run that began while it was ill ends a little later
 LEAD = timedelta(seconds=15)  # a first crash is older than its first symptom
 
 _EXITS = """
@@ -90,8 +93,18 @@ def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:
         cursor.execute(_RUNS, [incident.system_id, ill_from(incident)])
         for label, at, well in cursor.fetchall():
             runs.setdefault(label, []).append((at, well))
+    for label, since, until in _failing_for_others(incident):
+        runs[label] = [(at, well) for at, well in runs.get(label, ()) if well or not since <= at <= until]
     found = [_proof(label, rows, effect) for label, rows in sorted(runs.items())]
     return [p for p in found if p is not None and p.needed]
+
+
+def _failing_for_others(incident: Incident) -> list[tuple[str, datetime, datetime]]:
+    """(journey, from, to) in which it failed for another incident: that says nothing of this one."""
+    rows = Symptom.objects.filter(system=incident.system_id, signal=JOURNEY).exclude(incident=None)
+    rows = rows.exclude(incident=incident.pk).exclude(cleared_at__lt=ill_from(incident))
+    now = timezone.now()
+    return [(r.label, r.first_seen - LEAD, (r.cleared_at or now) + AFTER) for r in rows]
 
 
 def _proof(journey: str, rows: list[tuple[datetime, bool]], effect: datetime | None) -> Proof | None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from agent import journal, relapse, served
+from agent import gathering, journal, relapse, served
 from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import evidence, lifecycle, postmortem, timeline
@@ -37,7 +37,9 @@ def on_decided(incident_id: int | None) -> None:
 
 
 def sweep() -> list[int]:
-    """Each tick: wake what is due, give runless incidents a run, close what has calmed down. Returns woken run ids."""
+    """Each tick: see that incidents are explanations, wake what is due, give runless incidents a run, close what has
+    calmed down. Returns woken run ids."""
+    gathering.sweep()
     _adopt_orphans()
     _take_up()
     _look_again()

@@ -180,6 +180,7 @@ class Noted(Facts):
     severity: str = ""
     was: str = ""
     merged: int | None = None
+    beside: int | None = None  # the incident to or from which symptoms went
     symptoms: list[str] = []
 
 

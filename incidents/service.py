@@ -1,19 +1,22 @@
 """Symptoms open incidents, or join the one that is open.
 
-Which one: services that depend on each other, directly or not, share an incident, because a fault of one shows on the
-others. So the fingerprint is the connected part of the dependency graph, and the database allows one open incident for
-each. Trouble that comes back after an incident was resolved opens a new one, which says what it follows: a resolved
-incident was verified by measurement, and its story is told.
+Which one: services that depend on each other, directly or not, share an incident at first, because a fault of one shows
+on the others. So the fingerprint is the connected part of the dependency graph, and the database allows one open
+incident for each; what turns out to be another trouble in the same part gets one beside it (regroup.py), whose
+fingerprint is `part~service`. Trouble that comes back after an incident was resolved opens a new one, which says what
+it follows: a resolved incident was verified by measurement, and its story is told.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from incidents import live, timeline
@@ -24,6 +27,7 @@ from incidents.signals import CATALOG
 
 log = logging.getLogger(__name__)
 
+BESIDE = "~"  # between the part and the service of an incident beside another
 FOLLOWS_WITHIN = timedelta(minutes=2)
 CONTEXT_WITHIN = timedelta(seconds=60)  # a change this long before may belong to the trouble
 # What a symptom tells of where the trouble is, by what it is a sign of.
@@ -43,7 +47,7 @@ def open_or_join(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) 
     if not symptoms:
         return None
     with transaction.atomic():
-        incident = _open_one(system_id, fingerprint)
+        incident = _open_one(system_id, fingerprint, symptoms)
         opened = False
         if incident is None:
             if not any(s.opens for s in symptoms):
@@ -57,12 +61,30 @@ def open_or_join(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) 
     return incident
 
 
-def _open_one(system_id: int, fingerprint: str) -> Incident | None:
-    """The open incident, locked so that it cannot be resolved while a symptom joins."""
+def open_beside(source: Incident, symptoms: Sequence[Symptom]) -> Incident:
+    """An incident of their own for symptoms of `source`, in the same part. The caller holds the transaction."""
+    part = source.fingerprint.partition(BESIDE)[0]
+    fingerprint = f"{part}{BESIDE}{leading(symptoms).service}"
+    incident, opened = _insert(source.system_id, fingerprint, symptoms)
+    if opened:
+        number = incident.number
+        transaction.on_commit(lambda: _announce(number))
+    live.publish("dashboard", {"kind": "incident", "number": incident.number, "state": incident.state})
+    return incident
+
+
+def _open_one(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> Incident | None:
+    """The open incident, locked so that it cannot be resolved while a symptom joins. Of several in one part the one
+    that has trouble of the same services already, then the newest: the next looks put right what that gets wrong."""
     rows = Incident.objects.select_for_update(of=("self",)).filter(system_id=system_id, state__in=OPEN_STATES)
-    found = rows.filter(fingerprint=fingerprint).first()
-    if found is not None:
-        return found
+    found = list(rows.filter(Q(fingerprint=fingerprint) | Q(fingerprint__startswith=fingerprint + BESIDE)))
+    if len(found) > 1:
+        services = {s.service for s in symptoms}
+        theirs = Symptom.objects.filter(incident__in=[f.pk for f in found], service__in=services)
+        shared = Counter(theirs.values_list("incident_id", flat=True))
+        found.sort(key=lambda i: (-shared[i.number], -i.number))
+    if found:
+        return found[0]
     # A person has said that this part's trouble is part of another incident: while that is open, it still is.
     merged = Incident.objects.filter(system_id=system_id, fingerprint=fingerprint).exclude(merged_into=None)
     return rows.filter(pk__in=merged.values("merged_into")).first()
@@ -87,7 +109,7 @@ def _insert(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> tu
         ],
         ignore_conflicts=True,
     )
-    incident = _open_one(system_id, fingerprint)
+    incident = _open_one(system_id, fingerprint, symptoms)
     if incident is None:  # opened by another and resolved at once: the next tick tries again
         raise Incident.DoesNotExist("the incident closed while a symptom was joining it")
     opened = incident.last_seq == 0

@@ -135,17 +135,32 @@ def follow(place: Place, fault: Callable[[], None], *, ends: tuple[str, ...], wi
         return story(Incident.objects.get(pk=number)).text() + f"\nwrong: {place.wrong()}"
 
     def story(incident: Incident) -> Story:
-        steps = ActionRequest.objects.filter(incident_id=number).order_by("requested_at")
-        done = [f"{a.slug} {a.target}: {a.status}" for a in steps]
-        green = TimelineEvent.objects.filter(
-            incident=number, kind="verify", title__startswith="Recovered"
-        ).last()
-        repaired = green.at.timestamp() - 4.0 - wall if green else None
-        return Story(
-            incident, incident.opened_at.timestamp() - wall, time.monotonic() - began, repaired, done
-        )
+        return _story(incident, wall, time.monotonic() - began)
 
     return story(until(over, within_s, so_far))
+
+
+def beside(first: Story, within_s: float) -> list[Story]:
+    """The stories of the incidents that were opened after that one, once all of them are over."""
+    wall = first.incident.opened_at.timestamp() - first.detected_s
+    others = Incident.objects.filter(number__gt=first.incident.number).order_by("number")
+
+    def so_far() -> list[str]:
+        return [_story(one, wall, 0.0).text() for one in others]
+
+    until(lambda: not others.exclude(state__in=ENDS).exists(), within_s, so_far)
+    return [_story(one, wall, time.time() - wall) for one in others]
+
+
+def _story(incident: Incident, wall: float, over_s: float) -> Story:
+    """`wall`: Unix time at which the fault began."""
+    steps = ActionRequest.objects.filter(incident=incident).order_by("requested_at")
+    done = [f"{a.slug} {a.target}: {a.status}" for a in steps]
+    green = TimelineEvent.objects.filter(
+        incident=incident, kind="verify", title__startswith="Recovered"
+    ).last()
+    repaired = green.at.timestamp() - 4.0 - wall if green else None
+    return Story(incident, incident.opened_at.timestamp() - wall, over_s, repaired, done)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from agent import doubt, looks, roles, statements, tried
 from agent.case import Answer, Case, Shown
-from agent.context import active_symptoms, is_self_healed, left_of_history
+from agent.context import active_symptoms, is_self_healed, left_of_history, of_others, without
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
@@ -112,7 +112,7 @@ def opinion(run: Run, picture: Picture) -> Opinion:
     system = services.load(run.incident.system.slug)
     return weigh(
         system,
-        with_answers(picture.states, run.case.answers),
+        with_answers(without(picture.states, of_others(run.incident)), run.case.answers),
         lambda told: roles.diagnoser(run).diagnose(run.incident, told),
         acts=doubt.acts(run.incident),
         failed=doubt.failed(run.incident),
@@ -154,7 +154,7 @@ def _decide(run: Run, picture: Picture, found: Opinion) -> Outcome:
     if step.what == "hand_over":
         return explain.hand_over(run, step.why)
     if step.what == "plan" and leader:
-        run.case.before = sorted(active_symptoms(picture))
+        run.case.before = sorted(active_symptoms(picture, of_others(run.incident)))
         _passages(run, leader)
         return Outcome(Phase.PLAN, f"diagnosed {leader.key}", {"probability": leader.probability})
     return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)

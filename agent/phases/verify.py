@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.utils import timezone
 
 from actions import policy, reverts
-from agent import patience, relapse, roles, served
+from agent import beside, patience, relapse, roles, served
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
-from agent.context import is_self_healed, symptom_key, without_label
+from agent.context import is_self_healed, of_others, symptom_key, without_label
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain, heldoff, putback, waiting
@@ -16,6 +16,7 @@ from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
 from incidents.evidence import Picture, SignalState
 from incidents.facts import Measured
+from incidents.health import name_of
 from incidents.models import State
 from incidents.signals import CATALOG
 from knowledge import lessons
@@ -36,12 +37,14 @@ def step(run: Run) -> Outcome:
         lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title=title)
     count, acted = case.measuring, case.acted_at
     picture = evidence.picture(slug)
-    at, states = picture.at, picture.states
+    at = picture.at
     if at is None or at == case.picture or (acted and at <= acted):
         return Outcome(Phase.VERIFY, wait_s=TICK_S / 3)
     case.picture = at
-    said = roles.validator().judge(run.incident, states, set(case.before), acted)
-    said = count.said = _unless_changed(run, states, said)
+    if beside.acting_on_path(run.incident, services.load(slug)):
+        return Outcome(Phase.VERIFY, wait_s=TICK_S)
+    states, said = _judge(run, picture)
+    count.said = said
     if said.state != "recovered" and picture.starved:
         count.green_since = None
         return Outcome(Phase.VERIFY, wait_s=TICK_S)  # what is slow or silent now tells nothing of the effect
@@ -49,9 +52,7 @@ def step(run: Run) -> Outcome:
     lacking = ""
     if said.state == "recovered":
         count.green_since = count.green_since or timezone.now()
-        said, lacking = _proven(run, count, said)
-        if said.state == "recovered" and not lacking:
-            said, lacking = _is_back(run, said)
+        said, lacking = _over(run, count, said)
     if said.state == "recovered" and not lacking:
         return _recovered(run, said, picture)
     if lacking:
@@ -68,8 +69,23 @@ def step(run: Run) -> Outcome:
     return _not_recovered(run, said)
 
 
+def _judge(run: Run, picture: Picture) -> tuple[list[SignalState], Judgement]:
+    """What the measurements say of this incident's own trouble: what another one has is judged there."""
+    case, theirs = run.case, of_others(run.incident)
+    states = [s for s in picture.states if name_of(s) not in theirs]
+    before = set(case.before) - {symptom_key(*name) for name in theirs}
+    said = roles.validator().judge(run.incident, states, before, case.acted_at)
+    return states, _unless_changed(run, states, said)
+
+
+def _over(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
+    """Everything is green now: whether that is proven, and what was taken back still is; and what is still lacking."""
+    said, lacking = _proven(run, count, said)
+    return _is_back(run, said) if said.state == "recovered" and not lacking else (said, lacking)
+
+
 def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
-    """Everything is green now: whether that has lasted long enough for this fault, and what is still lacking."""
+    """Whether being green has lasted long enough for this fault, and what is still lacking."""
     acted, green = run.case.acted_at, count.green_since
     ended = relapse.exits(run.incident)
     if green and any(at > green for _, at in ended):

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from agent import reasoner
 from agent.context import seconds_seen
+from agent.reasoner import Diagnosis, Hypothesis, history
 from agent.reasoner import Evidence as Observed
-from agent.reasoner import Hypothesis, history
 from agent.reasoner.types import Boosts, Change, Learned
 from incidents import evidence
 from incidents.evidence import SignalState
@@ -33,24 +33,32 @@ class ReasoningDiagnoser:
     """Ranks every runbook's cause on every component; never acts."""
 
     def diagnose(self, incident: Incident, states: list[SignalState]) -> Opinion:
-        system = services.load(incident.system.slug)
-        seen = [(s.signal, s.service) for s in states if s.value]
-        specs = knowledge.active_specs()
-        alike = lessons.boosts(lessons.similar(seen, system_slug=system.slug))
-        return think(
-            system,
-            states,
-            specs,
-            boosts=alike,
-            learned=lessons.learned(specs, system.slug, system.graph),
-            settled=settled(seconds_seen(incident, states)),
-            changes=_changes(incident),
-            now=timezone.now(),
-            leaks=evidence.picture(system.slug).leaks,
-        )
+        changes = _changes(incident)
+        return opinion(diagnosis(incident, states, changes), changes)
 
     def ask(self, incident: Incident, question: Question) -> SignalState:
         return evidence.run_check(incident.system.slug, question.signal, question.service)
+
+
+def diagnosis(
+    incident: Incident, states: Sequence[SignalState], changes: Sequence[Change] | None = None
+) -> Diagnosis:
+    """What the reasoner makes of the states of the incident's system, with what is known and learned of it. `changes`:
+    None = those of the ledger."""
+    system = services.load(incident.system.slug)
+    seen = [(s.signal, s.service) for s in states if s.value]
+    specs = knowledge.active_specs()
+    return reasoner.diagnose(
+        specs,
+        system,
+        states,
+        boosts=lessons.boosts(lessons.similar(seen, system_slug=system.slug)),
+        learned=lessons.learned(specs, system.slug, system.graph),
+        settled=settled(seconds_seen(incident, states)),
+        changes=_changes(incident) if changes is None else changes,
+        now=timezone.now(),
+        leaks=evidence.picture(system.slug).leaks,
+    )
 
 
 def think(
@@ -77,6 +85,11 @@ def think(
         now=now,
         leaks=leaks,
     )
+    return opinion(answer, changes)
+
+
+def opinion(answer: Diagnosis, changes: Sequence[Change]) -> Opinion:
+    """As the case file keeps it. `changes`: among which the answer was found."""
     # The most probable set first: with two faults at once both lead, in the order of their own odds.
     leading = [h.key for h in answer.leading]
     ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))

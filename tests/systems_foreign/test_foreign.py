@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from incidents.models import Incident, TimelineEvent
-from tests.care import ENDS, Pids, Tell, follow, repaired, until, untouched
+from tests.care import ENDS, Pids, Tell, beside, follow, repaired, until, untouched
 from tests.systems_foreign.library import Library
 
 # The tests only read; the portal commits.
@@ -73,8 +73,11 @@ def test_two_at_once(library: Library, calm: Pids, tell: Tell) -> None:
         library.send("shelf", signal.SIGHUP)
 
     story = tell(follow(library, both, ends=ENDS, within_s=90))
-    assert story.incident.state == "resolved" and not library.wrong(), story.text()
-    assert {a.partition(":")[0] for a in story.actions} == {"restart-service clerk", "restore-config shelf"}
+    stories = [story, *(tell(one) for one in beside(story, within_s=60))]
+    told = "\n\n".join(one.text() for one in stories)
+    assert {one.incident.state for one in stories} == {"resolved"} and not library.wrong(), told
+    did = sorted([a.partition(":")[0] for a in one.actions] for one in stories)
+    assert did == [["restart-service clerk"], ["restore-config shelf"]], told
     assert library.pids()["clerk"] != calm["clerk"]
     untouched(story, library, calm, "ledger")
 

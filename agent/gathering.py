@@ -1,0 +1,134 @@
+"""One look per system while anything is sick: is each incident one explanation, and each explanation one incident?
+
+Two faults that have nothing to do with each other are two incidents, with two runs that work side by side; what turns
+out to follow from one cause is one. What a look says must have held for several looks before anything is moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q
+
+from agent import looks
+from agent.doubt import acts, without_own_doing
+from agent.models import Phase
+from agent.reasoner import Diagnosis
+from agent.roles.diagnoser import diagnosis
+from incidents import evidence, regroup
+from incidents.explained import Explainer, Group, Move, Open, Sign, group, match, moves
+from incidents.models import OPEN_STATES, Incident, State, Symptom
+from incidents.service import TELLS
+from incidents.signals import CATALOG
+from incidents.verdict import ACT_AT
+from systems import services
+from systems.graph import SystemGraph
+from systems.services import LoadedSystem
+
+HOLD = 3  # looks in a row that say the same
+TELLING = 2  # of incidents.service.TELLS: what may make an incident of its own beside another
+
+
+@dataclass
+class Held:
+    """What the looks at one system have said so far; lost with the process, which costs a few looks."""
+
+    last: datetime | None = None
+    counts: dict[object, int] = field(default_factory=dict)
+
+
+_held: dict[str, Held] = {}
+
+
+def sweep() -> None:
+    """Look once at each system that has an open incident and a picture newer than the last look's."""
+    rows = Incident.objects.filter(state__in=OPEN_STATES).select_related("system")
+    by_system: dict[str, list[Incident]] = {}
+    for row in rows:
+        by_system.setdefault(row.system.slug, []).append(row)
+    for slug in set(_held) - set(by_system):
+        del _held[slug]
+    for slug, incidents in by_system.items():
+        _look(slug, incidents)
+
+
+def _look(slug: str, incidents: Sequence[Incident]) -> None:
+    held, picture = _held.setdefault(slug, Held()), evidence.picture(slug)
+    if picture.starved or not looks.is_fresh(picture.at, held.last):
+        return
+    held.last = picture.at
+    signs = _signs(incidents)
+    if len({s.name[1] for s in signs if s.opens and s.tells}) < 2:
+        held.counts.clear()
+        return  # one part: there is nothing to tell apart
+    system = services.load(slug)
+    first = min(incidents, key=lambda i: i.started_at)
+    states = without_own_doing(acts(first), system, picture.states)
+    wanted = _moves(system, incidents, signs, diagnosis(first, states))
+    held.counts = {m.key: held.counts.get(m.key, 0) + 1 for m in wanted}
+    for move in wanted:
+        if held.counts[move.key] >= HOLD:
+            del held.counts[move.key]
+            regroup.carry_out(move)
+
+
+def _signs(incidents: Sequence[Incident]) -> list[Sign]:
+    rows = Symptom.objects.filter(incident__in=[i.pk for i in incidents], cleared_at=None)
+    return [
+        Sign((r.signal, r.service, r.label), r.first_seen, r.opens, _tells(r.signal), r.incident_id)
+        for r in rows
+    ]
+
+
+def _tells(signal: str) -> bool:
+    return signal in CATALOG and TELLS[CATALOG[signal].klass] >= TELLING
+
+
+def _moves(
+    system: LoadedSystem, incidents: Sequence[Incident], signs: Sequence[Sign], found: Diagnosis
+) -> list[Move]:
+    groups = group(signs, explainers(found), system.graph)
+    match(groups, [Open(i.number, i.component, i.started_at) for i in incidents])
+    theirs = {i.number for i in incidents if i.agent_stopped or i.owner_id or i.merged.exists()}
+    wanted = [m for m in moves(groups, theirs) if m.to not in theirs]
+    acted = _acted([n for m in wanted for n in (m.source, m.to) if n is not None])
+    return [m for m in wanted if _may(m, groups, acted, system.graph)]
+
+
+def explainers(found: Diagnosis) -> list[Explainer]:
+    """The causes that lead and are likely enough to act on."""
+    leading = [h for h in found.leading if h.probability >= ACT_AT]
+    return [
+        Explainer(
+            h.key, h.component, {(e.signal, e.service): e.bits for e in h.evidence_for if not e.missing}
+        )
+        for h in sorted(leading, key=lambda h: -h.probability)
+    ]
+
+
+def _acted(numbers: Sequence[int]) -> dict[int, set[str]]:
+    """What was acted on for the incidents whose effect is under way or being measured."""
+    busy = Q(state__in=(State.ACTING, State.VERIFYING)) | Q(runs__phase=Phase.VERIFY)
+    rows = Incident.objects.filter(busy, pk__in=numbers).values_list("number", "action_requests__target")
+    found: dict[int, set[str]] = {}
+    for number, target in rows:
+        found.setdefault(number, set()).update({target} if target else ())
+    return found
+
+
+def _may(move: Move, groups: Sequence[Group], acted: Mapping[int, set[str]], graph: SystemGraph) -> bool:
+    """An incident of its own only beside another that keeps its explanation. While an effect is under way or being
+    measured only what has a cause of its own, on a part that what was acted on bears nothing on, is taken away, and
+    nothing is brought."""
+    if move.to is None and not any(g.incident == move.source and g.opens for g in groups):
+        return False
+    if move.to in acted:
+        return False
+    if move.source is None or move.source not in acted:
+        return True
+    touched = {m for target in acted[move.source] for m in graph.members(target)}
+    return bool(move.cause) and not (touched | graph.callers(touched).keys()) & {
+        *graph.members(move.component)
+    }

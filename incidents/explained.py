@@ -1,0 +1,171 @@
+"""Which symptom belongs to which incident: by what explains it, not by what is connected with what.
+
+Each cause that leads, with the symptoms it explains best, is one incident. What no cause explains belongs to the one
+whose part it needs, else to its own neighbourhood in place and time. No I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from systems.graph import SystemGraph
+
+HOPS = 2  # what nothing explains is one trouble with what is at most so far away
+ONSET = timedelta(seconds=30)  # ... and, beside a known cause, began within this
+
+Name = tuple[str, str, str]  # signal, service, label
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A symptom that holds. `opens`: it may open an incident by itself; `tells`: it may make one of its own beside
+    another, being more than words; `owner`: the open incident it belongs to."""
+
+    name: Name
+    onset: datetime
+    opens: bool = True
+    tells: bool = True
+    owner: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """A cause that leads: the bits it gives each (signal, service)."""
+
+    key: str
+    component: str
+    bits: Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An open incident. `component`: of its diagnosis, "" while unknown."""
+
+    number: int
+    component: str = ""
+    started_at: datetime = field(default=datetime.max)
+
+
+@dataclass
+class Group:
+    """The symptoms of one explanation. `cause` is its key, "" for what nothing explains."""
+
+    cause: str
+    component: str
+    signs: list[Sign] = field(default_factory=list)
+    incident: int | None = None
+
+    @property
+    def opens(self) -> bool:
+        return any(s.opens for s in self.signs)
+
+    @property
+    def names(self) -> set[Name]:
+        return {s.name for s in self.signs}
+
+
+def group(signs: Sequence[Sign], leading: Sequence[Explainer], graph: SystemGraph) -> list[Group]:
+    """The explanations of `signs`, those with a cause first."""
+    found = [Group(e.key, e.component) for e in leading]
+    left: list[Sign] = []
+    for sign in signs:
+        place = _best(sign, leading)
+        place = place if place is not None else _needed(sign, leading, graph)
+        (left if place is None else found[place].signs).append(sign)
+    found = [g for g in found if g.opens]
+    return [*found, *_neighbourhoods(left, graph, ONSET if leading else None)]
+
+
+def _best(sign: Sign, leading: Sequence[Explainer]) -> int | None:
+    """The cause that explains it best; of two that do so equally the likelier, which comes first."""
+    told = [(e.bits.get(sign.name[:2], 0.0), -place) for place, e in enumerate(leading)]
+    best = max(told, default=(0.0, 0))
+    return -best[1] if best[0] > 0 else None
+
+
+def _needed(sign: Sign, leading: Sequence[Explainer], graph: SystemGraph) -> int | None:
+    """The nearest cause on whose part it depends, itself included: it may well follow from that."""
+    hops: list[tuple[int, int]] = []
+    for place, cause in enumerate(leading):
+        members = tuple(graph.members(cause.component))
+        if sign.name[1] in members:
+            hops.append((0, place))
+        elif (far := graph.callers(members).get(sign.name[1])) is not None:
+            hops.append((far, place))
+    return min(hops)[1] if hops else None
+
+
+def _neighbourhoods(signs: Sequence[Sign], graph: SystemGraph, within: timedelta | None) -> list[Group]:
+    """What is near in place is one trouble, and in time, where that tells; what opens nothing by itself only joins.
+    `within`: None while no cause is known at all: what comes late may still follow from it."""
+    found: list[Group] = []
+    for sign in sorted(signs, key=lambda s: (not s.opens, s.onset, s.name)):
+        near = graph.near([sign.name[1]], HOPS) | {sign.name[1]}
+        home = next(
+            (g for g in found if any(o.name[1] in near and _together(o, sign, within) for o in g.signs)),
+            None,
+        )
+        if home is not None:
+            home.signs.append(sign)
+        elif sign.opens:
+            found.append(Group("", sign.name[1], [sign]))
+    return found
+
+
+def _together(one: Sign, other: Sign, within: timedelta | None) -> bool:
+    return within is None or abs(one.onset - other.onset) <= within
+
+
+def match(groups: Sequence[Group], incidents: Sequence[Open]) -> None:
+    """Say of each group which open incident it is: by the component of its diagnosis, then by the most symptoms in
+    common, the older first. No incident is two groups."""
+    free = {i.number: i for i in sorted(incidents, key=lambda i: (i.started_at, i.number))}
+    for named in groups:
+        same = next((i for i in free.values() if named.cause and i.component == named.component), None)
+        if same is not None:
+            named.incident = same.number
+            del free[same.number]
+    pairs = sorted(
+        (
+            (-sum(s.owner == n and s.opens for s in g.signs), place, at)
+            for at, g in enumerate(groups)
+            if g.incident is None
+            for place, n in enumerate(free)
+        ),
+    )
+    numbers = list(free)
+    for common, place, at in pairs:
+        if common < 0 and groups[at].incident is None and numbers[place] in free:
+            groups[at].incident = numbers[place]
+            del free[numbers[place]]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What would have to be done: these symptoms belong to `to` (None: to an incident of their own)."""
+
+    names: frozenset[Name]
+    source: int | None
+    to: int | None
+    cause: str
+    component: str
+
+    @property
+    def key(self) -> tuple[int | None, int | None, str]:
+        """What stays the same from look to look while it is the same move."""
+        return (self.source, self.to, self.component)
+
+
+def moves(groups: Sequence[Group], fixed: Collection[int] = ()) -> list[Move]:
+    """Where a symptom is in another incident than its explanation. `fixed`: incidents that give nothing away."""
+    found = []
+    for g in groups:
+        sources = {s.owner for s in g.signs if s.owner is not None and s.owner != g.incident}
+        for source in sorted(sources - set(fixed)):
+            mine = [s for s in g.signs if s.owner == source]
+            if any(s.opens and s.tells for s in mine):
+                names = frozenset(s.name for s in mine)
+                found.append(Move(names, source, g.incident, g.cause, g.component))
+    return found
