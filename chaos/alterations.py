@@ -49,7 +49,8 @@ class Touched:
 
 
 class Alteration(Fault):
-    """`components`: the parts that are right to name, whatever the seed chose. `may_touch`: what else a right repair
+    """`components`: the parts that are right to name, whatever the seed chose. `causes`: names of causes that are right
+    beside the change itself, where a runbook happens to have one. `may_touch`: what else a right repair
     may act on. `family`: what it is done to. `traceable`: whether there is a change that could be found. `drivers`:
     where it can be made. `file`: where it was loaded from, "" when it is the product's own."""
 
@@ -60,13 +61,14 @@ class Alteration(Fault):
     blast_radius = ""
     reverts = "puts back what was there"
     components: ClassVar[tuple[str, ...]] = ()
+    causes: ClassVar[tuple[str, ...]] = (UNNAMED,)
     drivers: ClassVar[tuple[str, ...]] = DRIVERS
     file: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.targets = cls.components
-        cls.expected = Expected(cls.components, (UNNAMED,))
+        cls.expected = Expected(cls.components, cls.causes)
 
     @abstractmethod
     def inverse(self, site: Site, seed: int) -> Undo:

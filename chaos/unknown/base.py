@@ -12,6 +12,13 @@ from chaos.alterations import Alteration, Touched
 from chaos.faults.base import FaultFailed, Undo
 from chaos.site import Site
 
+GROUPS = {"api": ("api-1", "api-2")}
+
+
+def beside(part: str) -> tuple[str, ...]:
+    """What is as right to name: a group's members, a member's group."""
+    return GROUPS.get(part, tuple(group for group, members in GROUPS.items() if part in members))
+
 
 class Drawn(Alteration):
     """`choices`: what the seed chooses from; the first word of each is the part that it is done to."""
@@ -20,8 +27,8 @@ class Drawn(Alteration):
     kind: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
-        if not cls.components:
-            cls.components = tuple(dict.fromkeys(str(choice[0]) for choice in cls.choices))
+        parts = cls.components or tuple(str(choice[0]) for choice in cls.choices)
+        cls.components = tuple(dict.fromkeys(part for one in parts for part in (one, *beside(one))))
         super().__init_subclass__()
 
     def chosen(self, seed: int) -> list[Any]:
@@ -30,7 +37,11 @@ class Drawn(Alteration):
 
     def right_parts(self, undo: Undo) -> tuple[str, ...]:
         part = str(undo["chosen"][0])
-        return (part,) if part in self.components else self.components
+        return (part, *beside(part))
+
+    def units(self, chosen: list[Any]) -> tuple[str, ...]:
+        """The members of a group, or the part itself."""
+        return GROUPS.get(chosen[0], (chosen[0],))
 
 
 class Value(Drawn):

@@ -91,4 +91,5 @@ class OtherInterface(Variable):
 
     id = "other_interface"
     title = "The api listens where nobody asks"
+    drivers = ("process",)
     choices = tuple(("api", "LISTEN_HOST", host) for host in ("127.0.0.2", "127.0.1.1", "::1"))

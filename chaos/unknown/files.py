@@ -15,7 +15,6 @@ from chaos.hands.base import UNSETTLED
 from chaos.site import Site
 from chaos.unknown.base import Drawn, Value, ask, run
 from chaos.unknown.orders import take_up_again, waiting
-from chaos.unknown.texts import GROUPS
 
 SAVED_WITHIN_S = 8.0
 
@@ -44,9 +43,6 @@ class OfFiles(Value):
     kind = "file"
     drivers = ("process",)
 
-    def units(self, chosen: list[Any]) -> tuple[str, ...]:
-        return GROUPS.get(chosen[0], (chosen[0],))
-
     def shows(self, site: Site, undo: Undo) -> str:
         return waiting(site) if undo["chosen"][0] == "worker" else ""
 
@@ -61,17 +57,12 @@ class DanglingRelease(OfFiles):
     id = "dangling_release"
     title = "The link of the current release points to none"
     kind = "release"
-    components = ("frontend", "api", "api-1", "api-2", "worker")
     choices = (
         ("frontend", "current", "frontend", "3.2.0"),
         ("frontend", "current", "frontend", "../platform/2.7.1"),
         ("api", "current", "api", "1.5.0"),
         ("worker", "current", "platform", "2.8.0"),
     )
-
-    def right_parts(self, undo: Undo) -> tuple[str, ...]:
-        part = undo["chosen"][0]
-        return (part, *GROUPS.get(part, ()))
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
         return str(self._link(site, chosen).readlink())
@@ -99,7 +90,6 @@ class FileGone(OfFiles):
 
     id = "file_gone"
     title = "A file that a part needs at its start is gone"
-    components = ("frontend", "api", "api-1", "api-2", "worker", "gateway")
     choices = (
         ("frontend", "shop.css", "releases/frontend/current/shop/frontend/shop.css"),
         ("frontend", "frontend.yaml", "etc/frontend.yaml"),
@@ -107,10 +97,6 @@ class FileGone(OfFiles):
         ("api", "auth.py", "releases/api/current/shop/api/auth.py"),
         ("gateway", "gateway.yaml", "etc/gateway.yaml"),
     )
-
-    def right_parts(self, undo: Undo) -> tuple[str, ...]:
-        part = undo["chosen"][0]
-        return (part, *GROUPS.get(part, ()))
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
         return (site.folder / chosen[2]).exists()

@@ -19,27 +19,12 @@ from chaos.faults.base import FaultFailed, Undo
 from chaos.hands.base import ALIVE
 from chaos.site import Site
 from chaos.unknown.base import Value
-from chaos.unknown.files import restart, start
+from chaos.unknown.files import start
 from chaos.unknown.orders import waiting
-from chaos.unknown.texts import GROUPS
 
 
 class OfRuntime(Value):
     family = "runtime"
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.components = tuple(
-            dict.fromkeys(part for one in cls.components for part in (one, *GROUPS.get(one, ())))
-        )
-        cls.targets = cls.components
-        cls.expected = type(cls.expected)(cls.components, cls.expected.causes)
-
-    def units(self, chosen: list[Any]) -> tuple[str, ...]:
-        return GROUPS.get(chosen[0], (chosen[0],))
-
-    def right_parts(self, undo: Undo) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((undo["chosen"][0], *self.units(undo["chosen"]))))
 
     def shows(self, site: Site, undo: Undo) -> str:
         return waiting(site) if undo["chosen"][0] == "worker" else ""
@@ -51,6 +36,7 @@ class LittleMemory(OfRuntime):
     id = "little_memory"
     title = "A part may use less memory than it needs"
     kind = "limit"
+    drivers = ("process",)
     choices = (
         ("frontend", "memory", 14),
         ("gateway", "memory", 16),
@@ -64,9 +50,12 @@ class LittleMemory(OfRuntime):
         return {unit: seen[unit]["memory_limit_mb"] for unit in self.units(chosen)}
 
     def change(self, site: Site, chosen: list[Any], was: Any) -> None:
+        """Between two processes: what one has already, it keeps."""
         for unit in self.units(chosen):
+            site.hands.stop(unit)
             site.hands.set_memory_limit(unit, chosen[2])
-        restart(site, self.units(chosen))  # what a process has already, it keeps
+            with suppress(OSError):
+                site.hands.start(unit)
 
     def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
         for unit, limit in was.items():
@@ -127,6 +116,7 @@ class Stopped(OfRuntime):
     id = "stopped"
     title = "A part was stopped and not started again"
     kind = "act"
+    causes = ("", "process_dead")
     choices = (
         ("frontend", "stop"),
         ("worker", "stop"),

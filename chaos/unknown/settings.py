@@ -97,6 +97,7 @@ class LineElsewhere(ConfigValue):
     id = "line_elsewhere"
     title = "A line of the network leads to the wrong place"
     family = "network"
+    drivers = ("process",)
     restarts = True
     choices = tuple(
         ("net", f"edges.{edge}.target", to)

@@ -49,7 +49,7 @@ while time.monotonic() < ends:
             "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
             " - count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
         ).fetchone()[0]
-        held.append(one) if spare > -1 else one.close()
+        held.append(one) if spare > -2 else one.close()
     except psycopg.Error:
         pass
     time.sleep(each)

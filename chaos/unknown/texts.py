@@ -17,20 +17,12 @@ from chaos.unknown.base import Drawn
 from chaos.unknown.orders import take_up_again, waiting
 from systems import yamlsafe
 
-GROUPS = {"api": ("api-1", "api-2")}
-
 
 class Text(Drawn):
     """A choice is (part, what, ...). `restarts`: whether its readers must be started anew to read it."""
 
     family = "files"
     restarts: ClassVar[bool] = False
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.components = tuple(dict.fromkeys(part for one in cls.components for part in (one, *_beside(one))))
-        cls.targets = cls.components
-        cls.expected = type(cls.expected)(cls.components, cls.expected.causes)
 
     @abstractmethod
     def path(self, site: Site, unit: str) -> Path: ...
@@ -42,13 +34,6 @@ class Text(Drawn):
     @abstractmethod
     def is_wrong(self, site: Site, text: str, undo: Undo) -> bool:
         """Whether the change is in the text."""
-
-    def units(self, chosen: list[Any]) -> tuple[str, ...]:
-        return GROUPS.get(chosen[0], (chosen[0],))
-
-    def right_parts(self, undo: Undo) -> tuple[str, ...]:
-        part = str(undo["chosen"][0])
-        return (part, *_beside(part))
 
     def inverse(self, site: Site, seed: int) -> Undo:
         chosen = self.chosen(seed)
@@ -120,6 +105,7 @@ class ConfigValue(Text):
     """A choice is (part, dotted key, value)."""
 
     kind = "config"
+    causes = ("", "config_changed")  # that runbook names the change, rightly
 
     def path(self, site: Site, unit: str) -> Path:
         return site.config_path(unit)
@@ -168,11 +154,6 @@ class Variable(Text):
     def is_wrong(self, site: Site, text: str, undo: Undo) -> bool:
         unit, name = self.units(undo["chosen"])[0], undo["chosen"][1]
         return _variable(text, name) == _variable(undo["now"][unit], name)
-
-
-def _beside(part: str) -> tuple[str, ...]:
-    """A group's members, a member's group."""
-    return GROUPS.get(part, tuple(group for group, members in GROUPS.items() if part in members))
 
 
 def _at(text: str, dotted: str) -> Any:
