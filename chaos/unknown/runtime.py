@@ -76,9 +76,7 @@ class FewFiles(OfRuntime):
     title = "A part may have hardly more files open than it has"
     kind = "limit"
     drivers = ("process",)
-    choices = tuple(
-        (part, "open files", spare) for part in ("gateway", "api", "frontend") for spare in (-9, -6)
-    )
+    choices = tuple((part, "open files", spare) for part in ("gateway", "api") for spare in (-9, -6))
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
         return {unit: self._limit(site, unit) for unit in self.units(chosen)}

@@ -96,9 +96,7 @@ class Sandbox:
             if "=" in line
         )
         found |= _sessions(secrets["ADMIN_DSN"])
-        with redis.Redis.from_url(secrets["REDIS_URL"], decode_responses=True) as client:
-            found["redis clients"] = repr(client.client_list())
-            found["redis keys"] = repr(sorted(client.scan_iter(count=1000))[:5000])
+        found |= _cached(secrets["REDIS_URL"])
         found["readings"] = repr(asyncio.run(self._readings()))
         return found
 
@@ -153,6 +151,15 @@ def _sessions(dsn: str) -> dict[str, str]:
     except psycopg.OperationalError as error:  # not now: a fault may hold all sessions
         return {"sessions": str(error)}
     return {"sessions": repr(rows)}
+
+
+def _cached(url: str) -> dict[str, str]:
+    try:
+        with redis.Redis.from_url(url, decode_responses=True) as client:
+            keys = sorted(client.scan_iter(count=1000))[:5000]
+            return {"redis clients": repr(client.client_list()), "redis keys": repr(keys)}
+    except redis.RedisError as error:  # not now: a fault may keep everybody out
+        return {"redis": str(error)}
 
 
 def leaks(sandbox: Sandbox) -> list[str]:

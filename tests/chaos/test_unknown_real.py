@@ -83,6 +83,10 @@ def _over(sandbox: Sandbox, made: Drawn, undo: dict[str, Any]) -> bool:
         return False
 
 
+def _states(sandbox: Sandbox) -> dict[str, str]:
+    return {unit: state["state"] for unit, state in sandbox.site.hands.units().items()}
+
+
 @pytest.mark.slow
 @pytest.mark.twin
 @pytest.mark.parametrize("sandbox", ["process"], indirect=True)
@@ -109,3 +113,4 @@ def test_it_shows_and_leaves_everything_as_it_was(sandbox: Sandbox, made: Drawn,
     sandbox.wait_healthy()
     wait_until(lambda: _over(sandbox, made, undo), 60, lambda: made.still_broken(site, undo))
     assert settled(sandbox) == before
+    wait_until(lambda: set(_states(sandbox).values()) == {"RUNNING"}, 30, partial(_states, sandbox))
