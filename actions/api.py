@@ -12,6 +12,7 @@ from ninja import Router, Schema
 from ninja import Status as Answer
 
 from actions import registry, service
+from actions.apibody import Body
 from actions.gate import load
 from actions.models import ActionRequest, Status
 from systems.models import System
@@ -27,7 +28,7 @@ class Problem(Schema):
     near: list[str] = []
 
 
-class Ask(Schema):
+class Ask(Body):
     """All parts may be left out where the action knows them itself. `wait` false: answer at once. `dry_run`: only show
     what it would do. `params`: see GET /action. `system` may be left out while there is one."""
 
@@ -40,7 +41,7 @@ class Ask(Schema):
     dry_run: bool = False
 
 
-class Say(Schema):
+class Say(Body):
     """`digest`: of what you decide on, from GET /action/ID. Needed once a request has changed since it was asked."""
 
     reason: str = ""

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Field, Router, Schema, Status
 
+from actions.apibody import Body
 from chaos import service, tasks
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
@@ -19,7 +20,7 @@ router = Router(tags=["chaos"])
 PERMISSION = "chaos.inject_fault"
 
 
-class BreakIn(Schema):
+class BreakIn(Body):
     """`system` is needed only when several are under care; `duration_s` at most the fault's own limit."""
 
     duration_s: float | None = Field(default=None, gt=0, le=600)

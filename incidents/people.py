@@ -20,6 +20,7 @@ from incidents import lifecycle, postmortem, service, timeline
 from incidents.facts import Moved, Noted
 from incidents.lifecycle import IllegalTransition
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
+from systems.visible import visible
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ def _get(number: int) -> Incident:
 
 
 def _clean(text: str) -> str:
-    return text.replace("\x00", "").strip()[:NOTE_LIMIT]
+    return visible(text.replace("\x00", "").strip())[:NOTE_LIMIT]
 
 
 def _tell(act: Act) -> None:

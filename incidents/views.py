@@ -24,6 +24,7 @@ from systems import asked
 from systems.manifest import ManifestError
 from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
+from systems.visible import visible
 
 PAGE = 40
 SHOWN_SYMPTOMS, MOST_SYMPTOMS = 60, 1000
@@ -230,7 +231,7 @@ def log_tail(request: HttpRequest, number: int) -> HttpResponse:
 @login_required
 @permission_required("incidents.respond_incident", raise_exception=True)
 def note(request: HttpRequest, number: int) -> HttpResponse:
-    text = request.POST.get("text", "").strip()
+    text = visible(request.POST.get("text", "").strip())
     incident = _incident(number)
     if text:
         first, _, rest = text.partition("\n")

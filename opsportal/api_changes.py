@@ -14,6 +14,7 @@ from ninja.errors import HttpError
 
 from actions import audit
 from actions.api import named_system
+from actions.apibody import Body
 from actions.gate import load
 from systems.state import ledger, reported
 from systems.state.types import Change
@@ -25,7 +26,7 @@ EXPORTED = "changes.exported"
 SAME_READER = timedelta(hours=1)  # who goes on reading from there within this has been written down
 
 
-class ChangeIn(Schema):
+class ChangeIn(Body):
     """`id`: your own, of the build or commit: the same again changes nothing. `component`: a service or group of the
     manifest; left out: the whole system. `at` left out: now. `until`: when it was over, or maintenance ends.
     `system` may be left out while there is one."""

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema
 from ninja.errors import HttpError
 
+from actions.apibody import Body
 from incidents import people, weighed
 from incidents.findings import Repair
 from incidents.models import OPEN_STATES, Incident, Severity
@@ -124,31 +125,31 @@ def incident(request: HttpRequest, number: int) -> dict[str, Any]:
     }
 
 
-class Resolve(Schema):
+class Resolve(Body):
     """`note`: what the cause was and what mended it; the postmortem quotes it."""
 
     note: str
 
 
-class Merge(Schema):
+class Merge(Body):
     """`into`: the number of the incident that goes on."""
 
     into: int = Field(ge=1, le=MAX_NUMBER)
     note: str = ""
 
 
-class Assign(Schema):
+class Assign(Body):
     """`to`: somebody's name; empty for nobody."""
 
     to: str = ""
 
 
-class SetSeverity(Schema):
+class SetSeverity(Body):
     severity: Severity
     note: str = ""
 
 
-class Reopen(Schema):
+class Reopen(Body):
     """`to`: `me`, or `agent` to let it look again."""
 
     note: str

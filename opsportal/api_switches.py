@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
 from actions import policy, switch
+from actions.apibody import Body
 from actions.models import Freeze
 from systems.models import System
 
@@ -28,7 +29,7 @@ class AgentOut(Schema):
     withdrawn: int = 0
 
 
-class AgentIn(Schema):
+class AgentIn(Body):
     on: bool
     why: str = Field("", max_length=300)
 
@@ -40,7 +41,7 @@ class StopOut(Schema):
     note: str
 
 
-class StopIn(Schema):
+class StopIn(Body):
     """`minutes` left out: until it is lifted."""
 
     note: str = Field("", max_length=300)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from systems.envfile import EnvFileError, read_env_file
+from systems.visible import visible
 
 if TYPE_CHECKING:
     from systems.services import LoadedSystem
@@ -69,11 +70,12 @@ class Redactor:
         self._known = re.compile("|".join(patterns)) if patterns else None
 
     def text(self, text: str) -> str:
+        """Also without signs that are not seen, which would make it read otherwise than it is."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
         for pattern, replacement in _SHAPES:
             text = pattern.sub(replacement, text)
-        return text
+        return visible(text)
 
     def json(self, item: Any) -> Any:
         """The same data with every string (keys too) redacted."""

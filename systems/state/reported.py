@@ -15,9 +15,12 @@ from systems.state import kept
 from systems.state.ledger import change_of
 from systems.state.types import REPORTED, Change
 from systems.state.words import sentence
+from systems.visible import UNSEEN
 
 SOURCE = "reported"
-AHEAD = timedelta(hours=1)  # a caller's clock may be off
+AHEAD = timedelta(minutes=2)  # a caller's clock may be off
+
+WHAT, OWNER = 300, 80  # characters kept
 
 
 class Refused(ValueError):
@@ -68,12 +71,14 @@ def _check(system: LoadedSystem, told: Report) -> None:
         near = difflib.get_close_matches(told.component, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
         raise Refused(f"component: {system.slug} has no {told.component!r}{hint}")
+    if UNSEEN.search(told.ref):
+        raise Refused("id: it holds a sign that is not seen (a control character, or a mark of direction)")
     now = timezone.now()
     for name, at in (("at", told.at), ("until", told.until)):
         if at is not None and at.tzinfo is None:
             raise Refused(f"{name}: a time has its zone, such as 2026-01-05T12:00:00Z")
-    if told.at is not None and told.kind != "maintenance" and told.at > now + AHEAD:
-        raise Refused("at: that is still to come; only maintenance is announced")
+        if at is not None and told.kind != "maintenance" and at > now + AHEAD:
+            raise Refused(f"{name}: that is still to come; only maintenance is announced")
     if told.at is not None and told.at < now - kept.KEEP:
         raise Refused(f"at: older than is kept ({kept.KEEP.days} days)")
     if told.until is not None and told.until < (told.at or now):
@@ -83,13 +88,19 @@ def _check(system: LoadedSystem, told: Report) -> None:
 def _change(system: LoadedSystem, told: Report) -> Change:
     hide = redact.for_system(system)
     began = told.at or timezone.now()
-    what, title = hide.text(told.what), hide.text(told.title)
+    what, title = _line(hide.text(told.what), WHAT), _line(hide.text(told.title), WHAT)
     before, after = (None if v is None else hide.text(v) for v in (told.before, told.after))
     component = told.component or system.slug
     return Change(
         "", component, told.kind, what, before, after, began, told.until or began, effective_at=began, source=SOURCE,
-        owner=hide.text(told.owner), words=_words(told.kind, component, what, before, after, title), ref=told.ref,
+        owner=_line(hide.text(told.owner), OWNER), words=_words(told.kind, component, what, before, after, title), ref=told.ref,
     )  # fmt: skip
+
+
+def _line(text: str, most: int) -> str:
+    """One line; what was written out may have made it longer than is kept."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def _words(kind: str, component: str, what: str, before: str | None, after: str | None, title: str) -> str:

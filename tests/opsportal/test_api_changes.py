@@ -69,6 +69,10 @@ def test_who_takes_changes_out_is_on_record_once_for_each_stretch(ci: Api) -> No
         ({"at": "2999-01-01T00:00:00Z"}, "still to come"),
         ({"at": "2026-01-01T00:00:00"}, "zone"),
         ({"what": "x" * 301}, "what"),
+        ({"at": (timezone.now() + timedelta(minutes=20)).isoformat()}, "still to come"),
+        ({"until": (timezone.now() + timedelta(minutes=20)).isoformat()}, "until: that is still to come"),
+        ({"compnent": "web-1", "titel": "x"}, "compnent"),
+        ({"id": "build\u202e17"}, "not seen"),
         ({"until": "2020-01-01T00:00:00Z"}, "before it began"),
     ],
 )
@@ -101,3 +105,24 @@ def test_flags_commits_and_maintenance_without_secrets(ci: Api, row: System):
         code, told = ci.call("post", "/api/changes", {"id": words, "component": "web-1", **body})
         assert code == 201 and words in told["words"]
     assert "hunter2000" not in repr(list(ChangeRow.objects.values()))
+
+
+def test_a_text_that_would_read_backwards_is_written_out(ci: Api, row: System):
+    code, told = ci.call(
+        "post", "/api/changes", DEPLOY | {"title": "safe \u202egnp.exe\x1b[2J", "owner": "\u2066ci"}
+    )
+    assert code == 201 and told["owner"] == "\\u2066ci" and "safe \\u202egnp.exe" in told["words"]
+    assert not {"\u202e", "\u2066"} & set(told["words"] + told["owner"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/changes", "/api/stop", "/action/restart-service", "/api/incidents/1/resolve", "/api/incidents/1/merge",
+        "/api/incidents/1/assign", "/api/incidents/1/severity", "/api/incidents/1/reopen",
+    ],
+)  # fmt: skip
+def test_a_field_that_there_is_not_is_named(path: str, row: System):
+    ci = Api(person("ci", REPORT), REPORT)
+    code, answer = ci.call("post", path, {"minuets": 5})
+    assert code == 422 and "minuets" in answer["detail"], answer
