@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from systems.envfile import EnvFileError, read_env_file
+from systems.secretwords import PART_IN_TEXT, WORD_IN_TEXT, holds_one
 from systems.visible import visible
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 MASK = "•••"
 MIN_LENGTH = 6  # shorter values would tear ordinary words apart
-SENSITIVE_KEY = re.compile(r"(?i)(pass(word|wd)?|secret|token|api[_-]?key|private[_-]?key|credential|dsn)")
 _SPLIT = r"(?:[\s\"'+,]|\\[nrt])*"  # what a wrapped or concatenated literal has between its pieces
 _SHAPES = [
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*):([^\s/@]+)@"), rf"\1:{MASK}@"),
@@ -28,8 +28,15 @@ _SHAPES = [
     (re.compile(r"SCRAM-SHA-256\$\S+"), MASK),
     (
         re.compile(
-            r"(?i)([\"']?\b[a-z0-9_-]*(?:password|passwd|secret|token|api[_-]?key)[a-z0-9_-]*\b[\"']?"
+            rf"(?i)((?:{PART_IN_TEXT})[\w-]*[\"']?"
             r"\s*[=:]\s*[\"']?)([^\s\"',;&•]{6,})"
+        ),
+        rf"\1{MASK}",
+    ),
+    (
+        re.compile(
+            rf"(?i)((?<![^\W_])(?:{WORD_IN_TEXT})[\"']?\s*[=:]\s*[\"']?)"
+            r"(?![/~])(?:\d{3,}(?![^\s\"',;&])|[^\s\"',;&•]{4,})"
         ),
         rf"\1{MASK}",
     ),
@@ -83,9 +90,7 @@ class Redactor:
             return self.text(item)
         if isinstance(item, dict):
             return {
-                self.text(str(k)): MASK
-                if isinstance(v, str) and v and SENSITIVE_KEY.fullmatch(str(k))
-                else self.json(v)
+                self.text(str(k)): MASK if isinstance(v, str) and holds_one(str(k), v) else self.json(v)
                 for k, v in item.items()
             }
         if isinstance(item, list | tuple):
@@ -122,7 +127,7 @@ def secrets_of(system: LoadedSystem) -> set[str]:
         for key, value in values.items():
             passwords = _password(value)
             found.update(passwords)
-            if not passwords and (SENSITIVE_KEY.search(key) or (file in everything and "://" not in value)):
+            if not passwords and (holds_one(key, value) or (file in everything and "://" not in value)):
                 found.add(value)
     return {s for s in found if len(s) >= MIN_LENGTH}
 

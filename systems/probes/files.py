@@ -14,10 +14,11 @@ from systems.envfile import EnvFileError, parse_env
 from systems.manifest import Service
 from systems.probes.base import Clock, FileProbe, ProbeFailed
 from systems.readings import Reading, clean
+from systems.secretwords import names_secret
 from systems.services import LoadedSystem
 
 MAX_FILE = 1_000_000
-_SECRET_KEY = re.compile(r"pass|secret|token|credential|private|dsn|api_?key|(^|[._-])key$|auth", re.I)
+_SECRET_KEY = re.compile(r"private|(^|[._-])key$|auth", re.I)  # beside the words of `secretwords`
 _SECRET_VALUE = re.compile(r"://[^/\s:@]*:[^@\s]+@|-----BEGIN|SCRAM-SHA|^eyJ[\w-]{8,}")
 _MISSING = object()
 
@@ -252,7 +253,11 @@ def _text_diff(live: Path, golden: Path, reason: str) -> list[str]:
 
 
 def _change(key: str, before: Any, after: Any) -> str:
-    if _SECRET_KEY.search(key) or any(_SECRET_VALUE.search(str(v)) for v in (before, after)):
+    if (
+        names_secret(key)
+        or _SECRET_KEY.search(key)
+        or any(_SECRET_VALUE.search(str(v)) for v in (before, after))
+    ):
         word = "added" if before is _MISSING else "removed" if after is _MISSING else "changed"
         return f"{key}: {word}"
     return f"{key}: {_show(before)} -> {_show(after)}"

@@ -10,12 +10,13 @@ from itertools import pairwise
 from django.conf import settings
 
 from systems.redact import MASK, Redactor
+from systems.secretwords import holds_one, is_about
 from systems.state.facts import Area, Fact
 
 SHOWN = 300  # characters of a value
 SECRET_KEY = re.compile(
-    r"pass|pwd|secret|token|credential|private|dsn|salt|api_?key|(^|[._\- ])key$|auth(?!or)", re.I
-)
+    r"private|salt|(^|[._\- ])key$|auth(?!or)", re.I
+)  # beside the words of `secretwords`: what is a secret in settings, and a plain word elsewhere
 _HIGH = re.compile(r"(?=[^A-Z]*[A-Z]|[^a-z]*[a-z])(?=\D*\d)[A-Za-z0-9+/=_-]{16,}")
 _PLAIN = re.compile(r"[a-z]+([-_.][a-z0-9]+)*|\d+(\.\d+)*|[\w.-]+:\d+", re.I)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://([^\s:/@]*(:[^\s/@]*)?@)?[\w.:\[\]-]+(/[\w./-]*)?", re.I)
@@ -39,7 +40,10 @@ def mark(area: Area, what: str, value: str) -> str:
 
 def is_secret(what: str, value: str) -> bool:
     """Whether a value is to be taken for a secret, by the name of its key or by its looks."""
-    if SECRET_KEY.search(what.rpartition(": ")[2]):
+    name = what.rpartition(": ")[2]
+    if holds_one(name, value):
+        return True
+    if SECRET_KEY.search(name) and not is_about(name):
         return (
             value.lower() not in ("", "true", "false", "null", "none", "on", "off", "yes", "no")
             and not value.isdigit()

@@ -93,7 +93,8 @@ def _change(system: LoadedSystem, told: Report) -> Change:
     component = told.component or system.slug
     return Change(
         "", component, told.kind, what, before, after, began, told.until or began, effective_at=began, source=SOURCE,
-        owner=_line(hide.text(told.owner), OWNER), words=_words(told.kind, component, what, before, after, title), ref=told.ref,
+        owner=_line(hide.text(told.owner), OWNER), words=_words(told.kind, component, what, before, after, title),
+        ref=told.ref,
     )  # fmt: skip
 
 
