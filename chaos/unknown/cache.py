@@ -68,7 +68,7 @@ class Follows(OfCache):
     id = "follows"
     title = "The cache follows another one"
     choices = tuple(
-        ("redis", "role", host, port) for host in ("127.0.0.1", "192.0.2.10") for port in (6380, 26379)
+        ("redis", "follows", host, port) for host in ("127.0.0.1", "192.0.2.10") for port in (6380, 26379)
     )
 
     def look(self, site: Site, chosen: list[Any]) -> Any:

@@ -227,7 +227,9 @@ class HostRules(Drawn):
         return f"pg_hba.conf says {' '.join(line.split())}" if there else ""
 
     def touched(self, undo: Undo) -> list[Touched]:
-        return [Touched("postgres", self.kind, "pg_hba.conf")]
+        """As the server tells its rules, without the mask."""
+        words = undo["chosen"][self.LINE].split()
+        return [Touched("postgres", self.kind, " ".join([*words[:3], words[3].split("/")[0]]))]
 
 
 class FolderInPlace(OfFiles):

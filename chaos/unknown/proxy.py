@@ -90,17 +90,20 @@ class SentElsewhere(Value):
     title = "The front door sends the traffic of one pool to another"
     family = "proxy"
     kind = "route"
-    choices = (("gateway", "api", "frontend"), ("gateway", "frontend", "api"))
+    choices = (("gateway", "api.sent_to", "frontend"), ("gateway", "frontend.sent_to", "api"))
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
         with urllib.request.urlopen(site.url("gateway", "/pools"), timeout=5) as answer:
-            return str(json.loads(answer.read())[chosen[1]]["sent_to"])
+            return str(json.loads(answer.read())[self._pool(chosen)]["sent_to"])
 
     def change(self, site: Site, chosen: list[Any], was: Any) -> None:
-        site.post("gateway", f"/pools/{chosen[1]}/use?pool={chosen[2]}")
+        site.post("gateway", f"/pools/{self._pool(chosen)}/use?pool={chosen[2]}")
 
     def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
-        site.post("gateway", f"/pools/{chosen[1]}/use?pool={was}")
+        site.post("gateway", f"/pools/{self._pool(chosen)}/use?pool={was}")
+
+    def _pool(self, chosen: list[Any]) -> str:
+        return str(chosen[1]).split(".")[0]
 
 
 def _asked(site: Site, key: str) -> int:

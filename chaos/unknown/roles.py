@@ -19,9 +19,8 @@ def setting(whose: str, name: str, value: str) -> tuple[str, ...]:
     """`whose`: as in ALTER ... SET."""
     role = APP if "ROLE app" in whose else "0"
     database = SHOP if "DATABASE shop" in whose else "0"
-    said = whose.lower().replace("role app in database shop", "role app in shop")
     return (
-        "postgres", f"{said}: {name}", OF.format(role=role, database=database, name=name),
+        "postgres", name, OF.format(role=role, database=database, name=name),
         f"ALTER {whose} SET {name} = {value}", f"ALTER {whose} RESET {name}",
     )  # fmt: skip
 
@@ -83,7 +82,7 @@ class NoLogin(Sql):
     title = "The shop's role may not log in any more"
     kind = "role"
     choices = (
-        ("postgres", "role app: login", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'",
+        ("postgres", "role app", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'",
          "ALTER ROLE app NOLOGIN", "ALTER ROLE app LOGIN"),
     )  # fmt: skip
 
@@ -95,7 +94,7 @@ class PasswordEnds(Sql):
     title = "The password of the shop's role has run out"
     kind = "role"
     choices = tuple(
-        ("postgres", "role app: password valid until",
+        ("postgres", "role app: valid until",
          "SELECT coalesce(rolvaliduntil::text, 'infinity') FROM pg_roles WHERE rolname = 'app'",
          f"ALTER ROLE app VALID UNTIL '{until}'",
          # no ALTER ROLE takes the date away again
@@ -145,7 +144,7 @@ class SomeColumns(Sql):
     title = "The shop's role may read some columns of a table only"
     kind = "grant"
     choices = tuple(
-        ("postgres", table, f"SELECT has_table_privilege('app', 'shop.{table}', 'SELECT')",
+        ("postgres", f"shop.{table}: rights of app", f"SELECT has_table_privilege('app', 'shop.{table}', 'SELECT')",
          f"REVOKE SELECT ON shop.{table} FROM app;GRANT SELECT ({columns}) ON shop.{table} TO app",
          f"REVOKE SELECT ({columns}) ON shop.{table} FROM app;GRANT SELECT ON shop.{table} TO app")
         for table, columns in (("users", "email, name"), ("stock", "product_id, updated_at"),
@@ -154,8 +153,8 @@ class SomeColumns(Sql):
 
     def undo(self, site: Site, undo: Any) -> None:
         """Also where the table is back and the columns' own grants are not."""
-        table = undo["chosen"][1]
-        left = ask(site, f"SELECT count(attacl) FROM pg_attribute WHERE attrelid = 'shop.{table}'::regclass")
+        table = undo["chosen"][1].split(":")[0]
+        left = ask(site, f"SELECT count(attacl) FROM pg_attribute WHERE attrelid = '{table}'::regclass")
         if left or self.look(site, undo["chosen"]) != undo["was"]:
             self.restore(site, undo["chosen"], undo["was"])
 
@@ -167,7 +166,8 @@ class OtherOwner(Sql):
     title = "A table belongs to another role"
     kind = "schema"
     choices = tuple(
-        ("postgres", table, f"SELECT tableowner FROM pg_tables WHERE schemaname = 'shop' AND tablename = '{table}'",
+        ("postgres", f"shop.{table}",
+         f"SELECT tableowner FROM pg_tables WHERE schemaname = 'shop' AND tablename = '{table}'",
          f"ALTER TABLE shop.{table} OWNER TO postgres", f"ALTER TABLE shop.{table} OWNER TO {{}}")
         for table in ("stock", "users", "orders", "order_lines", "coupons")
     )  # fmt: skip

@@ -17,7 +17,10 @@ DEFAULT = (
     " ON a.attrelid = d.adrelid AND a.attnum = d.adnum"
     " WHERE d.adrelid = 'shop.{table}'::regclass AND a.attname = '{column}'"
 )
-FORCED = "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = 'shop.{}'::regclass"
+HIDDEN = 3  # on, and for the owner too
+FORCED = (
+    "SELECT relrowsecurity::int * 2 + relforcerowsecurity::int FROM pg_class WHERE oid = 'shop.{}'::regclass"
+)
 
 
 class OfTables(Sql):
@@ -50,7 +53,7 @@ class LostDefault(OfTables):
     id = "lost_default"
     title = "A column that must have a value has no default any more"
     choices = tuple(
-        ("postgres", f"{table}.{column}", DEFAULT.format(table=table, column=column),
+        ("postgres", f"shop.{table}: column {column}", DEFAULT.format(table=table, column=column),
          f"ALTER TABLE shop.{table} ALTER COLUMN {column} DROP DEFAULT",
          f"ALTER TABLE shop.{table} ALTER COLUMN {column} SET DEFAULT {{}}")
         for table, column in (("orders", "created_at"), ("orders", "updated_at"))
@@ -63,7 +66,7 @@ class RequiredColumn(OfTables):
     id = "required_column"
     title = "A new column that nobody fills must be filled"
     choices = tuple(
-        ("postgres", f"{table}.{column}", COLUMN.format(table=table, column=column),
+        ("postgres", f"shop.{table}: column {column}", COLUMN.format(table=table, column=column),
          f"ALTER TABLE shop.{table} ADD COLUMN {column} {kind} NOT NULL DEFAULT '{old}';"
          f"ALTER TABLE shop.{table} ALTER COLUMN {column} DROP DEFAULT",
          f"ALTER TABLE shop.{table} DROP COLUMN IF EXISTS {column}")
@@ -77,7 +80,7 @@ class RequiredColumn(OfTables):
         return now is None
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        table, column = undo["chosen"][1].split(".")
+        table, column = undo["chosen"][1].removeprefix("shop.").split(": column ")
         fills = ask(site, DEFAULT.format(table=table, column=column))
         free = ask(
             site,
@@ -93,11 +96,14 @@ class RowRules(OfTables):
     id = "row_rules"
     title = "A table shows its rows to nobody"
     choices = tuple(
-        ("postgres", table, FORCED.format(table),
+        ("postgres", f"shop.{table}", FORCED.format(table),
          f"ALTER TABLE shop.{table} ENABLE ROW LEVEL SECURITY;ALTER TABLE shop.{table} FORCE ROW LEVEL SECURITY",
          f"ALTER TABLE shop.{table} NO FORCE ROW LEVEL SECURITY;ALTER TABLE shop.{table} DISABLE ROW LEVEL SECURITY")
         for table in ("users", "stock", "orders", "products")
     )  # fmt: skip
+
+    def is_well(self, now: Any, was: Any) -> bool:
+        return bool(now != HIDDEN)
 
 
 class Swallows(OfTables):
@@ -130,7 +136,7 @@ class MovedTable(OfTables):
     id = "moved_table"
     title = "A table lies in another schema"
     choices = tuple(
-        ("postgres", table, f"SELECT to_regclass('shop.{table}') IS NOT NULL",
+        ("postgres", f".{table}", f"SELECT to_regclass('shop.{table}') IS NOT NULL",
          f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION app;ALTER TABLE shop.{table} SET SCHEMA {schema}",
          f"ALTER TABLE IF EXISTS {schema}.{table} SET SCHEMA shop;DROP SCHEMA IF EXISTS {schema}")
         for table in ("stock", "users", "order_lines", "coupons") for schema in ("archive", "legacy")
@@ -146,14 +152,14 @@ class OtherType(OfTables):
     id = "other_type"
     title = "A column has another type"
     choices = (
-        ("postgres", "stock.on_hand", COLUMN.format(table="stock", column="on_hand"),
+        ("postgres", "shop.stock: column on_hand", COLUMN.format(table="stock", column="on_hand"),
          "ALTER TABLE shop.stock DROP CONSTRAINT stock_on_hand_check, ALTER COLUMN on_hand TYPE text",
          "ALTER TABLE shop.stock ALTER COLUMN on_hand TYPE int USING on_hand::int,"
          " ADD CONSTRAINT stock_on_hand_check CHECK (on_hand >= 0)"),
-        ("postgres", "users.salt", COLUMN.format(table="users", column="salt"),
+        ("postgres", "shop.users: column salt", COLUMN.format(table="users", column="salt"),
          "ALTER TABLE shop.users ALTER COLUMN salt TYPE bytea USING convert_to(salt, 'UTF8')",
          "ALTER TABLE shop.users ALTER COLUMN salt TYPE text USING convert_from(salt, 'UTF8')"),
-        ("postgres", "users.email", COLUMN.format(table="users", column="email"),
+        ("postgres", "shop.users: column email", COLUMN.format(table="users", column="email"),
          "ALTER TABLE shop.users ALTER COLUMN email TYPE bytea USING convert_to(email, 'UTF8')",
          "ALTER TABLE shop.users ALTER COLUMN email TYPE text USING convert_from(email, 'UTF8')"),
     )  # fmt: skip

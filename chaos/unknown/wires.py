@@ -126,7 +126,7 @@ class FewPorts(OfWire):
     title = "There are hardly any ports for new connections on a line"
     tool = "nsenter"
     kind = "setting"
-    choices = tuple(("net", edge, count) for edge in ("api-db", "gateway-api-1") for count in (1, 2))
+    choices = tuple(("net", "api-db", count) for count in (0, 1, 2))
     FILE = "/proc/sys/net/ipv4/ip_local_port_range"
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
