@@ -48,8 +48,11 @@ class GameDay(models.Model):
 
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    baseline = models.CharField(max_length=10, blank=True, help_text="empty = the agent; none; restart")
-    mode = models.CharField(max_length=10, default="plain", help_text="plain; decoys: amid harmless changes")
+    baseline = models.CharField(
+        max_length=10, blank=True, help_text="empty = the agent; none; restart; revert"
+    )
+    mode = models.CharField(max_length=40, default="plain", help_text="of the system around the faults")
+    commit = models.CharField(max_length=60, blank=True, help_text="of the code that ran; empty: not known")
     by = models.CharField(max_length=120)
     quiet = models.JSONField(
         null=True, blank=True, help_text='{"minutes", "changes", "incidents", "actions"}'
@@ -66,8 +69,9 @@ class GameDayRun(models.Model):
     """One fault, one seed: what the agent made of it. Seconds count from the injection; null = did not happen."""
 
     game_day = models.ForeignKey(GameDay, on_delete=models.CASCADE, related_name="runs")
-    fault = models.CharField(max_length=60)
+    fault = models.CharField(max_length=130, help_text="of a pair: both, a+b")
     category = models.CharField(max_length=40)
+    mode = models.CharField(max_length=40, default="plain")
     seed = models.PositiveIntegerField()
     incident_number = models.IntegerField(null=True, blank=True)
     detected = models.BooleanField(default=False)
@@ -79,6 +83,17 @@ class GameDayRun(models.Model):
     paths = models.PositiveIntegerField(default=0)
     approvals = models.PositiveIntegerField(default=0)
     collateral = models.JSONField(default=list)
+    first_component_ok = models.BooleanField(default=False)
+    first_cause_ok = models.BooleanField(default=False)
+    culprit_ok = models.BooleanField(null=True, help_text="null: nothing to blame")
+    confidence = models.FloatField(
+        null=True, help_text="of the first diagnosis, 0 to 1; null: none was given"
+    )
+    wrong_actions = models.JSONField(default=list)
+    data_lost = models.JSONField(default=dict, help_text="what was planted and is gone: thing -> number")
+    false_recovery = models.BooleanField(default=False)
+    needless_handover = models.BooleanField(default=False)
+    outcome = models.CharField(max_length=20, blank=True, help_text="see chaos/gameday/grading.py")
     note = models.TextField(blank=True)
     at = models.DateTimeField(auto_now_add=True)
 

@@ -1,4 +1,4 @@
-"""The one place that holds both the answer key and the agent's answer, after the fact."""
+"""Which incident is about which fault, after the fact; and the row of one run. Graded in chaos/gameday/grading.py."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from actions.models import ActionRequest, Status
 from chaos.faults.base import Fault
 from chaos.models import Injection
 from chaos.registry import find, known
-from incidents.facts import Planned
-from incidents.models import Incident, TimelineEvent
+from incidents.models import Incident
 from systems.manifest import ManifestError
 from systems.models import System
 from systems.services import UnknownSystem, load
 
 LATE = timedelta(seconds=60)  # a fault that was taken back may still be noticed so long after
-EFFECTIVE = (Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN, Status.ROLLED_BACK)
-HARMLESS = ("warm-cache", "requeue-inflight")
 
 
 @dataclass
 class Row:
-    """One fault, one seed. Seconds count from the injection; None = did not happen."""
+    """One fault (or a pair, `a+b`), one seed. Seconds count from the injection; None = did not happen, or does not
+    apply. `component_ok`, `cause_ok`: of the last diagnosis."""
 
     fault: str
     category: str
     seed: int
+    mode: str = "plain"
     detected: bool = False
     detect_s: float | None = None
     component_ok: bool = False
@@ -38,6 +36,15 @@ class Row:
     paths: int = 0
     approvals: int = 0
     collateral: list[str] = field(default_factory=list)
+    first_component_ok: bool = False
+    first_cause_ok: bool = False
+    culprit_ok: bool | None = None
+    confidence: float | None = None
+    wrong_actions: list[str] = field(default_factory=list)
+    data_lost: dict[str, int] = field(default_factory=dict)
+    false_recovery: bool = False
+    needless_handover: bool = False
+    outcome: str = ""
     note: str = ""
     incident_number: int | None = None
 
@@ -54,7 +61,7 @@ def about(system: System, injections: Iterable[Injection]) -> dict[Any, Incident
     if not presses:
         return {}
     since = min(i.started_at for i in presses)
-    opened = list(_opened(system, since))
+    opened = list(opened_since(system, since))
     found = {}
     for press in presses:
         until = press.reverted_at + LATE if press.reverted_at else None
@@ -99,41 +106,6 @@ def _reach(fault: Fault, system: System) -> tuple[set[str], set[str]]:
     return here, loaded.graph.callers(sorted(here)).keys() - here
 
 
-def _opened(system: System, since: datetime) -> Iterable[Incident]:
+def opened_since(system: System, since: datetime) -> Iterable[Incident]:
     found = Incident.objects.filter(system=system, opened_at__gte=since)
     return found.order_by("number").prefetch_related("symptoms")
-
-
-def grade(row: Row, fault: Fault, system: System, injected_at: datetime) -> None:
-    """Fill in what the records say: the incident about the fault and the actions run since the injection."""
-    opened = list(_opened(system, injected_at))
-    best = the_one(fault, system, opened)
-    if best is not None:
-        row.detected = True
-        row.detect_s = round((best.opened_at - injected_at).total_seconds(), 2)
-        row.incident_number = best.number
-        row.component_ok, row.cause_ok = _component_ok(fault, best), _cause_ok(fault, best)
-        row.note = best.diagnosis or "unknown"
-    elif opened:
-        row.note = f"only incidents about something else: {', '.join(f'#{i.number}' for i in opened[:5])}"
-    row.paths = TimelineEvent.objects.filter(
-        incident__in=opened, kind=Planned.kind, data__what="taken"
-    ).count()
-    run = ActionRequest.objects.filter(
-        system=system, claimed_at__gte=injected_at, undo_of=None, status__in=EFFECTIVE
-    )
-    row.approvals = run.filter(risk="high", decision__approved=True).count()
-    allowed = {*fault.targets, *fault.expected.components, *fault.may_touch}
-    row.collateral = [
-        f"{r.slug}@{r.target}" for r in run if r.target not in allowed and r.slug not in HARMLESS
-    ]
-    if fault.restraint:
-        row.collateral = [f"{r.slug}@{r.target}" for r in run]
-
-
-def _component_ok(fault: Fault, incident: Incident) -> bool:
-    return incident.component in fault.expected.components
-
-
-def _cause_ok(fault: Fault, incident: Incident) -> bool:
-    return incident.cause in fault.expected.causes

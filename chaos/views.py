@@ -1,4 +1,4 @@
-"""The chaos panel: press, watch, revert, halt all; and the game day tables."""
+"""The chaos panel: press, watch, revert, halt all."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.db.models import Avg, Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from chaos import scorecard, service, tasks
-from chaos.models import GameDay, GameDayRun, Injection
+from chaos.models import Injection
 from chaos.registry import FAULTS
 from incidents import evidence
 from incidents.models import OPEN_STATES, Incident
@@ -158,33 +157,3 @@ def halt(request: HttpRequest) -> HttpResponse:
         f"Halted: {count} fault{'' if count == 1 else 's'} {verb}." if count else "No fault is running.",
     )
     return redirect(asked.way_back(request.POST.get("next"), "/chaos/"))
-
-
-@require_GET
-@login_required
-def gameday(request: HttpRequest) -> HttpResponse:
-    """The last game days, and one of them as a table by category."""
-    days = list(
-        GameDay.objects.annotate(
-            runs_total=Count("runs"),
-            runs_detected=Count("runs", filter=Q(runs__detected=True)),
-            runs_named=Count("runs", filter=Q(runs__component_ok=True, runs__cause_ok=True)),
-            runs_fixed=Count("runs", filter=Q(runs__fixed=True)),
-            mean_repair=Avg("runs__repair_s"),
-        )[:20]
-    )
-    wanted = request.GET.get("day", "")
-    shown = next((d for d in days if str(d.pk) == wanted), days[0] if days else None)
-    runs = (
-        list(GameDayRun.objects.filter(game_day=shown).order_by("category", "fault", "seed")) if shown else []
-    )
-    groups: dict[str, list[GameDayRun]] = defaultdict(list)
-    for run in runs:
-        groups[run.category].append(run)
-    trend = [
-        d.runs_fixed / d.runs_total
-        for d in reversed(days)
-        if d.runs_total and not d.baseline and d.mode == "plain"
-    ]
-    context = {"days": days, "shown": shown, "groups": sorted(groups.items()), "trend": trend}
-    return render(request, "chaos/gameday.html", context)

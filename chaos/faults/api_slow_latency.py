@@ -21,6 +21,7 @@ class ApiSlowLatency(Fault):
     blast_radius = "the whole shop: every page and order"
     reverts = "puts the configuration back and reloads it"
     expected = Expected(("api", *UNITS), ("artificial_delay",))
+    culprits = tuple((unit, KEY) for unit in UNITS)
     may_touch = ("gateway",)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

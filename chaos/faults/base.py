@@ -79,6 +79,8 @@ class Fault(ABC):
     may_touch: ClassVar[tuple[str, ...]] = ()  # what a right repair may act on besides targets and components
     imitated: ClassVar[Mapping[str, str]] = {}
     restraint: ClassVar[bool] = False
+    # (part, the key, job or edge) to blame, where a diagnosis could name one: any of these is right
+    culprits: ClassVar[tuple[tuple[str, str], ...]] = ()
     max_duration_s: ClassVar[float] = 600.0
 
     @abstractmethod

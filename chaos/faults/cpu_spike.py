@@ -23,6 +23,7 @@ class CpuSpike(Fault):
     blast_radius = "everything on the machine gets slower"
     reverts = "puts pattern and title back and ends the job"
     expected = Expected((UNIT,), ("runaway",))
+    culprits = ((UNIT, JOB),)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         with site.superuser() as db:

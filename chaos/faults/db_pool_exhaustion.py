@@ -23,6 +23,7 @@ class DbPoolExhaustion(Fault):
     blast_radius = "whatever of the shop needs a new database connection"
     reverts = "puts the job's settings back, ends its run and its sessions"
     expected = Expected(("postgres", UNIT), ("connection_leak",))
+    culprits = ((UNIT, JOB), ("postgres", JOB))
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         return _config.remember(site, (UNIT,))

@@ -24,6 +24,7 @@ class LbMisrouting(Fault):
     blast_radius = "every other api request is answered by a server that is no api, or by an older one"
     reverts = "puts the gateway's configuration back and reloads it"
     expected = Expected((UNIT,), ("pool_members_wrong",))
+    culprits = ((UNIT, POOL.format("api")),)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         members = [m for pool in WRONG for m in site.config_value(UNIT, POOL.format(pool)) or []]

@@ -26,6 +26,7 @@ class MemoryLeakOom(Fault):
         "process": "without root, the supervisor keeps the memory limit instead of a cgroup"
     }
     expected = Expected((UNIT,), ("unbounded_session_cache", "memory_leak"))
+    culprits = ((UNIT, KEY),)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         return _config.remember(site, (UNIT,))

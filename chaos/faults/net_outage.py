@@ -26,6 +26,7 @@ class NetOutage(Fault):
         "process": "where no network namespace is to be had, a path in userland goes silent instead of a link"
     }
     expected = Expected((UNIT,), ("edge_down",))
+    culprits = ((UNIT, EDGE),)
     may_touch = (EDGE,)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

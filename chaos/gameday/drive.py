@@ -1,26 +1,35 @@
-"""Drive one game day on a running portal: inject, watch, grade, put back."""
+"""Drive runs on a running portal: inject, watch, record, put back, grade."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from actions import audit, grants, policy
-from actions.models import PolicyGrant
-from chaos import scorecard, service
-from chaos.faults.base import Fault
+from actions import grants
+from chaos import service
+from chaos.faults.base import Fault, Undo
+from chaos.gameday import grading
+from chaos.gameday.allowed import approved
 from chaos.gameday.amid import Amid, Made
+from chaos.gameday.answers import beside, key_of
+from chaos.gameday.baselines import Baseline
+from chaos.gameday.draws import Draw
+from chaos.gameday.grading import Act, Key, Record
+from chaos.gameday.look import Target
 from chaos.gameday.measure import Eyes
+from chaos.gameday.recorded import record
+from chaos.gameday.sentinels import Planted
 from chaos.gameday.told import Pipeline
-from chaos.models import GameDay, GameDayRun, Injection
+from chaos.models import Injection
 from chaos.registry import find
 from chaos.scorecard import Row
 from chaos.site import Site
@@ -29,6 +38,7 @@ from incidents.models import OPEN_STATES, Incident, State, Symptom
 from systems import services
 from systems.models import System
 from systems.probes import journeys
+from systems.services import LoadedSystem
 
 log = logging.getLogger(__name__)
 
@@ -36,36 +46,12 @@ SUSTAIN_S = 10.0
 STEADY_S = 5.0
 STEADY_TIMEOUT_S = 90.0
 CLOSE_TIMEOUT_S = 45.0
-RESTART_AFTER_S = 3.0
+AFTERWARDS_S = 3.0  # looked on so long after it was said to be over
+SHOWS_S = 60.0
+APART_S = 3.0  # from the first fault of a pair to the second
+PLANTED_S = 2.0
 GRANT_SPARE_S = (
     180.0  # what an attempt may take beyond its time, before what was approved for it ends by itself
-)
-# What the agent may be allowed beforehand where a fault was put in: what ends, restarts, reroutes or writes back.
-# Never what replaces data, schemas or releases.
-MENDS = (
-    "clear-cache",
-    "failover-link",
-    "kill-idle-connections",
-    "kill-process",
-    "kill-session",
-    "pause-job",
-    "regenerate-db-creds",
-    "regenerate-env",
-    "requeue-inflight",
-    "reset-circuit-breaker",
-    "reset-link",
-    "restart-db",
-    "restart-service",
-    "restore-config",
-    "resume-job",
-    "revert-change",
-    "rolling-restart",
-    "rotate-logs",
-    "route-to-backup",
-    "route-to-primary",
-    "switch-to-fallback",
-    "switch-to-primary",
-    "warm-cache",
 )
 
 Say = Callable[[str], None]
@@ -79,23 +65,48 @@ class NotSteady(Exception):
 
 
 @dataclass
+class Put:
+    """One fault that is put in, with the game day's own eyes on it, and what came of it."""
+
+    fault: Fault
+    press: Injection
+    undo: Undo
+    eyes: Eyes
+    at: datetime
+    record: Record = field(default_factory=lambda: Record(0.0))
+    whole: bool = False
+    whole_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.press.pk)
+
+    def key(self, made: list[Made]) -> Key:
+        return key_of(self.fault, self.undo, made)
+
+
+@dataclass
 class Driver:
-    """`baseline` is "" for the agent, "none" (nobody acts) or "restart" (everything is restarted once). `day`: what
-    approvals given in advance are for; "" = people approve. `keep`: see Keep. `decoys`: amid harmless changes."""
+    """`baseline` is "" for the agent; see chaos/gameday/baselines.py for the others. `day`: what approvals given in
+    advance are for; "" = people approve. `keep`: see Keep."""
 
     system: System
     baseline: str
     say: Say
     day: str = ""
     keep: Keep | None = None
-    decoys: bool = False
 
     @property
     def site(self) -> Site:
         return Site.load(Path(self.system.manifest_path).parent)
 
+    @cached_property
+    def loaded(self) -> LoadedSystem:
+        """As it is at first sight: whatever becomes of the manifest, the game day goes on measuring by this one."""
+        return services.load(self.system.slug)
+
     def journeys_wrong(self) -> str:
-        return "; ".join(journeys.failures(services.load(self.system.slug)))
+        return "; ".join(journeys.failures(self.loaded))
 
     def steady(self) -> None:
         """Wait for green journeys with no open incident. Raises NotSteady with what is wrong."""
@@ -128,69 +139,112 @@ class Driver:
         held = Symptom.objects.filter(system=self.system, cleared_at__isnull=True, opens=True).first()
         return str(held) if held else ""
 
-    def one(self, fault_id: str, seed: int, timeout_s: float) -> Row:
-        fault = find(fault_id)
-        row = Row(fault_id, fault.category, seed)
+    def one(self, draw: Draw, timeout_s: float) -> Row:
+        faults = [find(name) for name in draw.faults]
+        category = faults[0].category if len(faults) == 1 else "pair"
+        row = Row(draw.name, category, draw.seed, draw.mode, outcome=grading.MISSED)
         try:
             self.steady()
         except NotSteady as error:
             row.note = f"not steady before the injection: {error}"
             return row
         with self._approvals(timeout_s):
-            self._attempt(row, fault, timeout_s)
-        return row
+            return self._attempt(row, faults, draw, timeout_s)
 
     def _approvals(self, timeout_s: float) -> AbstractContextManager[object]:
-        """For this one fault: what is asked before and after it is asked of people."""
+        """For this one run: what is asked before and after it is asked of people."""
         if self.baseline or not self.day:
             return nullcontext()
         seconds = timeout_s + CLOSE_TIMEOUT_S + GRANT_SPARE_S
         return approved(self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60)
 
-    def _attempt(self, row: Row, fault: Fault, timeout_s: float) -> None:
-        parts = fault.expected.components + fault.targets
-        amid = Amid(self.site, service.journal(), f"{fault.id}:{row.seed}", parts, Pipeline(self.system))
+    def _attempt(self, row: Row, faults: list[Fault], draw: Draw, timeout_s: float) -> Row:
+        parts = [part for fault in faults for part in fault.expected.components + fault.targets]
+        amid = Amid(self.site, service.journal(), f"{row.fault}:{row.seed}", parts, Pipeline(self.system))
+        planted = Planted(self.site)
+        put: list[Put] = []
+        acts: list[Act] = []
         try:
-            if self.decoys:
+            planted.plant()
+            if draw.amid:
                 amid.lead()
-            injected = datetime.now(UTC)
-            params = {"seed": row.seed}
-            pressed = service.press(self.system.slug, fault.id, by="game day", params=params, force=True)
-            undo = service.journal().read(str(pressed.pk)).undo
-            try:
-                with Eyes(lambda: fault.still_broken(self.site, undo) or self.journeys_wrong()) as eyes:
-                    service.run(str(pressed.pk))
-                    if self.decoys:
-                        amid.follow()
-                    self._watch(row, fault, eyes, injected, timeout_s)
-                self._wait_closed(fault, injected)
-                scorecard.grade(row, fault, self.system, injected)
-                watched = datetime.now(UTC)
-            finally:
-                service.revert(str(pressed.pk), "game day")
+            planted.send()
+            with Eyes(planted.look, PLANTED_S) as kept:
+                try:
+                    put = self._press(faults, row.seed)
+                    acts = self._run(put, amid if draw.amid else None, timeout_s)
+                    watched = datetime.now(UTC)
+                finally:
+                    for one in reversed(put):
+                        service.revert(one.id, "game day")
+        except service.Refused as error:
+            row.note = f"could not be put in: {error}"
+            return row
         finally:
             amid.end()
-        if Injection.objects.get(pk=pressed.pk).status == Injection.Status.FAILED:
-            row.note = f"could not be put in: {Injection.objects.get(pk=pressed.pk).error}"
-        elif self.keep is not None:
-            self.keep(row, injected, watched, undo, amid.made)
+        graded = self._graded(row, put, acts, amid.made, planted, kept)
+        planted.clear()
+        if self.keep is not None and len(put) == 1 and not row.note.startswith("could not be put in"):
+            self.keep(graded, put[0].at, watched, put[0].undo, amid.made)
+        return graded
 
-    def _watch(self, row: Row, fault: Fault, eyes: Eyes, injected: datetime, timeout_s: float) -> None:
-        start = injected.timestamp()
-        if self.baseline == "restart":
-            self._restart_everything(injected)
-        if fault.restraint:
-            since = eyes.wait_green(start, SUSTAIN_S, timeout_s)
-            row.fixed = since is not None and not eyes.broke(start)
-            return
-        first_bad = self._first_bad(eyes, start, timeout_s)
-        since = eyes.wait_green(first_bad, SUSTAIN_S, max(1.0, start + timeout_s - time.time()))
-        if since is not None:
-            row.fixed, row.repair_s = True, round(since - start, 2)
+    def _press(self, faults: list[Fault], seed: int) -> list[Put]:
+        """Arm them: nothing is broken yet."""
+        put = []
+        for fault in faults:
+            press = service.press(
+                self.system.slug, fault.id, by="game day", params={"seed": seed}, force=True
+            )
+            undo = service.journal().read(str(press.pk)).undo
+            also = self.journeys_wrong if len(faults) == 1 else None
+            eyes = Eyes(Target(self.site, fault, undo, also))
+            put.append(Put(fault, press, undo, eyes, datetime.now(UTC)))
+        return put
+
+    def _run(self, put: list[Put], amid: Amid | None, timeout_s: float) -> list[Act]:
+        """Break, watch, and read what the records say. What a baseline did, else nothing."""
+        since = datetime.now(UTC)
+        acts: list[Act] = []
+        with ExitStack() as open_:
+            for place, one in enumerate(put):
+                if place:
+                    time.sleep(APART_S)
+                one.at = datetime.now(UTC)
+                open_.enter_context(one.eyes)
+                service.run(one.id)
+            if amid is not None:
+                amid.follow()
+            if self.baseline:
+                acts = Baseline(self.baseline, self.system, self.loaded, put[0].id, amid).act(since)
+            self._watch(put, since, timeout_s)
+            self._wait_closed(put, since)
+        for one in put:
+            one.record = record(
+                one.fault, self.system, one.at if len(put) == 1 else since, alone=len(put) == 1
+            )
+            one.record.injected_at = one.at.timestamp()
+        return acts
+
+    def _watch(self, put: list[Put], since: datetime, timeout_s: float) -> None:
+        end = since.timestamp() + timeout_s
+        for one in put:
+            start = one.at.timestamp()
+            if one.fault.restraint:
+                held = one.eyes.wait_green(start, SUSTAIN_S, max(1.0, end - time.time()))
+                one.whole = held is not None and not one.eyes.broke(start)
+                continue
+            bad = self._first_bad(one.eyes, start, min(SHOWS_S, timeout_s))
+            one.whole_at = one.eyes.wait_green(bad, SUSTAIN_S, max(1.0, end - time.time()))
+            one.whole = one.whole_at is not None
+        if len(put) > 1 and all(one.whole for one in put):
+            with Eyes(self.journeys_wrong) as eyes:  # each was measured at its own target
+                if eyes.wait_green(time.time(), SUSTAIN_S, CLOSE_TIMEOUT_S) is None:
+                    for one in put:
+                        one.whole = False
 
     def _first_bad(self, eyes: Eyes, start: float, timeout_s: float) -> float:
         """When the fault first showed at the target; a fault that never shows cannot be counted as repaired."""
-        until = time.time() + min(60.0, timeout_s)
+        until = time.time() + timeout_s
         while time.time() < until:
             bad = next((m.at for m in eyes.seen if m.at >= start and m.wrong), None)
             if bad is not None:
@@ -198,88 +252,32 @@ class Driver:
             time.sleep(0.1)
         return time.time()
 
-    def _restart_everything(self, injected: datetime) -> None:
-        """The baseline: once something is noticed (or after a while), restart every unit we control."""
-        until = time.time() + 30.0
-        while time.time() < until:
-            if Incident.objects.filter(system=self.system, opened_at__gte=injected).exists():
-                break
-            time.sleep(0.2)
-        time.sleep(RESTART_AFTER_S)
-        loaded = services.load(self.system.slug)
-        for name, spec in loaded.manifest.services.items():
-            if spec.unit is not None:
-                try:
-                    loaded.runtime.restart(spec.unit, None, 5.0)
-                except Exception as error:
-                    log.warning("restart of %s: %s", name, error)
+    def _wait_closed(self, put: list[Put], since: datetime) -> None:
+        """Give the agent time to finish its verification and its words, and look on for a moment after them."""
+        if not self.baseline and not all(one.fault.restraint for one in put):
+            until = time.time() + CLOSE_TIMEOUT_S
+            mine = Incident.objects.filter(system=self.system, opened_at__gte=since)
+            left = [s for s in OPEN_STATES if s != State.HANDED_OVER]
+            while time.time() < until and mine.filter(state__in=left).exists():
+                time.sleep(0.3)
+        time.sleep(AFTERWARDS_S)
 
-    def _wait_closed(self, fault: Fault, injected: datetime) -> None:
-        """Give the agent time to finish its verification and its words."""
-        if self.baseline or fault.restraint:
-            return
-        until = time.time() + CLOSE_TIMEOUT_S
-        mine = Incident.objects.filter(system=self.system, opened_at__gte=injected)
-        while time.time() < until and mine.filter(state__in=OPEN_STATES).exists():
-            time.sleep(0.3)
-
-
-@contextmanager
-def approved(
-    system: System, scope: str, scope_id: str, *, by: str, minutes: float, actions: Sequence[str] = MENDS
-) -> Iterator[PolicyGrant]:
-    """Inside, what the agent asks for incidents that open from now on is approved, if it is one of `actions`."""
-    grant = grants.give(
-        system,
-        scope=scope,
-        scope_id=scope_id,
-        requester=policy.AGENT,
-        actions=[*actions, *([grants.WIDENING] if scope == grants.Scope.GAME_DAY else [])],
-        created_by=by,
-        reason=f"a fault is put in for a {grants.Scope(scope).label}",
-        minutes=minutes,
-    )
-    try:
-        yield grant
-    finally:
-        grants.end(grant, by)
-
-
-@contextmanager
-def agent_set(system: System, on: bool, by: str) -> Iterator[None]:
-    """Inside, the agent is on or off for the system. Afterwards it is as before, unless a person has said otherwise."""
-    rows = System.objects.filter(pk=system.pk)
-    changed = rows.filter(agent_on=not on).update(agent_on=on)
-    if changed:
-        audit.append(by, f"agent.{'on' if on else 'off'}", system=system.slug)
-    try:
-        yield
-    finally:
-        if changed and rows.filter(agent_on=on).update(agent_on=not on):
-            audit.append(by, f"agent.{'off' if on else 'on'}", system=system.slug)
-
-
-def play(driver: Driver, faults: list[str], seeds: int, by: str, timeout_s: float) -> GameDay:
-    """All faults, all seeds, one table. Approvals are granted fault by fault, and counted."""
-    mode = "decoys" if driver.decoys else "plain"
-    day = GameDay.objects.create(baseline=driver.baseline, mode=mode, by=by)
-    driver.day = str(day.pk)
-    try:
-        with agent_set(driver.system, not driver.baseline, by):
-            for seed in range(1, seeds + 1):
-                for fault_id in faults:
-                    driver.say(f"seed {seed}  {fault_id} ...")
-                    row = driver.one(fault_id, seed, timeout_s)
-                    GameDayRun.objects.create(game_day=day, **row.as_json())
-                    driver.say(_line(row))
-    finally:
-        GameDay.objects.filter(pk=day.pk).update(ended_at=datetime.now(UTC))
-    day.refresh_from_db()
-    return day
-
-
-def _line(row: Row) -> str:
-    seen = f"seen {row.detect_s} s" if row.detected else "not seen"
-    named = "named" if row.component_ok and row.cause_ok else f"named {row.note}"
-    mended = f"mended {row.repair_s} s" if row.fixed else "not mended"
-    return f"        {seen}, {named}, {mended}"
+    def _graded(
+        self, row: Row, put: list[Put], acts: list[Act], made: list[Made], planted: Planted, kept: Eyes
+    ) -> Row:
+        for one in put:
+            one.press.refresh_from_db()
+            if one.press.status == Injection.Status.FAILED:
+                row.note = f"could not be put in: {one.press.error}"
+                return row
+        keys = [one.key(made) for one in put]
+        done = [*acts, *put[0].record.acts]
+        lost = planted.lost(kept.seen, min((act.at for act in done), default=None))
+        rows = []
+        for one, key in zip(put, keys, strict=True):
+            mine = row if len(put) == 1 else Row(one.fault.id, one.fault.category, row.seed, row.mode)
+            one.record.acts, one.record.looks, one.record.planted_lost = done, one.eyes.seen, lost
+            one.record.whole, one.record.whole_at = one.whole, one.whole_at
+            grading.grade(mine, one.record, beside(key, keys))
+            rows.append(mine)
+        return rows[0] if len(rows) == 1 else grading.both(row.fault, rows[0], rows[1])

@@ -20,9 +20,11 @@ class Measurement:
 
 @dataclass
 class Eyes:
-    """Looks again and again on a thread of its own. `look` returns what is wrong, "" when all is well."""
+    """Looks again and again on a thread of its own. `look` returns what is wrong, "" when all is well. `every_s`: the
+    pause between; LOOK_S when it is not said."""
 
     look: Callable[[], str]
+    every_s: float | None = None
     seen: list[Measurement] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _news: threading.Condition = field(default_factory=threading.Condition)
@@ -48,7 +50,7 @@ class Eyes:
             with self._news:
                 self.seen.append(Measurement(began, wrong))
                 self._news.notify_all()
-            self._stop.wait(LOOK_S)
+            self._stop.wait(LOOK_S if self.every_s is None else self.every_s)
 
     def green_since(self, after: float) -> float | None:
         """The start of the present unbroken run of good looks that began after `after`; None while it is bad."""

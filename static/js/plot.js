@@ -17,7 +17,7 @@
     const palette = ["--ok", "--accent", "--violet", "--warn", "--bad"].map(css);
     const text = css("--muted"), line = css("--line");
     const traces = spec.series.map((s, i) => ({
-      type: "scatter", mode: "lines", name: s.name, x: s.x, y: s.y, connectgaps: false, line: { width: s.unit === "%" ? 2.4 : 1.5, color: s.unit === "%" ? css("--ok") : palette[i % 5] }, yaxis: s.unit === "%" ? "y2" : "y",
+      type: "scatter", mode: s.mode || "lines", name: s.name, x: s.x, y: s.y, connectgaps: false, line: { width: s.unit === "%" ? 2.4 : 1.5, color: s.unit === "%" ? css("--ok") : palette[i % 5] }, yaxis: s.unit === "%" ? "y2" : "y",
       hovertemplate: "%{y:.3~g} " + s.unit,
     }));
     // Changes are a row of marks at the foot, with their words on hover. Words come from outside: plotly reads markup.

@@ -10,8 +10,10 @@ import pytest
 
 from actions import grants, registry
 from actions.models import AuditEntry, PolicyGrant
-from chaos.gameday import drive
+from chaos.gameday import allowed
+from chaos.gameday.draws import Draw
 from chaos.gameday.drive import Driver
+from chaos.gameday.play import play as play_all
 from chaos.gameday.told import Pipeline
 from chaos.scorecard import Row
 from systems import services
@@ -33,7 +35,7 @@ def agent_on() -> bool:
 
 
 def play(system: System, baseline: str = "") -> None:
-    drive.play(Driver(system, baseline, lambda _: None), ["api_down"], 1, "mira", 10.0)
+    play_all(Driver(system, baseline, lambda _: None), [Draw(("api_down",), 1)], "mira", 10.0)
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -44,11 +46,11 @@ def test_the_agent_is_left_as_it_was(
 ) -> None:
     during = []
 
-    def one(self: Driver, fault_id: str, seed: int, timeout_s: float) -> Row:
+    def one(self: Driver, draw: Draw, timeout_s: float) -> Row:
         during.append(agent_on())
         if fails:
             raise RuntimeError("the sandbox is gone")
-        return Row(fault_id, "process", seed)
+        return Row(draw.name, "process", draw.seed)
 
     monkeypatch.setattr(Driver, "one", one)
     set_agent(before)
@@ -70,9 +72,9 @@ def test_what_a_person_says_meanwhile_stays(
     """Off during a day of the agent, on during one without it."""
     said = bool(baseline)
 
-    def one(self: Driver, fault_id: str, seed: int, timeout_s: float) -> Row:
+    def one(self: Driver, draw: Draw, timeout_s: float) -> Row:
         set_agent(said)
-        return Row(fault_id, "process", seed)
+        return Row(draw.name, "process", draw.seed)
 
     monkeypatch.setattr(Driver, "one", one)
     set_agent(not baseline)
@@ -86,8 +88,9 @@ def test_approvals_live_as_long_as_one_fault(
 ) -> None:
     found: list[list[PolicyGrant]] = []
 
-    def look(self: Driver, *_: Any) -> None:
+    def look(self: Driver, row: Row | None = None, *_: Any) -> Row | None:
         found.append(list(grants.live()))
+        return row
 
     monkeypatch.setattr(Driver, "steady", look)
     monkeypatch.setattr(Driver, "_attempt", look)
@@ -99,12 +102,14 @@ def test_approvals_live_as_long_as_one_fault(
     (grant,) = found[1]
     assert (grant.scope, grant.requester) == ("game_day", "agent")
     assert (grant.expires_at - grant.created_at).total_seconds() < 600
-    assert grant.actions == sorted([*drive.MENDS, grants.WIDENING])
+    assert grant.actions == sorted([*allowed.MENDS, grants.WIDENING])
 
 
 def test_nothing_that_replaces_data_is_approved_beforehand() -> None:
-    assert set(registry.ACTIONS) >= set(drive.MENDS)
-    assert not {"restore-db", "run-migrations", "roll-back-migration", "roll-back-release"} & set(drive.MENDS)
+    assert set(registry.ACTIONS) >= set(allowed.MENDS)
+    assert not {"restore-db", "run-migrations", "roll-back-migration", "roll-back-release"} & set(
+        allowed.MENDS
+    )
 
 
 def test_what_a_pipeline_tells_stands_on_the_ledger(db: None, tmp_path: Path) -> None:

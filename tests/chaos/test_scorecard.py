@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from actions.models import ActionRequest, Decision
 from chaos.faults.base import Fault
-from chaos.gameday import measure, table
+from chaos.gameday import answers, grading, measure, recorded
 from chaos.gameday.measure import Eyes, Measurement
-from chaos.models import GameDay, GameDayRun, Injection
+from chaos.models import Injection
 from chaos.registry import FAULTS
-from chaos.scorecard import Row, about, grade
+from chaos.scorecard import Row, about
 from incidents.models import Incident, Symptom, TimelineEvent
 from systems.models import System
 
@@ -64,7 +64,8 @@ def action(system: System, target: str, slug: str = "restart-service", **more: A
 
 def graded(system: System, fault: Fault = AUTH) -> Row:
     row = Row(fault.id, fault.category, 1)
-    grade(row, fault, system, NOW - timedelta(seconds=1))
+    found = recorded.record(fault, system, NOW - timedelta(seconds=1))
+    grading.grade(row, found, answers.key_of(fault, {}))
     return row
 
 
@@ -243,36 +244,3 @@ def test_no_green_in_time_is_none(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(measure, "LOOK_S", 0.01)
     with Eyes(lambda: "bad") as eyes:
         assert eyes.wait_green(0, 0.01, 0.2) is None
-
-
-# --- the table
-
-
-def test_the_file_has_the_agreed_form_and_the_summary_counts(db: None, tmp_path: Path):
-    day = GameDay.objects.create(by="test", quiet={"minutes": 10, "incidents": 0, "actions": 0})
-    good: dict[str, Any] = {
-        "detected": True,
-        "detect_s": 1.0,
-        "component_ok": True,
-        "cause_ok": True,
-        "fixed": True,
-        "repair_s": 9.0,
-    }
-    for seed, values in enumerate(
-        [good, {**good, "cause_ok": False, "fixed": False, "repair_s": None}, {}], 1
-    ):
-        GameDayRun.objects.create(game_day=day, fault="api_down", category="api", seed=seed, **values)
-    table.write_json(day, tmp_path / "out.json")
-    found = table.as_json(day)
-    fields = (
-        "fault seed detected detect_s component_ok cause_ok fixed repair_s paths approvals collateral note"
-    )
-    assert [set(r) for r in found["runs"]] == [set(fields.split())] * 3
-    assert found["quiet"] == {"minutes": 10, "incidents": 0, "actions": 0}
-    assert found["runs"][2]["detect_s"] is None
-    amid = GameDay(mode="decoys", quiet={"minutes": 20, "changes": 20, "incidents": 0, "actions": 0})
-    assert table.as_json(day)["mode"] == "plain"
-    assert table.quiet_words(amid) == "quiet 20 min with 20 harmless changes: 0 incidents, 0 actions"
-    assert table.summary(day).startswith(
-        "named 1 of 3, fixed 1 of 3, median to detect 1.0 s, median to repair 9.0 s"
-    )

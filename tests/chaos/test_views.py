@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -115,21 +116,22 @@ def test_halt_says_when_nothing_runs(boss: Client, system: System) -> None:
 def test_game_day_table(boss: Client) -> None:
     assert "No game day yet" in boss.get("/gameday/").content.decode()
     quiet = {"minutes": 10, "changes": 9, "incidents": 0, "actions": 0}
-    day = GameDay.objects.create(by="mira", mode="decoys", quiet=quiet)
-    for seed, fixed in ((1, True), (2, False)):
-        GameDayRun.objects.create(
-            game_day=day,
-            fault="api_down",
-            category="api",
-            seed=seed,
-            detected=True,
-            detect_s=1.2,
-            fixed=fixed,
-            component_ok=True,
-            incident_number=41,
-        )
-    page = boss.get("/gameday/").content.decode()
-    assert 'href="/incidents/41/"' in page
-    assert "Component only" in page
-    assert "1 of 2 fixed" in page
-    assert "amid harmless changes" in page and "with 9 harmless changes" in page
+    day = GameDay.objects.create(by="mira", mode="decoys", quiet=quiet, commit="c0ffee")
+    idle = GameDay.objects.create(by="mira", mode="decoys", baseline="none", commit="c0ffee")
+    usual: dict[str, Any] = {"fault": "api_down", "category": "api", "mode": "decoys", "incident_number": 41}
+    for seed, more in enumerate(
+        (
+            {"fixed": True, "outcome": "fixed", "first_component_ok": True, "confidence": 0.93},
+            {"outcome": "harm", "wrong_actions": ["restart-service@redis: nothing was wrong there"]},
+            {"outcome": "handed_over_right", "needless_handover": True, "data_lost": {"rows": 2}},
+        ),
+        1,
+    ):
+        GameDayRun.objects.create(game_day=day, seed=seed, **(usual | more))
+    GameDayRun.objects.create(game_day=idle, seed=1, **usual, outcome="missed")
+    page = boss.get("/gameday/", {"day": day.pk}).content.decode()
+    for shown in (
+        'href="/incidents/41/"', "Component only", "1 of 3 fixed", "with 9 harmless changes", "nothing was wrong there",
+        "2 rows", "Needless hand-over", "do nothing", "2 game days of this commit", "0 of 1", "% of runs fixed",
+    ):  # fmt: skip
+        assert shown in page, shown

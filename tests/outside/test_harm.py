@@ -16,7 +16,7 @@ from django.contrib.auth.management import create_permissions
 from django.core.management import call_command
 
 from actions import pgtools
-from chaos.gameday import drive
+from chaos.gameday import allowed
 from opsportal import wiring
 from systems import services
 from systems.runtimes import fake
@@ -152,7 +152,7 @@ def test_a_dropped_table_comes_back_and_no_other_row_goes(
 def test_what_others_ask_while_a_demo_approves_for_the_agent_waits(ward: Ward) -> None:
     """What the demo approves is what the agent asks for the fault that it put in, and nobody else's."""
     bob = Person("bob", "actions.run_action", "incidents.view_incident")
-    with drive.approved(ward.row, "demo", "a database that is gone", by="demo", minutes=5):
+    with allowed.approved(ward.row, "demo", "a database that is gone", by="demo", minutes=5):
         ward.runtime.crash("db", exit_code=-9, fatal=True)
         ward.set("db", "pg.ok", 0, "connection refused")
         ward.set("db", "tcp.ok", 0, "connection refused")

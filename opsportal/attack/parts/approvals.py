@@ -154,11 +154,11 @@ def _changed(portal: Scratch, verdict: Verdict, target: str) -> int:
 def _beside_a_demo(portal: Scratch, verdict: Verdict, target: str) -> int:
     """While what a demo's agent asks is approved in advance, others wait for a person, however they ask."""
     given = (
-        "from actions import grants; from chaos.gameday import drive; from systems.models import System; "
+        "from actions import grants; from chaos.gameday import allowed; from systems.models import System; "
         "print(grants.give(System.objects.get(), scope='demo', scope_id='attack', requester='agent', "
         "actions={actions}, created_by='demo', reason='attack', minutes=5).pk)"
     )
-    portal.manage("shell", "-v0", "-c", given.format(actions="drive.MENDS"))
+    portal.manage("shell", "-v0", "-c", given.format(actions="allowed.MENDS"))
     everything = portal.manage("shell", "-v0", "-c", given.format(actions="['*']"), check=False)
     verdict.must(everything.returncode != 0, "a grant was given for every action")
     portal.person("agent", "actions.run_action")  # an account that is called like the agent

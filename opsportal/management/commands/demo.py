@@ -12,7 +12,7 @@ from rich.console import Console
 from actions import grants
 from chaos import scorecard, service
 from chaos.faults.base import Fault
-from chaos.gameday import drive
+from chaos.gameday import allowed
 from chaos.gameday.drive import SUSTAIN_S, Driver, NotSteady
 from chaos.gameday.measure import Eyes
 from chaos.models import Injection
@@ -67,7 +67,7 @@ class Command(BaseCommand):
             "Risky steps need a person; what the agent asks for this fault is approved by the demo.\n"
         )
         injected = datetime.now(UTC)
-        with drive.approved(system, grants.Scope.DEMO, fault.id, by="demo", minutes=GRANT_MINUTES):
+        with allowed.approved(system, grants.Scope.DEMO, fault.id, by="demo", minutes=GRANT_MINUTES):
             incident, since = self._break(driver, fault, injected)
         self._conclude(incident, since, injected)
 

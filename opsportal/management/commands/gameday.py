@@ -5,19 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from chaos import service
 from chaos.alterations import LoadFailed
-from chaos.gameday import drive, table
+from chaos.gameday import drive, file, play, table
+from chaos.gameday.baselines import BASELINES
+from chaos.gameday.commit import commit_of
+from chaos.gameday.draws import DECOYS, PLAIN, Draw, named
 from chaos.gameday.quiet import watch
 from chaos.models import GameDay
 from chaos.registry import FAULTS, add
 from opsportal.casebook import Keeper
 from opsportal.picked import add_choice, with_sandbox
 
-MODES = ("plain", "decoys")
+MODES = (PLAIN, DECOYS)
 
 
 class Command(BaseCommand):
@@ -27,49 +31,49 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--faults", default="", help="comma-separated ids; none: only the quiet minutes")
-        parser.add_argument(
-            "--injectors",
-            type=Path,
-            help="faults from this folder (chaos/alterations.py says how they are written)",
+        add = parser.add_argument
+        add("--faults", default="", help="comma-separated ids; none: only the quiet minutes")
+        add("--all", action="store_true", help="every fault (the default)")
+        add("--injectors", type=Path, metavar="DIR", help="faults from this folder (docs/injectors.md)")
+        add("--mode", choices=MODES, default=PLAIN, help="decoys: amid harmless changes")
+        add("--seeds", type=int, default=1, help="runs of each fault (default 1)")
+        add("--first-seed", type=int, default=1, metavar="S", help="seeds from this one on (default 1)")
+        add(
+            "--baseline", choices=["agent", *BASELINES], default="agent", help="who acts instead of the agent"
         )
-        parser.add_argument("--mode", choices=MODES, default=MODES[0], help="decoys: amid harmless changes")
-        parser.add_argument("--all", action="store_true", help="every fault (the default)")
-        parser.add_argument("--seeds", type=int, default=1, help="runs of each fault (default 1)")
-        parser.add_argument("--baseline", choices=["agent", "none", "restart"], default="agent")
-        parser.add_argument(
-            "--quiet-minutes", type=float, default=0.0, help="also watch this long with no fault"
+        add("--quiet-minutes", type=float, default=0.0, help="also watch this long with no fault")
+        add(
+            "--decoys", type=int, default=0, metavar="N", help="so many harmless changes in the quiet minutes"
         )
-        parser.add_argument(
-            "--decoys",
-            type=int,
-            default=0,
-            metavar="N",
-            help="with so many harmless changes in the quiet minutes",
-        )
-        parser.add_argument(
-            "--timeout", type=float, default=150.0, help="seconds a run may take (default 150)"
-        )
-        parser.add_argument("--json", type=Path, help="also write the table here")
-        parser.add_argument("--export", type=Path, help="also keep a bundle of each run here (./ops replay)")
-        parser.add_argument("--small", action="store_true", help="bundles without what no signal reads")
+        add("--timeout", type=float, default=150.0, help="seconds a run may take (default 150)")
+        add("--json", type=Path, metavar="FILE", help="also write the table here")
+        add("--resume", type=Path, metavar="FILE", help="add runs of the same commit to this table")
+        add("--export", type=Path, metavar="DIR", help="also keep a bundle of each run here (./ops replay)")
+        add("--small", action="store_true", help="bundles without what no signal reads")
         add_choice(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["seeds"] < 1:
-            raise CommandError("--seeds is a whole number from 1")
-        if options["decoys"] and not options["quiet_minutes"]:
-            raise CommandError("--decoys is for --quiet-minutes; around faults they are --mode decoys")
+        self._check(options)
         system = with_sandbox(options)
-        faults = self._faults(options["faults"], options["injectors"])
+        gathered = self._gathered(options["resume"])
         baseline = "" if options["baseline"] == "agent" else options["baseline"]
+        draws = self._draws(options)
+        left = [d for d in draws if not gathered.has(d.name, d.seed, d.mode, baseline)]
+        if len(left) < len(draws):
+            self._say(f"{len(draws) - len(left)} of {len(draws)} runs are in {options['resume']} already")
         if not baseline and not system.agent_on:
             self._say(
                 f"the agent only watches {system.slug}; for this game day it may act there, because you asked for one"
             )
         keep = Keeper(options["export"], system, options["small"]) if options["export"] else None
-        driver = drive.Driver(system, baseline, self._say, keep=keep, decoys=options["mode"] == "decoys")
-        day = drive.play(driver, faults, options["seeds"], "command line", options["timeout"])
+        driver = drive.Driver(system, baseline, self._say, keep=keep)
+
+        def each(row: file.Row) -> None:
+            gathered.rows.append(row)
+            self._write(gathered, options)
+
+        gathered.head.setdefault("commit", commit_of(settings.BASE_DIR) or None)
+        day = play.play(driver, left, "command line", options["timeout"], mode=options["mode"], each=each)
         if options["quiet_minutes"]:
             told = keep.quiet if keep else None
             quiet = watch(system, options["quiet_minutes"], self._say, changes=options["decoys"], keep=told)
@@ -77,13 +81,41 @@ class Command(BaseCommand):
             day.refresh_from_db()
         for why in keep.failed if keep else ():
             self.stderr.write(f"no bundle of {why}")
-        Console(width=200).print(table.as_table(day))
-        if options["json"]:
-            table.write_json(day, options["json"])
+        gathered.head = table.head_of(day) | gathered.head | ({"quiet": day.quiet} if day.quiet else {})
+        self._show(gathered, day)
+        self._write(gathered, options)
+
+    def _show(self, gathered: file.Gathered, day: GameDay) -> None:
+        console = Console(width=220)
+        console.print(table.as_table(gathered.rows, f"Game day {day.pk}"))
+        console.print(table.as_summary(gathered.rows, day))
+
+    def _check(self, options: dict[str, Any]) -> None:
+        if options["seeds"] < 1 or options["first_seed"] < 1:
+            raise CommandError("--seeds and --first-seed are whole numbers from 1")
+        if options["decoys"] and not options["quiet_minutes"]:
+            raise CommandError("--decoys is for --quiet-minutes; around faults they are --mode decoys")
+
+    def _gathered(self, path: Path | None) -> file.Gathered:
+        if path is None:
+            return file.Gathered()
+        try:
+            return file.resumed(path, commit_of(settings.BASE_DIR))
+        except file.CannotResume as error:
+            raise CommandError(str(error)) from None
+
+    def _write(self, gathered: file.Gathered, options: dict[str, Any]) -> None:
+        for path in (options["resume"], options["json"]):
+            if path is not None:
+                gathered.write(path)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
+
+    def _draws(self, options: dict[str, Any]) -> list[Draw]:
+        seeds = range(options["first_seed"], options["first_seed"] + options["seeds"])
+        return named(self._faults(options["faults"], options["injectors"]), seeds, options["mode"])
 
     def _faults(self, text: str, injectors: Path | None) -> list[str]:
         """Those that are named; else all of the folder, or of the product where there is none."""
