@@ -11,7 +11,7 @@ from django.utils import timezone
 from agent import gathering, journal, relapse, served
 from agent.models import Phase, Run
 from agent.phases import explain
-from incidents import evidence, lifecycle, postmortem, timeline
+from incidents import evidence, lifecycle, postmortem, story, timeline
 from incidents.facts import Noted
 from incidents.models import OPEN_STATES, Incident, State, Symptom
 from incidents.standing import standing
@@ -119,8 +119,8 @@ def _close_calm() -> None:
         if unread:
             title = f"Over as far as can be seen; not read any more: {unread[0].title}"
         if incident.verdict.standing not in ("known", "stated", "told"):
-            title += "; what caused them was not found"
-        if lifecycle.transition(incident.number, State.RESOLVED, actor="agent", title=title):
+            title += f"; {story.ending(incident) or 'what caused them was not found'}"
+        if lifecycle.transition(incident.number, State.RESOLVED, actor="agent", title=title[:500]):
             postmortem.generate(incident.number)
 
 

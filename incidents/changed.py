@@ -111,6 +111,23 @@ def named(incident: Incident, change_id: str) -> str:
     return f"{found.words}, {when(found)}" if found else ""
 
 
+def taken_back(incident: Incident, change_id: str) -> Change | None:
+    """The change by which what this one made was put back, after the trouble began; None while it stands, or where
+    the ledger cannot tell. Values that are masked are told apart by their keyed marks."""
+    if not (change_id.isascii() and change_id.isdigit() and len(change_id) < 19):
+        return None
+    mine = ChangeRow.objects.filter(system_id=incident.system_id)
+    blamed = mine.filter(pk=int(change_id)).first()
+    if blamed is None or (blamed.before, blamed.mark_before) == (blamed.after, blamed.mark_after):
+        return None
+    later = mine.filter(
+        component=blamed.component, kind=blamed.kind, what=blamed.what, area=blamed.area, after=blamed.before,
+        mark_after=blamed.mark_before, first_new__gt=blamed.first_new, first_new__gte=incident.started_at,
+    )  # fmt: skip
+    found = later.order_by("first_new", "pk").first()
+    return ledger.change_of(found) if found else None
+
+
 def reach(incident: Incident, graph: SystemGraph | None) -> set[str] | None:
     """Where a cause could be: the parts with symptoms and the suspected one, all they need, their neighbours, what
     carries their calls, and the groups and the system these belong to. None: anywhere."""

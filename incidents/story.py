@@ -28,6 +28,16 @@ class Event(Record):
     facts: SerializeAsAny[Facts]
 
 
+class TakenBack(Record):
+    """The blamed change was put back: at what time (UTC), in what words, and by whom: "ours", "person" or "" (not
+    known). `over`: whether the trouble ended after it."""
+
+    at: datetime
+    words: str
+    actor: str = ""
+    over: bool = False
+
+
 class Cause(Record):
     """What is held to be the cause, as `Incident.verdict` has it; `pro` and `con` of what leads, strongest first.
     `change`: the change that what leads blames, with its time."""
@@ -41,6 +51,7 @@ class Cause(Record):
     con: list[Evidence] = []
     repaired: list[Repair] = []
     change: str = ""
+    taken_back: TakenBack | None = None
 
     @property
     def is_known(self) -> bool:
@@ -72,7 +83,7 @@ def of(incident: Incident) -> Story:
     spans = windows(incident)
     return Story(
         number=incident.number,
-        cause=_cause(incident),
+        cause=_cause(incident, spans.green),
         events=[
             Event(seq=e.seq, at=e.at, kind=e.kind, actor=e.actor, title=e.title, facts=e.facts)
             for e in events
@@ -86,9 +97,10 @@ def of(incident: Incident) -> Story:
     )
 
 
-def _cause(incident: Incident) -> Cause:
+def _cause(incident: Incident, green: datetime | None) -> Cause:
     verdict = incident.verdict
     lead = verdict.bars[0] if verdict.bars else None
+    blames = lead is not None and not lead.refuted and bool(lead.change_id)
     return Cause(
         standing=verdict.standing,
         headline=verdict.headline,
@@ -98,5 +110,20 @@ def _cause(incident: Incident) -> Cause:
         pro=lead.pro if lead else [],
         con=lead.con if lead else [],
         repaired=verdict.repaired,
-        change=changed.named(incident, lead.change_id) if lead and not lead.refuted else "",
+        change=changed.named(incident, lead.change_id) if lead and blames else "",
+        taken_back=_taken_back(incident, lead.change_id, green) if lead and blames else None,
     )
+
+
+def _taken_back(incident: Incident, change_id: str, green: datetime | None) -> TakenBack | None:
+    found = changed.taken_back(incident, change_id)
+    if found is None:
+        return None
+    over = green is not None and found.last_old <= green
+    return TakenBack(at=changed.moment(found), words=found.words, actor=found.actor, over=over)
+
+
+def ending(incident: Incident) -> str:
+    """For the title of its end: that it was over after the suspected change was taken back; "" otherwise."""
+    back = _cause(incident, windows(incident).green).taken_back
+    return f"the suspected change was taken back before it: {back.words}" if back and back.over else ""

@@ -9,7 +9,7 @@ from actions.models import AuditEntry
 from agent import remember
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from incidents import evidence, lifecycle, postmortem, timeline
+from incidents import evidence, lifecycle, postmortem, story, timeline
 from incidents.facts import HandedOver, Moved, Planned
 from incidents.findings import Finding
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
@@ -24,10 +24,14 @@ def step(run: Run) -> Outcome:
     mended, known = is_mended(run), run.incident.verdict.is_known
     title = "Resolved" if mended else "Resolved: the symptoms are gone"
     if not mended:
-        title += ", and not by the agent" if known else "; what caused them was not found"
+        title += (
+            ", and not by the agent"
+            if known
+            else f"; {story.ending(run.incident) or 'what caused them was not found'}"
+        )
     prevent = leading(run).prevent if mended or known else ""
     facts = Moved(prevent=prevent, acted=run.case.acted)
-    lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title, facts=facts)
+    lifecycle.transition(run.incident_id, State.RESOLVED, actor="agent", title=title[:500], facts=facts)
     if postmortem.is_due(run.incident_id):
         postmortem.generate(run.incident_id)
     _remember(run, recovered=mended)

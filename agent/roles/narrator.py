@@ -20,7 +20,7 @@ from incidents.facts import (
 )
 from incidents.plain import counted
 from incidents.sections import ActionItem, Moment, Sections, Sentence
-from incidents.story import Cause, Event, Story
+from incidents.story import Cause, Event, Story, TakenBack
 
 MAX_NAMED = 6
 DONE = (Planned, Asked, Acted, RolledBack, Measured, HandedOver)
@@ -33,7 +33,7 @@ class PlainNarrator:
         advice = _advice(story)
         return Sections(
             what_broke=_what_broke(story),
-            what_was_done=_what_was_done(story.events),
+            what_was_done=_what_was_done(story),
             why=_why(story),
             prevention=[_say(text, [seq]) for text, seq in advice],
             figures=story.figures,
@@ -83,7 +83,8 @@ def _runs_words(failed: int, runs: int) -> str:
     return f"{failed} of {runs} measured runs of customer journeys failed."
 
 
-def _what_was_done(events: list[Event]) -> list[Sentence]:
+def _what_was_done(story: Story) -> list[Sentence]:
+    events, back = story.events, story.cause.taken_back
     sentences = [
         _say(f"At {e.at:%H:%M:%S} {_by(e.actor)}: {e.title}.", [e.seq]) for e in events if _is_deed(e)
     ]
@@ -92,9 +93,15 @@ def _what_was_done(events: list[Event]) -> list[Sentence]:
         if facts.lost:
             words = ", ".join(counted(n, what) for what, n in facts.lost.items())
             sentences.append(_say(f"Lost by {facts.words}: {words}.", [event.seq]))
+    last = [events[-1].seq if events else 0]
+    theirs = back is not None and back.actor != "ours"
     if not acted:
-        last = events[-1].seq if events else 0
-        sentences.append(_say("Nothing was changed.", [last]))
+        sentences.append(_say("The agent changed nothing." if theirs else "Nothing was changed.", last))
+    if back is not None and theirs:
+        who = "a person" if back.actor == "person" else "somebody (who is not known)"
+        sentences.append(
+            _say(f"At {back.at:%H:%M:%S} {who} took the suspected change back: {back.words}.", last)
+        )
     return sentences
 
 
@@ -114,6 +121,8 @@ def _why(story: Story) -> list[Sentence]:
     sentences = [_say(_said_of(cause), [e.seq for e in (thought or events)[-1:]])]
     if cause.change:
         sentences.append(_say(f"What it points to: {cause.change}.", [e.seq for e in thought[-1:]]))
+    if cause.taken_back is not None:
+        sentences.append(_say(_after(cause.taken_back), [e.seq for e in events[-1:]]))
     sentences += _also_repaired(story)
     if not thought or not cause.is_known:
         return sentences
@@ -134,6 +143,14 @@ def _said_of(cause: Cause) -> str:
     if cause.standing == "stated":
         return f"{_capital(cause.words)}."
     return "The cause is not known." if cause.standing == "looking" else f"The cause is {cause.words}."
+
+
+def _after(back: TakenBack) -> str:
+    """What the end of the change says of the diagnosis, which was made before it."""
+    gone = f"That change was taken back at {back.at:%H:%M:%S} UTC"
+    if back.over:
+        return f"{gone}, and the trouble was over after it: that speaks for it more than was known at the diagnosis."
+    return f"{gone}; the trouble was not seen to end by that."
 
 
 def _also_repaired(story: Story) -> list[Sentence]:

@@ -12,10 +12,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from incidents import changed, postmortem
+from incidents import changed, postmortem, story
 from incidents.models import Incident
 from systems.graph import SystemGraph
 from systems.models import System
+from systems.redact import MASK
 from tests.pages import make_change, make_incident, make_system
 
 pytestmark = pytest.mark.django_db
@@ -115,3 +116,30 @@ def test_a_postmortem_names_the_change_that_is_blamed_and_when(system: System) -
     )
     Incident.objects.filter(pk=incident.pk).update(hypotheses=[blame | {"change_id": "999"}])
     assert not any("points to" in s.text for s in postmortem.generate(incident.pk).sections.why)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("ended_s", "is_over"), [(75, True), (30, False)])
+def test_a_postmortem_tells_that_the_suspected_change_was_taken_back(
+    system: System, masked: bool, ended_s: float, is_over: bool
+) -> None:
+    """What became of it after the diagnosis belongs to the story, also where its values are not shown."""
+    incident = make_incident(system, started_at=timezone.now() - timedelta(minutes=10))
+    there, back = ({"before": "INFO", "after": "DEBUG"}, {"before": "DEBUG", "after": "INFO"})
+    if masked:
+        there = {"before": MASK, "after": MASK, "mark_before": "a1", "mark_after": "b2"}
+        back = {"before": MASK, "after": MASK, "mark_before": "b2", "mark_after": "a1"}
+    blamed = at(incident, -20, area="app.yaml", **there)
+    at(incident, 50, area="other.yaml", **back)
+    blame = {"key": "api-1:changed", "component": "api-1", "title": "It changed", "probability": 0.45}
+    Incident.objects.filter(pk=incident.pk).update(hypotheses=[blame | {"change_id": blamed}])
+    incident.symptoms.update(cleared_at=incident.started_at + timedelta(seconds=ended_s), given_up=False)
+    sections = postmortem.generate(incident.number).sections
+    assert sections.what_was_done[-1].text == "Nothing was changed.", "another place is not it"
+    at(incident, 60, area="app.yaml", words="`log.level` of api-1 is as before", **back)
+    sections = postmortem.generate(incident.number).sections
+    done, why = ([s.text for s in part] for part in (sections.what_was_done, sections.why))
+    assert "Nothing was changed." not in done and "The agent changed nothing." in done
+    assert "took the suspected change back: `log.level` of api-1 is as before" in done[-1]
+    assert any("taken back at" in s and ("trouble was over after it" in s) == is_over for s in why)
+    assert ("taken back" in story.ending(Incident.objects.get(pk=incident.pk))) == is_over

@@ -100,11 +100,18 @@ def _settings(answer: Any) -> Facts:
     """`CONFIG GET *` as a map or as a row of names and values."""
     pairs = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=False))
     facts: Facts = {}
-    for name, value in pairs.items():
-        key, text = _text(name), _text(value)
+    read = {_text(name): _text(value) for name, value in pairs.items()}
+    for key, text in read.items():
+        if _now_called(key) in read.keys() - {key}:
+            continue  # the server tells it by its old name, too
         kind = "limit" if LIMITS.search(key) else "setting"
         facts[key] = Fact(text, kind, masking.is_secret(key, text))
     return facts
+
+
+def _now_called(key: str) -> str:
+    """The name that a setting has had since Redis 5 and 7, when some were renamed; its own for all others."""
+    return key.replace("slave", "replica").replace("ziplist", "listpack")
 
 
 def _access(answer: Any) -> Facts:

@@ -185,10 +185,14 @@ async def test_redis_settings_users_and_what_was_done_to_it(tmp_path: Path):
         await client.set("x", 1)
         assert await looking() == []
         await client.config_set("lfu-log-factor", 11)
+        await client.config_set("replica-priority", 90)
         await client.acl_setuser("ledger-test", enabled=True, passwords=["+swordfish"], commands=["+get"])
         await client.flushdb()
         changes = by_what(await looking())
         assert changes["lfu-log-factor"].after == "11"
+        assert changes["replica-priority"].after == "90" and "slave-priority" not in changes, (
+            "one setting, two names"
+        )
         assert changes["user ledger-test"].kind == "access"
         assert changes["FLUSHDB"].words == "cache had a database emptied (FLUSHDB)"
         await client.acl_setuser("ledger-test", enabled=True, passwords=["+other"])
@@ -197,6 +201,7 @@ async def test_redis_settings_users_and_what_was_done_to_it(tmp_path: Path):
         assert await looking() == []
     finally:
         await client.config_set("lfu-log-factor", before["lfu-log-factor"])
+        await client.config_set("replica-priority", 100)
         await client.acl_deluser("ledger-test")
         await client.aclose()
         await looking.source.close()
