@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import SerializeAsAny
 
 from incidents import changed
+from incidents.changetimes import moment
 from incidents.facts import Facts, Written
 from incidents.figures import figures, journey_runs, windows
 from incidents.findings import Evidence, Repair
@@ -120,7 +121,7 @@ def _taken_back(incident: Incident, change_id: str, green: datetime | None) -> T
     if found is None:
         return None
     over = green is not None and found.last_old <= green
-    return TakenBack(at=changed.moment(found), words=found.words, actor=found.actor, over=over)
+    return TakenBack(at=moment(found), words=found.words, actor=found.actor, over=over)
 
 
 def ending(incident: Incident) -> str:

@@ -55,7 +55,9 @@
   function beforeSwap(event) {
     const target = event.detail.target;
     if (event.detail.xhr?.responseURL.includes("/login/")) { location.reload(); event.detail.shouldSwap = false; return; }
-    if (target?.dataset.patch && event.detail.shouldSwap) {
+    // what goes into the address is swapped by htmx: it only pushes what it has swapped itself
+    const pushes = event.detail.requestConfig?.elt?.matches?.("[hx-push-url]");
+    if (target?.dataset.patch && event.detail.shouldSwap && !pushes) {
       const page = document.createElement("template");
       page.innerHTML = event.detail.serverResponse;
       patched(event, target, page.content);
