@@ -92,7 +92,8 @@ class Alteration(Fault):
         return self.components
 
     def culprit(self, undo: Undo) -> Touched | None:
-        """What is to blame, where a diagnosis could name it; None where nothing is to be found."""
+        """What is to blame, where a diagnosis could name it, be it on another part that was changed in the same way;
+        None where nothing is to be found."""
         found = self.touched(undo) if self.traceable else []
         return found[0] if found else None
 

@@ -27,7 +27,7 @@ def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = ()) -> Key:
         frozenset(fault.expected.causes),
         allowed,
         tuple(fault.touched(undo)) if fault.traceable else (),
-        (culprit,) if culprit is not None else (),
+        tuple(t for t in fault.touched(undo) if culprit and (t.kind, t.what) == (culprit.kind, culprit.what)),
         harmless,
         fault.restraint,
         fault.traceable,
