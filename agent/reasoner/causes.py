@@ -207,9 +207,11 @@ def _definitions(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Boa
         return [board.get(s, n) for key in keys for s, n, _ in targets(graph, board, cause.members, key)]
 
     for key in spec.rules_out:
-        hit = next((n for n in nodes([key]) if n is not None and n.value), None)
-        if hit is not None:
-            cause.against.append((hit.signal, hit.service, "rules out", -EXCLUDED_BITS))
+        hits = [n for n in nodes([key]) if n is not None and n.value]
+        if hits:
+            cause.against.append((hits[0].signal, hits[0].service, "rules out", -EXCLUDED_BITS))
+        for hit in hits:  # what speaks against it, it does not explain
+            cause.explains.pop(board.index.get((hit.signal, hit.service), -1), None)
     _one_of(cause, spec, nodes(spec.shows_one_of), board)
     for key in spec.requires:
         found = nodes([key])

@@ -15,7 +15,8 @@ from agent.reasoner.infer import Posterior
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 
-LEAST = 0.02  # a named cause less probable than this tells no story
+LEAST = 0.02  # a named cause less probable than this tells no story, unless all that defines it was measured
+DENIED = ("rules out", "required", "not measured", "other")
 
 
 def told_once(
@@ -26,11 +27,18 @@ def told_once(
     board: Board,
 ) -> Posterior:
     """The posterior with each change in the place of the named cause that follows from it, where there is one."""
-    named = [i for i, p in posterior.marginal.items() if causes[i].spec is not None and p >= LEAST]
+    odds = posterior.marginal
+    named = [i for i, c in enumerate(causes) if c.spec and (odds.get(i, 0.0) >= LEAST or _is_defined(c))]
     follows: dict[int, int] = {}
-    for i in posterior.marginal:
+    for i in odds:
         change = causes[i].change
         fits = [j for j in named if change and blame.follows(causes[j], change, changes, graph, board)]
         if fits:
-            follows[i] = max(fits, key=lambda j: posterior.marginal[j])
+            follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
     return posterior.with_places(follows) if follows else posterior
+
+
+def _is_defined(cause: Cause) -> bool:
+    """Whether everything that its runbook defines it by holds: what else it would show may only come later."""
+    required = bool(cause.spec and cause.spec.requires)
+    return required and not any(how in DENIED for _, _, how, _ in cause.against)

@@ -13,6 +13,7 @@ from systems import yamlsafe
 from systems.envfile import EnvFileError, parse_env
 from systems.manifest import Service
 from systems.probes.base import Clock, FileProbe, ProbeFailed
+from systems.probes.cached import Cached
 from systems.readings import Reading, clean
 from systems.secretwords import names_secret
 from systems.services import LoadedSystem
@@ -27,23 +28,7 @@ class Unparsable(ValueError):
     """A file does not parse; the message is `file:line: why`."""
 
 
-class _Cached(FileProbe):
-    """Reads again only when one of the files changed."""
-
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        super().__init__(clock)
-        self._cache: dict[str, tuple[object, list[Reading]]] = {}
-
-    def cached(self, key: str, stamp: object) -> list[Reading] | None:
-        known = self._cache.get(key)
-        return known[1] if known is not None and known[0] == stamp else None
-
-    def keep(self, key: str, stamp: object, readings: list[Reading]) -> list[Reading]:
-        self._cache[key] = (stamp, readings)
-        return readings
-
-
-class ConfigProbe(_Cached):
+class ConfigProbe(Cached):
     """config.drift (text: `middleware.delay_s: 0 -> 6`) and config.valid (text: `api.yaml:3: why`)."""
 
     name = "config"
@@ -54,7 +39,7 @@ class ConfigProbe(_Cached):
     def applies(self, service: Service) -> bool:
         return service.config is not None
 
-    def read(self, system: LoadedSystem, service: Service) -> list[Reading]:
+    def read_once(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert service.config is not None
         live, golden = system.path(service.config.file), system.path(service.config.golden)
         stamp = (file_stamp(live), file_stamp(golden))
@@ -74,7 +59,7 @@ class ConfigProbe(_Cached):
         return self.keep(service.name, stamp, readings)
 
 
-class EnvProbe(_Cached):
+class EnvProbe(Cached):
     """env.drift and env.valid: key names only, never values."""
 
     name = "env"
@@ -85,7 +70,7 @@ class EnvProbe(_Cached):
     def applies(self, service: Service) -> bool:
         return service.env is not None
 
-    def read(self, system: LoadedSystem, service: Service) -> list[Reading]:
+    def read_once(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert service.env is not None
         live = system.path(service.env.file)
         golden = system.path(service.env.golden) if service.env.golden else None

@@ -384,6 +384,29 @@ async def test_a_config_that_does_not_parse_says_where(
     assert one(found, "config.drift").value == 1
 
 
+async def test_half_a_file_that_is_being_written_is_not_taken_for_a_broken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = tmp_path / "c.yaml"
+    (tmp_path / "g.yaml").write_text("a: {b: 1}\n")
+    live.write_text("a: {b:")
+    waited: list[float] = []
+
+    def until_written(seconds: float) -> None:
+        waited.append(seconds)
+        live.write_text("a: {b: 1}\n")
+
+    monkeypatch.setattr("systems.probes.cached.time.sleep", until_written)
+    system = make_system(tmp_path, {"s": {"kind": "http", "config": {"file": "c.yaml", "golden": "g.yaml"}}})
+    probe = ConfigProbe()
+    found = await look(probe, system)
+    assert (one(found, "config.valid").value, one(found, "config.drift").value) == (1, 0)
+    live.write_text("a: b: c")
+    monkeypatch.setattr("systems.probes.cached.time.sleep", waited.append)
+    assert [one(await look(probe, system), "config.valid").value for _ in range(3)] == [0, 0, 0]
+    assert len(waited) == 2, "what stays broken is waited for once"
+
+
 async def test_server_configs_that_are_not_yaml_are_compared_by_key(tmp_path: Path) -> None:
     (tmp_path / "g.conf").write_text("maxmemory 48mb\nsave 60 1\nsave 300 10\nport = 5 # five\n")
     (tmp_path / "c.conf").write_text("maxmemory 1mb\nsave 60 1\nsave 300 10\nport = 5\nextra on\n")

@@ -121,3 +121,18 @@ def test_many_changes_make_it_no_likelier_that_one_of_them_did_it() -> None:
     sure = [told(broken, *posted).hypotheses[0] for posted in (one, many)]
     assert [h.key for h in sure] == ["web:config_corrupt"] * 2
     assert sure[1].probability > sure[0].probability - 0.05
+
+
+def test_a_file_that_cannot_be_read_is_called_so_before_all_else_that_it_brings_has_shown() -> None:
+    """What its reading alone defines leads, as what followed from the change; it is no setting that changed."""
+    shown = timed(*both("config_invalid"), S("http_unreachable", "web-a"), S("tcp_refused", "web-a"))
+    broken = [
+        made(-2, what="web.yaml: text", old="can be read", new="does not parse", kind="config", part=part)
+        for part in ("web-a", "web-b")
+    ]
+    for drift in (both("config_drift", value=None), timed(*both("config_drift", "does not parse"))):
+        found = told([*shown, *drift], *broken)
+        top = found.hypotheses[0]
+        assert (top.component, top.cause, top.change in broken) == ("web", "config_corrupt", True), top
+        assert top.probability > COINCIDENCE
+        assert all(h.probability < 0.05 for h in found.hypotheses if h.cause == "config_changed")
