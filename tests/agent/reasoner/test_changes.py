@@ -125,7 +125,7 @@ def test_many_changes_make_it_no_likelier_that_one_of_them_did_it() -> None:
 
 def test_a_file_that_cannot_be_read_is_called_so_before_all_else_that_it_brings_has_shown() -> None:
     """What its reading alone defines leads, as what followed from the change; it is no setting that changed."""
-    shown = timed(*both("config_invalid"), S("http_unreachable", "web-a"), S("tcp_refused", "web-a"))
+    shown = timed(*both("config_invalid"), *both("http_unreachable"), *both("tcp_refused"))
     broken = [
         made(-2, what="web.yaml: text", old="can be read", new="does not parse", kind="config", part=part)
         for part in ("web-a", "web-b")
