@@ -70,7 +70,7 @@ def told_in_order(said: Iterable[S]) -> list[S]:
 def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> Opinion:
     """The opinion with the statement in front that nothing likely enough accounts for."""
     likely = [f for f in opinion.findings if f.probability >= ACT_AT]
-    open_ = [s for s in said if not any(accounts(f, s) for f in likely)]
+    open_ = [s for s in said if not any(accounts(f, s, system) for f in likely)]
     leader = likely[0] if likely else None
     for statement in _deepest_first(open_, system):
         if leader is None or stands_before(statement, leader, system):
@@ -88,9 +88,14 @@ def _deepest_first(said: Sequence[S], system: LoadedSystem) -> list[S]:
     return [*near, *said[len(near) :]]
 
 
-def accounts(finding: Finding, statement: Statement) -> bool:
-    """Whether the cause's runbook expects what is said, where it is said."""
-    return any((e.signal, e.service) == (statement.signal, statement.service) for e in finding.pro)
+def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bool:
+    """Whether the cause's runbook expects what is said, where it is said; or its own part says the same, and who needs
+    that only repeats it."""
+    members = system.graph.members(finding.component)
+    where = {statement.service}
+    if statement.service in system.graph.callers(members):
+        where |= {*members}
+    return any(e.signal == statement.signal and e.service in where for e in finding.pro)
 
 
 def stands_before(statement: Statement, finding: Finding, system: LoadedSystem) -> bool:

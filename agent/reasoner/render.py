@@ -223,7 +223,7 @@ def _con(cause: Cause, board: Board) -> list[Evidence]:
         text = _HOW[how].format(what=_what(board, signal, service))
         found.append(Evidence(signal, service, text, round(bits, 2), board.source(signal), how in _MISSING))
     for number, node in enumerate(board.true):
-        if number not in cause.explains:
+        if node.noted and number not in cause.explains:
             bits = -node_bits(node, 1 - ELSEWHERE) / 2
             text = f"not explained by this: {say(board, node)}"
             found.append(Evidence(node.signal, node.service, text, round(bits, 2), board.source(node.signal)))
@@ -236,5 +236,5 @@ def unexplained(causes: list[Cause], board: Board) -> list[Evidence]:
     return [
         Evidence(n.signal, n.service, say(board, n), 0.0, board.source(n.signal))
         for i, n in enumerate(board.true)
-        if i not in covered
+        if n.noted and i not in covered
     ]

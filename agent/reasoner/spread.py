@@ -83,6 +83,8 @@ def changed(
     yield from reach(graph, board, members)
     needed = _called(graph, members) - set(members)
     for number, node in enumerate(board.true):
+        if not node.noted:
+            continue  # context, as in `reach`
         if (node.klass == "own" or node.specific) and node.service in members:
             kindred = not kinds.isdisjoint(board.moved_by(node.signal)) if kinds else False
             yield node, number, KINDRED if kindred else OTHER

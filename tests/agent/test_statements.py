@@ -9,7 +9,7 @@ import pytest
 
 from agent import statements
 from agent.replay.held import Symptom
-from incidents.findings import Opinion
+from incidents.findings import Evidence, Finding, Opinion
 from systems.manifest import parse_manifest
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
@@ -42,3 +42,22 @@ def test_what_was_said_long_before_stays_in_front():
         statements.heard(told, SYSTEM, Opinion(findings=[], none_probability=1.0)).findings[0].component
         == "worker"
     )
+
+
+def change_of(component: str, *said_by: str) -> Finding:
+    pro = [Evidence(text="said", signal="log_column_missing", service=name) for name in said_by]
+    return Finding(component=component, cause="change", title="a change", probability=0.9, pro=pro)
+
+
+@pytest.mark.parametrize(
+    ("cause", "leads"),
+    [
+        (change_of("db", "db"), "db"),  # it says so itself, and its caller only repeats it
+        (change_of("db"), "api"),  # nothing that it explains is said by it
+        (change_of("api", "db"), "api"),  # what its need says is not its own word
+    ],
+    ids=["own word", "no word", "the need's word"],
+)
+def test_what_a_part_says_itself_accounts_for_its_callers_saying_the_same(cause: Finding, leads: str) -> None:
+    found = statements.heard([said("api")], SYSTEM, Opinion(findings=[cause], none_probability=0.1))
+    assert (found.findings[0].component, found.findings[0].stated) == (leads, leads == "api")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent.reasoner import COINCIDENCE, Diagnosis
 from systems.state.types import RUNTIME, Change
-from tests.agent.reasoner.world import FAILED, S, both, look
+from tests.agent.reasoner.world import FAILED, KINDS, S, both, look
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -136,3 +136,14 @@ def test_a_file_that_cannot_be_read_is_called_so_before_all_else_that_it_brings_
         assert (top.component, top.cause, top.change in broken) == ("web", "config_corrupt", True), top
         assert top.probability > COINCIDENCE
         assert all(h.probability < 0.05 for h in found.hypotheses if h.cause == "config_changed")
+
+
+def test_what_is_only_context_is_shown_neither_for_a_cause_nor_as_unexplained() -> None:
+    """What runs or lies idle as always speaks where a runbook asks for it."""
+    idle = [S(name, part) for name in ("child_running", "on_standby_path", "proc_idle") for part in KINDS]
+    context = {s.signal for s in idle}
+    for states, changes in ((FULL, [made(-4)]), (FAILS, [made(-4, part="web-a", kind="config")])):
+        plain, beside = told(states, *changes), told([*states, *timed(*idle)], *changes)
+        assert blamed(beside) == blamed(plain)
+        shown = [e for h in beside.hypotheses for e in (*h.evidence_for, *h.evidence_against)]
+        assert shown and not context & {e.signal for e in (*shown, *beside.unexplained)}
