@@ -34,7 +34,8 @@ class Ledger:
             read = asyncio.run(self._read(name))
             hide = redact.for_system(self.system)
             kept.note(self.system.id, settled.take(read, began, time.time(), lambda: hide))  # noqa: B023
-        return {row.what: row for row in ChangeRow.objects.exclude(pk__in=known)}
+        # what ran out has the name of the value that says until when
+        return {row.what: row for row in ChangeRow.objects.exclude(pk__in=known).order_by("area", "pk")}
 
     async def _read(self, name: str) -> Read:
         source = settable(self.system, name)

@@ -73,6 +73,8 @@ def _value(name: str, value: str | None) -> sql.Composable:
 
 
 def _roles(system: LoadedSystem, wanted: Wanted) -> Inverse:
+    if found := re.fullmatch(r"role (.+): member of (.+)", wanted.what):
+        return Inverse((Sql(wanted.component, _member(found[1], found[2], wanted)),))
     role, _, what = wanted.what.removeprefix("role ").partition(": ")
     name = sql.Identifier(role)
     if wanted.then is None or wanted.now is None:
@@ -102,8 +104,6 @@ def _roles(system: LoadedSystem, wanted: Wanted) -> Inverse:
 
 
 def _grants(system: LoadedSystem, wanted: Wanted) -> Inverse:
-    if found := re.fullmatch(r"role (.+): member of (.+)", wanted.what):
-        return Inverse((Sql(wanted.component, _member(found[1], found[2], wanted)),))
     found = re.fullmatch(r"(table|view|sequence|schema|database|function) (.+): rights of (.+)", wanted.what)
     if found is None:
         raise NoInverse(f"{wanted.what}: such rights are put back by a person")
