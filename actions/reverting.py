@@ -15,7 +15,7 @@ import redis
 from actions import effects
 from actions.base import ActionContext, ActionFailed, ActionRefused
 from systems.probes.pgshare import OWN
-from systems.state.inverses.types import Command, EndSessions, Inverse, Lies, Sql, Step, Unit, Write
+from systems.state.inverses.types import Call, Command, EndSessions, Inverse, Lies, Sql, Step, Unit, Write
 
 LOCK_MS = 1000  # whoever waits for a lock holds up everybody behind it
 SLOW_MS = 600_000
@@ -52,6 +52,9 @@ def _step(ctx: ActionContext, step: Step) -> str:
         return _end(ctx, step)
     if isinstance(step, Command):
         return _command(ctx, step)
+    if isinstance(step, Call):
+        effects.call("POST", step.url)
+        return step.shown
     if isinstance(step, Unit):
         _unit(ctx, step)
         return step.shown

@@ -141,10 +141,12 @@ class StateTable(Model):
 
 class StateHttp(Model):
     """A page of an administration interface that answers JSON: what of it is settled. `only`: patterns of dotted
-    paths, where `*` stands for anything: `pools.*.sent_to`."""
+    paths, where `*` stands for anything: `pools.*.sent_to`. `sets`: by such a pattern, what is POSTed to for a value to
+    be another: `{value}`, and `{1}`, `{2}` for what its `*` stood for, are filled in."""
 
     url: Url
     only: list[str] = Field(min_length=1)
+    sets: dict[str, Url] = {}
     kind: Literal["route", "setting", "flag", "limit"] = "route"
 
 

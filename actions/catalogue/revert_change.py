@@ -16,6 +16,7 @@ from systems.services import LoadedSystem
 from systems.state import inverses, masking, present
 from systems.state.inverses import Inverse, NoInverse, Wanted
 from systems.state.inverses.files import golden
+from systems.state.inverses.postgres import WAITS
 
 LISTED = 200  # changes of a part that can be named
 IN_EFFECT_S = 4.0  # a server that was told to read its settings has done so
@@ -127,11 +128,10 @@ class RevertChange(Action[ChangeParams]):
         if why := reverts.too_many(_id(ctx), ctx.request_id):
             raise ActionRefused(why)
         now = _look(ctx, row)
-        restarted = [name for name, way in _loads(ctx, row).items() if way == "restart"]
         return {
             "change": params.change,
             "vault": vault.put({"value": now.value}),
-            "pids": effects.pids(ctx, restarted),
+            "pids": effects.pids(ctx, self._restarted(ctx, params)),
         }
 
     def execute(self, ctx: ActionContext, params: ChangeParams) -> Result:
@@ -183,11 +183,14 @@ class RevertChange(Action[ChangeParams]):
 
     def read_back(self, ctx: ActionContext, params: ChangeParams) -> ReadBack:
         row = _known(ctx, params.change)
-        ways = _loads(ctx, row)
-        restarts = [name for name, way in ways.items() if way == "restart"]
-        certain = "reload" not in ways.values() or not ctx.undo
-        back = _look(ctx, row).is_as_before and effects.restarted_since(ctx, restarts)
+        # whether a service was told to read its file again leaves no trace: it is safe to repeat
+        certain = not any(word.startswith("reload:") for word in self.effects(ctx, params))
+        back = _look(ctx, row).is_as_before and effects.restarted_since(ctx, self._restarted(ctx, params))
         return "applied" if back and certain else "not_applied"
+
+    def _restarted(self, ctx: ActionContext, params: ChangeParams) -> list[str]:
+        words = self.effects(ctx, params)
+        return sorted(word.partition(":")[2] for word in words if word.startswith("restart:"))
 
 
 def _id(ctx: ActionContext) -> int:
@@ -259,14 +262,17 @@ def _mark(row: ChangeRow, value: str) -> str:
 
 
 def _loads(ctx: ActionContext, row: ChangeRow) -> dict[str, str]:
-    found = inverses.loads(ctx.system, row.source, row.component, row.area, row.what)
+    found = inverses.loads(ctx.system, row.source, row.component, row.area, row.what, pending=row.pending)
     ways = {name: "restart" if way == "by itself" else way for name, way in found.items()}
     return {name: way for name, way in ways.items() if way == "restart" or effects.reloads(ctx, [name])}
 
 
 def _undo(ctx: ActionContext, undo: dict[str, Any]) -> tuple[ChangeRow, str | None]:
+    row = _known(ctx, str(undo["change"]))
+    if row.pending and row.after == WAITS:
+        raise ActionRefused(f"what was written of {row.what} and waited for a start is not kept")
     try:
-        return _known(ctx, str(undo["change"])), vault.get(str(undo["vault"]))["value"]
+        return row, vault.get(str(undo["vault"]))["value"]
     except FileNotFoundError:
         raise ActionRefused("what it was is not kept any more") from None
 

@@ -87,7 +87,12 @@ def _gateway(layout: Layout) -> dict[str, Any]:
         "depends_on": ["net", "api-1", "api-2", "frontend"],
         "config": _config("gateway"),
         "control": {"url": layout.seen_url("gateway")},
-        "state": _state(layout.seen_url("gateway", "/pools"), "*.sent_to", "*.members.*.name"),
+        "state": _state(
+            layout.seen_url("gateway", "/pools"),
+            "*.sent_to",
+            "*.members.*.name",
+            sets={"*.sent_to": layout.seen_url("gateway", "/pools/{1}/use?pool={value}")},
+        ),
     }
 
 
@@ -191,9 +196,9 @@ def _net(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _state(url: str, *only: str) -> dict[str, Any]:
-    """What of an administration page is settled."""
-    return {"http": [{"url": url, "only": list(only)}]}
+def _state(url: str, *only: str, sets: dict[str, str] | None = None) -> dict[str, Any]:
+    """What of an administration page is settled, and by which calls it is set."""
+    return {"http": [{"url": url, "only": list(only), **({"sets": sets} if sets else {})}]}
 
 
 def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:

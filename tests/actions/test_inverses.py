@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 import pytest
 import yaml
+from asgiref.sync import sync_to_async
+from django.db import connections
 
 from actions import effects, registry
 from actions.base import ActionContext, ActionRefused
@@ -18,9 +22,11 @@ from systems import services
 from systems.models import ChangeRow
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
+from systems.state import present
 from tests.actions.conftest import ROLE
 from tests.actions.ledger import Ledger
 from tests.actions.test_revert import admin
+from tests.systems.helpers import http_server
 
 __all__ = ["admin"]
 pytestmark = pytest.mark.django_db
@@ -204,3 +210,60 @@ def test_what_has_no_value_says_what_it_is(system: LoadedSystem, runtime: FakeRu
     runtime.restart("crew")
     (row,) = ledger().values()
     assert "left no value" in why_not(system, row)
+
+
+async def _served(pools: dict[str, str], base: Any, do: Any) -> None:
+    """`do` while a proxy of these pools answers at the address in the manifest."""
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
+        url = urlsplit(path)
+        if method == "POST":
+            pools[unquote(url.path.split("/")[2])] = parse_qs(url.query)["pool"][0]
+        return 200, {name: {"sent_to": to} for name, to in pools.items()}
+
+    async with http_server(answer) as url:
+        data = yaml.safe_load((base / "manifest.yaml").read_text())
+        sets = {"*.sent_to": f"{url}/pools/{{1}}/use?pool={{value}}"}
+        data["services"]["front"]["state"] = {
+            "http": [{"url": f"{url}/pools", "only": ["*.sent_to"], "sets": sets}]
+        }
+        (base / "manifest.yaml").write_text(json.dumps(data))
+        services._cache.clear()
+        await sync_to_async(services.register)(base / "manifest.yaml")
+        await asyncio.to_thread(do)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_proxy_has_there_and_back(system: LoadedSystem, base: Any) -> None:
+    pools = {"api & more": "blue 1"}
+
+    def do() -> None:
+        ledger = Ledger(services.load("tiny"), ("http of front",))
+        ledger()
+        pools["api & more"] = "green"
+        row = ledger()["api & more.sent_to"]
+        assert round_trip(ledger.system, row).endswith("/pools/api%20%26%20more/use?pool=blue%201")
+        assert pools["api & more"] == "green"
+        connections.close_all()
+
+    asyncio.run(_served(pools, base, do))
+
+
+def test_what_only_a_start_brings_into_effect(
+    system: LoadedSystem, runtime: FakeRuntime, admin: psycopg.Connection[Any]
+) -> None:
+    """Written and waiting, it is taken back without one; in effect, with one, which is counted."""
+    ledger = Ledger(system, ("postgres of db",))
+    ledger()
+    try:
+        admin.execute("alter system set max_files_per_process = 999")
+        admin.execute("select pg_reload_conf(), pg_sleep(0.2)")
+        row = ledger()["max_files_per_process"]
+        ctx, params = ActionContext(system, "db"), ChangeParams(change=str(row.pk))
+        assert row.pending and not any(e.startswith("restart:") for e in ACTION.effects(ctx, params))
+        assert ACTION.execute(ctx, params).ok and not present.look(system, row).is_as_changed
+        ChangeRow.objects.filter(pk=row.pk).update(pending=False)
+        assert "restart:db" in ACTION.effects(ctx, params) and not runtime.calls
+    finally:
+        admin.execute("alter system reset max_files_per_process")
+        admin.execute("select pg_reload_conf()")

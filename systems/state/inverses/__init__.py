@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from systems.services import LoadedSystem
-from systems.state.inverses import access, files, postgres, redis, units
+from systems.state.inverses import access, files, http, postgres, redis, units
 from systems.state.inverses.access import widens
 from systems.state.inverses.types import Inverse, NoInverse, Wanted
 
@@ -37,17 +37,19 @@ def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
     if product == "redis":
         return redis.inverse(system, wanted)
     if product == "http":
-        raise NoInverse(
-            f"nobody has declared how {wanted.what} of {wanted.component} is set: an action of its own may do it"
-        )
+        return http.inverse(system, wanted)
     raise NoInverse(
         BY_OTHERS.get(wanted.kind, f"nothing is known that puts back {wanted.what} of {wanted.component}")
     )
 
 
-def loads(system: LoadedSystem, source: str, component: str, area: str, what: str) -> dict[str, str]:
+def loads(
+    system: LoadedSystem, source: str, component: str, area: str, what: str, *, pending: bool
+) -> dict[str, str]:
     """Service -> how it takes up what is put back: by its declared way (reload), or by a restart. From the manifest
-    alone."""
+    alone. `pending`: the change is written and not in effect."""
     if source == "files":
         return files.loads(system, component, area)
+    if source.startswith("postgres of "):
+        return {} if pending else postgres.loads(system, component, area, what)
     return units.loads(what, component) if source == "units" else {}

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from systems.services import LoadedSystem
 from systems.state.inverses import pgtables
+from systems.state.inverses.pgstarts import STARTS
 from systems.state.inverses.types import EndSessions, Inverse, NoInverse, Sql, Step, Wanted
 
 WAITS = "another value"  # in the words of the source: written, and not in effect
@@ -43,11 +44,11 @@ def _settings(system: LoadedSystem, wanted: Wanted) -> Inverse:
         text = sql.SQL("ALTER SYSTEM SET {} = {}").format(name, _value(wanted.what, wanted.then))
         if wanted.then is None:
             text = sql.SQL("ALTER SYSTEM RESET {}").format(name)
-        steps = (
-            Sql(wanted.component, text),
-            Sql(wanted.component, sql.SQL("SELECT pg_reload_conf()").format()),
+        read = sql.SQL("SELECT pg_reload_conf()").format()
+        starts = (
+            loads(system, wanted.component, wanted.area, wanted.what) if wanted.now != wanted.then else {}
         )
-        return Inverse(steps)
+        return Inverse((Sql(wanted.component, text), Sql(wanted.component, read)), starts)
     role, database, one = found["role"], found["database"], sql.Identifier(found["name"])
     parts = [sql.SQL("ALTER ROLE {}").format(sql.Identifier(role))] if role else []
     if database:
@@ -62,6 +63,12 @@ def _settings(system: LoadedSystem, wanted: Wanted) -> Inverse:
     ends = EndSessions(wanted.component, role, database, wanted.since)
     note = "it holds for new sessions: those that are at work now keep the value until they end"
     return Inverse((Sql(wanted.component, whole), ends), notes=(note,))
+
+
+def loads(system: LoadedSystem, component: str, area: str, what: str) -> dict[str, str]:
+    """What only a start brings into effect takes one; who cannot be started by us waits for somebody else's."""
+    ours = system.service(component).unit is not None
+    return {component: "restart"} if ours and area == "settings" and what in STARTS else {}
 
 
 def _value(name: str, value: str | None) -> sql.Composable:

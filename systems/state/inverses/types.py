@@ -141,7 +141,19 @@ class Unit:
         return f"{self.call} {self.service}: {value}"
 
 
-Step = Sql | EndSessions | Command | Write | Lies | Unit
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A POST to an administration interface."""
+
+    service: str
+    url: str
+
+    @property
+    def shown(self) -> str:
+        return f"POST {self.url}"
+
+
+Step = Sql | EndSessions | Command | Write | Lies | Unit | Call
 
 
 @dataclass(frozen=True, slots=True)
