@@ -28,10 +28,14 @@ def shared(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
 
 
 def names(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
-    """The names of things that these nodes speak of and a text has too: quoted, or of several words in one."""
+    """The names of things that these nodes speak of and a text has too: quoted, or of several words in one, which a
+    sentence may write apart (`statement_timeout`: "due to statement timeout")."""
     own = {name.lower() for name in (cause.component, *cause.group)}
-    told = {w for n in nodes for s in n.holding() for w in _named(s.text.lower())}
-    return told & set(TOKEN.findall(said.lower())) - own
+    texts = [s.text.lower() for n in nodes for s in n.holding()]
+    told = {w for text in texts for w in _named(text)}
+    named = set(TOKEN.findall(said.lower()))
+    apart = {w for w in named if "_" in w.strip("_") and any(w.replace("_", " ") in text for text in texts)}
+    return (told & named | apart) - own
 
 
 def _named(text: str) -> set[str]:

@@ -105,6 +105,14 @@ def test_what_is_said_of_the_trouble_may_name_what_was_changed() -> None:
     assert all(h.probability <= COINCIDENCE for h in unnamed.hypotheses if h.change is rule)
 
 
+def test_a_name_that_is_written_apart_is_the_same_name() -> None:
+    lowered = made(-4, what="role app: statement_timeout", kind="setting", old=None, new="5ms")
+    text = "canceling statement due to statement timeout"
+    said = timed(*both("app_errors"), *both("log_errors"), S("log_errors", "db", text=text), FAILED)
+    (first, *_) = told(said, lowered, made(-4, what="role app: lock_timeout", kind="limit")).hypotheses
+    assert first.change is lowered and first.probability > COINCIDENCE
+
+
 def test_many_changes_make_it_no_likelier_that_one_of_them_did_it() -> None:
     """Whoever may report changes keeps no repair back with them."""
     broken = timed(
