@@ -73,7 +73,7 @@ where, each, name, ends = sys.argv[1], float(sys.argv[2]), sys.argv[3], time.mon
 while time.monotonic() < ends:
     try:
         with redis.Redis.from_url(where, client_name="feed") as one, one.pipeline(transaction=False) as pipe:
-            for number in range(400):
+            for number in range(160):
                 pipe.lpos(name, "GAR-%d" % (900 + number))
             pipe.execute()
     except redis.RedisError:
@@ -185,7 +185,7 @@ class HotKey(Stranger):
     PROGRAM = HOT
     choices = tuple(
         ("redis", name, each, count)
-        for name in ("feed:views", "recent:products") for each in (0.02, 0.05) for count in (200_000, 300_000)
+        for name in ("feed:views", "recent:products") for each in (0.02, 0.05) for count in (250_000, 350_000)
     )  # fmt: skip
     CHUNK: ClassVar[int] = 20_000
 
