@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chaos.alterations import Alteration, LoadFailed, load
+from chaos.circumstances import CIRCUMSTANCES
 from chaos.decoys.registry import DECOYS
 from chaos.faults.api_down import ApiDown
 from chaos.faults.api_slow_latency import ApiSlowLatency
@@ -54,11 +55,11 @@ LOADED: dict[str, Alteration] = {}  # by whoever runs this process, from files t
 
 
 def find(name: str, file: str = "") -> Fault:
-    """The fault or harmless change of that id. `file`: where it was loaded from, for a process that has not. KeyError
-    when there is none, LoadFailed when its file cannot be used."""
+    """The fault, harmless change or circumstance of that id. `file`: where it was loaded from, for a process that has
+    not. KeyError when there is none, LoadFailed when its file cannot be used."""
     if file:
         return load(Path(file))[name]
-    for known in (FAULTS, LOADED, UNKNOWN, DECOYS):
+    for known in (FAULTS, LOADED, UNKNOWN, DECOYS, CIRCUMSTANCES):
         if name in known:
             return known[name]
     raise KeyError(name)

@@ -75,7 +75,7 @@ def about(system: System, injections: Iterable[Injection]) -> dict[Any, Incident
 
 def the_one(fault: Fault, system: System, opened: Sequence[Incident]) -> Incident | None:
     """Of incidents that opened after the fault was put in, the one about it; the earliest of equally good ones."""
-    here, callers = _reach(fault, system)
+    here, callers = reach(fault, system)
     ranked = [(rank, i) for i in opened if (rank := _rank(i, here, callers))]
     return max(ranked, key=lambda r: (r[0], -r[1].number))[1] if ranked else None
 
@@ -91,7 +91,7 @@ def _rank(incident: Incident, here: set[str], callers: set[str]) -> int:
     return int(bool(seen) and not incident.component and seen <= callers)
 
 
-def _reach(fault: Fault, system: System) -> tuple[set[str], set[str]]:
+def reach(fault: Fault, system: System) -> tuple[set[str], set[str]]:
     """The parts a fault is in, with the groups they belong to, and whoever needs them."""
     here = {*fault.targets, *fault.expected.components}
     try:

@@ -21,6 +21,11 @@ class System(models.Model):
     agent_on = models.BooleanField(
         default=False, help_text="off: incidents are opened and explained, the agent does not act"
     )
+    blind = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='sources that are switched off: {"sources": [names], "until": ISO 8601}',
+    )
     registered_at = models.DateTimeField(auto_now_add=True)
     last_tick_at = models.DateTimeField(null=True, blank=True)
     last_tick_ms = models.FloatField(null=True, blank=True)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.utils import timezone
 
+from systems.blindness import blind_to
 from systems.graph import SystemGraph
 from systems.manifest import Manifest, ManifestError, Service, parse_manifest, read_manifest
 from systems.models import System
@@ -31,13 +32,22 @@ class UnknownService(LookupError):
 
 
 class LoadedSystem:
-    """A manifest ready for use. `id` is the database row's; None when it was loaded without one."""
+    """A manifest ready for use. `id` is the database row's; None when it was loaded without one. `blind`: see
+    systems/blindness.py."""
 
     def __init__(
-        self, manifest: Manifest, base_dir: Path, runtime: Runtime, *, slug: str = "", id: int | None = None
+        self,
+        manifest: Manifest,
+        base_dir: Path,
+        runtime: Runtime,
+        *,
+        slug: str = "",
+        id: int | None = None,
+        blind: frozenset[str] = frozenset(),
     ) -> None:
         self.slug = slug or manifest.system
         self.id = id
+        self.blind = blind
         self.manifest = manifest
         self.base_dir = base_dir
         self.runtime = runtime
@@ -90,6 +100,7 @@ def from_manifest(
     id: int | None = None,
     runtime: Runtime | None = None,
     text: str | None = None,
+    blind: frozenset[str] = frozenset(),
 ) -> LoadedSystem:
     """Load a manifest without the database, from `text` when given. ManifestError says what to mend."""
     text = read_manifest(path) if text is None else text
@@ -100,7 +111,7 @@ def from_manifest(
             runtime = connect(manifest.runtime.driver, manifest.runtime.options(), base_dir)
         except RuntimeFailed as error:
             raise ManifestError([f"{path.name}: runtime: {error}"]) from error
-    return LoadedSystem(manifest, base_dir, runtime, slug=slug, id=id)
+    return LoadedSystem(manifest, base_dir, runtime, slug=slug, id=id, blind=blind)
 
 
 def load(slug: str) -> LoadedSystem:
@@ -126,13 +137,16 @@ def load_all() -> list[LoadedSystem]:
 
 def _load_row(row: System) -> LoadedSystem:
     """The active manifest; the secrets file may change under it (passwords rotate), the manifest's file may not."""
-    path = Path(row.manifest_path)
+    path, blind = Path(row.manifest_path), blind_to(row.blind, timezone.now())
     with _cache_lock:
         known = _cache.get(row.slug)
-        if known is not None and known[0] == (row.pk, *_stamp(row, known[1].manifest)):
+        same = known is not None and known[1].blind == blind
+        if known is not None and same and known[0] == (row.pk, *_stamp(row, known[1].manifest)):
             return known[1]
         try:
-            system = from_manifest(path, slug=row.slug, id=row.pk, text=row.manifest_text or None)
+            system = from_manifest(
+                path, slug=row.slug, id=row.pk, text=row.manifest_text or None, blind=blind
+            )
         except ManifestError:
             if known is not None and known[0][0] == row.pk:
                 return known[1]  # e.g. the secrets file is being written: the last good one goes on

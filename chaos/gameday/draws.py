@@ -30,10 +30,6 @@ class Draw:
         return self.name, self.seed, self.mode
 
 
-def named(faults: Sequence[str], seeds: Sequence[int], mode: str) -> list[Draw]:
-    return [Draw((fault,), seed, mode, mode == DECOYS) for seed in seeds for fault in faults]
-
-
 def drawn(ids: Sequence[str], number: int, seeds: Sequence[int], mode: str) -> list[Draw]:
     """`number` for each seed, amid harmless changes: every one once in the order of the seed, then each once more
     with another seed of its own (what it does to what is drawn from that)."""

@@ -95,6 +95,7 @@ class Driver:
     say: Say
     day: str = ""
     keep: Keep | None = None
+    before: Callable[[], None] | None = None  # called before each run
 
     @property
     def site(self) -> Site:

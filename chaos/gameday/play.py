@@ -33,6 +33,8 @@ def play(
     with _day(driver, by, mode) as day, agent_set(driver.system, not driver.baseline, by):
         for draw in draws:
             driver.say(f"seed {draw.seed}  {draw.name} ...")
+            if driver.before is not None:
+                driver.before()
             row = driver.one(draw, timeout_s)
             kept = GameDayRun.objects.create(game_day=day, **row.as_json())
             if each is not None:

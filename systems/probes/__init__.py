@@ -39,5 +39,6 @@ PROBES: dict[str, type[Probe]] = {
 
 
 def build_all(system: LoadedSystem, clock: Clock) -> list[Probe]:
-    """Fresh instances of every probe for one system."""
-    return [probe for kind in PROBES.values() for probe in kind.build(system, clock)]
+    """Fresh instances of every probe for one system, but for those that are switched off."""
+    kinds = [kind for name, kind in PROBES.items() if name not in system.blind]
+    return [probe for kind in kinds for probe in kind.build(system, clock)]

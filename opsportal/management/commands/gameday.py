@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from chaos import service
-from chaos.alterations import LoadFailed
-from chaos.gameday import drive, file, play, table
+from chaos.gameday import drive, file, modes, play, table
 from chaos.gameday.baselines import BASELINES
 from chaos.gameday.commit import commit_of
-from chaos.gameday.draws import DECOYS, PLAIN, Draw, named
+from chaos.gameday.draws import PLAIN, Draw
+from chaos.gameday.plan import NotPossible, Wanted, plan
 from chaos.gameday.quiet import watch
 from chaos.models import GameDay
-from chaos.registry import FAULTS, add
 from opsportal.casebook import Keeper
 from opsportal.picked import add_choice, with_sandbox
-
-MODES = (PLAIN, DECOYS)
+from systems.models import System
 
 
 class Command(BaseCommand):
@@ -35,7 +33,13 @@ class Command(BaseCommand):
         add("--faults", default="", help="comma-separated ids; none: only the quiet minutes")
         add("--all", action="store_true", help="every fault (the default)")
         add("--injectors", type=Path, metavar="DIR", help="faults from this folder (docs/injectors.md)")
-        add("--mode", choices=MODES, default=PLAIN, help="decoys: amid harmless changes")
+        add(
+            "--mode", choices=[*modes.MODES, modes.RENAMED], default=PLAIN, help="what it goes on in (README)"
+        )
+        add("--unknown", type=int, default=0, metavar="N", help="N draws per seed of what no runbook knows")
+        add("--untraceable", type=int, default=0, metavar="N", help="the same, with no change to be found")
+        add("--pairs", type=int, default=0, metavar="N", help="N draws per seed of two faults at once")
+        add("--blind", choices=modes.SOURCES, default="", help="with this source switched off")
         add("--seeds", type=int, default=1, help="runs of each fault (default 1)")
         add("--first-seed", type=int, default=1, metavar="S", help="seeds from this one on (default 1)")
         add(
@@ -57,7 +61,7 @@ class Command(BaseCommand):
         system = with_sandbox(options)
         gathered = self._gathered(options["resume"])
         baseline = "" if options["baseline"] == "agent" else options["baseline"]
-        draws = self._draws(options)
+        draws = self._draws(options, system)
         left = [d for d in draws if not gathered.has(d.name, d.seed, d.mode, baseline)]
         if len(left) < len(draws):
             self._say(f"{len(draws) - len(left)} of {len(draws)} runs are in {options['resume']} already")
@@ -73,17 +77,34 @@ class Command(BaseCommand):
             self._write(gathered, options)
 
         gathered.head.setdefault("commit", commit_of(settings.BASE_DIR) or None)
-        day = play.play(driver, left, "command line", options["timeout"], mode=options["mode"], each=each)
-        if options["quiet_minutes"]:
-            told = keep.quiet if keep else None
-            quiet = watch(system, options["quiet_minutes"], self._say, changes=options["decoys"], keep=told)
-            GameDay.objects.filter(pk=day.pk).update(quiet=quiet)
-            day.refresh_from_db()
+        day = self._play(driver, left, options, each)
         for why in keep.failed if keep else ():
             self.stderr.write(f"no bundle of {why}")
         gathered.head = table.head_of(day) | gathered.head | ({"quiet": day.quiet} if day.quiet else {})
         self._show(gathered, day)
         self._write(gathered, options)
+
+    def _play(
+        self, driver: drive.Driver, draws: list[Draw], options: dict[str, Any], each: play.Each
+    ) -> GameDay:
+        """All runs and the quiet minutes, in the mode that is asked for."""
+        source, system, timeout_s = options["blind"], driver.system, options["timeout"]
+        mode = f"blind to {source}" if source else options["mode"]
+        _ = driver.loaded  # what the game day measures by is what there was before
+        with ExitStack() as stack:
+            stack.enter_context(modes.within(options["mode"], driver.site, options["first_seed"]))
+            if source:
+                sight = stack.enter_context(modes.blind(system, source))
+                driver.before = lambda: sight.renew(timeout_s)
+            day = play.play(driver, draws, "command line", timeout_s, mode=mode, each=each)
+            if options["quiet_minutes"]:
+                told = driver.keep.quiet if isinstance(driver.keep, Keeper) else None
+                quiet = watch(
+                    system, options["quiet_minutes"], self._say, changes=options["decoys"], keep=told
+                )
+                GameDay.objects.filter(pk=day.pk).update(quiet=quiet)
+                day.refresh_from_db()
+        return day
 
     def _show(self, gathered: file.Gathered, day: GameDay) -> None:
         console = Console(width=220)
@@ -95,6 +116,15 @@ class Command(BaseCommand):
             raise CommandError("--seeds and --first-seed are whole numbers from 1")
         if options["decoys"] and not options["quiet_minutes"]:
             raise CommandError("--decoys is for --quiet-minutes; around faults they are --mode decoys")
+        if min(options["unknown"], options["untraceable"], options["pairs"]) < 0:
+            raise CommandError("--unknown, --untraceable and --pairs are whole numbers from 0")
+        if options["mode"] == modes.RENAMED:
+            raise CommandError(
+                "--mode renamed is not there yet: the sandbox cannot be built under other names, and a game day that "
+                "only called itself so would measure nothing"
+            )
+        if options["blind"] and options["mode"] != PLAIN:
+            raise CommandError("--blind goes with --mode plain: one thing at a time")
 
     def _gathered(self, path: Path | None) -> file.Gathered:
         if path is None:
@@ -113,20 +143,19 @@ class Command(BaseCommand):
         self.stdout.write(text)
         self.stdout.flush()
 
-    def _draws(self, options: dict[str, Any]) -> list[Draw]:
-        seeds = range(options["first_seed"], options["first_seed"] + options["seeds"])
-        return named(self._faults(options["faults"], options["injectors"]), seeds, options["mode"])
-
-    def _faults(self, text: str, injectors: Path | None) -> list[str]:
-        """Those that are named; else all of the folder, or of the product where there is none."""
+    def _draws(self, options: dict[str, Any], system: System) -> list[Draw]:
+        wanted = Wanted(
+            [name.strip() for name in options["faults"].split(",") if name.strip()],
+            range(options["first_seed"], options["first_seed"] + options["seeds"]),
+            options["mode"],
+            options["all"],
+            options["unknown"],
+            options["untraceable"],
+            options["pairs"],
+            options["injectors"],
+            options["blind"],
+        )
         try:
-            known = add(injectors) if injectors is not None else list(FAULTS)
-        except LoadFailed as error:
-            raise CommandError(str(error)) from None
-        names = [n.strip() for n in text.split(",") if n.strip()] or known
-        if names == ["none"]:
-            return []
-        try:
-            return [service.resolve(n)[0] for n in names]
-        except service.Refused as error:
+            return plan(wanted, system)
+        except NotPossible as error:
             raise CommandError(str(error)) from None
