@@ -66,6 +66,7 @@ class Keeper:
             "injected_at": injected.isoformat(),
         }
         if isinstance(fault, Alteration):
+            answer["components"] = list(fault.right_parts(undo))
             answer["changed"] = [t.as_json() for t in fault.touched(undo)]
         self._keep(f"{row.fault}-{row.seed}", injected, until, answer, made, row.incident_number)
 

@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 class CannotResume(ValueError):
-    """The runs in the file are not ones that others may be added to; the message says why."""
+    """The file holds no runs, or none that others may be added to; the message says why."""
 
 
 @dataclass
@@ -51,18 +51,26 @@ def resumed(path: Path, commit: str) -> Gathered:
         raise CannotResume(
             f"files of this checkout differ from its commit, so nothing can be added to {path}: commit first"
         )
-    try:
-        found = json.loads(path.read_text())
-        rows, theirs = found.pop("runs"), str(found.get("commit") or "")
-        _checked(rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CannotResume(f"{path} is no game day's file: {type(error).__name__}: {error}") from None
+    found = read(path)
+    theirs = str(found.head.get("commit") or "")
     if theirs != commit:
         raise CannotResume(
             f"{path} holds runs of {_short(theirs)}, and this is {_short(commit)}: what was measured of one commit "
             "says nothing of another; name another file"
         )
-    return Gathered(found, rows)
+    return found
+
+
+def read(path: Path) -> Gathered:
+    """CannotResume when it is no game day's file."""
+    try:
+        head = json.loads(path.read_text())
+        rows = head.pop("runs")
+        head.pop("calibration", None)
+        _checked(rows)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CannotResume(f"{path} is no game day's file: {type(error).__name__}: {error}") from None
+    return Gathered(head, rows)
 
 
 def _checked(rows: Any) -> None:

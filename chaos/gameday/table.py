@@ -138,17 +138,21 @@ def as_summary(rows: Sequence[Row], day: GameDay) -> Table:
     table = Table(title="By mode", caption=quiet_words(day))
     for column in SUMMED:
         table.add_column(column)
-    for s in sums(rows):
-        c, sure = s.calibration, s.calibration["sure"]
-        table.add_row(
-            s.mode, s.who, str(s.runs), str(s.first_right), str(s.last_right), str(s.fixed),
-            str(s.outcomes.get("handed_over_right", 0)), str(s.outcomes.get("handed_over_wrong", 0)),
-            str(s.outcomes.get("missed", 0)), str(s.needless), str(s.harm), str(s.false_recoveries), str(s.data_lost),
-            str(s.wrong_actions), _figure(s.detect_s), _figure(s.repair_s), *(
-                (_figure(c["ece"], 2), _figure(c["brier"], 2), f"{sure['right']} of {sure['n']}") if s.agent else "---"
-            ),
-        )  # fmt: skip
+    for found in sums(rows):
+        table.add_row(*sum_cells(found))
     return table
+
+
+def sum_cells(s: Sum) -> list[str]:
+    """In the order of SUMMED."""
+    c, sure = s.calibration, s.calibration["sure"]
+    sureness = [_figure(c["ece"], 2), _figure(c["brier"], 2), f"{sure['right']} of {sure['n']}"]
+    return [
+        s.mode, s.who, str(s.runs), str(s.first_right), str(s.last_right), str(s.fixed),
+        str(s.outcomes.get("handed_over_right", 0)), str(s.outcomes.get("handed_over_wrong", 0)),
+        str(s.outcomes.get("missed", 0)), str(s.needless), str(s.harm), str(s.false_recoveries), str(s.data_lost),
+        str(s.wrong_actions), _figure(s.detect_s), _figure(s.repair_s), *(sureness if s.agent else "---"),
+    ]  # fmt: skip
 
 
 def quiet_words(day: GameDay) -> str:

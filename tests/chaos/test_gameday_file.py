@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from chaos.gameday import draws, table
 from chaos.gameday.commit import commit_of
@@ -113,6 +114,19 @@ def test_a_changed_checkout_is_another_commit(tmp_path: Path):
     assert len(clean) == 40
     (tmp_path / "a").write_text("2")
     assert commit_of(tmp_path) == f"{clean}+changed"
+
+
+def test_the_page_has_every_run_and_every_mode(day: GameDay, tmp_path: Path):
+    Gathered(table.head_of(day), table.rows_of(day)).write(tmp_path / "a.json")
+    idle = [r | {"baseline": "none", "mode": "noise"} for r in table.rows_of(day)]
+    Gathered(table.head_of(day), idle).write(tmp_path / "b.json")
+    call_command("gameday_report", tmp_path / "a.json", tmp_path / "b.json", "--out", tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert "Commit: `abc`. Runs: 6." in page
+    assert page.count("| api_down |") == 6 and page.count("do nothing") == 4
+    assert "| plain | 0.9 to 1.0 | 0.95 | 1 | 1 |" in page
+    with pytest.raises(CommandError, match="is no game day's file"):
+        call_command("gameday_report", tmp_path / "page.md")
 
 
 # --- which runs there are
