@@ -11,9 +11,9 @@ from agent import remember
 from incidents import evidence
 from incidents.evidence import Picture, SignalState
 from incidents.models import Incident, Symptom
-from knowledge import service as knowledge
 from knowledge.models import Lesson
 from systems.models import System
+from tests import runbooks
 
 pytestmark = pytest.mark.django_db
 CURE = {"key": "db:long_transaction", "component": "db", "cause": "long_transaction"}
@@ -22,7 +22,7 @@ CURE |= {"title": "t", "helped": True, "did": []}
 
 @pytest.fixture
 def incident() -> Incident:
-    knowledge.load_seeds()
+    runbooks.load()
     system = System.objects.create(slug="kept", title="Kept", manifest_path="/nowhere")
     began = timezone.now() - timedelta(minutes=1)
     found = Incident.objects.create(

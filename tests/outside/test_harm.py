@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,16 @@ import psycopg
 import pytest
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
-from django.core.management import call_command
 
 from actions import pgtools
 from chaos.gameday import allowed
 from opsportal import wiring
 from systems import services
 from systems.runtimes import fake
+from tests import runbooks
 from tests.actions.test_losses import Store
 from tests.outside import quiet
-from tests.outside.ward import SETTLE_LOOKS, Clock, Person, Ward
+from tests.outside.ward import Clock, Person, Ward
 
 APIS = ("api-1", "api-2")
 
@@ -100,7 +99,7 @@ def kiosk(
     settings.OPSPORTAL_DATA = tmp_path / "data"
     for app in apps.get_app_configs():
         create_permissions(app, verbosity=0)
-    call_command("load_runbooks", stdout=StringIO())
+    runbooks.load()
     text = quiet.MANIFEST.replace(
         'admin_dsn: "${{DB_DSN}}"}}',
         'admin_dsn: "${{DB_DSN}}", schema: kiosk}}\n    snapshot: {{dir: snapshots, schema: kiosk}}',
@@ -114,7 +113,7 @@ def kiosk(
         session.execute(SHOP)
         pgtools.dump(dsn, "kiosk", tmp_path / "snapshots/a.sql")
         session.execute("insert into kiosk.orders (coupon) select 'HALF' from generate_series(1, 1280)")
-        made.look(SETTLE_LOOKS)
+        made.settle()
         yield made, session
         session.execute("drop schema kiosk cascade")
     wiring.connect()

@@ -172,14 +172,23 @@ class Ward:
     def look(self, times: int = 1) -> None:
         """Ticks through the watcher's handlers; after each the sweeps and every run that can go on."""
         for _ in range(times):
-            self.clock.ahead += 1.0
-            self.looked += 1
-            self.each_look(self.looked)
-            tick = Tick(self.system, self.clock.now(), self._read(), starved=self.starved)
-            self._store(tick)
-            for handler in wiring.tick_handlers():
-                asyncio.run(_deliver(handler, tick))
+            self._tick()
             self._work()
+
+    def settle(self) -> None:
+        """Quiet running until it is known what is normal. Nothing is open, so nobody is woken but once at the end."""
+        for _ in range(SETTLE_LOOKS):
+            self._tick()
+        self._work()
+
+    def _tick(self) -> None:
+        self.clock.ahead += 1.0
+        self.looked += 1
+        self.each_look(self.looked)
+        tick = Tick(self.system, self.clock.now(), self._read(), starved=self.starved)
+        self._store(tick)
+        for handler in wiring.tick_handlers():
+            asyncio.run(_deliver(handler, tick))
 
     def look_until(self, done: Callable[[], object], most: int = 120) -> int:
         """Looks until `done` is true; how many it took."""
