@@ -2,6 +2,8 @@
 
 Two faults that have nothing to do with each other are two incidents, with two runs that work side by side; what turns
 out to follow from one cause is one. What a look says must have held for several looks before anything is moved.
+
+What was handed over because no cause was certain enough is looked at in the same way, and taken back once one is.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from systems.graph import SystemGraph
 from systems.services import LoadedSystem
 
 HOLD = 3  # looks in a row that say the same
+HANDED_EVERY = 5  # ticks between the looks at what only waits for a person
 TELLING = 2  # of incidents.service.TELLS: what may make an incident of its own beside another
 
 
@@ -36,13 +39,22 @@ class Held:
     """What the looks at one system have said so far; lost with the process, which costs a few looks."""
 
     last: datetime | None = None
+    ticks: int = 0
     counts: dict[object, int] = field(default_factory=dict)
 
 
 _held: dict[str, Held] = {}
 
 
-def sweep() -> None:
+@dataclass(frozen=True)
+class Known:
+    """The cause of an incident that was handed over without one is likely enough to act on by now."""
+
+    incident: int
+    title: str
+
+
+def sweep() -> list[Known]:
     """Look once at each system that has an open incident and a picture newer than the last look's."""
     rows = Incident.objects.filter(state__in=OPEN_STATES).select_related("system")
     by_system: dict[str, list[Incident]] = {}
@@ -50,28 +62,58 @@ def sweep() -> None:
         by_system.setdefault(row.system.slug, []).append(row)
     for slug in set(_held) - set(by_system):
         del _held[slug]
-    for slug, incidents in by_system.items():
-        _look(slug, incidents)
+    return [known for slug, incidents in by_system.items() for known in _look(slug, incidents)]
 
 
-def _look(slug: str, incidents: Sequence[Incident]) -> None:
+def _look(slug: str, incidents: Sequence[Incident]) -> list[Known]:
     held, picture = _held.setdefault(slug, Held()), evidence.picture(slug)
     if picture.starved or not looks.is_fresh(picture.at, held.last):
-        return
+        return []
     held.last = picture.at
+    held.ticks += 1
     signs = _signs(incidents)
-    if len({s.name[1] for s in signs if s.opens and s.tells}) < 2:
+    watched = [i for i in incidents if _is_watched(i)]
+    if len(watched) == len(incidents) and held.ticks % HANDED_EVERY:
+        return []
+    if len({s.name[1] for s in signs if s.opens and s.tells}) < 2 and not watched:
         held.counts.clear()
-        return  # one part: there is nothing to tell apart
+        return []  # one part: there is nothing to tell apart
     system = services.load(slug)
     first = min(incidents, key=lambda i: i.started_at)
     states = without_own_doing(acts(first), system, picture.states)
-    wanted = _moves(system, incidents, signs, diagnosis(first, states))
-    held.counts = {m.key: held.counts.get(m.key, 0) + 1 for m in wanted}
+    groups = group(signs, explainers(diagnosis(first, states)), system.graph)
+    match(groups, [Open(i.number, i.component, i.started_at) for i in incidents])
+    wanted, known = _moves(system, incidents, groups), _known(watched, groups)
+    keys = [*(m.key for m in wanted), *known]
+    held.counts = {key: held.counts.get(key, 0) + 1 for key in keys}
     for move in wanted:
         if held.counts[move.key] >= HOLD:
             del held.counts[move.key]
             regroup.carry_out(move)
+    return [k for k in known if held.counts[k] >= HOLD]
+
+
+def _is_watched(incident: Incident) -> bool:
+    """Whether it waits for a person whom nobody has become, without a cause that is known."""
+    return (
+        incident.state == State.HANDED_OVER
+        and not (incident.agent_stopped or incident.owner_id or incident.cause)
+        and incident.system.agent_on
+    )
+
+
+def _known(watched: Sequence[Incident], groups: Sequence[Group]) -> list[Known]:
+    by_number = {i.number: i for i in watched}
+    return [
+        Known(g.incident, f"Looking again: {g.title}, now likely enough"[:300])
+        for g in groups
+        if g.cause and g.incident in by_number and not _in_vain(by_number[g.incident], g.cause)
+    ]
+
+
+def _in_vain(incident: Incident, cause: str) -> bool:
+    """Whether its repair was tried already, and did not help."""
+    return any(repair.key == cause for repair in incident.verdict.failed)
 
 
 def _signs(incidents: Sequence[Incident]) -> list[Sign]:
@@ -86,11 +128,7 @@ def _tells(signal: str) -> bool:
     return signal in CATALOG and TELLS[CATALOG[signal].klass] >= TELLING
 
 
-def _moves(
-    system: LoadedSystem, incidents: Sequence[Incident], signs: Sequence[Sign], found: Diagnosis
-) -> list[Move]:
-    groups = group(signs, explainers(found), system.graph)
-    match(groups, [Open(i.number, i.component, i.started_at) for i in incidents])
+def _moves(system: LoadedSystem, incidents: Sequence[Incident], groups: Sequence[Group]) -> list[Move]:
     theirs = {i.number for i in incidents if i.agent_stopped or i.owner_id or i.merged.exists()}
     wanted = [m for m in moves(groups, theirs) if m.to not in theirs]
     acted = _acted([n for m in wanted for n in (m.source, m.to) if n is not None])
@@ -102,7 +140,10 @@ def explainers(found: Diagnosis) -> list[Explainer]:
     leading = [h for h in found.leading if h.probability >= ACT_AT]
     return [
         Explainer(
-            h.key, h.component, {(e.signal, e.service): e.bits for e in h.evidence_for if not e.missing}
+            h.key,
+            h.component,
+            f"{h.title} on {h.component}",
+            {(e.signal, e.service): e.bits for e in h.evidence_for if not e.missing},
         )
         for h in sorted(leading, key=lambda h: -h.probability)
     ]

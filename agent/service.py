@@ -39,7 +39,8 @@ def on_decided(incident_id: int | None) -> None:
 def sweep() -> list[int]:
     """Each tick: see that incidents are explanations, wake what is due, give runless incidents a run, close what has
     calmed down. Returns woken run ids."""
-    gathering.sweep()
+    for known in gathering.sweep():
+        _take_back(known)
     _adopt_orphans()
     _take_up()
     _look_again()
@@ -74,6 +75,12 @@ def _look_again() -> None:
         words = [s.title for s in new[:1]]
         if words:
             _start_again(incident.number, f"Looking again: {words[0]}"[:300])
+
+
+def _take_back(known: gathering.Known) -> None:
+    """What was handed over without a cause has one now: another run, a bounded number."""
+    if Run.objects.filter(incident=known.incident).count() < MAX_RUNS:
+        _start_again(known.incident, known.title)
 
 
 def _take_up() -> None:

@@ -36,6 +36,7 @@ class Explainer:
 
     key: str
     component: str
+    title: str
     bits: Mapping[tuple[str, str], float]
 
 
@@ -54,6 +55,7 @@ class Group:
 
     cause: str
     component: str
+    title: str = ""
     signs: list[Sign] = field(default_factory=list)
     incident: int | None = None
 
@@ -68,7 +70,7 @@ class Group:
 
 def group(signs: Sequence[Sign], leading: Sequence[Explainer], graph: SystemGraph) -> list[Group]:
     """The explanations of `signs`, those with a cause first."""
-    found = [Group(e.key, e.component) for e in leading]
+    found = [Group(e.key, e.component, e.title) for e in leading]
     left: list[Sign] = []
     for sign in signs:
         place = _best(sign, leading)
@@ -110,7 +112,7 @@ def _neighbourhoods(signs: Sequence[Sign], graph: SystemGraph, within: timedelta
         if home is not None:
             home.signs.append(sign)
         elif sign.opens:
-            found.append(Group("", sign.name[1], [sign]))
+            found.append(Group("", sign.name[1], signs=[sign]))
     return found
 
 

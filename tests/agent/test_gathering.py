@@ -128,7 +128,7 @@ def test_what_a_person_has_keeps_its_symptoms(world: World, thought: list[Diagno
     Incident.objects.filter(pk=incident.pk).update(state=State.HANDED_OVER, agent_stopped=True)
     assert len(looked(world, 2 * gathering.HOLD)) == 1
     Incident.objects.filter(pk=incident.pk).update(agent_stopped=False)
-    assert len(looked(world, gathering.HOLD)) == 2
+    assert len(looked(world, gathering.HOLD * gathering.HANDED_EVERY)) == 2
 
 
 def test_each_run_thinks_of_its_own_trouble_and_is_over_by_its_own(
@@ -161,3 +161,25 @@ def test_what_comes_joins_the_incident_that_has_trouble_of_the_same_part(
         late = held(world, None, "tcp_refused", service)
         found = incidents.open_or_join(world.system.pk, "web", [late])
         assert found == owner
+
+
+def test_what_was_handed_over_without_a_cause_is_taken_back_once_there_is_one(
+    world: World, thought: list[Diagnosis]
+):
+    incident = world.open()
+    run = world.drive(world.start(incident), most=200)
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state, incident.cause) == ("handed_over", State.HANDED_OVER, "")
+
+    def swept(times: int) -> str:
+        for _ in range(times):
+            world.tick()
+            agent.sweep()
+        return Incident.objects.get().state
+
+    assert swept(3 * gathering.HANDED_EVERY) == State.HANDED_OVER
+    thought.append(causes(("web", ["http_unreachable"])))
+    assert swept(gathering.HOLD * gathering.HANDED_EVERY) == State.DIAGNOSING
+    assert Run.objects.filter(incident=incident).count() == 2
+    title = TimelineEvent.objects.filter(incident=incident, kind="state").last().title  # type: ignore[union-attr]
+    assert title == "Looking again: web is broken on web, now likely enough"

@@ -23,7 +23,7 @@ def sign(
 
 def cause(component: str, *told: str) -> Explainer:
     """`told`: `signal@service`, each with four bits."""
-    return Explainer(f"{component}:broken", component, {tuple(t.split("@")): 4.0 for t in told})  # type: ignore[misc]
+    return Explainer(f"{component}:broken", component, "", {tuple(t.split("@")): 4.0 for t in told})  # type: ignore[misc]
 
 
 def grouped(signs: list[Sign], *leading: Explainer) -> list[tuple[str, list[str]]]:
@@ -35,7 +35,7 @@ DOWN, HUNG, FAILS = sign("unit_down", "web"), sign("hung", "packer"), sign("jour
 
 
 def test_each_cause_has_what_it_explains_best() -> None:
-    both = Explainer("packer:hung", "packer", {("hung", "packer"): 5.0, ("journey_failed", "edge"): 1.0})
+    both = Explainer("packer:hung", "packer", "", {("hung", "packer"): 5.0, ("journey_failed", "edge"): 1.0})
     found = grouped([DOWN, HUNG, FAILS], cause("web", "unit_down@web", "journey_failed@edge"), both)
     assert found == [
         ("web:broken", ["journey_failed@edge", "unit_down@web"]),
