@@ -100,20 +100,25 @@ def _needed(sign: Sign, leading: Sequence[Explainer], graph: SystemGraph) -> int
 
 
 def _neighbourhoods(signs: Sequence[Sign], graph: SystemGraph, within: timedelta | None) -> list[Group]:
-    """What is near in place is one trouble, and in time, where that tells; what opens nothing by itself only joins.
-    `within`: None while no cause is known at all: what comes late may still follow from it."""
-    found: list[Group] = []
+    """What is near in place, directly or by what lies between, is one trouble; and in time, where that tells. What
+    opens nothing by itself only joins. `within`: None while no cause is known at all: what is late may follow."""
+    found: list[list[Sign]] = []
     for sign in sorted(signs, key=lambda s: (not s.opens, s.onset, s.name)):
-        near = graph.near([sign.name[1]], HOPS) | {sign.name[1]}
-        home = next(
-            (g for g in found if any(o.name[1] in near and _together(o, sign, within) for o in g.signs)),
-            None,
-        )
-        if home is not None:
-            home.signs.append(sign)
+        around = _around(sign.name[1], graph)
+        near = [g for g in found if any(s.name[1] in around and _together(s, sign, within) for s in g)]
+        if near:
+            near[0].append(sign)
+            for other in near[1:]:
+                near[0].extend(other)
+                found.remove(other)
         elif sign.opens:
-            found.append(Group("", sign.name[1], signs=[sign]))
-    return found
+            found.append([sign])
+    return [Group("", group[0].name[1], signs=group) for group in found]
+
+
+def _around(part: str, graph: SystemGraph) -> set[str]:
+    """Itself, what is a few hops away, and whatever needs it or is needed by it: trouble goes along there."""
+    return {part, *graph.near([part], HOPS), *graph.callers([part]), *graph.dependencies([part])}
 
 
 def _together(one: Sign, other: Sign, within: timedelta | None) -> bool:

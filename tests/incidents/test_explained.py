@@ -61,6 +61,11 @@ def test_with_no_cause_what_is_near_is_one_trouble_however_late() -> None:
     assert [names for _, names in apart] == [["unit_down@web"], ["full@queue"]]
 
 
+def test_what_lies_between_makes_one_of_two() -> None:
+    chain = [sign("journey_failed", "edge"), sign("refused", "packer", 1), sign("full", "db", 20)]
+    assert grouped(chain) == [("", ["full@db", "journey_failed@edge", "refused@packer"])]
+
+
 def matched(signs: list[Sign], leading: list[Explainer], *incidents: Open) -> list[Group]:
     found = group(signs, leading, GRAPH)
     match(found, incidents)

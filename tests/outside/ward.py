@@ -271,8 +271,12 @@ class Ward:
     @property
     def incident(self) -> dict[str, Any]:
         """The newest incident as the REST interface gives it, with its timeline."""
-        found: dict[str, Any] = self.viewer.get(f"/api/incidents/{self.numbers[-1]}")
-        return found
+        return self.incidents[-1]
+
+    @property
+    def incidents(self) -> list[dict[str, Any]]:
+        """All, the first one first."""
+        return [self.viewer.get(f"/api/incidents/{number}") for number in self.numbers]
 
     def titles(self, kind: str = "") -> list[str]:
         """The timeline's lines, of one kind or all."""
