@@ -154,6 +154,25 @@ def _relink(path: Path, target: str) -> None:
     fresh.replace(path)
 
 
+def forbidden(ctx: ActionContext, steps: Iterable[Step]) -> str:
+    """Why the portal's role may not do it, where the server tells that beforehand; empty: nothing is known against
+    it."""
+    for step in steps:
+        if not isinstance(step, Sql) or not step.parameter:
+            continue
+        service = ctx.system.service(step.service)
+        try:
+            with effects.admin(service, 1000) as session:
+                row = session.execute(
+                    "select current_user, has_parameter_privilege(%s, 'ALTER SYSTEM')", [step.parameter]
+                ).fetchone()
+        except psycopg.Error:  # before version 15 it does not tell
+            continue
+        if row and not row[1]:
+            return f"{row[0]} may not: `grant alter system on parameter {step.parameter} to {row[0]}` would let it"
+    return ""
+
+
 def loaded_besides(ctx: ActionContext, steps: Iterable[Step]) -> list[str]:
     """Settings that a reload of the server would bring into effect as well, where that may be read."""
     found: list[str] = []

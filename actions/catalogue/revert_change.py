@@ -78,7 +78,9 @@ class RevertChange(Action[ChangeParams]):
                 else f"it is not what the change made of it any more{was}"
             )
             raise ActionRefused(f"{row.words}: {state}")
-        _inverse(ctx, row, now)
+        _, inverse = _inverse(ctx, row, now)
+        if why := reverting.forbidden(ctx, inverse.steps):
+            raise ActionRefused(f"{row.words}: {why}")
 
     def raised_by(self, ctx: ActionContext, params: ChangeParams) -> tuple[Risk, str] | None:
         row = _known(ctx, params.change)

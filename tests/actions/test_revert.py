@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from actions import service, vault
 from actions.models import Status
+from systems import services
 from systems.services import LoadedSystem
 from tests.actions.conftest import ROLE, SECRET, undone
 from tests.actions.ledger import Ledger, ask, refused, taken_back
@@ -161,13 +163,26 @@ def test_a_setting_of_a_role_goes_back_with_the_sessions_that_carry_it(
                          " where rolname = %s", [ROLE]).fetchone() == (["statement_timeout=5ms"],)  # fmt: skip
 
 
+def _as_somebody_less(system: LoadedSystem, ask_: Callable[[], str], wanted: str) -> None:
+    """What is refused where the portal's role is no superuser."""
+    path = system.path("secrets.env")
+    text = path.read_text()
+    less = re.sub(r"DB_DSN=postgresql://[^@]*@", f"DB_DSN=postgresql://{ROLE}:pw@", text)
+    assert less != text
+    for now, check in ((less, True), (text, False)):
+        path.write_text(now)
+        services._cache.clear()
+        assert not check or wanted in ask_()
+
+
 def test_a_setting_of_the_server_goes_back_and_is_read_again(
-    database: Ledger, admin: psycopg.Connection[Any], alice: Any
+    system: LoadedSystem, database: Ledger, admin: psycopg.Connection[Any], alice: Any
 ) -> None:
     try:
         admin.execute("alter system set vacuum_cost_page_miss = 7")
         admin.execute("select pg_reload_conf(), pg_sleep(0.2)")
         row = database()["vacuum_cost_page_miss"]
+        _as_somebody_less(system, lambda: refused(row), "may not: `grant alter system on parameter")
         done = taken_back(row, alice)
         assert done.status == Status.SUCCEEDED, done.result
         assert "pg_reload_conf" in done.preview["command"]

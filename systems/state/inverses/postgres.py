@@ -48,7 +48,8 @@ def _settings(system: LoadedSystem, wanted: Wanted) -> Inverse:
         starts = (
             loads(system, wanted.component, wanted.area, wanted.what) if wanted.now != wanted.then else {}
         )
-        return Inverse((Sql(wanted.component, text), Sql(wanted.component, read)), starts)
+        steps = Sql(wanted.component, text, parameter=wanted.what), Sql(wanted.component, read)
+        return Inverse(steps, starts)
     role, database, one = found["role"], found["database"], sql.Identifier(found["name"])
     parts = [sql.SQL("ALTER ROLE {}").format(sql.Identifier(role))] if role else []
     if database:

@@ -48,6 +48,7 @@ class Sql:
     slow: bool = False
     else_: sql.Composed | None = None
     rows: int | None = None
+    parameter: str = ""  # which has to be granted to whoever is no superuser
 
     @property
     def shown(self) -> str:
