@@ -11,12 +11,19 @@ from chaos.alterations import Touched
 from chaos.faults.base import Undo
 from chaos.site import Site
 from chaos.unknown.base import Drawn, Value, config
+from chaos.unknown.orders import take_up_again, waiting
 
 
 class OfCache(Value):
     family = "redis"
     components = ("redis",)
     kind = "setting"
+
+    def undo(self, site: Site, undo: Undo) -> None:
+        """What the worker had done and could not say so is done once more."""
+        if self.look(site, undo["chosen"]) != undo["was"]:
+            self.restore(site, undo["chosen"], undo["was"])
+            take_up_again(site)
 
 
 class Settings(OfCache):
@@ -105,6 +112,9 @@ class FewKeys(OfCache):
     def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
         self._allow(site, was)
 
+    def shows(self, site: Site, undo: Undo) -> str:
+        return waiting(site)  # some of it only the worker misses
+
     def _allow(self, site: Site, keys: str) -> None:
         with site.redis() as redis:
             redis.execute_command("ACL", "SETUSER", "default", "resetkeys", *keys.split())
@@ -116,8 +126,7 @@ class FewCommands(FewKeys):
     id = "few_commands"
     title = "The users of the cache may not use a kind of command"
     choices = tuple(
-        ("redis", "user default", f"-@{kind}")
-        for kind in ("string", "list", "write", "transaction", "blocking")
+        ("redis", "user default", f"-@{kind}") for kind in ("string", "list", "write", "blocking")
     )
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
@@ -136,6 +145,7 @@ class FewCommands(FewKeys):
     def undo(self, site: Site, undo: Undo) -> None:
         if self.still_broken(site, undo):
             self.restore(site, undo["chosen"], undo["was"])
+            take_up_again(site)
 
 
 class CachePassword(Drawn):
@@ -169,6 +179,7 @@ class CachePassword(Drawn):
         if not self._takes(site, undo["was"]) and self._takes(site, undo["now"]):
             with redis_client.Redis.from_url(_with(site, undo["now"]), socket_timeout=5) as redis:
                 redis.config_set("requirepass", undo["was"])
+            take_up_again(site)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         return "the password that all have is refused" if self._takes(site, undo["now"]) else ""

@@ -70,13 +70,13 @@ class LittleMemory(OfRuntime):
 
 
 class FewFiles(OfRuntime):
-    """Of the running process: the next one begins with what it always had."""
+    """Of the running process, for which its callers count as well: the next one begins with what it always had."""
 
     id = "few_files"
-    title = "A part may have hardly more files open than it has"
+    title = "A part may have hardly any files open"
     kind = "limit"
     drivers = ("process",)
-    choices = tuple((part, "open files", spare) for part in ("gateway", "api") for spare in (-9, -6))
+    choices = tuple((part, "open files", spare) for part in ("gateway", "api") for spare in (0, 1))
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
         return {unit: self._limit(site, unit) for unit in self.units(chosen)}
@@ -84,9 +84,11 @@ class FewFiles(OfRuntime):
     def change(self, site: Site, chosen: list[Any], was: Any) -> None:
         for unit in self.units(chosen):
             pid = self._pid(site, unit)
-            open_ = psutil.Process(pid).num_fds()
+            process = psutil.Process(pid)
+            calls = [c for c in process.net_connections("tcp") if c.status != psutil.CONN_LISTEN]
+            open_ = process.num_fds() - len(calls)  # what it has without anybody calling
             hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (max(4, open_ + chosen[2]), hard))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_ + chosen[2], hard))
 
     def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
         for unit, limit in was.items():
