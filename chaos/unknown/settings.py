@@ -87,7 +87,7 @@ class LinesDown(ConfigValue):
     id = "line_down"
     title = "A line of the network is switched off"
     family = "network"
-    choices = tuple(("net", f"edges.{edge}.up", False) for edge in ("api-redis", "api-upstream", "api-db"))
+    choices = tuple(("net", f"edges.{edge}.up", False) for edge in ("api-upstream", "api-db"))
     may_touch = ("api", "api-1", "api-2", "upstream", "fallback")
 
 
