@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from chaos.alterations import Alteration, Touched
@@ -10,24 +10,28 @@ from chaos.faults.base import Fault, Undo
 from chaos.gameday.amid import Made
 from chaos.gameday.grading import Key
 
+Groups = Mapping[str, Sequence[str]]
 
-def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = ()) -> Key:
-    """`undo`: what the fault found to put back, from which it knows what the seed chose."""
-    allowed = frozenset({*fault.targets, *fault.expected.components, *fault.may_touch})
+
+def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = (), groups: Groups | None = None) -> Key:
+    """`undo`: what the fault found to put back, from which it knows what the seed chose. `groups`: of the system, by
+    name; what may be done to a member may be asked for by the name of its group."""
     harmless = tuple(t for m in made for t in m.touched)
     if not isinstance(fault, Alteration):
+        parts = {*fault.targets, *fault.expected.components, *fault.may_touch}
         blamed = tuple(Touched(part, "", what) for part, what in fault.culprits)
         return Key(
-            frozenset(fault.expected.components), frozenset(fault.expected.causes), allowed, blamed, blamed, harmless,
-            fault.restraint,
+            frozenset(fault.expected.components), frozenset(fault.expected.causes), _with(parts, groups), blamed,
+            blamed, harmless, fault.restraint,
         )  # fmt: skip
-    culprit = fault.culprit(undo)
+    touched, culprit = fault.touched(undo), fault.culprit(undo)
+    right = fault.right_parts(undo)
     return Key(
-        frozenset(fault.right_parts(undo)),
+        frozenset(right),
         frozenset(fault.expected.causes),
-        allowed,
-        tuple(fault.touched(undo)) if fault.traceable else (),
-        tuple(t for t in fault.touched(undo) if culprit and (t.kind, t.what) == (culprit.kind, culprit.what)),
+        _with({*right, *fault.may_touch, *(t.component for t in touched)}, groups),
+        tuple(touched) if fault.traceable else (),
+        (culprit,) if culprit is not None else (),
         harmless,
         fault.restraint,
         fault.traceable,
@@ -36,8 +40,8 @@ def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = ()) -> Key:
 
 def beside(key: Key, others: Collection[Key]) -> Key:
     """The same where other faults are in at the same time: what is right for them is no harm."""
-    return replace(
-        key,
-        allowed=key.allowed.union(*(o.allowed for o in others)),
-        changed=key.changed,
-    )
+    return replace(key, allowed=key.allowed.union(*(o.allowed for o in others)))
+
+
+def _with(parts: Collection[str], groups: Groups | None) -> frozenset[str]:
+    return frozenset(parts) | {name for name, members in (groups or {}).items() if set(members) & set(parts)}

@@ -20,7 +20,7 @@ from chaos.faults.base import Fault, Undo
 from chaos.gameday import grading
 from chaos.gameday.allowed import approved
 from chaos.gameday.amid import Amid, Made
-from chaos.gameday.answers import beside, key_of
+from chaos.gameday.answers import Groups, beside, key_of
 from chaos.gameday.baselines import Baseline
 from chaos.gameday.draws import Draw
 from chaos.gameday.grading import Act, Key, Record
@@ -81,8 +81,8 @@ class Put:
     def id(self) -> str:
         return str(self.press.pk)
 
-    def key(self, made: list[Made]) -> Key:
-        return key_of(self.fault, self.undo, made)
+    def key(self, made: list[Made], groups: Groups) -> Key:
+        return key_of(self.fault, self.undo, made, groups)
 
 
 @dataclass
@@ -271,7 +271,7 @@ class Driver:
             if one.press.status == Injection.Status.FAILED:
                 row.note = f"could not be put in: {one.press.error}"
                 return row
-        keys = [one.key(made) for one in put]
+        keys = [one.key(made, self.loaded.graph.groups) for one in put]
         done = [*acts, *put[0].record.acts]
         lost = planted.lost(kept.seen, min((act.at for act in done), default=None))
         rows = []

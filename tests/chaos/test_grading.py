@@ -10,9 +10,12 @@ import pytest
 
 from chaos.alterations import Touched
 from chaos.gameday import calibration, grading
+from chaos.gameday.answers import key_of
 from chaos.gameday.grading import Act, Key, Record, Said, both, grade
 from chaos.gameday.measure import Measurement
 from chaos.scorecard import Row
+from chaos.unknown.base import Drawn
+from chaos.unknown.registry import TRACEABLE
 
 MADE = Touched("api-1", "config", "delay_s")
 DECOY = Touched("api-1", "config", "log.level")
@@ -307,3 +310,18 @@ def test_cheats_score_nothing(cheat: Callable[[World], None], outcome: str):
 
 def test_who_mends_it_scores():
     assert played(mend).outcome == "fixed"
+
+
+# --- the answer key
+
+
+def test_only_what_the_draw_chose_is_right_and_may_be_touched():
+    fault = TRACEABLE["other_number"] if "other_number" in TRACEABLE else next(iter(TRACEABLE.values()))
+    assert isinstance(fault, Drawn)
+    chosen = fault.chosen(1)
+    undo = {"chosen": chosen, "was": None}
+    key = key_of(fault, undo, (), {"api": ["api-1", "api-2"], "stores": ["postgres"]})
+    assert key.components == set(fault.right_parts(undo))
+    assert key.components <= key.allowed <= {*fault.components, *fault.may_touch, "api", "stores"}
+    assert ("api" in key.allowed) == bool({"api-1", "api-2"} & key.allowed)
+    assert key.mendable and key.culprits == (fault.culprit(undo),)
