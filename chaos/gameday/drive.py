@@ -172,7 +172,7 @@ class Driver:
             planted.send()
             with Eyes(planted.look, PLANTED_S) as kept:
                 try:
-                    put = self._press(faults, row.seed)
+                    self._press(faults, row.seed, put)
                     acts = self._run(put, amid if draw.amid else None, timeout_s)
                     watched = datetime.now(UTC)
                 finally:
@@ -189,9 +189,8 @@ class Driver:
             self.keep(graded, put[0].at, watched, put[0].undo, amid.made)
         return graded
 
-    def _press(self, faults: list[Fault], seed: int) -> list[Put]:
+    def _press(self, faults: list[Fault], seed: int, put: list[Put]) -> None:
         """Arm them: nothing is broken yet."""
-        put = []
         for fault in faults:
             press = service.press(
                 self.system.slug, fault.id, by="game day", params={"seed": seed}, force=True
@@ -200,7 +199,6 @@ class Driver:
             also = self.journeys_wrong if len(faults) == 1 else None
             eyes = Eyes(Target(self.site, fault, undo, also))
             put.append(Put(fault, press, undo, eyes, datetime.now(UTC)))
-        return put
 
     def _run(self, put: list[Put], amid: Amid | None, timeout_s: float) -> list[Act]:
         """Break, watch, and read what the records say. What a baseline did, else nothing."""
@@ -212,7 +210,8 @@ class Driver:
                     time.sleep(APART_S)
                 one.at = datetime.now(UTC)
                 open_.enter_context(one.eyes)
-                service.run(one.id)
+                if service.run(one.id).status == Injection.Status.FAILED:
+                    return acts
             if amid is not None:
                 amid.follow()
             if self.baseline:

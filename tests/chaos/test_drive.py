@@ -10,15 +10,20 @@ import pytest
 
 from actions import grants, registry
 from actions.models import AuditEntry, PolicyGrant
-from chaos.gameday import allowed
+from chaos import registry as registry_of_faults
+from chaos import service
+from chaos.faults.base import FaultFailed, Undo
+from chaos.gameday import allowed, drive
 from chaos.gameday.draws import Draw
 from chaos.gameday.drive import Driver
 from chaos.gameday.play import play as play_all
 from chaos.gameday.told import Pipeline
 from chaos.scorecard import Row
+from chaos.site import Site
 from systems import services
 from systems.models import System
 from systems.state import ledger
+from tests.chaos.test_injector import Scratch
 
 
 @pytest.fixture
@@ -124,3 +129,49 @@ def test_what_a_pipeline_tells_stands_on_the_ledger(db: None, tmp_path: Path) ->
     assert sorted((c.component, c.kind, c.what) for c in kept) == sorted(
         (t.component, t.kind, t.what) for t in told
     )
+
+
+class Unprepared(Scratch):
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        raise FaultFailed("the cupboard is bare")
+
+
+class Fails(Scratch):
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        raise OSError("no spanner")
+
+
+@pytest.mark.parametrize(
+    ("second", "note"), [(Unprepared, "the cupboard is bare"), (Fails, "OSError: no spanner")]
+)
+def test_what_cannot_be_put_in_is_said_and_its_twin_taken_back(
+    system: System,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    second: type[Scratch],
+    note: str,
+) -> None:
+    settings.OPSPORTAL_DATA = tmp_path / "data"
+    (tmp_path / "site.json").write_text("{}")
+    (tmp_path / "file").write_text("whole")
+    for name, made in (("one", Scratch()), ("two", second())):
+        made.id = name  # type: ignore[misc]
+        monkeypatch.setitem(registry_of_faults.FAULTS, name, made)
+    monkeypatch.setattr(Driver, "steady", lambda _: None)
+    monkeypatch.setattr(drive, "Target", lambda *_: lambda: "")
+    monkeypatch.setattr(drive, "Planted", NothingPlanted)
+    monkeypatch.setattr(drive, "APART_S", 0)
+    monkeypatch.setattr(drive, "PLANTED_S", 0.01)
+    row = Driver(system, "none", lambda _: None).one(Draw(("one", "two"), 1, "pairs"), 5.0)
+    assert (row.outcome, row.fixed) == ("missed", False) and note in row.note
+    assert (tmp_path / "file").read_text() == "whole"
+    assert service.journal().live() == []
+
+
+class NothingPlanted:
+    def __init__(self, site: Site) -> None:
+        self.plant = self.send = self.clear = lambda: None
+
+    def look(self) -> str:
+        return ""
