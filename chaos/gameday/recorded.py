@@ -87,7 +87,9 @@ def _recovered(incident: Incident) -> list[float]:
     for event in _of([incident], Measured, Moved).exclude(actor="game day").order_by("seq"):
         facts = event.facts
         over = isinstance(facts, Measured) and facts.outcome == "recovered"
-        if over or (isinstance(facts, Moved) and facts.to == State.RESOLVED and not facts.person):
+        if isinstance(facts, Moved):  # one that became part of another is not over
+            over = facts.to == State.RESOLVED and not facts.person and facts.merged_into is None
+        if over:
             found.append(event.at.timestamp())
     return found
 

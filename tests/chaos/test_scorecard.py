@@ -14,12 +14,13 @@ from django.utils import timezone
 from actions.models import ActionRequest, Decision
 from chaos.faults.base import Fault
 from chaos.gameday import answers, grading, measure, recorded
+from chaos.gameday.grading import Record
 from chaos.gameday.measure import Eyes, Measurement
 from chaos.models import Injection
 from chaos.registry import FAULTS
 from chaos.scorecard import Row, about
 from incidents.models import Incident, Symptom, TimelineEvent
-from systems.models import System
+from systems.models import ChangeRow, System
 
 NOW = timezone.now()
 AUTH = FAULTS["db_auth_failure"]
@@ -244,3 +245,66 @@ def test_no_green_in_time_is_none(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(measure, "LOOK_S", 0.01)
     with Eyes(lambda: "bad") as eyes:
         assert eyes.wait_green(0, 0.01, 0.2) is None
+
+
+# --- what the records say
+
+
+def tell(of: Incident, at: float, kind: str, actor: str = "agent", **data: Any) -> None:
+    seq = TimelineEvent.objects.filter(incident=of).count() + 1
+    made = TimelineEvent.objects.create(incident=of, seq=seq, kind=kind, title="x", actor=actor, data=data)
+    TimelineEvent.objects.filter(pk=made.pk).update(at=NOW + timedelta(seconds=at))
+
+
+def told(system: System, **more: Any) -> Record:
+    return recorded.record(AUTH, system, NOW - timedelta(seconds=1), **more)
+
+
+def test_the_first_diagnosis_is_the_first_that_was_called_the_cause_of_whichever_incident(system: System):
+    other = incident(system, "gateway", "config_drift")
+    mine = incident(system, "postgres", "app_credentials_mismatch")
+    guess = {"component": "redis", "cause": "down", "probability": 0.4}
+    tell(mine, 3, "hypotheses", hypotheses=[guess])
+    tell(mine, 6, "hypotheses", hypotheses=[{"component": "postgres", "cause": "down", "probability": 0.7}])
+    assert (first := told(system).first) is not None
+    assert (first.component, first.cause, first.confidence) == ("postgres", "down", 0.7)
+    tell(other, 5, "hypotheses", hypotheses=[{"component": "gateway", "cause": "x", "probability": 0.9}])
+    assert (first := told(system).first) is not None and first.component == "gateway"
+    assert (first := told(system, alone=False).first) is not None and first.component == "postgres"
+
+
+def test_what_a_hand_over_names_and_when_the_product_said_it_was_over(system: System):
+    mine = symptom(incident(system, "", ""), "postgres")
+    assert told(system).handed_over is None
+    tell(mine, 7, "handover", findings=[{"component": "postgres", "cause": "down", "probability": 0.3}])
+    said = told(system).handed_over
+    assert said is not None and (said.component, said.cause, said.confidence) == ("postgres", "", None)
+    tell(mine, 8, "verify", outcome="not_recovered")
+    tell(mine, 9, "state", **{"from": "handed_over", "to": "resolved", "merged_into": 7})
+    tell(mine, 9, "state", actor="game day", **{"from": "handed_over", "to": "resolved"})
+    assert told(system).recovered == []
+    tell(mine, 10, "verify", outcome="recovered")
+    assert told(system).recovered == [(NOW + timedelta(seconds=10)).timestamp()]
+
+
+def test_an_effect_says_what_it_cost_and_which_change_it_took_back(system: System):
+    change = ChangeRow.objects.create(
+        system=system,
+        component="postgres",
+        kind="role",
+        what="app",
+        last_old=NOW,
+        first_new=NOW,
+        source="pg",
+        words="x",
+    )
+    action(
+        system, "postgres", "revert-change", params={"change": str(change.pk)}, effects=["revert:x", "restart:api-1"],
+        result={"lost": {"sessions": 2}}, preview={"undoable": True},
+    )  # fmt: skip
+    failed = action(system, "redis", status="failed")
+    action(system, "redis", undo_of=failed)
+    reverted, restarted = told(system).acts
+    assert (reverted.interrupts, reverted.lost, reverted.undoable) == ({"api-1"}, {"sessions": 2}, True)
+    assert reverted.takes_back is not None and reverted.takes_back.what == "app"
+    assert (restarted.happened, restarted.undone, restarted.undoable) == (False, True, False)
