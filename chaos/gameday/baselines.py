@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chaos import injector, service
 from chaos.alterations import Alteration
 from chaos.gameday.amid import Amid
-from chaos.gameday.grading import Act
+from chaos.gameday.grading import Act, Record, Said
 from chaos.registry import find
 from chaos.site import Site
 from incidents.models import Incident
@@ -23,6 +24,13 @@ log = logging.getLogger(__name__)
 NONE, RESTART, REVERT = BASELINES = ("none", "restart", "revert")
 NOTICED_S = 30.0
 AFTER_S = 3.0
+
+
+def thoughtless(found: Record, which: str) -> Record:
+    """The record without what the agent, which only watches then, said: none of it is a merit of who acts. Who does
+    nothing leaves all to people, and tells them nothing."""
+    called = Said("") if which == NONE else None
+    return replace(found, first=None, last=None, handed_over=called, recovered=(), note=which)
 
 
 class Baseline:

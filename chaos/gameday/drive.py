@@ -21,7 +21,7 @@ from chaos.gameday import grading
 from chaos.gameday.allowed import approved
 from chaos.gameday.amid import Amid, Made
 from chaos.gameday.answers import Groups, beside, key_of
-from chaos.gameday.baselines import Baseline
+from chaos.gameday.baselines import Baseline, thoughtless
 from chaos.gameday.draws import Draw
 from chaos.gameday.grading import Act, Key, Record
 from chaos.gameday.look import Target
@@ -223,6 +223,8 @@ class Driver:
                 one.fault, self.system, one.at if len(put) == 1 else since, alone=len(put) == 1
             )
             one.record.injected_at = one.at.timestamp()
+            if self.baseline:
+                one.record = thoughtless(one.record, self.baseline)
         return acts
 
     def _watch(self, put: list[Put], since: datetime, timeout_s: float) -> None:

@@ -11,6 +11,7 @@ import pytest
 from chaos.alterations import Touched
 from chaos.gameday import calibration, grading
 from chaos.gameday.answers import key_of
+from chaos.gameday.baselines import thoughtless
 from chaos.gameday.grading import Act, Key, Record, Said, both, grade
 from chaos.gameday.measure import Measurement
 from chaos.scorecard import Row
@@ -325,3 +326,15 @@ def test_only_what_the_draw_chose_is_right_and_may_be_touched():
     assert key.components <= key.allowed <= {*fault.components, *fault.may_touch, "api", "stores"}
     assert ("api" in key.allowed) == bool({"api-1", "api-2"} & key.allowed)
     assert key.mendable and key.culprits == (fault.culprit(undo),)
+
+
+@pytest.mark.parametrize(
+    ("which", "outcome", "needless"),
+    [("none", "handed_over_wrong", True), ("restart", "missed", False), ("revert", "missed", False)],
+)
+def test_who_does_not_think_gets_nothing_for_what_the_agent_said(which: str, outcome: str, needless: bool):
+    row = Row("slow", "api", 1)
+    found = Record(100.0, 102.0, first=RIGHT, last=RIGHT, handed_over=RIGHT, recovered=[1.0])
+    grade(row, thoughtless(found, which), KEY)
+    assert (row.outcome, row.needless_handover, row.confidence) == (outcome, needless, None)
+    assert row.detected and not (row.component_ok or row.first_component_ok or row.culprit_ok)
