@@ -115,6 +115,7 @@ def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest)
         "waiting": [r for r in requests if r.status == "waiting"],
         "requests": requests,
         "similar": _similar(incident),
+        "beside": sorted({f.beside for f in told(events, Noted) if f.beside is not None}),
         **_respond(incident, request),
     }
 

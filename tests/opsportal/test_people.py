@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -17,7 +18,8 @@ from actions.models import ActionRequest, AuditEntry, Status
 from agent import journal
 from agent import service as agent
 from agent.models import Run
-from incidents import people, service
+from incidents import people, service, timeline
+from incidents.facts import Noted
 from incidents.models import Incident, State, Symptom
 from opsportal import tokens
 from systems.models import System
@@ -161,6 +163,16 @@ def test_merging_moves_the_symptoms_and_closes_the_other(
     )
     code, answer = mira.api(other.pk, "reopen", note="no")
     assert code == 409 and f"#{incident.pk}" in answer["detail"]
+
+
+def test_an_incident_beside_another_names_it_on_its_page(mira: Doors, incident: Incident) -> None:
+    symptom = incident.symptoms.first()
+    assert symptom is not None
+    with transaction.atomic():
+        other = service.open_beside(incident, [symptom])
+        timeline.record(incident.pk, Noted(beside=other.pk), "Another trouble")
+    page = mira.browser.get(f"/incidents/{incident.pk}/").content.decode()
+    assert f'told apart from <a href="/incidents/{other.pk}/">#{other.pk}</a>' in page
 
 
 def test_after_a_merge_new_signs_of_that_part_join_the_one_that_goes_on(
