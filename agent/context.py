@@ -20,6 +20,13 @@ def symptom_key(signal: str, service: str, label: str = "") -> str:
     return f"{signal}@{service}#{label}" if label else f"{signal}@{service}"
 
 
+def name_of_key(key: str) -> Name:
+    """The (signal, service, label) of such a key."""
+    signal, _, rest = key.partition("@")
+    service, _, label = rest.partition("#")
+    return signal, service, label
+
+
 def without_label(key: str) -> str:
     return key.partition("#")[0]
 

@@ -14,13 +14,15 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from actions.models import ActionRequest
 from agent import looks
+from agent.context import name_of_key
 from agent.doubt import acts, without_own_doing
-from agent.models import Phase
+from agent.models import Phase, Run
 from agent.reasoner import Diagnosis
 from agent.roles.diagnoser import diagnosis
 from incidents import evidence, regroup
-from incidents.explained import Explainer, Group, Move, Open, Sign, group, match, moves
+from incidents.explained import Explainer, Group, Move, Name, Open, Sign, group, match, moves
 from incidents.models import OPEN_STATES, Incident, State, Symptom
 from incidents.service import TELLS
 from incidents.signals import CATALOG
@@ -44,6 +46,14 @@ class Held:
 
 
 _held: dict[str, Held] = {}
+
+
+@dataclass
+class Acted:
+    """What was acted on, and what held when that was planned."""
+
+    targets: set[str] = field(default_factory=set)
+    before: set[Name] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -75,15 +85,16 @@ def _look(slug: str, incidents: Sequence[Incident]) -> list[Known]:
     watched = [i for i in incidents if _is_watched(i)]
     if len(watched) == len(incidents) and held.ticks % HANDED_EVERY:
         return []
-    if len({s.name[1] for s in signs if s.opens and s.tells}) < 2 and not watched:
+    acted = _acted([i.number for i in incidents])
+    if len({s.name[1] for s in signs if s.opens and s.tells}) < 2 and not (watched or acted):
         held.counts.clear()
         return []  # one part: there is nothing to tell apart
     system = services.load(slug)
     first = min(incidents, key=lambda i: i.started_at)
     states = without_own_doing(acts(first), system, picture.states)
     groups = group(signs, explainers(diagnosis(first, states)), system.graph)
-    match(groups, [Open(i.number, i.component, i.started_at) for i in incidents])
-    wanted, known = _moves(system, incidents, groups), _known(watched, groups)
+    match(groups, [Open(i.number, i.component, i.started_at, i.number in acted) for i in incidents])
+    wanted, known = _moves(system, incidents, groups, acted), _known(watched, groups)
     keys = [*(m.key for m in wanted), *known]
     held.counts = {key: held.counts.get(key, 0) + 1 for key in keys}
     for move in wanted:
@@ -128,10 +139,12 @@ def _tells(signal: str) -> bool:
     return signal in CATALOG and TELLS[CATALOG[signal].klass] >= TELLING
 
 
-def _moves(system: LoadedSystem, incidents: Sequence[Incident], groups: Sequence[Group]) -> list[Move]:
+def _moves(
+    system: LoadedSystem, incidents: Sequence[Incident], groups: Sequence[Group], acted: Mapping[int, Acted]
+) -> list[Move]:
     theirs = {i.number for i in incidents if i.agent_stopped or i.owner_id or i.merged.exists()}
-    wanted = [m for m in moves(groups, theirs) if m.to not in theirs]
-    acted = _acted([n for m in wanted for n in (m.source, m.to) if n is not None])
+    kept = {number: done.before for number, done in acted.items()}
+    wanted = [m for m in moves(groups, theirs, kept) if m.to not in theirs]
     return [m for m in wanted if _may(m, groups, acted, system.graph)]
 
 
@@ -149,27 +162,29 @@ def explainers(found: Diagnosis) -> list[Explainer]:
     ]
 
 
-def _acted(numbers: Sequence[int]) -> dict[int, set[str]]:
-    """What was acted on for the incidents whose effect is under way or being measured."""
+def _acted(numbers: Sequence[int]) -> dict[int, Acted]:
+    """The incidents whose effect is under way or being measured."""
     busy = Q(state__in=(State.ACTING, State.VERIFYING)) | Q(runs__phase=Phase.VERIFY)
-    rows = Incident.objects.filter(busy, pk__in=numbers).values_list("number", "action_requests__target")
-    found: dict[int, set[str]] = {}
-    for number, target in rows:
-        found.setdefault(number, set()).update({target} if target else ())
+    found = {
+        n: Acted() for n in Incident.objects.filter(busy, pk__in=numbers).values_list("number", flat=True)
+    }
+    for number, target in ActionRequest.objects.filter(incident__in=found).values_list(
+        "incident_id", "target"
+    ):
+        found[number].targets.add(target)
+    for run in Run.objects.filter(incident__in=found).exclude(phase=Phase.DONE):
+        found[run.incident_id].before.update(name_of_key(key) for key in run.case.before)
     return found
 
 
-def _may(move: Move, groups: Sequence[Group], acted: Mapping[int, set[str]], graph: SystemGraph) -> bool:
-    """An incident of its own only beside another that keeps its explanation. While an effect is under way or being
-    measured only what has a cause of its own, on a part that what was acted on bears nothing on, is taken away, and
-    nothing is brought."""
-    if move.to is None and not any(g.incident == move.source and g.opens for g in groups):
+def _may(move: Move, groups: Sequence[Group], acted: Mapping[int, Acted], graph: SystemGraph) -> bool:
+    """An incident of its own only beside another that keeps its explanation, or was acted on for it. While an effect is
+    under way or being measured only what has a cause of its own, on a part that what was acted on bears nothing on, is
+    taken away, and nothing is brought."""
+    if move.to in acted or move.source is None:
         return False
-    if move.to in acted:
-        return False
-    if move.source is None or move.source not in acted:
-        return True
-    touched = {m for target in acted[move.source] for m in graph.members(target)}
-    return bool(move.cause) and not (touched | graph.callers(touched).keys()) & {
-        *graph.members(move.component)
-    }
+    if (done := acted.get(move.source)) is None:
+        return move.to is not None or any(g.incident == move.source and g.opens for g in groups)
+    touched = {m for target in done.targets for m in graph.members(target)}
+    touched |= graph.callers(touched).keys()
+    return bool(move.cause) and not touched & {*graph.members(move.component)}

@@ -42,11 +42,13 @@ class Explainer:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An open incident. `component`: of its diagnosis, "" while unknown."""
+    """An open incident. `component`: of its diagnosis, "" while unknown. `acted`: something was done for that diagnosis
+    and is being measured: it is no other explanation's incident meanwhile."""
 
     number: int
     component: str = ""
     started_at: datetime = field(default=datetime.max)
+    acted: bool = False
 
 
 @dataclass
@@ -140,6 +142,7 @@ def match(groups: Sequence[Group], incidents: Sequence[Open]) -> None:
             for at, g in enumerate(groups)
             if g.incident is None
             for place, n in enumerate(free)
+            if not (free[n].acted and g.cause)
         ),
     )
     numbers = list(free)
@@ -165,13 +168,18 @@ class Move:
         return (self.source, self.to, self.component)
 
 
-def moves(groups: Sequence[Group], fixed: Collection[int] = ()) -> list[Move]:
-    """Where a symptom is in another incident than its explanation. `fixed`: incidents that give nothing away."""
+def moves(
+    groups: Sequence[Group], fixed: Collection[int] = (), kept: Mapping[int, Collection[Name]] | None = None
+) -> list[Move]:
+    """Where a symptom is in another incident than its explanation. `fixed`: incidents that give nothing away. `kept`:
+    what an incident keeps when it would be left with nothing."""
+    with_some = {g.incident for g in groups if g.opens}
     found = []
     for g in groups:
         sources = {s.owner for s in g.signs if s.owner is not None and s.owner != g.incident}
         for source in sorted(sources - set(fixed)):
-            mine = [s for s in g.signs if s.owner == source]
+            keeps = () if source in with_some or kept is None else kept.get(source, ())
+            mine = [s for s in g.signs if s.owner == source and s.name not in keeps]
             if any(s.opens and s.tells for s in mine):
                 names = frozenset(s.name for s in mine)
                 found.append(Move(names, source, g.incident, g.cause, g.component))

@@ -313,6 +313,7 @@ SCENES: dict[str, tuple[str, dict[str, Any], dict[str, int | None]]] = {
     "run-migrations": ("db", {}, {"rows": None}),
     "roll-back-migration": ("db", {}, {"rows": None}),
     "restore-db": ("db", {}, {}),  # against newer rows: test_restore
+    "revert-change": ("db", {}, {}),  # the sessions that carry the value: test_revert
 }
 
 

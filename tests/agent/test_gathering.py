@@ -121,6 +121,28 @@ def test_what_has_another_cause_goes_while_the_first_one_is_measured(world: Worl
     assert (services_of(one), services_of(other)) == (["web"], ["db"])
 
 
+def test_what_came_since_it_was_acted_goes_even_when_nothing_else_is_left(
+    world: World, thought: list[Diagnosis]
+):
+    """The first one is over by what was done for it; what held when that was planned stays with it."""
+    incident = world.open()
+    run = world.start(incident)
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    world.drive(run, until=lambda: Incident.objects.get().state == State.VERIFYING)
+    late = held(world, incident, "pg_unreachable", "db")
+    world.symptoms().filter(service="web").update(cleared_at=timezone.now())
+    thought.append(causes(("db", ["pg_unreachable"])))
+    run.refresh_from_db()
+    run.case.before.append("pg_unreachable@db")
+    run.save()
+    assert looked(world, 2 * gathering.HOLD) == [incident]
+    run.case.before.remove("pg_unreachable@db")
+    run.save()
+    one, other = looked(world, gathering.HOLD)
+    late.refresh_from_db()
+    assert (one, late.incident) == (incident, other)
+
+
 def test_what_a_person_has_keeps_its_symptoms(world: World, thought: list[Diagnosis]):
     incident = world.open()
     held(world, incident, "pg_unreachable", "db")

@@ -22,6 +22,7 @@ from tests.sandbox.conftest import Running, free_base, wait_for
 IN_CONTAINERS = {"queue_worker_crash", "net_outage", "db_auth_failure"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left = [item for item in items if item.get_closest_marker("sampled") and not _in_sample(item)]
     config.hook.pytest_deselected(items=left)
