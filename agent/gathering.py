@@ -130,13 +130,24 @@ def _in_vain(incident: Incident, cause: str) -> bool:
 def _signs(incidents: Sequence[Incident]) -> list[Sign]:
     rows = Symptom.objects.filter(incident__in=[i.pk for i in incidents], cleared_at=None)
     return [
-        Sign((r.signal, r.service, r.label), r.first_seen, r.opens, _tells(r.signal), r.incident_id)
+        Sign(
+            (r.signal, r.service, r.label),
+            r.first_seen,
+            r.opens,
+            _tells(r.signal),
+            _flows(r.signal),
+            r.incident_id,
+        )
         for r in rows
     ]
 
 
 def _tells(signal: str) -> bool:
     return signal in CATALOG and TELLS[CATALOG[signal].klass] >= TELLING
+
+
+def _flows(signal: str) -> bool:
+    return signal in CATALOG and CATALOG[signal].klass == "flow"
 
 
 def _moves(

@@ -21,12 +21,14 @@ Name = tuple[str, str, str]  # signal, service, label
 @dataclass(frozen=True, slots=True)
 class Sign:
     """A symptom that holds. `opens`: it may open an incident by itself; `tells`: it may make one of its own beside
-    another, being more than words; `owner`: the open incident it belongs to."""
+    another, being more than words; `flows`: it tells of work that others bring and take away; `owner`: the open
+    incident it belongs to."""
 
     name: Name
     onset: datetime
     opens: bool = True
     tells: bool = True
+    flows: bool = False
     owner: int | None = None
 
 
@@ -90,14 +92,15 @@ def _best(sign: Sign, leading: Sequence[Explainer]) -> int | None:
 
 
 def _needed(sign: Sign, leading: Sequence[Explainer], graph: SystemGraph) -> int | None:
-    """The nearest cause on whose part it depends, itself included: it may well follow from that."""
+    """The nearest cause on whose part it depends, itself included, or that who brings and takes its work away depends
+    on: it may well follow from that."""
+    part = sign.name[1]
+    parts = {part, *graph.callers([part])} if sign.flows else {part}
     hops: list[tuple[int, int]] = []
     for place, cause in enumerate(leading):
         members = tuple(graph.members(cause.component))
-        if sign.name[1] in members:
-            hops.append((0, place))
-        elif (far := graph.callers(members).get(sign.name[1])) is not None:
-            hops.append((far, place))
+        reached = {**graph.callers(members), **dict.fromkeys(members, 0)}
+        hops += [(reached[p], place) for p in parts & reached.keys()]
     return min(hops)[1] if hops else None
 
 

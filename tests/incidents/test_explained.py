@@ -18,7 +18,8 @@ GRAPH = SystemGraph(
 def sign(
     signal: str, service: str, after_s: float = 0.0, *, owner: int | None = 1, tells: bool = True, opens: bool = True
 ) -> Sign:  # fmt: skip
-    return Sign((signal, service, ""), BEGAN + timedelta(seconds=after_s), opens, tells, owner)
+    begun = BEGAN + timedelta(seconds=after_s)
+    return Sign((signal, service, ""), begun, opens, tells, signal.startswith("queue_"), owner)
 
 
 def cause(component: str, *told: str) -> Explainer:
@@ -53,6 +54,16 @@ def test_what_nothing_explains_follows_from_the_cause_whose_part_it_needs() -> N
 def test_what_needs_no_part_of_the_cause_is_a_trouble_of_its_own() -> None:
     found = grouped([DOWN, HUNG, sign("full", "queue")], cause("web", "unit_down@web"))
     assert found == [("web:broken", ["unit_down@web"]), ("", ["full@queue"]), ("", ["hung@packer"])]
+
+
+def test_work_that_piles_up_may_follow_from_what_those_need_who_take_it_away() -> None:
+    stuck = sign("queue_stuck", "queue", 60)
+    mailer = sign("unit_down", "mailer")
+    assert grouped([mailer, stuck], cause("mailer", "unit_down@mailer")) == [
+        ("mailer:broken", ["queue_stuck@queue", "unit_down@mailer"])
+    ]
+    full = sign("full", "queue", 60)  # which no work that others bring explains
+    assert len(grouped([mailer, full], cause("mailer", "unit_down@mailer"))) == 2
 
 
 def test_with_no_cause_what_is_near_is_one_trouble_however_late() -> None:
