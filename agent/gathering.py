@@ -174,15 +174,13 @@ def explainers(found: Diagnosis) -> list[Explainer]:
 
 
 def _acted(numbers: Sequence[int]) -> dict[int, Acted]:
-    """The incidents whose effect is under way or being measured."""
+    """The incidents for which something was done whose effect is under way or being measured."""
     busy = Q(state__in=(State.ACTING, State.VERIFYING)) | Q(runs__phase=Phase.VERIFY)
-    found = {
-        n: Acted() for n in Incident.objects.filter(busy, pk__in=numbers).values_list("number", flat=True)
-    }
-    for number, target in ActionRequest.objects.filter(incident__in=found).values_list(
-        "incident_id", "target"
-    ):
-        found[number].targets.add(target)
+    mine = Incident.objects.filter(busy, pk__in=numbers)
+    done = ActionRequest.objects.filter(incident__in=mine, claimed_at__isnull=False)
+    found: dict[int, Acted] = {}
+    for number, target in done.values_list("incident", "target"):
+        found.setdefault(number, Acted()).targets.add(target)
     for run in Run.objects.filter(incident__in=found).exclude(phase=Phase.DONE):
         found[run.incident_id].before.update(name_of_key(key) for key in run.case.before)
     return found

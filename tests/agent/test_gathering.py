@@ -143,6 +143,14 @@ def test_what_came_since_it_was_acted_goes_even_when_nothing_else_is_left(
     assert (one, late.incident) == (incident, other)
 
 
+def test_what_is_only_measured_stays_one_when_its_cause_is_found(world: World, thought: list[Diagnosis]):
+    """Nothing was done for it: it seemed to be over by itself, and came back."""
+    incident = world.open()
+    Incident.objects.filter(pk=incident.pk).update(state=State.VERIFYING)
+    thought.append(causes(("web", ["http_unreachable"])))
+    assert looked(world, 2 * gathering.HOLD) == [incident]
+
+
 def test_what_a_person_has_keeps_its_symptoms(world: World, thought: list[Diagnosis]):
     incident = world.open()
     held(world, incident, "pg_unreachable", "db")
