@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import redis
 
 from actions import effects
 from actions.base import ActionContext, ActionFailed, ActionRefused
+from systems.models import ChangeRow
 from systems.probes.pgshare import OWN
 from systems.state.inverses.types import Call, Command, EndSessions, Inverse, Lies, Sql, Step, Unit, Write
 
@@ -171,6 +172,12 @@ def forbidden(ctx: ActionContext, steps: Iterable[Step]) -> str:
         if row and not row[1]:
             return f"{row[0]} may not: `grant alter system on parameter {step.parameter} to {row[0]}` would let it"
     return ""
+
+
+def waiting(row: ChangeRow, loads: Collection[str]) -> list[str]:
+    """What else was written and waits for a start, of the parts of the row's system that are started again."""
+    rows = ChangeRow.objects.filter(system=row.system_id, component__in=list(loads), pending=True)
+    return [f"`{other.what}` of {other.component}" for other in rows.exclude(pk=row.pk).exclude(area="")[:20]]
 
 
 def loaded_besides(ctx: ActionContext, steps: Iterable[Step]) -> list[str]:

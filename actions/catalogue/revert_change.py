@@ -114,7 +114,7 @@ class RevertChange(Action[ChangeParams]):
             *inverse.notes,
         ]
         changes += [_taken_up(name, way) for name, way in inverse.loads.items()]
-        besides = [*reverting.loaded_besides(ctx, inverse.steps), *_waiting(ctx, row, inverse.loads)]
+        besides = [*reverting.loaded_besides(ctx, inverse.steps), *reverting.waiting(row, inverse.loads)]
         if besides:
             changes.append(f"what is read again takes this up as well: {', '.join(besides[:8])}")
         if ends:
@@ -277,12 +277,6 @@ def _undo(ctx: ActionContext, undo: dict[str, Any]) -> tuple[ChangeRow, str | No
         return row, vault.get(str(undo["vault"]))["value"]
     except FileNotFoundError:
         raise ActionRefused("what it was is not kept any more") from None
-
-
-def _waiting(ctx: ActionContext, row: ChangeRow, loads: dict[str, str]) -> list[str]:
-    """What else was written and waits for a start of what is started again."""
-    rows = ChangeRow.objects.filter(system_id=_id(ctx), component__in=list(loads), pending=True)
-    return [f"`{other.what}` of {other.component}" for other in rows.exclude(pk=row.pk).exclude(area="")[:20]]
 
 
 def _taken_up(name: str, way: str) -> str:
