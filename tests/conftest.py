@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.db.backends.postgresql.operations import DatabaseOperations
+from xdist.scheduler import LoadScopeScheduling
 
 AUDIT = "actions_auditentry"
 _flush = DatabaseOperations.sql_flush
@@ -24,3 +25,16 @@ DatabaseOperations.sql_flush = sql_flush
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+class ByKindOfSandbox(LoadScopeScheduling):
+    """Each kind has a worker of its own, and its sandbox is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        given = nodeid.partition("[")[2].rstrip("]").split("-")
+        return next((kind for kind in ("docker", "process") if kind in given), "none")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByKindOfSandbox | None:
+    """xdist's own groups are of no use here: it puts their names in ids that pytest 9.2 no longer reads."""
+    return ByKindOfSandbox(config, log) if config.getoption("dist") == "loadgroup" else None

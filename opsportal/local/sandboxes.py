@@ -17,7 +17,7 @@ from opsportal.local.child import spawn, stop, tail
 from opsportal.local.errors import LocalError
 from systems import yamlsafe
 
-TRIES = 3  # at preparing the sandbox
+TRIES = 3  # at preparing the sandbox, and at finding ports for it that the engine gives
 PORT_BASE = 18080
 PREFIXES = ("shop-", "world-")  # of its services in docker-compose.yml
 MEND = "install Docker with its compose plugin and start it, or use --runtime process"
@@ -27,6 +27,8 @@ MORE_NETWORKS = (
     "the engine has no addresses left for another network: free some with `docker network prune`, "
     "or give it more with default-address-pools in /etc/docker/daemon.json"
 )
+PORT_TAKEN = re.compile(r"port is already allocated|address already in use")
+PORT_STEP = 200  # from one block of ports to the next
 Add = Callable[..., None]  # (name, argv, *, stop_rank, **options of a Child)
 
 
@@ -105,9 +107,7 @@ class ContainerSandbox:
         self._log.unlink(missing_ok=True)
         self._started = True
         self._down(volumes=fresh)  # what a killed `up` left, and data whose password is gone
-        argv = [sys.executable, "-m", "sandbox", "prepare", "--dir", str(self.folder)]
-        argv += ["--containers", self.project, "--port-base", str(PORT_BASE)]
-        self._check(subprocess.run(argv, cwd=ROOT, capture_output=True, text=True), "prepared")
+        self._prepare(PORT_BASE)
         self._building = spawn(self._compose("build"), log=self._log, env=self._env(), cwd=ROOT)
 
     def start(self, add: Add, say: Callable[[str], None]) -> None:
@@ -117,8 +117,23 @@ class ContainerSandbox:
                 f"the sandbox's images could not be built: {tail(self._log, 3)} (log: {self._log})"
             )
         say("the sandbox's images are built")
-        self._check(self._run("up", "--detach", *self._services()), "started")
+        for attempt in range(1, TRIES + 1):
+            done = self._run("up", "--detach", *self._services())
+            if attempt == TRIES or not (done.returncode and PORT_TAKEN.search(done.stderr)):
+                break
+            # One looked free here and is not for the engine, which keeps a list of its own.
+            last = done.stderr.strip().splitlines()[-1]
+            say(f"the engine does not give the sandbox a port, trying others: {last}")
+            self._down(volumes=False)
+            self._prepare(self._front_port() + PORT_STEP)
+        self._check(done, "started")
         say("the sandbox's containers are starting")
+
+    def _prepare(self, port_base: int) -> None:
+        """Its files. The ports it had are kept, unless they are below `port_base` or taken."""
+        argv = [sys.executable, "-m", "sandbox", "prepare", "--dir", str(self.folder)]
+        argv += ["--containers", self.project, "--port-base", str(port_base)]
+        self._check(subprocess.run(argv, cwd=ROOT, capture_output=True, text=True), "prepared")
 
     def stop(self, *, volumes: bool = False) -> None:
         """`volumes`: with its data, for good."""

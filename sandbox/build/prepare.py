@@ -57,13 +57,13 @@ def load(root: Path) -> Site | None:
 
 
 def prepare_containers(root: Path, project: str, published: int | None = None) -> Containers:
-    """The files of a shop in containers. `published`: first port on this machine, kept from an earlier time when
-    not given; OSError when no such block of ports is free."""
+    """The files of a shop in containers. `published`: first port on this machine; an earlier one is kept when it is
+    free and not below that, or none is given. OSError when no such block of ports is free."""
     root = root.resolve()
     root.mkdir(parents=True, exist_ok=True)
     old = load(root)
     known = old.layout.published if old and isinstance(old.layout, Containers) else None
-    if published is not None and (known is None or not port_is_free(known)):
+    if published is not None and (known is None or known < published or not port_is_free(known)):
         known = find_free_base(published)
     layout = Containers(root, containers.BASE, project, known)
     for folder in CONTAINER_FOLDERS:

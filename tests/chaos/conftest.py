@@ -22,14 +22,10 @@ from tests.sandbox.conftest import Running, free_base, wait_for
 IN_CONTAINERS = {"queue_worker_crash", "net_outage", "db_auth_failure"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left = [item for item in items if item.get_closest_marker("sampled") and not _in_sample(item)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in left]
-    for item in items:  # each kind has a worker of its own, and its sandbox is made once
-        if item.get_closest_marker("twin"):
-            item.add_marker(pytest.mark.xdist_group(_params(item)["sandbox"]))
 
 
 def _in_sample(item: pytest.Item) -> bool:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from opsportal.local.errors import LocalError
 from opsportal.local.sandboxes import ContainerSandbox
@@ -79,8 +80,35 @@ def test_no_addresses_left_for_its_networks(engine: Path, shop: ContainerSandbox
         shop.start(lambda *_, **__: None, say)
 
 
-def test_another_refusal_is_told_as_it_is(engine: Path, shop: ContainerSandbox):
+def test_a_port_that_the_engine_does_not_give_is_left_to_others(
+    engine: Path, shop: ContainerSandbox, tmp_path: Path
+):
+    """It may be free here and yet on the engine's own list."""
+    taken = "Bind for 127.0.0.1:18201 failed: port is already allocated"
+    play(
+        engine,
+        f'case " $* " in *" up "*) echo "$SHOP_PORT" >> {tmp_path}/ports;',
+        f'if [ $(wc -l < {tmp_path}/ports) = 1 ]; then echo "{taken}" >&2; exit 1; fi;; esac',
+    )
+    shop.begin()
+    said: list[str] = []
+    shop.start(lambda *_, **__: None, said.append)
+    first, second = (int(line) for line in (tmp_path / "ports").read_text().split())
+    assert second >= first + 200
+    assert any(taken in line for line in said)
+    ports = yaml.safe_load((shop.folder / "published.yaml").read_text())["services"]["shop-gateway"]["ports"]
+    assert str(second) in str(ports)
+
+
+def test_no_port_is_given_at_all(engine: Path, shop: ContainerSandbox):
     play(engine, 'case " $* " in *" up "*) echo "port is already allocated" >&2; exit 1;; esac')
     shop.begin()
     with pytest.raises(LocalError, match=r"could not be started: port is already allocated \(log: "):
+        shop.start(lambda *_, **__: None, say)
+
+
+def test_another_refusal_is_told_as_it_is(engine: Path, shop: ContainerSandbox):
+    play(engine, 'case " $* " in *" up "*) echo "no space left on device" >&2; exit 1;; esac')
+    shop.begin()
+    with pytest.raises(LocalError, match=r"could not be started: no space left on device \(log: "):
         shop.start(lambda *_, **__: None, say)
