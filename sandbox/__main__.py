@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--pg-bin", type=Path, help="folder with initdb, postgres, pg_dump and psql")
     make.add_argument("--redis-server", type=Path)
     make.add_argument("--containers", metavar="PROJECT", help="files for the containers of a compose project")
+    make.add_argument(
+        "--names", type=int, metavar="SEED", help="under other names and ports than its own, drawn from this"
+    )
     back = commands.add_parser("reset", help="golden files, releases and database as on the first day")
     full = commands.add_parser(
         "fill", help="roles, tables and goods, in the database of a shop in containers"
@@ -50,11 +53,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _prepare(options: argparse.Namespace) -> str:
     if options.containers:
+        if options.names is not None:
+            raise RuntimeError("--names is for a shop of processes")
         made = prepare_containers(options.dir, options.containers, options.port_base)
         return f"prepared {made.root}, front door {made.seen_url('gateway', '/')}"
     if not options.pg_bin or not options.redis_server:
         raise RuntimeError("prepare needs --pg-bin and --redis-server, or --containers PROJECT")
-    layout = prepare(options.dir, options.port_base or 18080, options.pg_bin, options.redis_server)
+    layout = prepare(
+        options.dir, options.port_base or 18080, options.pg_bin, options.redis_server, options.names
+    )
     return f"prepared {layout.root}, front door {layout.url('gateway', '/')}"
 
 

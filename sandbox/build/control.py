@@ -51,11 +51,11 @@ class Control:
             time.sleep(0.05)
         return [name]
 
-    def restart_all(self, skip: list[str] | None = None) -> list[str]:
-        """All but `skip`, side by side; the network first, because everything else stands on it."""
+    def restart_all(self, net: str, skip: list[str] | None = None) -> list[str]:
+        """All but `skip`, side by side; `net`, the network, first, because everything else stands on it."""
         names = [name for name in self.services() if name not in (skip or [])]
-        first = [name for name in names if name == "net"]
-        rest = [name for name in names if name != "net"]
+        first = [name for name in names if name == net]
+        rest = [name for name in names if name != net]
         self.restart_only(first)
         with ThreadPoolExecutor(max_workers=8) as workers:
             list(workers.map(lambda name: self.restart_only([name]), rest))

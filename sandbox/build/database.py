@@ -30,11 +30,11 @@ def build(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
 def furnish(layout: Layout, secrets: Secrets, pg_bin: Path, *, keep: bool = False) -> None:
     """Everything, on a server that runs. `keep`: roles that are there keep their password, which may be another by
     now."""
-    with connect(super_dsn(layout, secrets, "postgres")) as conn:
+    with connect(super_dsn(layout, secrets, "postgres"), layout.names) as conn:
         roles(conn, secrets, keep=keep)
         if conn.execute("SELECT 1 FROM pg_database WHERE datname = 'shop'").fetchone() is None:
             conn.execute("CREATE DATABASE shop OWNER app")
-    with connect(super_dsn(layout, secrets)) as conn:
+    with connect(super_dsn(layout, secrets), layout.names) as conn:
         conn.execute("REVOKE ALL ON DATABASE shop FROM PUBLIC")
         conn.execute("GRANT CONNECT ON DATABASE shop TO prober, ops_admin")
         conn.execute("GRANT CREATE ON DATABASE shop TO ops_admin")
@@ -103,14 +103,19 @@ def grants(conn: Conn) -> None:
 
 
 def snapshot_file(layout: Layout) -> Path:
-    return layout.root / "snapshots/shop-baseline.sql"
+    return layout.root / f"snapshots/{layout.names.word('shop')}-baseline.sql"
 
 
 def dump(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
     """A plain SQL dump of the schema, with its owner and its grants."""
     target = snapshot_file(layout)
     target.parent.mkdir(parents=True, exist_ok=True)
-    argv = [str(pg_bin / "pg_dump"), "--schema=shop", f"--file={target}", super_dsn(layout, secrets)]
+    argv = [
+        str(pg_bin / "pg_dump"),
+        f"--schema={layout.names.word('shop')}",
+        f"--file={target}",
+        super_dsn(layout, secrets),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=_plain_env())
     if done.returncode:
         raise PostgresFailed(f"pg_dump: {done.stderr.strip()}")
@@ -124,10 +129,11 @@ def restore(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
 
 def refurnish(layout: Layout, secrets: Secrets, pg_bin: Path) -> None:
     """Roles as they were, nobody connected, and the schema as in the snapshot."""
-    with connect(super_dsn(layout, secrets)) as conn:
+    with connect(super_dsn(layout, secrets), layout.names) as conn:
         roles(conn, secrets)
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
-    text = b"BEGIN;\nSET LOCAL lock_timeout = '10s';\nDROP SCHEMA IF EXISTS shop CASCADE;\n"
+    drop = layout.names.sql("DROP SCHEMA IF EXISTS shop CASCADE")
+    text = f"BEGIN;\nSET LOCAL lock_timeout = '10s';\n{drop};\n".encode()
     text += snapshot_file(layout).read_bytes() + b"\nCOMMIT;\n"
     argv = [str(pg_bin / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", super_dsn(layout, secrets)]
     done = subprocess.run(argv, input=text, capture_output=True, check=False, env=_plain_env())

@@ -19,13 +19,15 @@ def etc_files(layout: Layout, secrets: Secrets) -> Files:
     known = configs(layout)
     if isinstance(layout, containers.Containers):
         known |= containers.net_configs(layout, known["net"])
-    files = {f"etc/{name}.yaml": _yaml(data) for name, data in known.items()}
-    files |= {f"etc/{name}.env": _env(data) for name, data in environments(layout, secrets).items()}
-    files["etc/redis.conf"] = redis_conf(layout, secrets)
+    files = {f"etc/{name}.yaml": _yaml(layout.called(data)) for name, data in known.items()}
+    files |= {
+        f"etc/{name}.env": layout.text(_env(data)) for name, data in environments(layout, secrets).items()
+    }
+    files["etc/redis.conf"] = layout.text(redis_conf(layout, secrets))
     if layout.pg_conf.is_relative_to(layout.root):
-        files[str(layout.pg_conf.relative_to(layout.root))] = PG_CONF
+        files[str(layout.pg_conf.relative_to(layout.root))] = layout.text(PG_CONF)
     for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.upstream_key)):
-        files[f"world/etc/{name}.yaml"] = _yaml({"latency_ms": 15, "keys": {key: None}})
+        files[f"world/etc/{name}.yaml"] = _yaml(layout.called({"latency_ms": 15, "keys": {key: None}}))
     return files
 
 

@@ -7,8 +7,12 @@ import os
 import socket
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from .names import ARGV, FIXED, OWN, Names
 
 OFFSETS = {
     "gateway": 0, "api-1": 21, "api-2": 22, "backup-api": 23, "worker": 30, "batch": 32, "frontend": 40, "net": 60,
@@ -29,13 +33,38 @@ _SOCKET_MAX = 100  # unix socket paths longer than this fail
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths below `root` and ports above `base`."""
+    """Paths below `root` and ports above `base`; `names`: what everything there is called."""
 
     root: Path
     base: int
+    names: Names = field(default=OWN, kw_only=True, hash=False)
+
+    @property
+    def offsets(self) -> Mapping[str, int]:
+        return self.names.offsets or OFFSETS
 
     def port(self, name: str) -> int:
-        return self.base + OFFSETS[name]
+        return self.base + self.offsets[name]
+
+    def at(self, relative: str) -> Path:
+        """A path below `root`, by the shop's own words for it."""
+        return self.root / self.names.path(relative)
+
+    def text(self, text: str) -> str:
+        """By its names; what leads to `root` is not the shop's to name."""
+        return str(self.root).join(self.names.text(part) for part in text.split(str(self.root)))
+
+    def called(self, data: Any, *, keys: bool = True, key: str = "") -> Any:
+        """Plain data with its names; `keys`: those of mappings too. `key`: under which it stands."""
+        if self.names.plain or key in FIXED:
+            return data
+        if isinstance(data, dict):
+            named = {k: self.called(v, keys=keys, key=k) for k, v in data.items()}
+            return {self.text(k): v for k, v in named.items()} if keys else named
+        if isinstance(data, list | tuple):
+            rest = [self.called(item, keys=keys) for item in data]
+            return [data[0], *rest[1:]] if key in ARGV else rest
+        return self.text(data) if isinstance(data, str) else data
 
     def listen(self, name: str) -> str:
         """host:port that `name` listens on."""
@@ -70,8 +99,8 @@ class Layout:
     def pg_home(self) -> Path:
         """Holds the data directory and conf.d. Below `root` unless the user Postgres runs as cannot get there."""
         if runs_as_nobody() and not world_traversable(self.root):
-            return self.short / "postgres"
-        return self.root / "vol" / "postgres"
+            return self.short / self.names.path("postgres")
+        return self.at("vol/postgres")
 
     @property
     def pg_conf(self) -> Path:
@@ -79,7 +108,7 @@ class Layout:
         return (
             home / "conf.d" / "tuning.conf"
             if not home.is_relative_to(self.root)
-            else self.root / "etc/postgres/tuning.conf"
+            else self.at("etc/postgres/tuning.conf")
         )
 
     def socket_path(self, world: bool = False) -> Path:
@@ -100,11 +129,11 @@ def world_traversable(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents) if folder.exists())
 
 
-def find_free_base(wanted: int, tries: int = 60) -> int:
+def find_free_base(wanted: int, tries: int = 60, offsets: Collection[int] = tuple(OFFSETS.values())) -> int:
     """`wanted`, or the next block of ports of which none is taken. OSError when there is none."""
     for step in range(tries):
         base = wanted + step * 200
-        if base + max(OFFSETS.values()) < 32_000 and all(port_is_free(base + o) for o in OFFSETS.values()):
+        if base + max(offsets) < 32_000 and all(port_is_free(base + o) for o in offsets):
             return base
     raise OSError(f"no free block of ports above {wanted}")
 

@@ -16,6 +16,12 @@ API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY"]
 
 def manifest(layout: Layout) -> dict[str, Any]:
     """The whole manifest; paths are relative to its folder."""
+    told: dict[str, Any] = layout.called(_own(layout), keys=False)
+    return {**told, "services": {layout.names.word(name): spec for name, spec in told["services"].items()}}
+
+
+def _own(layout: Layout) -> dict[str, Any]:
+    """In the shop's own words."""
     return {
         "system": "shop",
         "title": "Corner shop",

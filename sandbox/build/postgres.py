@@ -18,7 +18,9 @@ import psycopg
 
 from .files import postgresql_conf
 from .layout import Layout, answers_tcp, runs_as_nobody, world_traversable
+from .names import Names
 from .secrets import Secrets
+from .statements import cursor_for
 
 
 class PostgresFailed(RuntimeError):
@@ -81,8 +83,10 @@ def command(layout: Layout, pg_bin: Path) -> list[str]:
     return [str(pg_bin / "postgres"), "-D", str(layout.pg_home / "data")]
 
 
-def super_dsn(layout: Layout, secrets: Secrets, database: str = "shop") -> str:
-    return f"postgresql://postgres:{secrets.super_password}@{layout.seen('postgres')}/{database}"
+def super_dsn(layout: Layout, secrets: Secrets, database: str = "") -> str:
+    """Of the shop's database, or of another one."""
+    where = database or layout.names.word("shop")
+    return f"postgresql://postgres:{secrets.super_password}@{layout.seen('postgres')}/{where}"
 
 
 @contextmanager
@@ -116,12 +120,19 @@ def _wait(layout: Layout, server: subprocess.Popen[bytes], log: Path, timeout: f
     raise PostgresFailed(f"postgres did not start: {log.read_text()[-800:].strip()}")
 
 
-def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """An autocommit session; waits while the server is still starting up."""
+def connect(dsn: str, names: Names) -> psycopg.Connection[tuple[Any, ...]]:
+    """An autocommit session whose statements say things by the shop's own words; waits while the server is still
+    starting up."""
     deadline = time.monotonic() + 15
     while True:
         try:
-            return psycopg.connect(dsn, autocommit=True, connect_timeout=5, application_name="setup")
+            return psycopg.connect(
+                dsn,
+                autocommit=True,
+                connect_timeout=5,
+                application_name="setup",
+                cursor_factory=cursor_for(names),
+            )
         except psycopg.OperationalError as error:
             if "starting up" not in str(error) or time.monotonic() > deadline:
                 raise

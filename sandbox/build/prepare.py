@@ -22,6 +22,7 @@ from .containers import Containers
 from .control import Control
 from .engine import Engine
 from .layout import EDGES, OFFSETS, Layout, answers, find_free_base, port_is_free
+from .names import OWN, Names, drawn
 from .secrets import Secrets
 
 FOLDERS = ("etc/postgres", "golden", "log", "run", "snapshots", "vol/redis", "vol/thumbs", "vol/exports", "world/etc",
@@ -52,7 +53,7 @@ def load(root: Path) -> Site | None:
     secrets = Secrets.of(data["secrets"])
     if data.get("driver") == "docker":
         return Site(Containers(root, containers.BASE, str(data["project"]), data["published"]), secrets)
-    layout = Layout(root, int(data["port_base"]))
+    layout = Layout(root, int(data["port_base"]), names=_named(data.get("names_seed")))
     return Site(layout, secrets, Path(data["pg_bin"]), Path(data["redis_server"]))
 
 
@@ -80,19 +81,22 @@ def fill(root: Path, pg_bin: Path) -> None:
     database.furnish(site.layout.inside(), site.secrets, pg_bin, keep=True)
 
 
-def prepare(root: Path, port_base: int, pg_bin: Path, redis_server: Path) -> Layout:
-    """Idempotent. OSError when no ports are free, PostgresFailed when the database cannot be made."""
+def prepare(
+    root: Path, port_base: int, pg_bin: Path, redis_server: Path, names_seed: int | None = None
+) -> Layout:
+    """Idempotent. `names_seed`: under other names than its own, drawn from that. OSError when no ports are free,
+    PostgresFailed when the database cannot be made."""
     root = root.resolve()
     root.mkdir(parents=True, exist_ok=True)
     old = load(root)
     if old is None:
-        layout, secrets = Layout(root, find_free_base(port_base)), Secrets()
+        layout, secrets = _placed(root, port_base, _named(names_seed)), Secrets()
     elif _keeps_ports(old.layout):
         layout, secrets = old.layout, old.secrets
     else:
-        layout, secrets = Layout(root, find_free_base(port_base)), old.secrets
+        layout, secrets = _placed(root, port_base, old.layout.names), old.secrets
     for folder in FOLDERS:
-        (root / folder).mkdir(parents=True, exist_ok=True)
+        layout.at(folder).mkdir(parents=True, exist_ok=True)
     for path in (layout.socket_path(), layout.socket_path(world=True)):
         path.parent.mkdir(parents=True, exist_ok=True)
     site = Site(layout, secrets, postgres.usable_bin(layout, pg_bin.resolve()), redis_server.resolve())
@@ -105,7 +109,17 @@ def prepare(root: Path, port_base: int, pg_bin: Path, redis_server: Path) -> Lay
 def _keeps_ports(layout: Layout) -> bool:
     if answers(layout.socket_path()):
         return True
-    return all(port_is_free(layout.base + offset) for offset in OFFSETS.values())
+    return all(port_is_free(layout.base + offset) for offset in layout.offsets.values())
+
+
+def _named(seed: int | None) -> Names:
+    return OWN if seed is None else drawn(seed, OFFSETS, EDGES)
+
+
+def _placed(root: Path, port_base: int, names: Names) -> Layout:
+    """OSError when there is no block of free ports."""
+    offsets = (names.offsets or OFFSETS).values()
+    return Layout(root, find_free_base(port_base, offsets=offsets), names=names)
 
 
 def write_files(site: Site, *, keep: bool = False) -> None:
@@ -113,14 +127,14 @@ def write_files(site: Site, *, keep: bool = False) -> None:
     unless this version of the shop wants another text than the one it was written from."""
     layout, root = site.layout, site.layout.root
     wanted = files.etc_files(layout, site.secrets)
-    golden = wanted | {"etc/postgres/tuning.conf": files.PG_CONF}
-    kept = {name for name, text in wanted.items() if keep and _reads(root / "golden" / name) == text}
+    golden = wanted | {layout.names.path("etc/postgres/tuning.conf"): layout.text(files.PG_CONF)}
+    kept = {name for name, text in wanted.items() if keep and _reads(layout.at(f"golden/{name}")) == text}
     for name in wanted.keys() - kept:
-        _write(root / name, wanted[name], private=name.endswith((".env", "redis.conf")))
+        _write(layout.at(name), wanted[name], private=name.endswith((".env", "redis.conf")))
     sums = []
     for name, text in golden.items():
-        _write(root / "golden" / name, text, private=name.endswith((".env", "redis.conf")))
-        sums.append(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n")
+        _write(layout.at(f"golden/{name}"), text, private=name.endswith((".env", "redis.conf")))
+        sums.append(f"{hashlib.sha256(text.encode()).hexdigest()}  {layout.names.path(name)}\n")
     _write(root / "golden/SHA256SUMS", "".join(sums))
     plain = manifest.manifest(layout)
     if isinstance(layout, Containers):
@@ -131,10 +145,13 @@ def write_files(site: Site, *, keep: bool = False) -> None:
     else:
         releases.write(layout)
         if not layout.pg_conf.is_relative_to(root):
-            _write(layout.pg_conf, files.PG_CONF)
-        _write(root / "processes.yaml", _yaml(processes.inside(layout, site.pg_bin, site.redis_server)))
-        _write(root / "world/processes.yaml", _yaml(processes.world(layout)))
-    _write(root / "secrets.env", manifest.secrets_env(layout, site.secrets), private=True)
+            _write(layout.pg_conf, layout.text(files.PG_CONF))
+        _write(
+            root / "processes.yaml",
+            _yaml(layout.called(processes.inside(layout, site.pg_bin, site.redis_server))),
+        )
+        _write(root / "world/processes.yaml", _yaml(layout.called(processes.world(layout))))
+    _write(root / "secrets.env", layout.text(manifest.secrets_env(layout, site.secrets)), private=True)
     _write(root / "manifest.yaml", _yaml(plain))
     _write(root / "site.json", json.dumps(site_facts(site), indent=1), private=True)
 
@@ -157,7 +174,9 @@ def site_facts(site: Site) -> dict[str, Any]:
         "redis_server": str(site.redis_server),
         "supervisor_socket": str(layout.socket_path()),
         "world_socket": str(layout.socket_path(world=True)),
-        "wires": {name: str(layout.root / f"run/wire-{name}.pid") for name in EDGES},
+        "wires": {name: str(layout.root / f"run/wire-{layout.names.word(name)}.pid") for name in EDGES},
+        "names": layout.names.as_json(),
+        "names_seed": layout.names.seed,
     }
 
 
@@ -180,22 +199,23 @@ def reset(root: Path, pg_bin: Path | None = None) -> list[str]:
 
 
 def _reset_processes(site: Site) -> list[str]:
-    layout = site.layout
+    layout, called = site.layout, site.layout.names.word
     inner, outer = Control(layout.socket_path()), Control(layout.socket_path(world=True))
     running = inner.alive()
+    known = [(called(service), version) for service, version in releases.ALL]
     for folder in (layout.root / "releases").iterdir():
         for version in folder.iterdir():
-            if version.name != "current" and (folder.name, version.name) not in releases.ALL:
+            if version.name != "current" and (folder.name, version.name) not in known:
                 shutil.rmtree(version)
-    restarted = [*outer.restart_all()] if outer.alive() else []
+    restarted = [*outer.restart_all("")] if outer.alive() else []
     if running:
-        restarted += inner.restart_and_wait("postgres", layout.port("postgres"))
+        restarted += inner.restart_and_wait(called("postgres"), layout.port("postgres"))
     database.restore(layout, site.secrets, site.pg_bin)
-    (layout.root / "vol/redis/dump.rdb").unlink(missing_ok=True)
+    layout.at("vol/redis/dump.rdb").unlink(missing_ok=True)
     if running:
-        restarted += inner.restart_and_wait("redis", layout.port("redis"))
+        restarted += inner.restart_and_wait(called("redis"), layout.port("redis"))
         _empty_redis(site)
-        restarted += inner.restart_all(skip=["postgres", "redis"])
+        restarted += inner.restart_all(called("net"), skip=[called("postgres"), called("redis")])
     return restarted
 
 

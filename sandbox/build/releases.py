@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 from .layout import API_VERSION, BACKUP_VERSION, FRONTEND_VERSION, PLATFORM_VERSION, Layout
+from .names import OWN, Names
+from .renamed import rename
 
 SOURCE = Path(__file__).parents[1] / "shop"
 OLDER = Path(__file__).parents[1] / "older"  # what differed in releases of the past
@@ -23,19 +25,23 @@ ALL = [*CURRENT.items(), ("api", BACKUP_VERSION)]
 def write(layout: Layout) -> None:
     """Every release afresh, links on the current ones. Releases we do not know stay where they are."""
     for service, version in ALL:
-        release(layout.root / "releases" / service / version, service, version)
+        release(layout.at(f"releases/{service}/{version}"), service, version, layout.names)
     for service, version in CURRENT.items():
-        point(layout.root / "releases" / service / "current", version)
-    release(layout.root / "world/app", "world", WORLD_VERSION)
+        point(layout.at(f"releases/{service}/current"), version)
+    release(layout.at("world/app"), "world", WORLD_VERSION, layout.names)
 
 
-def release(folder: Path, service: str, version: str) -> None:
+def release(folder: Path, service: str, version: str, names: Names = OWN) -> None:
     """One release of one service into `folder`. KeyError: there is no such service."""
+    if (renamed := folder / names.word("shop")).exists():
+        shutil.rmtree(renamed)
     copy(folder, version, PACKAGES[service])
     older = OLDER / f"{service}-{version}"
     for path in older.rglob("*.txt") if older.is_dir() else ():
         target = folder / "shop" / path.relative_to(older).with_suffix(".py")
         target.write_text(path.read_text())
+    if not names.plain:
+        rename(folder, names)
 
 
 def copy(folder: Path, version: str, packages: tuple[str, ...]) -> None:

@@ -71,7 +71,7 @@ def cap_stdout() -> None:
 
 def setup(service: str, replica: str | None = None, level: str = "INFO") -> logging.Logger:
     """Route all logging of this process through the JSON formatter. Returns the service's logger."""
-    _service.update(svc=service, replica=replica or os.environ.get("REPLICA", service))
+    _service.update({"svc": service, "replica": replica or os.environ.get("REPLICA", service)})
     handler = CappedStdout()
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
