@@ -50,6 +50,7 @@ class Cause:
     began: float | None = None
     ended: float | None = None  # when it was seen to be over
     is_spoken_of: bool = False  # what is said of the trouble names what was changed
+    is_measured: bool = False  # the time that was set is measured, or the place is gone to
 
     @property
     def penalty_bits(self) -> float:

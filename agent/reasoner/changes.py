@@ -2,7 +2,8 @@
 
 How much its time tells: trouble that a change makes follows soon after, and ever less often later (its density falls as
 1/t up to a day); a change that has nothing to do with it lies anywhere. So what tells is the ratio of the two, with the
-rate of changes in peace. Coincidence alone is not enough to act on: it takes a sign of the change's own kind.
+rate of changes in peace. Coincidence alone is not enough to act on: it takes a sign of the change's own kind, its name
+in what is said of the trouble, or the very time or place that it set in what is measured (quantity.py, wiring.py).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from agent.reasoner import history, spread, words
+from agent.reasoner import history, quantity, spread, wiring, words
 from agent.reasoner.board import SLACK_S, Board, Node
 from agent.reasoner.causes import EXCLUDED_BITS, Cause
 from agent.reasoner.types import Change
@@ -26,6 +27,7 @@ NO_SIGN_BITS = 2.0  # nothing of what holds is of the change's own kind
 PROMPT_S = 15.0  # what a cause brings about comes within this, or loses credit by its delay
 DELAYED_BITS = 3.0  # at most: some causes build up slowly
 HALF = 0.5  # of what speaks against a change counts from the first look on
+AGREES_BITS = 4.0  # that the time is measured, or the place is gone to, which was set
 SPOKEN_OF = 2  # so many plain names of its own in what is said of the trouble are no chance
 SHORTLY_S = 120.0
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
@@ -139,11 +141,12 @@ def build(
     taken = {(m, n.signal) for c in known for n in c.signs if n.changed for m in c.members}
     sick = {n.service for n in board.true if n.noted}
     found = []
-    for change, component in history.together(changes, graph)[:MOST]:
+    for go, component in history.together(changes, graph)[:MOST]:
         members = history.members(component, graph)
-        if not members or history.is_old(change, now) or history.is_ours(change, changes):
+        go = [c for c in go if not history.is_old(c, now) and not history.is_ours(c, changes)]
+        if not members or not go:
             continue
-        if any((m, s) in taken for m in members for s in board.signs_of(change.kind)):
+        if any((m, s) in taken for m in members for s in board.signs_of(go[0].kind)):
             continue
         if not sick & {
             *members,
@@ -151,8 +154,8 @@ def build(
             *(n for m in members for n in graph.needs.get(m, ())),
         }:
             continue
-        cause = _cause(change, component, members, history.undone(change, changes), graph, board, settled)
-        if history.is_put_back(change, changes):
+        cause = _cause(go, component, members, changes, graph, board, settled)
+        if cause.change is not None and history.is_put_back(cause.change, changes):
             cause.bonus_bits -= PUT_BACK_BITS
         found.append(cause)
     found = [c for c in found if _has_path(c, graph, board)]
@@ -176,7 +179,7 @@ def _share(causes: Sequence[Cause]) -> None:
 
 def is_coincidence(cause: Cause) -> bool:
     """Whether only its time speaks for it."""
-    return cause.kind == "change" and not cause.signs and not cause.is_spoken_of
+    return cause.kind == "change" and not (cause.signs or cause.is_spoken_of or cause.is_measured)
 
 
 def _has_path(cause: Cause, graph: SystemGraph, board: Board) -> bool:
@@ -187,33 +190,49 @@ def _has_path(cause: Cause, graph: SystemGraph, board: Board) -> bool:
 
 
 def _cause(
-    change: Change,
+    go: Sequence[Change],
     component: str,
     members: tuple[str, ...],
-    ended: float | None,
+    changes: Sequence[Change],
     graph: SystemGraph,
     board: Board,
     settled: float,
 ) -> Cause:
+    """Of what was changed in one go the one that most speaks for stands for all."""
     prior = math.log2(PRIOR / (1 - PRIOR))
-    cause = Cause("change", component, members, prior, kind="change", change=change)
+    cause = Cause("change", component, members, prior, kind="change")
     cause.group = frozenset([*members, *graph.peers(members[0])])
+    reached = list(spread.changed(graph, board, members, {go[0].kind}))
+    reach = [node for node, _, _ in reached]
+    change = cause.change = max(
+        go,
+        key=lambda c: (_is_measured(c, reach, graph, board), len(words.names(c.what, cause, reach))),
+    )
     at = change.effective_at or change.last_old
     cause.began = min(at.timestamp(), change.first_new.timestamp()) - SLACK_S
-    cause.ended = ended
-    for node, number, chance in spread.changed(graph, board, members, {change.kind}):
+    cause.ended = history.undone(change, changes)
+    for node, number, chance in reached:
         cause.explain(number, node, chance)
     cause.signs = [
         n for n in board.true if change.kind in board.moved_by(n.signal) and _concerns(n, cause, graph)
     ]
     _weigh_time(cause, board, change.kind, change.component)
-    spoken_of = words.names(change.what, cause, [board.true[i] for i in cause.explains])
+    explained = [board.true[i] for i in cause.explains]
+    spoken_of = words.names(change.what, cause, explained)
     cause.is_spoken_of = len(spoken_of) >= SPOKEN_OF or any("_" in name for name in spoken_of)
     cause.bonus_bits += words.bits(spoken_of)
-    if not cause.signs and not cause.is_spoken_of:
+    cause.is_measured = _is_measured(change, explained, graph, board)
+    cause.bonus_bits += AGREES_BITS * cause.is_measured
+    if is_coincidence(cause):
         cause.bonus_bits -= NO_SIGN_BITS
     cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)
     return cause
+
+
+def _is_measured(change: Change, nodes: Sequence[Node], graph: SystemGraph, board: Board) -> bool:
+    if quantity.agrees(change, nodes, board):
+        return True
+    return wiring.leads_elsewhere(change, graph, nodes) or wiring.is_tried(change, nodes)
 
 
 def _concerns(node: Node, cause: Cause, graph: SystemGraph) -> bool:

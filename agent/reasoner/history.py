@@ -12,13 +12,15 @@ LOOKED_BACK_S = 7 * 86_400.0
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
+WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
+RUNS = ("route", "setting")
 
 
-def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Change, str]]:
-    """The changes with their parts, the newest first; what was changed in one go is one change, and where all replicas
-    were changed alike it is the group's."""
+def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[Change], str]]:
+    """What was changed in one go, with its part; gos and changes, the newest first. Where all replicas were changed
+    alike it is the group's."""
     gos: dict[tuple[str, str, int], list[Change]] = {}
-    for change in sorted(changes, key=lambda c: (c.first_new, c.what), reverse=True):
+    for change in sorted(_not_following(changes), key=lambda c: (c.first_new, c.what), reverse=True):
         of = members(change.component, graph)
         whole = next((g for g, names in graph.groups.items() if of and of[0] in names), change.component)
         gos.setdefault((whole, change.kind, int(change.first_new.timestamp() / ONE_GO_S)), []).append(change)
@@ -27,11 +29,30 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[Change
         parts = {c.component for c in made}
         alike = len(parts) > 1 and parts >= {*graph.groups.get(whole, ())}
         found += (
-            [(made[0], whole)]
-            if alike
-            else [(next(c for c in made if c.component == p), p) for p in sorted(parts)]
+            [(made, whole)] if alike else [([c for c in made if c.component == p], p) for p in sorted(parts)]
         )
     return found
+
+
+def _not_following(changes: Sequence[Change]) -> list[Change]:
+    """All but what only shows, in what runs, what was written in the same go: values of the one are those of the
+    other."""
+    written: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.kind in WRITTEN:
+            written.setdefault(change.component, []).append(change)
+
+    def follows(change: Change) -> bool:
+        near = [
+            c
+            for c in written.get(change.component, ())
+            if abs((c.first_new - change.first_new).total_seconds()) < ONE_GO_S
+        ]
+        values = ({c.before for c in near} | {c.after for c in near}) - {None}
+        own = {change.before, change.after} - {None}
+        return bool(own) and own <= values
+
+    return [c for c in changes if c.kind not in RUNS or not follows(c)]
 
 
 def go_of(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from agent.reasoner import COINCIDENCE, Diagnosis
 from systems.state.types import RUNTIME, Change
@@ -155,3 +158,77 @@ def test_what_is_only_context_is_shown_neither_for_a_cause_nor_as_unexplained() 
         assert blamed(beside) == blamed(plain)
         shown = [e for h in beside.hypotheses for e in (*h.evidence_for, *h.evidence_against)]
         assert shown and not context & {e.signal for e in (*shown, *beside.unexplained)}
+
+
+SLOW = timed(
+    S("app_slow", "web-a", reading_value=6010.0), S("app_slow", "web-b", reading_value=5980.0), FAILED
+)
+REFUSED = "upstream front failed: refused: 10.0.0.9:81 Connect call failed (attempt 1)"
+
+
+def both_webs(**given: Any) -> list[Change]:
+    return [made(-4, kind="config", part=part, **given) for part in ("web-a", "web-b")]
+
+
+@pytest.mark.parametrize(
+    ("what", "old", "new"),
+    [
+        ("middleware.delay_s", "0", "6.0"),
+        ("worker: lockTimeoutMillis", None, "6000"),
+        ("grace", "10s", "6s"),
+    ],
+)
+def test_a_time_that_was_set_and_is_measured_is_no_coincidence(what: str, old: str | None, new: str) -> None:
+    right = both_webs(what=what, old=old, new=new)
+    found = told(SLOW, *right, *both_webs(what="paging.rows", old="10", new="20"))
+    assert found.hypotheses[0].change in right and found.hypotheses[0].probability > COINCIDENCE
+
+
+@pytest.mark.parametrize(
+    ("what", "old", "new"),
+    [
+        ("cache.ttl_s", "60", "900"),  # longer, but nobody waits for it
+        ("middleware.delay_s", "8", "2"),  # shorter than what is measured
+        ("middleware.delay_s", "6", "6.0"),
+        ("retries", "0", "6"),  # no time
+        ("poll_s", "0", "often"),
+    ],
+)
+def test_another_time_is_one(what: str, old: str | None, new: str) -> None:
+    found = told(SLOW, *both_webs(what=what, old=old, new=new))
+    assert all(h.probability <= COINCIDENCE for h in found.hypotheses if h.change is not None)
+
+
+def test_who_gave_up_waiting_says_that_it_took_longer() -> None:
+    states = timed(*both("http_timeout", "no answer in 2.5 s"), FAILED)
+    for what, fits in (("proxy.delay_s", True), ("proxy.keep_s", False)):
+        found = told(states, *both_webs(what=what, old="0", new="30"))
+        assert (found.hypotheses[0].probability > COINCIDENCE) is fits, what
+
+
+def test_what_leads_to_another_part_is_to_blame_for_requests_that_fail() -> None:
+    wrong = made(
+        -3, part="edge", kind="config", what="pools.web.0", old="http://web-a:80", new="http://front:80"
+    )
+    assert told([FAILED], wrong).hypotheses[0].probability > COINCIDENCE
+    for peer in ("http://web-b:80", "http://web-a:80/v2"):  # a replica, or the same again
+        found = told([FAILED], replace(wrong, after=peer))
+        assert all(h.probability <= COINCIDENCE for h in found.hypotheses if h.change is not None), peer
+
+
+def test_an_address_that_came_with_a_change_and_is_tried_since_is_its_sign() -> None:
+    states = timed(S("log_upstream_error", "edge", text=REFUSED), FAILED)
+    wrong = made(-3, part="edge", kind="config", what="upstream", old="10.0.0.9:80", new="10.0.0.9:81")
+    assert told(states, wrong).hypotheses[0].probability > COINCIDENCE
+    other = replace(wrong, before="10.0.0.9:81", after="10.0.0.9:80")
+    assert all(h.probability <= COINCIDENCE for h in told(states, other).hypotheses if h.change is not None)
+
+
+def test_what_runs_as_it_was_written_is_no_second_change() -> None:
+    written = made(-3, part="edge", kind="config", what="pools.web.0.name", old="web-a", new="spare")
+    runs = made(-2, part="edge", kind="route", what="web.members.spare.name", old=None, new="spare")
+    known = [h.change for h in told([FAILED], written, runs).hypotheses if h.change is not None]
+    assert known == [written]
+    for other in (replace(runs, after="else"), replace(runs, first_new=at(-20), last_old=at(-60))):
+        found = [h.change for h in told([FAILED], written, other).hypotheses if h.change is not None]
+        assert other in found, "of another value or time it is one"
