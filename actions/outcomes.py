@@ -75,11 +75,12 @@ def _stands(earlier: ActionRequest, effects: list[str], touches: Collection[str]
 
 
 def _same_trouble(earlier: ActionRequest, at: datetime, now: Incident) -> bool:
-    """Is it one trouble: the same incident, or another one beside it that is not over?"""
+    """Is it one trouble: the same incident since it was opened last, or another one beside it that is not over? What
+    was measured to be over and came back is another matter, whatever was done the time before."""
     if earlier.incident is None:
         return now.started_at <= at
     if earlier.incident_id == now.pk:
-        return True
+        return now.opened_at <= at
     return earlier.incident.is_open and timezone.now() - at < REMEMBERED
 
 

@@ -3,7 +3,8 @@ not against people, and alone only where that was earned."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -110,17 +111,28 @@ def for_people(system: LoadedSystem, row: ChangeRow, incident_id: int | None) ->
     this = Incident.objects.filter(pk=incident_id, system_id=system.id).first() if incident_id else None
     if this is not None and change.last_old >= this.started_at:
         return "it was made after the trouble had begun: it answers the trouble, and is not its cause"
-    others = Incident.objects.filter(system_id=system.id, started_at__lte=at)
-    others = others.exclude(pk=incident_id) if incident_id else others
-    for other in others.filter(Q(resolved_at=None) | Q(resolved_at__gte=at)).order_by("-pk")[:20]:
+    for other, over in _while_open(system.id, at):
         reach = changed.reach(other, system.graph)
-        if reach is not None and row.component not in reach:
+        if (reach is not None and row.component not in reach) or (other.pk == incident_id and over is None):
             continue
-        if other.resolved_at is not None:
+        if over is not None:
             return f"it was made while incident #{other.pk} was open, and that ended after it: it may have repaired it"
         if other.agent_stopped or other.owner_id is not None or other.state == State.HANDED_OVER:
             return f"it was made while people had incident #{other.pk}"
     return ""
+
+
+def _while_open(system_id: int, at: datetime) -> Iterator[tuple[Incident, datetime | None]]:
+    """The incidents that were open then, the newest first, each with when that time was over."""
+    mine = Incident.objects.filter(system_id=system_id)
+    theirs = mine.filter(started_at__lte=at).filter(Q(resolved_at=None) | Q(resolved_at__gte=at))
+    for other in theirs.order_by("-pk")[:20]:
+        yield other, other.resolved_at
+    for other in mine.exclude(openings=[]).order_by("-pk")[:20]:
+        ends = [
+            o.resolved_at for o in other.openings if o.resolved_at and o.started_at <= at <= o.resolved_at
+        ]
+        yield from ((other, end) for end in ends)
 
 
 def is_back(request_id: str) -> tuple[bool | None, str]:
@@ -160,4 +172,4 @@ def verified(system_id: int, kind: str) -> int:
 def _helped(request: ActionRequest) -> bool:
     assert request.incident is not None
     words = f"{SLUG} on {request.target}"
-    return any(repair.helped and words in repair.did for repair in request.incident.repairs)
+    return any(repair.mended and words in repair.did for repair in request.incident.repairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from incidents.signals import CATALOG
 from systems.services import LoadedSystem
 
 NOT_HELPED = 0.2  # chance that the right repair is done and measured not to help
+NOT_HELD = 0.5  # chance that it is back soon after the right repair, as likely as not by who brought it about at first
 SUREST = 0.97  # no runbook is surer than this when its repair has failed
 LASTS = timedelta(seconds=10)  # what a restart brings about shows within this
 WRITTEN = timedelta(
@@ -34,18 +35,29 @@ class Act(Protocol):
     def finished_at(self) -> Any: ...
 
 
-def failed(incident: Incident) -> list[str]:
-    """The causes whose repair was done and did not help, by their keys."""
-    return [r.key for r in Incident.objects.get(pk=incident.pk).verdict.failed]
+def failed(incident: Incident) -> dict[str, float]:
+    """The causes whose repair was done and did not help, or did not hold, by their keys; with the chance that it would
+    come to that if the cause were right."""
+    row = Incident.objects.get(pk=incident.pk)
+    found: dict[str, float] = {}
+    for repair in row.verdict.failed:
+        found[repair.key] = found.get(repair.key, 1.0) * NOT_HELPED
+    times: dict[str, int] = {}
+    for repair in row.repairs:
+        times[repair.key] = max(repair.returned, times.get(repair.key, 0))
+    for key, count in times.items():
+        if count:
+            found[key] = found.get(key, 1.0) * NOT_HELD**count
+    return found
 
 
-def fallen(failed: Sequence[str], opinion: Opinion) -> Opinion:
+def fallen(failed: Mapping[str, float], opinion: Opinion) -> Opinion:
     """Causes whose repair was done and did not help are less likely by that, and the others more."""
     findings, none = list(opinion.findings), opinion.none_probability
-    for key in failed:
+    for key, chance in failed.items():
         before = next((f.probability for f in findings if f.key == key), 0.0)
         p = min(before, SUREST)
-        after = p * NOT_HELPED / (p * NOT_HELPED + 1 - p)
+        after = p * chance / (p * chance + 1 - p)
         more = (1 - after) / max(1 - before, 0.001)
         for place, other in enumerate(findings):
             beside = (

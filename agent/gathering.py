@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from actions.models import ActionRequest
 from agent import looks
@@ -153,10 +153,15 @@ def _flows(signal: str) -> bool:
 def _moves(
     system: LoadedSystem, incidents: Sequence[Incident], groups: Sequence[Group], acted: Mapping[int, Acted]
 ) -> list[Move]:
-    theirs = {i.number for i in incidents if i.agent_stopped or i.owner_id or i.merged.exists()}
+    theirs = {i.number for i in incidents if i.agent_stopped or i.owner_id or _has_others(i)}
     kept = {number: done.before for number, done in acted.items()}
     wanted = [m for m in moves(groups, theirs, kept) if m.to not in theirs]
     return [m for m in wanted if _may(m, groups, acted, system.graph)]
+
+
+def _has_others(incident: Incident) -> bool:
+    """Whether another trouble was made part of it: its own return is none."""
+    return incident.merged.exclude(pk__in=[o.back_as for o in incident.openings if o.back_as]).exists()
 
 
 def explainers(found: Diagnosis) -> list[Explainer]:
@@ -177,7 +182,7 @@ def _acted(numbers: Sequence[int]) -> dict[int, Acted]:
     """The incidents for which something was done whose effect is under way or being measured."""
     busy = Q(state__in=(State.ACTING, State.VERIFYING)) | Q(runs__phase=Phase.VERIFY)
     mine = Incident.objects.filter(busy, pk__in=numbers)
-    done = ActionRequest.objects.filter(incident__in=mine, claimed_at__isnull=False)
+    done = ActionRequest.objects.filter(incident__in=mine, claimed_at__gte=F("incident__opened_at"))
     found: dict[int, Acted] = {}
     for number, target in done.values_list("incident", "target"):
         found.setdefault(number, Acted()).targets.add(target)

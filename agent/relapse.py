@@ -83,7 +83,8 @@ def ill_from(incident: Incident) -> datetime:
     over = Incident.objects.filter(
         system_id=incident.system_id, resolved_at__gt=begin, resolved_at__lte=incident.started_at
     )
-    return max([begin, *(at for at in over.values_list("resolved_at", flat=True) if at is not None)])
+    ends = [*over.values_list("resolved_at", flat=True), *(o.resolved_at for o in incident.openings)]
+    return max([begin, *(at for at in ends if at is not None and at <= incident.started_at)])
 
 
 def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:
@@ -134,14 +135,23 @@ def longest_gap(incident: Incident, ended: list[tuple[str, datetime]], effect: d
     for service, at in ended:
         times.setdefault(service, []).append(at)
     gaps = [(b - a).total_seconds() for all_ in times.values() for a, b in pairwise(all_)]
+    gaps += [gap for gap in _between(incident) if gap <= MOST_GAP_S]
     return min(max([*gaps, *_quiet(incident, effect)], default=0.0), MOST_GAP_S)
+
+
+def _between(incident: Incident) -> list[float]:
+    """Seconds from each time that it was resolved until it was back."""
+    pairs = pairwise(incident.all_openings)
+    return [(b.started_at - a.resolved_at).total_seconds() for a, b in pairs if a.resolved_at is not None]
 
 
 def _quiet(incident: Incident, effect: datetime | None) -> list[float]:
     """Seconds of each stretch without an opening symptom between two with one; what ends after the effect ended by it,
     so what is quiet then is no recurrence until it comes back."""
     kinds = TimelineEvent.Kind
-    events = TimelineEvent.objects.filter(incident=incident, kind__in=(kinds.SYMPTOM, kinds.CLEARED))
+    events = TimelineEvent.objects.filter(
+        incident=incident, kind__in=(kinds.SYMPTOM, kinds.CLEARED), at__gte=incident.opened_at
+    )
     if effect is not None:
         events = events.filter(at__lte=effect)
     opening = set(Symptom.objects.filter(incident=incident, opens=True).values_list("pk", flat=True))

@@ -12,7 +12,7 @@ from agent import gathering, journal, relapse, served
 from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import evidence, lifecycle, postmortem, story, timeline
-from incidents.facts import Noted
+from incidents.facts import Moved, Noted
 from incidents.models import OPEN_STATES, Incident, State, Symptom
 from incidents.standing import standing
 
@@ -147,5 +147,8 @@ def give_back(incident_id: int, user_name: str) -> None:
     with transaction.atomic():
         Incident.objects.filter(pk=incident_id).update(agent_stopped=False)
         timeline.record(incident_id, Noted(), f"{user_name} gave it back to the agent", actor=user_name)
-        lifecycle.transition(incident_id, State.DIAGNOSING, actor=user_name, title="The agent goes on")
+        theirs = Moved(person=True)
+        lifecycle.transition(
+            incident_id, State.DIAGNOSING, actor=user_name, title="The agent goes on", facts=theirs
+        )
         journal.start(incident_id)

@@ -10,7 +10,8 @@ from typing import Any
 from chaos.faults.base import Fault
 from chaos.models import Injection
 from chaos.registry import find, known
-from incidents.models import Incident
+from incidents.models import Incident, Symptom
+from incidents.openings import Opening
 from systems.manifest import ManifestError
 from systems.models import System
 from systems.services import UnknownSystem, load
@@ -52,7 +53,15 @@ class Row:
         return asdict(self)
 
 
-def about(system: System, injections: Iterable[Injection]) -> dict[Any, Incident]:
+@dataclass(frozen=True)
+class Brought:
+    """What an injection brought about: an incident, and which of the times that it was open."""
+
+    incident: Incident
+    opening: Opening
+
+
+def about(system: System, injections: Iterable[Injection]) -> dict[Any, Brought]:
     """Which incident each injection brought about, by the injection's id; none where none is about it.
 
     Several may be open near a fault: the time counts from a press to the incident about it, never to the newest, nor to
@@ -65,12 +74,18 @@ def about(system: System, injections: Iterable[Injection]) -> dict[Any, Incident
     found = {}
     for press in presses:
         until = press.reverted_at + LATE if press.reverted_at else None
-        mine = [
-            i for i in opened if i.opened_at >= press.started_at and (until is None or i.opened_at <= until)
-        ]
-        if (incident := the_one(find(press.fault), system, mine)) is not None:
-            found[press.pk] = incident
+        mine = {i: o for i in opened if (o := _opening(i, press.started_at, until)) is not None}
+        if (incident := the_one(find(press.fault), system, list(mine))) is not None:
+            found[press.pk] = Brought(incident, mine[incident])
     return found
+
+
+def _opening(incident: Incident, since: datetime, until: datetime | None) -> Opening | None:
+    """The first time that it was opened between the two."""
+    mine = (
+        o for o in incident.all_openings if since <= o.opened_at and (until is None or o.opened_at <= until)
+    )
+    return next(mine, None)
 
 
 def the_one(fault: Fault, system: System, opened: Sequence[Incident]) -> Incident | None:
@@ -83,12 +98,17 @@ def the_one(fault: Fault, system: System, opened: Sequence[Incident]) -> Inciden
 def _rank(incident: Incident, here: set[str], callers: set[str]) -> int:
     """3: diagnosed where the fault is. 2: something is seen there. 1: not diagnosed, and all that is seen are callers'
     symptoms, which may come from there. 0: about something else."""
-    seen = {s.service for s in incident.symptoms.all() if s.opens}
+    seen = {s.service for s in incident.symptoms.all() if s.opens and not _is_over_before(s, incident)}
     if incident.component in here:
         return 3
     if seen & here:
         return 2
     return int(bool(seen) and not incident.component and seen <= callers)
+
+
+def _is_over_before(symptom: Symptom, incident: Incident) -> bool:
+    """Whether it is of an earlier time that the incident was open."""
+    return symptom.cleared_at is not None and symptom.cleared_at < incident.started_at
 
 
 def reach(fault: Fault, system: System) -> tuple[set[str], set[str]]:

@@ -86,12 +86,13 @@ def _with_incidents(rows: Sequence[Injection]) -> Sequence[Injection]:
         mine = [row for row in rows if row.system == system]
         found = scorecard.about(system, mine)
         for row in mine:
-            incident = found.get(row.pk)
-            row.incident = incident  # type: ignore[attr-defined]
-            if incident is not None:
-                row.detect_s = (incident.opened_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
-                if incident.resolved_at:
-                    row.repair_s = (incident.resolved_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
+            brought = found.get(row.pk)
+            row.incident = brought.incident if brought else None  # type: ignore[attr-defined]
+            if brought is not None:
+                opening = brought.opening
+                row.detect_s = (opening.opened_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
+                if opening.resolved_at:
+                    row.repair_s = (opening.resolved_at - row.started_at).total_seconds()  # type: ignore[attr-defined]
     return rows
 
 

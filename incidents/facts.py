@@ -50,7 +50,8 @@ class Unread(Seen):
 
 class Moved(Facts):
     """The incident went from one state to another. `person`: because a person said so, with `note`. `prevent`: what
-    would keep it from coming back, as the agent has it; `acted`: what it did."""
+    would keep it from coming back, as the agent has it; `acted`: what it did. `flaps`: it came back, for the so many-th
+    time, `back_as` that number."""
 
     kind = "state"
     source: str = Field(default="", alias="from")
@@ -59,6 +60,8 @@ class Moved(Facts):
     note: str = ""
     follows: int | None = None  # number of the incident that was resolved shortly before
     merged_into: int | None = None
+    back_as: int | None = None
+    flaps: int = 0
     prevent: str = ""
     acted: list[str] = []
 

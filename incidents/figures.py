@@ -59,7 +59,8 @@ class Windows:
 def windows(incident: Incident) -> Windows:
     """Recovery is when the validator first saw everything green, else when the last symptom cleared."""
     green: datetime | None = None
-    for said in told(incident.events.filter(kind=Measured.kind).order_by("seq"), Measured):
+    measured = incident.events.filter(kind=Measured.kind, at__gte=incident.opened_at)
+    for said in told(measured.order_by("seq"), Measured):
         green = said.green_since or green
     mine = Symptom.objects.filter(incident=incident, opens=True)
     if green is None and not mine.filter(Q(cleared_at=None) | Q(given_up=True)).exists():

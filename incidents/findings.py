@@ -103,7 +103,14 @@ class Opinion(Record):
 
 
 class Repair(Named):
-    """What verified measurements said of a repair: what was done for this cause helped, or did not."""
+    """What verified measurements said of a repair: what was done for this cause helped, or did not. `held`: what helped
+    has not come back since; `returned`: how often it has, with this cause."""
 
     did: list[str] = []
     helped: bool = False
+    held: bool = True
+    returned: int = 0
+
+    @property
+    def mended(self) -> bool:
+        return self.helped and self.held

@@ -4,8 +4,8 @@
                      ^------------------------------------/
     any open state -> handed_over -> resolved, or back to diagnosing
 
-`resolved` is final: trouble that comes back opens a new incident, which says what it follows. Only a person brings a
-resolved one back, by `reopen`.
+`resolved` is final but for `reopen`: a person brings it back, or its trouble does, with the same explanation and soon
+(incidents/returned.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from incidents import live, timeline
@@ -34,7 +33,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 NOTHING = Moved()
-REOPENED = frozenset({S.HANDED_OVER, S.DIAGNOSING})  # where a person may bring a resolved one back to
+REOPENED = frozenset({S.HANDED_OVER, S.DIAGNOSING})  # where a resolved one may be brought back to
 
 
 class IllegalTransition(ValueError):
@@ -79,16 +78,22 @@ def transition(
 
 
 def reopen(
-    incident_id: int, to: State, *, actor: str, title: str, body: str = "", facts: Moved = NOTHING
+    incident_id: int,
+    to: State,
+    *,
+    values: dict[str, Any],
+    actor: str,
+    title: str,
+    body: str = "",
+    facts: Moved = NOTHING,
 ) -> TimelineEvent | None:
-    """A person brings a resolved incident back: one compare-and-set, with its timeline event. None when it is not
-    resolved. IntegrityError when another open incident has its fingerprint."""
+    """A resolved incident is brought back, with what else is so then (`values`): one compare-and-set, with its timeline
+    event. None when it is not resolved. IntegrityError when another open incident has its fingerprint."""
     if to not in REOPENED:
         raise IllegalTransition(f"a resolved incident cannot go to {to.label}")
     with transaction.atomic():
         closed = Incident.objects.filter(pk=incident_id, state=S.RESOLVED)
-        changed = closed.update(state=to, resolved_at=None, reopened=F("reopened") + 1, reopened_at=Now())
-        if not changed:
+        if not closed.update(state=to, resolved_at=None, reopened_at=Now(), **values):
             return None
         said = facts.model_copy(update={"source": S.RESOLVED.value, "to": to.value})
         event = timeline.record(incident_id, said, title, body=body, actor=actor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from incidents import facts
 from incidents import verdict as verdicts
 from incidents.facts import Facts
 from incidents.findings import Finding, Repair
+from incidents.openings import Opening
 from incidents.sections import Sections
 from incidents.typed import Typed
 
@@ -40,7 +42,10 @@ OPEN_STATES = [s for s in State.values if s != State.RESOLVED]
 
 
 class Incident(models.Model):
-    """One thing that is wrong with one system, from first symptom to verified recovery."""
+    """One thing that is wrong with one system, from first symptom to verified recovery.
+
+    Trouble that comes back soon after opens it again (incidents/returned.py): its times are then those of the newest
+    opening, and `openings` has the earlier ones."""
 
     number = models.AutoField(primary_key=True)
     system = models.ForeignKey("systems.System", on_delete=models.CASCADE, related_name="incidents")
@@ -52,6 +57,8 @@ class Incident(models.Model):
     started_at = models.DateTimeField(help_text="when the first symptom was first seen")
     opened_at = models.DateTimeField(auto_now_add=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    # Earlier times that it was open, oldest first.
+    openings: models.Field[list[Opening], list[Opening]] = Typed(of=list[Opening], default=list, blank=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -64,7 +71,7 @@ class Incident(models.Model):
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged"
     )
     reopened = models.PositiveSmallIntegerField(default=0, help_text="how often a person opened it again")
-    reopened_at = models.DateTimeField(null=True, blank=True)
+    reopened_at = models.DateTimeField(null=True, blank=True, help_text="the last time, by whomever")
     closed_by = models.CharField(
         max_length=120, blank=True, help_text="the person who resolved it, if one did"
     )
@@ -102,6 +109,21 @@ class Incident(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state != State.RESOLVED
+
+    @property
+    def flaps(self) -> int:
+        """How often it came back after it was over."""
+        return len(self.openings)
+
+    @property
+    def first_started_at(self) -> datetime:
+        return self.openings[0].started_at if self.openings else self.started_at
+
+    @property
+    def all_openings(self) -> list[Opening]:
+        """The earlier ones, and the one of now, or the last one."""
+        newest = Opening(started_at=self.started_at, opened_at=self.opened_at, resolved_at=self.resolved_at)
+        return [*self.openings, newest]
 
     @property
     def seconds_open(self) -> float | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from incidents import lifecycle, postmortem, service, timeline
 from incidents.facts import Moved, Noted
@@ -152,11 +152,17 @@ def reopen(number: int, user: AbstractBaseUser, why: str, to: str = "me") -> Inc
             _tell(Act(REOPENED, incident, by, why, {"to": to}))
             state = State.HANDED_OVER if mine else State.DIAGNOSING
             title, facts = f"Opened again by {by}: {why}", Moved(person=True, note=why)
-            done = lifecycle.reopen(number, state, actor=by, title=title[:500], body=why, facts=facts)
+            now = {
+                "owner": user if mine else None,
+                "agent_stopped": mine,
+                "closed_by": "",
+                "closing_note": "",
+            }
+            values = {"reopened": F("reopened") + 1, **now}
+            done = lifecycle.reopen(
+                number, state, values=values, actor=by, title=title[:500], body=why, facts=facts
+            )
             _must_have(done, f"#{number} is open")
-            owner = user if mine else None
-            now = {"owner": owner, "agent_stopped": mine, "closed_by": "", "closing_note": ""}
-            Incident.objects.filter(pk=number).update(**now)
     except IntegrityError as error:
         other = _open_twin(incident)
         if other is None:

@@ -62,11 +62,15 @@ def edit(
 def markdown(postmortem: Postmortem) -> str:
     """The postmortem as Markdown; numbers in brackets are the incident's timeline events."""
     incident, sections = postmortem.incident, postmortem.sections
+    openings = enumerate(incident.all_openings)
     lines = [f"# Postmortem of #{incident.number}: {_escape(incident.verdict.headline)}", ""]
     lines += [
         f"- System: {incident.system.title}",
         f"- Severity: {incident.get_severity_display()}",
-        f"- Started: {incident.started_at:%Y-%m-%d %H:%M:%S} UTC",
+        *(
+            f"- {'Came back' if place else 'Started'}: {o.started_at:%Y-%m-%d %H:%M:%S} UTC"
+            for place, o in openings
+        ),
     ]
     if incident.resolved_at:
         lines.append(f"- Resolved: {incident.resolved_at:%Y-%m-%d %H:%M:%S} UTC")

@@ -4,7 +4,7 @@ Which one: services that depend on each other, directly or not, share an inciden
 on the others. So the fingerprint is the connected part of the dependency graph, and the database allows one open
 incident for each; what turns out to be another trouble in the same part gets one beside it (regroup.py), whose
 fingerprint is `part~service`. Trouble that comes back after an incident was resolved opens a new one, which says what
-it follows: a resolved incident was verified by measurement, and its story is told.
+it follows, for its cause is not known yet; once it is, and is the same, it is that incident again (returned.py).
 """
 
 from __future__ import annotations
@@ -142,6 +142,13 @@ def _attach(incident: Incident, symptoms: Sequence[Symptom]) -> None:
     refresh_head(incident)
 
 
+def note_back(incident: Incident) -> None:
+    """Tell its timeline which symptoms hold now that it has come back. The caller holds the transaction."""
+    active = Symptom.objects.filter(incident=incident, cleared_at=None)
+    _record_all(incident.number, Seen, list(active), "Back: ", back=True)
+    refresh_head(incident)
+
+
 def note_cleared(symptoms: Sequence[Symptom]) -> None:
     """Tell the timelines which symptoms stopped holding or cannot be read any more, and bring the open incidents' heads
     up to date."""
@@ -227,9 +234,10 @@ def note_repair(incident_id: int, cause: Named, did: list[str], *, helped: bool)
     """Keep what measurements said of a repair: `did` for this cause helped, or did not. Said again of the same repair,
     it takes the place of what was said before."""
     named = {name: getattr(cause, name) for name in Named.model_fields}
-    entry = Repair(**named, did=did, helped=helped)
     with transaction.atomic():
         row = Incident.objects.select_for_update(of=("self",)).only("repairs").get(pk=incident_id)
+        returned = max((r.returned for r in row.repairs if r.key == cause.key), default=0)
+        entry = Repair(**named, did=did, helped=helped, returned=returned)
         others = [r for r in row.repairs if (r.key, r.did) != (entry.key, did)]
         row.repairs = [*others, entry]
         row.save(update_fields=["repairs"])

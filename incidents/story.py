@@ -13,6 +13,7 @@ from incidents.facts import Facts, Written
 from incidents.figures import figures, journey_runs, windows
 from incidents.findings import Evidence, Repair
 from incidents.models import Incident, Symptom
+from incidents.openings import Opening
 from incidents.sections import Figure, Sections
 from incidents.typed import Record
 from incidents.verdict import Standing
@@ -60,7 +61,8 @@ class Cause(Record):
 
 
 class Story(Record):
-    """One incident from its first symptom to its end. Times are UTC."""
+    """One incident from its first symptom to its end. Times are UTC; those of one that came back, and what was measured
+    of it, are of the last time."""
 
     number: int
     cause: Cause
@@ -71,6 +73,7 @@ class Story(Record):
     ill_from: datetime
     green: datetime | None = None  # None while it is not over
     figures: list[Figure] = []
+    openings: list[Opening] = []  # earlier times that it was open, before it came back
 
 
 Narrate = Callable[[Story], Sections]
@@ -95,6 +98,7 @@ def of(incident: Incident) -> Story:
         ill_from=spans.ill_from,
         green=spans.green,
         figures=figures(incident, symptoms),
+        openings=incident.openings,
     )
 
 

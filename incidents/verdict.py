@@ -80,9 +80,9 @@ class Row(Protocol):
 
 def of(incident: Row) -> Verdict:
     """The verdict of an incident as its row has it."""
-    helped = [r for r in incident.repairs if r.helped]
+    helped = [r for r in incident.repairs if r.mended]
     cured = {r.key for r in helped}
-    failed = [r for r in incident.repairs if r.key not in cured]
+    failed = [r for r in incident.repairs if not r.helped and r.key not in cured]
     bars = [_bar(f, {r.key for r in failed}) for f in incident.hypotheses]
     lead = next((b for b in bars if b.key != NONE), None)
     tried = "".join(f"; {_was(r)}" for r in failed[-1:])

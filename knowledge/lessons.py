@@ -69,6 +69,11 @@ def record_lesson(
     return lesson
 
 
+def forget_cure(incident_number: int) -> None:
+    """What was kept as cured has come back: the case stays, and teaches nothing."""
+    Lesson.objects.filter(incident_number=incident_number).update(recovered=False)
+
+
 def similar(signals: Iterable[Sequence[str]], limit: int = 5, system_slug: str | None = None) -> list[Case]:
     """Past cases with alike symptoms, the most alike first; rare symptoms count more than common ones."""
     now = {(p[0], p[1]) for p in signals}

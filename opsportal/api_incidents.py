@@ -14,6 +14,7 @@ from actions.apibody import Body
 from incidents import people, weighed
 from incidents.findings import Repair
 from incidents.models import OPEN_STATES, Incident, Severity
+from incidents.openings import Opening
 from incidents.people_views import MAX_NUMBER, named
 from incidents.verdict import Bar
 
@@ -23,6 +24,9 @@ PAGE = 100
 
 
 class IncidentOut(Schema):
+    """`started_at`, `opened_at`, `resolved_at`: of the newest opening. `flaps`: how often it came back within ten
+    minutes of being over; `reopened`: how often a person opened it again; `reopened_at`: the last time of either."""
+
     number: int
     system: str
     title: str
@@ -42,6 +46,8 @@ class IncidentOut(Schema):
     severity_by: str
     merged_into: int | None
     reopened: int
+    reopened_at: datetime | None
+    flaps: int
 
 
 class EventOut(Schema):
@@ -69,8 +75,10 @@ class SymptomOut(Schema):
 
 
 class IncidentFull(IncidentOut):
-    """`hypotheses`: the bars, the leading one first; see incidents/verdict.py."""
+    """`hypotheses`: the bars, the leading one first; see incidents/verdict.py. `openings`: the earlier times that it
+    was open, oldest first; `back_as`: the number under which it was noticed when it came back after that."""
 
+    openings: list[Opening]
     hypotheses: list[Bar]
     repaired: list[Repair]
     failed: list[Repair]
@@ -85,7 +93,9 @@ def _short(incident: Incident) -> dict[str, Any]:
     told = {
         name: getattr(verdict, name) for name in ("headline", "cause", "standing", "diagnosis", "confidence")
     }
-    facts = {name: getattr(incident, name) for name in (*names, "severity_by", "reopened")}
+    facts = {
+        name: getattr(incident, name) for name in (*names, "severity_by", "reopened", "reopened_at", "flaps")
+    }
     who: dict[str, Any] = {"system": incident.system.slug, "merged_into": incident.merged_into_id}
     who["owner"] = incident.owner.get_username() if incident.owner else None
     return {**who, "summary": verdict.headline, **facts, **told}
@@ -116,6 +126,7 @@ def incident(request: HttpRequest, number: int) -> dict[str, Any]:
     request.require(READ)  # type: ignore[attr-defined]
     found = Incident.objects.select_related("system", "owner").get(number=number)
     return _short(found) | {
+        "openings": found.openings,
         "hypotheses": weighed.bars(found, found.symptoms.all()),
         "repaired": found.verdict.repaired,
         "failed": found.verdict.failed,

@@ -24,14 +24,18 @@ BY_AGENT, ALONE, BY_PEOPLE, OPEN = "by_agent", "alone", "by_people", "open"
 
 def record(system: System) -> dict[str, Any]:
     """How the incidents since then ended, in three numbers and those still open; times to detect and to recover in
-    seconds (median, p90), counted from the injection where a fault was put in, else from the first symptom."""
+    seconds (median, p90), counted from the injection where a fault was put in, else from the first symptom. Of an
+    incident that came back each opening counts by its own times."""
     since = timezone.now() - timedelta(days=DAYS)
     incidents = list(Incident.objects.filter(system=system, opened_at__gte=since, merged_into=None))
     began = _injected(system, since)
-    detect = [(i.opened_at - began.get(i.number, i.started_at)).total_seconds() for i in incidents]
+    openings = [o for i in incidents for o in i.all_openings if o.opened_at >= since]
+    detect = [(o.opened_at - began.get(o.opened_at, o.started_at)).total_seconds() for o in openings]
     over = [i for i in incidents if i.resolved_at]
     repair = [
-        (i.resolved_at - began.get(i.number, i.started_at)).total_seconds() for i in over if i.resolved_at
+        (o.resolved_at - began.get(o.opened_at, o.started_at)).total_seconds()
+        for o in openings
+        if o.resolved_at
     ]
     ends = Counter(endings(incidents).values())
     acted = ActionRequest.objects.filter(system=system, requested_at__gte=since).aggregate(
@@ -59,14 +63,15 @@ def _at(values: Sequence[float], percent: int) -> float | None:
     return quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def _injected(system: System, since: datetime) -> dict[int, datetime]:
-    """When the fault behind an incident was put in, where one was; by the incident's number."""
+def _injected(system: System, since: datetime) -> dict[datetime, datetime]:
+    """When the fault behind an incident was put in, where one was; by when the incident opened."""
     presses = list(Injection.objects.filter(system=system, started_at__gte=since))
     found = scorecard.about(system, presses)
-    began: dict[int, datetime] = {}
+    began: dict[datetime, datetime] = {}
     for press in presses:
-        if (incident := found.get(press.pk)) is not None:
-            began[incident.number] = min(press.started_at, began.get(incident.number, press.started_at))
+        if press.pk in found:
+            at = found[press.pk].opening.opened_at
+            began[at] = min(press.started_at, began.get(at, press.started_at))
     return began
 
 
@@ -81,6 +86,12 @@ class _Story:
         default_factory=list
     )  # (at, recovered, something cleared)
 
+    def since(self, at: datetime) -> _Story:
+        """What is of the newest of the times that it was open."""
+        handed = self.handed_over if self.handed_over is not None and self.handed_over >= at else None
+        acts = [a for a in self.acts if a[1] >= at]
+        return _Story(handed, self.by_person, acts, [v for v in self.verdicts if v[0] >= at])
+
 
 def endings(incidents: Iterable[Incident]) -> dict[int, str]:
     """How each ended, by its number. By the agent: resolved by measurement, after an action of its own that was
@@ -92,6 +103,8 @@ def endings(incidents: Iterable[Incident]) -> dict[int, str]:
 
 
 def _ending(incident: Incident, story: _Story) -> str:
+    if incident.openings:
+        story = story.since(incident.opened_at)
     if incident.state == State.HANDED_OVER:
         return BY_PEOPLE
     if incident.state != State.RESOLVED:

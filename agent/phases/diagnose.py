@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from django.db import transaction
 
-from agent import doubt, looks, roles, statements, tried
+from agent import doubt, looks, returns, roles, statements, tried
 from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, left_of_history, of_others, without
 from agent.journal import Outcome
@@ -59,7 +59,9 @@ def step(run: Run) -> Outcome:
         history=lambda: left_of_history(run.incident, picture),
     )
     if turn == "over":
-        return Outcome(Phase.VERIFY, "the symptoms went away by themselves", {"looks": case.looks.ill})
+        return returns.look(run, over=True) or Outcome(
+            Phase.VERIFY, "the symptoms went away by themselves", {"looks": case.looks.ill}
+        )
     if turn == "wait":
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     found = opinion(run, picture)
@@ -126,7 +128,7 @@ def weigh(
     think: Callable[[list[SignalState]], Opinion],
     *,
     acts: Sequence[doubt.Act],
-    failed: Sequence[str],
+    failed: Mapping[str, float],
     said: Sequence[statements.Statement],
 ) -> Opinion:
     """One opinion from the evidence, what was done, what did not help and what the parts say, as far as nothing that
@@ -151,6 +153,10 @@ def _decide(run: Run, picture: Picture, found: Opinion) -> Outcome:
     step, leader = decide(run.case, found), found.leading
     if step.question:
         return _ask(run, step.question)
+    if step.what in ("plan", "hand_over") and (back := returns.look(run)) is not None:
+        return back
+    if step.what == "plan" and (often := returns.too_often(run.incident)):
+        return explain.hand_over(run, often)
     if step.what == "hand_over":
         return explain.hand_over(run, step.why)
     if step.what == "plan" and leader:

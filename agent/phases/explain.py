@@ -95,7 +95,7 @@ def no_action(run: Run, finding: Finding) -> Outcome:
 def is_mended(run: Run) -> bool:
     """Whether something the agent did was measured to have helped: a cure of its own, not a trouble that went by
     itself."""
-    return any(r.helped for r in Incident.objects.only("repairs").get(pk=run.incident_id).repairs)
+    return any(r.mended for r in Incident.objects.only("repairs").get(pk=run.incident_id).repairs)
 
 
 def leading(run: Run) -> Finding:

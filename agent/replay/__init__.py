@@ -178,7 +178,7 @@ class _Replay:
                 leaks=self.engine.leaks.rates(self.engine.catalog),
             ),
             acts=[a for a in self.acts if self._recent(a, at)],
-            failed=(),
+            failed={},
             said=told_in_order(self.held.statements(mine)),
         )
 

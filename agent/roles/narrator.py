@@ -45,7 +45,10 @@ class PlainNarrator:
 def _what_broke(story: Story) -> list[Sentence]:
     events, seen = story.events, _first_seen(story.events)
     first = [e.seq for e in events[:1]]
-    sentences = [_say(f"{_capital(story.cause.headline)}.", _last(events, Weighed) or first)]
+    sentences = [
+        _say(f"{_capital(story.cause.headline)}.", _last(events, Weighed) or first),
+        *_came_back(story),
+    ]
     if seen:
         named = [e for e, facts in seen if facts.opens][:MAX_NAMED]
         more = len(seen) - len(named)
@@ -59,18 +62,34 @@ def _what_broke(story: Story) -> list[Sentence]:
     if story.green is not None:
         ends = _last(events, Measured) or [e.seq for e in events if e.kind == "cleared"][-1:] or first
         lasted = _lasting(story.ill_from, story.green)
-        sentences.append(
-            _say(f"It began at {story.ill_from:%H:%M:%S} UTC and was over after {lasted}.", ends)
-        )
+        began = f"{'The last time it' if story.openings else 'It'} began at {story.ill_from:%H:%M:%S} UTC"
+        sentences.append(_say(f"{began} and was over after {lasted}.", ends))
     return sentences
 
 
+def _came_back(story: Story) -> list[Sentence]:
+    """When it was open before, and that it came back; each by the event of its return."""
+    returns = {e.facts.back_as: e.seq for e in story.events if isinstance(e.facts, Moved) and e.facts.back_as}
+    if not story.openings:
+        return []
+    spells = [f"{o.started_at:%H:%M:%S} UTC for {o.seconds:.0f} s" for o in story.openings]
+    seqs = [returns[o.back_as] for o in story.openings if o.back_as in returns]
+    times = counted(len(spells), "times")
+    return [
+        _say(
+            f"It came back {times} after it was over; before that it was open from {', from '.join(spells)}.",
+            seqs,
+        )
+    ]
+
+
 def _first_seen(events: list[Event]) -> list[tuple[Event, Seen]]:
-    """The first event of each symptom: one that came back is still one."""
+    """The first event of each symptom: one that came back is still one, also in an incident that came back."""
     found: dict[object, tuple[Event, Seen]] = {}
     for event in events:
         if event.kind == Seen.kind and isinstance(event.facts, Seen):
-            found.setdefault(event.facts.symptom or f"event {event.seq}", (event, event.facts))
+            name = (event.facts.signal, event.facts.service, event.facts.label)
+            found.setdefault(name if event.facts.signal else event.seq, (event, event.facts))
     return list(found.values())
 
 

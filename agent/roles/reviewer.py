@@ -52,9 +52,11 @@ def _refused(incident: Incident, step: PlannedStep) -> str:
 
 
 def _answered(incident: Incident, effects: set[str]) -> str:
-    """The request of this incident that was rejected or has failed and would have brought about some of the same."""
+    """The request of this incident, as it is open now, that was rejected or has failed and would have brought about
+    some of the same."""
     over = ActionRequest.objects.filter(
         incident=incident.pk,
+        requested_at__gte=incident.opened_at,
         run_id__isnull=False,
         undo_of=None,
         status__in=(Status.REJECTED, Status.FAILED),

@@ -29,23 +29,23 @@ def record(fault: Fault, system: System, injected_at: datetime, *, alone: bool =
     opened = list(opened_since(system, injected_at))
     best = the_one(fault, system, opened)
     found = Record(injected_at.timestamp(), acts=acts_since(system, injected_at))
-    found.paths = _of(opened, Planned).filter(data__what="taken").count()
+    found.paths = _of(opened, injected_at, Planned).filter(data__what="taken").count()
     if best is None:
         others = ", ".join(f"#{i.number}" for i in opened[:SHOWN])
         found.note = f"only incidents about something else: {others}" if others else ""
         return found
     found.opened_at, found.incident = best.opened_at.timestamp(), best.number
-    found.first = first_said(opened if alone else [best])
+    found.first = first_said(opened if alone else [best], injected_at)
     found.last = _last(best)
-    found.handed_over = _handed_over(best)
-    found.recovered = _recovered(best)
+    found.handed_over = _handed_over(best, injected_at)
+    found.recovered = _recovered(best, injected_at)
     found.note = best.diagnosis or "unknown"
     return found
 
 
-def first_said(incidents: Sequence[Incident]) -> Said | None:
-    """The first diagnosis that was called the cause, of any of them."""
-    for event in _of(incidents, Weighed, Planned).order_by("at", "pk"):
+def first_said(incidents: Sequence[Incident], since: datetime) -> Said | None:
+    """The first diagnosis since that was called the cause, of any of them."""
+    for event in _of(incidents, since, Weighed, Planned).order_by("at", "pk"):
         said = event.facts
         leads = said.hypotheses if isinstance(said, Weighed) else [said.finding]  # type: ignore[attr-defined]
         lead = next((f for f in leads if f is not None and f.key != NONE), None)
@@ -66,9 +66,9 @@ def _last(incident: Incident) -> Said | None:
     )  # fmt: skip
 
 
-def _handed_over(incident: Incident) -> Said | None:
+def _handed_over(incident: Incident, since: datetime) -> Said | None:
     """The part that a person was called to: that of the diagnosis, else of the best guess. None: nobody was called."""
-    event = _of([incident], HandedOver).order_by("-seq").first()
+    event = _of([incident], since, HandedOver).order_by("-seq").first()
     if event is None:
         return None
     facts = event.facts
@@ -81,10 +81,10 @@ def _handed_over(incident: Incident) -> Said | None:
     return said if sure else Said(said.component, at=said.at)
 
 
-def _recovered(incident: Incident) -> list[float]:
+def _recovered(incident: Incident, since: datetime) -> list[float]:
     """When the product itself said that it was over."""
     found = []
-    for event in _of([incident], Measured, Moved).exclude(actor="game day").order_by("seq"):
+    for event in _of([incident], since, Measured, Moved).exclude(actor="game day").order_by("seq"):
         facts = event.facts
         over = isinstance(facts, Measured) and facts.outcome == "recovered"
         if isinstance(facts, Moved):  # one that became part of another is not over
@@ -139,5 +139,7 @@ def _blamed(change_id: str) -> Touched | None:
     return Touched(row.component, row.kind, row.what) if row is not None else None
 
 
-def _of(incidents: Sequence[Incident], *kinds: Any) -> QuerySet[TimelineEvent]:
-    return TimelineEvent.objects.filter(incident__in=incidents, kind__in=[k.kind for k in kinds])
+def _of(incidents: Sequence[Incident], since: datetime, *kinds: Any) -> QuerySet[TimelineEvent]:
+    """Of one that came back, what was said before is of another fault, or of the same one put in before."""
+    mine = TimelineEvent.objects.filter(incident__in=incidents, at__gte=since)
+    return mine.filter(kind__in=[k.kind for k in kinds])

@@ -134,8 +134,9 @@ def _round(
     with contextlib.suppress(ProcessLookupError):  # a stopped one that nobody replaced must not stay stopped
         if number == signal.SIGSTOP and system.runtime.state(service.unit).pid == pid:
             os.kill(pid, signal.SIGCONT)
-    if one.incident is not None:
-        one.explained = bool(_await(lambda: _explained(one.incident), EXPLAINED_WITHIN_S))
+    if incident is not None:
+        one.explained = bool(_await(lambda: _explained(incident.number), EXPLAINED_WITHIN_S))
+        one.incident = _now(incident.number)
         one.audited = AuditEntry.objects.filter(incident=one.incident).exists()
     return one
 
@@ -158,8 +159,14 @@ def _opened(row: System, since: datetime) -> Incident | None:
     return Incident.objects.filter(system=row, opened_at__gte=since).order_by("number").first()
 
 
-def _explained(number: int | None) -> Postmortem | None:
-    return Postmortem.objects.filter(incident=number, incident__resolved_at__isnull=False).first()
+def _explained(number: int) -> Postmortem | None:
+    mine = Postmortem.objects.filter(incident=_now(number), incident__resolved_at__isnull=False)
+    return mine.first()
+
+
+def _now(number: int) -> int:
+    """That incident, or the one that it is again: trouble that comes back is no incident of its own."""
+    return Incident.objects.get(pk=number).merged_into_id or number
 
 
 def wait_steady(row: System) -> None:

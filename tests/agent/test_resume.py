@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
+from django.utils import timezone
 
 from actions import service as actions
 from actions.models import ActionRequest, AuditEntry, Decision, Status
 from agent import journal, loop
 from agent.models import Phase, Run
-from incidents import live
-from incidents.models import Postmortem
+from incidents import live, returned
+from incidents.models import Incident, Postmortem, State
 from knowledge.models import Lesson, OutcomeStat
 from tests import sampling
 from tests.agent.world import FileAction, World, finding, path
@@ -85,6 +86,8 @@ def forget(world: World) -> None:
     FileAction.written.write_text("")
     OutcomeStat.objects.all().delete()
     Lesson.objects.all().delete()
+    long_ago = timezone.now() - 2 * returned.WITHIN  # else it would be the same incident, back again
+    Incident.objects.filter(state=State.RESOLVED).update(resolved_at=long_ago)
     world.clear()
 
 

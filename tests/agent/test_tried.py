@@ -35,7 +35,7 @@ def opinion(*shown: S, answers: tuple[S, ...] = ()) -> Opinion:
         states,
         lambda believed: think(GRAPH, believed, SPECS),
         acts=(),
-        failed=(),
+        failed={},
         said=statements.told_in_order(said),
     )
 

@@ -19,7 +19,9 @@ from chaos.gameday.measure import Eyes, Measurement
 from chaos.models import Injection
 from chaos.registry import FAULTS
 from chaos.scorecard import Row, about
+from incidents import facts, timeline
 from incidents.models import Incident, Symptom, TimelineEvent
+from incidents.openings import Opening
 from systems.models import ChangeRow, System
 
 NOW = timezone.now()
@@ -146,7 +148,7 @@ def press(system: System, fault: str, after_s: float = 0.0, **more: Any) -> Inje
 
 def matched(system: System, *presses: Injection) -> list[int | None]:
     found = about(system, presses)
-    return [found[p.pk].number if p.pk in found else None for p in presses]
+    return [found[p.pk].incident.number if p.pk in found else None for p in presses]
 
 
 def test_neither_the_first_nor_the_newest_but_the_one_about_it(system: System):
@@ -308,3 +310,21 @@ def test_an_effect_says_what_it_cost_and_which_change_it_took_back(system: Syste
     assert (reverted.interrupts, reverted.lost, reverted.undoable) == ({"api-1"}, {"sessions": 2}, True)
     assert reverted.takes_back is not None and reverted.takes_back.what == "app"
     assert (restarted.happened, restarted.undone, restarted.undoable) == (False, True, False)
+
+
+def test_the_same_fault_twice_is_one_incident_and_each_press_has_its_own_time(system: System):
+    mine = symptom(incident(system, "postgres", "app_credentials_mismatch", 62.0), "postgres")
+    over = {"status": Injection.Status.REVERTED, "reverted_at": NOW + timedelta(seconds=35)}
+    presses = [press(system, "db_auth_failure", **over), press(system, "db_auth_failure", 60.0)]
+    times = [NOW + timedelta(seconds=s) for s in (0, 3.0, 30.0)]
+    before = Opening(started_at=times[0], opened_at=times[1], resolved_at=times[2])
+    Incident.objects.filter(pk=mine.pk).update(openings=[before], started_at=NOW + timedelta(seconds=61))
+    said = [timeline.record(mine.pk, facts.HandedOver(why="x", findings=[]), "Handed over")]
+    TimelineEvent.objects.filter(pk=said[0].pk).update(at=times[2])
+    found = about(system, presses)
+    opened = [found[p.pk].opening.opened_at - NOW for p in presses]
+    assert opened == [timedelta(seconds=3), timedelta(seconds=62)]
+    assert [found[p.pk].incident for p in presses] == [mine, mine]
+    second = recorded.record(AUTH, system, NOW + timedelta(seconds=60))
+    assert (second.incident, second.opened_at) == (mine.pk, (NOW + timedelta(seconds=62)).timestamp())
+    assert second.handed_over is None  # that was the time before

@@ -17,7 +17,9 @@ from actions.models import ActionRequest
 from chaos.models import Injection
 from incidents import facts, lifecycle, timeline
 from incidents.models import Incident, State, TimelineEvent
+from incidents.openings import Opening
 from opsportal import dashboard
+from opsportal.record import record
 from systems.models import System
 from tests.pages import make_incident, make_request, make_system
 
@@ -152,3 +154,22 @@ def test_times_count_from_the_press_of_the_fault_it_is_about(client: Client, sys
     page = client.get("/").content.decode()
     assert "4.0 s" in page.split("Time to detect, median")[1][:120]
     assert "34 s" in page.split("Time to recover, median")[1][:120]
+
+
+def test_of_one_that_came_back_each_time_counts(client: Client, system: System) -> None:
+    """Two faults by its own times, and how it ended the last time."""
+    found = incident(system)
+    act(found, 5)
+    verdict(found, 8, recovered=True)
+    move(found, State.RESOLVED, 9)
+    again = NOW + timedelta(seconds=100)
+    first = Opening(
+        started_at=NOW, opened_at=NOW + timedelta(seconds=4), resolved_at=NOW + timedelta(seconds=14)
+    )
+    Incident.objects.filter(pk=found.pk).update(
+        started_at=again, opened_at=again + timedelta(seconds=2), resolved_at=again + timedelta(seconds=22),
+        openings=[first],
+    )  # fmt: skip
+    assert shown(client) == {"repaired": 0, "alone": 1, "handed": 0}
+    told = record(system)
+    assert (told["total"], told["d50"], told["r50"]) == (1, 3.0, 18.0)  # of 4 and 2, and of 14 and 22

@@ -93,20 +93,26 @@ class Command(BaseCommand):
         until, seen = time.time() + PATIENCE_S, 0
         incident: Incident | None = None
         while time.time() < until:
-            number = incident.number if incident else None
-            incident = (
-                Incident.objects.get(pk=number) if number else scorecard.about(row.system, [row]).get(row.pk)
-            )
+            before, incident = incident, self._about(row, incident)
             if incident is None:
                 time.sleep(LOOK_S)
                 continue
-            for event in TimelineEvent.objects.filter(incident=incident, seq__gt=seen).order_by("seq"):
+            seen = seen if before is None or before.pk == incident.pk else 0
+            mine = TimelineEvent.objects.filter(incident=incident, seq__gt=seen, at__gte=injected)
+            for event in mine.order_by("seq"):
                 seen = event.seq
                 self._print(event, injected)
             if incident.state in (State.RESOLVED, State.HANDED_OVER) and incident.last_seq <= seen:
                 return incident
             time.sleep(LOOK_S)
         return incident
+
+    def _about(self, row: Injection, known: Incident | None) -> Incident | None:
+        """The incident about it; what it became part of, once it has."""
+        if known is not None:
+            return Incident.objects.get(pk=known.merged_into_id or known.pk)
+        brought = scorecard.about(row.system, [row]).get(row.pk)
+        return brought.incident if brought else None
 
     def _print(self, event: TimelineEvent, injected: datetime) -> None:
         colour = COLOURS.get(event.kind, "white")
