@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from chaos.faults.base import Fault
 from chaos.models import Injection
 from chaos.registry import find, known
+from chaos.site import names_in
 from incidents.models import Incident, Symptom
 from incidents.openings import Opening
 from systems.manifest import ManifestError
@@ -112,8 +114,10 @@ def _is_over_before(symptom: Symptom, incident: Incident) -> bool:
 
 
 def reach(fault: Fault, system: System) -> tuple[set[str], set[str]]:
-    """The parts a fault is in, with the groups they belong to, and whoever needs them."""
-    here = {*fault.targets, *fault.expected.components}
+    """The parts a fault is in, with the groups they belong to, and whoever needs them; as the system calls them."""
+    here = set(
+        map(names_in(Path(system.manifest_path).parent).word, (*fault.targets, *fault.expected.components))
+    )
     try:
         loaded = load(system.slug)
     except (ManifestError, UnknownSystem, OSError):

@@ -1,6 +1,7 @@
 """The sandbox as the injector sees it: addresses, superuser, files, and hands on its parts.
 
-The facts come from site.json in the sandbox's folder. Chaos only: the portal reads the manifest. No Django.
+The facts come from site.json in the sandbox's folder. Everything here is asked for by role (`api-1`, `shop.orders`),
+whatever that sandbox calls it. Chaos only: the portal reads the manifest. No Django.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import yaml
 
 from chaos.hands import Hands, hands_of
 from chaos.hands.base import ALIVE, DEAD, UNSETTLED
+from chaos.names import Names
+from chaos.stores import cache, cursor_for
 from systems import yamlsafe
 
 SETTLES_WITHIN_S = 8.0
@@ -50,6 +53,10 @@ class Site:
         """Whatever is done to the parts themselves."""
         return hands_of(self.folder, self.facts)
 
+    @cached_property
+    def names(self) -> Names:
+        return Names.of(self.facts)
+
     def start_if_dead(self, unit: str, *, world: bool = False) -> None:
         """One that is just starting or ending is waited for: it may have begun with what was wrong."""
         until = time.monotonic() + SETTLES_WITHIN_S
@@ -68,8 +75,12 @@ class Site:
 
     # --- files
 
+    def path(self, relative: str) -> Path:
+        """A path below the sandbox's folder."""
+        return self.folder / self.names.path(relative)
+
     def config_path(self, unit: str) -> Path:
-        return self.folder / "etc" / f"{unit}.yaml"
+        return self.path(f"etc/{unit}.yaml")
 
     def write_atomic(self, path: Path, text: str) -> None:
         fresh = path.with_name(f".{path.name}.new")
@@ -83,19 +94,19 @@ class Site:
         path = self.config_path(unit)
         data = yamlsafe.load(path.read_text(), aliases=True)
         node = data
-        *parents, last = key.split(".")
+        *parents, last = self.names.text(key).split(".")
         for name in parents:
             if not isinstance(node.get(name), dict):
                 raise ValueError(f"{path.name} has no {key}")
             node = node[name]
-        node[last] = value
+        node[last] = self.names.data(value)
         self._write_config(path, data)
 
     def drop_config(self, unit: str, key: str) -> None:
         """Take a key of the top level out, if it is there."""
         path = self.config_path(unit)
         data = yamlsafe.load(path.read_text(), aliases=True)
-        if data.pop(key, None) is not None:
+        if data.pop(self.names.text(key), None) is not None:
             self._write_config(path, data)
 
     def _write_config(self, path: Path, data: Any) -> None:
@@ -107,7 +118,7 @@ class Site:
             node = yamlsafe.load(self.config_path(unit).read_text(), aliases=True)
         except yaml.YAMLError:
             return None
-        for name in key.split("."):
+        for name in self.names.text(key).split("."):
             node = node.get(name) if isinstance(node, dict) else None
         return node
 
@@ -122,15 +133,16 @@ class Site:
     def superuser(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Autocommit; closes at the end of its `with`. A statement takes 10 s at most: faults have deadlines."""
         return psycopg.connect(
-            self.facts["super_dsn"], autocommit=True, connect_timeout=5, options="-c statement_timeout=10s"
-        )
+            self.facts["super_dsn"], autocommit=True, connect_timeout=5, options="-c statement_timeout=10s",
+            cursor_factory=cursor_for(self.names),
+        )  # fmt: skip
 
     def redis(self) -> redis_client.Redis:
-        return redis_client.Redis.from_url(self.facts["redis_url"], socket_timeout=5, decode_responses=True)
+        return cache(self.facts["redis_url"], self.names)
 
     def login_fails(self, unit: str, key: str) -> str:
         """Whether what stands in a unit's environment file can log in to the database, past any edge."""
-        lines = (self.folder / "etc" / f"{unit}.env").read_text().splitlines()
+        lines = self.path(f"etc/{unit}.env").read_text().splitlines()
         dsn = next((line.split("=", 1)[1] for line in lines if line.startswith(f"{key}=")), "")
         try:
             parts = psycopg.conninfo.conninfo_to_dict(dsn)
@@ -143,7 +155,7 @@ class Site:
     # --- HTTP
 
     def url(self, unit: str, path: str) -> str:
-        return f"http://{self.facts['addresses'][unit]}{path}"
+        return f"http://{self.facts['addresses'][unit]}{self.names.text(path)}"
 
     def answers(self, unit: str) -> str:
         """ "" when the unit's health page answers 200, else why not."""
@@ -166,4 +178,12 @@ class Site:
         """{name, path, ok, medium, ...} of a network edge."""
         with urllib.request.urlopen(self.url("net", "/edges"), timeout=5) as answer:
             edges: list[dict[str, Any]] = json.loads(answer.read())
-        return next(e for e in edges if e["name"] == name)
+        return next(e for e in edges if e["name"] == self.names.word(name))
+
+
+def names_in(folder: Path) -> Names:
+    """What the sandbox in that folder calls its parts; nothing is called otherwise where there is none."""
+    try:
+        return Site.load(folder).names
+    except (SiteMissing, OSError, ValueError):
+        return Names()

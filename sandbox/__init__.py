@@ -1,10 +1,11 @@
 """A corner shop: a small production of real processes, to be looked after by somebody else.
 
-    python -m sandbox prepare --dir DIR --port-base 18080 --pg-bin BIN --redis-server FILE
+    python -m sandbox prepare --dir DIR --port-base 18080 --pg-bin BIN --redis-server FILE [--names SEED]
     python -m sandbox reset --dir DIR
 
 `prepare` writes a whole site into DIR; a supervisor then runs DIR/processes.yaml (the shop) and another one
 DIR/world/processes.yaml (what is not ours). Ports are offsets from the port base (build/layout.py).
+With `--names` all of this is called otherwise, and has other ports (build/names.py).
 
 service      offset  what it does
 gateway      0       proxy: health checks, breaker, rate limits, retry; reload on SIGHUP (shop/gateway)

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .build.postgres import PostgresFailed
-from .build.prepare import fill, prepare, prepare_containers, reset
+from .build.prepare import fill, prepare, prepare_containers, remove, reset
 from .build.releases import release
 
 
@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     full = commands.add_parser(
         "fill", help="roles, tables and goods, in the database of a shop in containers"
     )
-    for one in (make, back, full):
+    away = commands.add_parser("remove", help="all of a shop that does not run, for good")
+    for one in (make, back, full, away):
         one.add_argument("--dir", type=Path, required=True)
     one_release = commands.add_parser("release", help="write one release of one service into a folder")
     one_release.add_argument("service")
@@ -75,6 +76,11 @@ def _reset(options: argparse.Namespace) -> str:
     return f"reset {options.dir}" + (f", restarted {', '.join(restarted)}" if restarted else "")
 
 
+def _remove(options: argparse.Namespace) -> str:
+    remove(options.dir)
+    return f"{options.dir} is gone"
+
+
 def _release(options: argparse.Namespace) -> str:
     release(options.to, options.service, options.version)
     return f"{options.service} {options.version} is in {options.to}"
@@ -90,7 +96,7 @@ def _pg_programs() -> Path:
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
-COMMANDS = {"prepare": _prepare, "fill": _fill, "reset": _reset, "release": _release}
+COMMANDS = {"prepare": _prepare, "fill": _fill, "reset": _reset, "remove": _remove, "release": _release}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -128,22 +128,22 @@ class SameRelease(Decoy):
     drivers = ("process",)
 
     def look(self, site: Site, place: list[Any]) -> Any:
-        return str((site.folder / "releases" / place[1] / "current").readlink())
+        return str(site.path(f"releases/{place[1]}/current").readlink())
 
     def change(self, site: Site, place: list[Any], was: Any) -> None:
-        folder = site.folder / "releases" / place[1]
+        folder = site.path(f"releases/{place[1]}")
         shutil.copytree(folder / was, folder / f"{was}-r2", dirs_exist_ok=True)
         _point(site, place, f"{was}-r2")
 
     def restore(self, site: Site, place: list[Any], was: Any) -> None:
-        folder = site.folder / "releases" / place[1]
+        folder = site.path(f"releases/{place[1]}")
         if self.look(site, place) == f"{was}-r2":
             _point(site, place, was)
         shutil.rmtree(folder / f"{was}-r2", ignore_errors=True)
 
 
 def _point(site: Site, place: list[Any], version: str) -> None:
-    link = site.folder / "releases" / place[1] / "current"
+    link = site.path(f"releases/{place[1]}/current")
     fresh = link.with_name(".current-next")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(version)
@@ -151,7 +151,7 @@ def _point(site: Site, place: list[Any], version: str) -> None:
 
 
 def _env(site: Site, place: list[Any]) -> Any:
-    return site.folder / "etc" / f"{place[0]}.env"
+    return site.path(f"etc/{place[0]}.env")
 
 
 def _line(place: list[Any]) -> str:

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef
 from actions import grants
 from chaos import service
 from chaos.faults.base import Fault, Undo
-from chaos.gameday import grading
+from chaos.gameday import grading, roles
 from chaos.gameday.allowed import approved
 from chaos.gameday.amid import Amid, Made
 from chaos.gameday.answers import Groups, beside, key_of
@@ -215,13 +215,13 @@ class Driver:
             if amid is not None:
                 amid.follow()
             if self.baseline:
-                acts = Baseline(self.baseline, self.system, self.loaded, put[0].id, amid).act(since)
+                done = Baseline(self.baseline, self.system, self.loaded, put[0].id, amid).act(since)
+                acts = roles.of_acts(done, self.site.names)
             self._watch(put, since, timeout_s)
             self._wait_closed(put, since)
         for one in put:
-            one.record = record(
-                one.fault, self.system, one.at if len(put) == 1 else since, alone=len(put) == 1
-            )
+            found = record(one.fault, self.system, one.at if len(put) == 1 else since, alone=len(put) == 1)
+            one.record = roles.of_record(found, self.site.names)
             one.record.injected_at = one.at.timestamp()
             if self.baseline:
                 one.record = thoughtless(one.record, self.baseline)
@@ -272,7 +272,8 @@ class Driver:
             if one.press.status == Injection.Status.FAILED:
                 row.note = f"could not be put in: {one.press.error}"
                 return row
-        keys = [one.key(made, self.loaded.graph.groups) for one in put]
+        groups = roles.of_groups(self.loaded.graph.groups, self.site.names)
+        keys = [one.key(made, groups) for one in put]
         done = [*acts, *put[0].record.acts]
         lost = planted.lost(kept.seen, min((act.at for act in done), default=None))
         rows = []

@@ -23,8 +23,8 @@ from systems.models import System
 from systems.probes import PROBES
 
 NO_GOLDEN, NOISE, STARVED = "no-golden", "noise", "starved"
-MODES = (PLAIN, NO_GOLDEN, DECOYS, NOISE, STARVED)
-RENAMED = "renamed"
+RENAMED = "renamed"  # on a sandbox of its own: opsportal/renamed.py
+MODES = (PLAIN, NO_GOLDEN, DECOYS, RENAMED, NOISE, STARVED)
 SOURCES = (*PROBES, LEDGER)
 LOOPS = 8
 BUSY = """

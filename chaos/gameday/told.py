@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import uuid
+from pathlib import Path
 
 from chaos.alterations import Touched
+from chaos.gameday.roles import of_touched
+from chaos.site import names_in
 from systems import services
 from systems.models import System
 from systems.state import reported
@@ -31,4 +34,5 @@ class Pipeline:
         }[kind]
         told = reported.Report(uuid.uuid4().hex, kind, what, part, before, after)
         change, _ = reported.report(loaded, told)
-        return Touched(change.component, change.kind, change.what)
+        names = names_in(Path(self._system.manifest_path).parent)
+        return of_touched(Touched(change.component, change.kind, change.what), names)

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from chaos.hands.namespace import set_loopback
+from chaos.names import Names
 
 CALL_TIMEOUT_S = 30.0
 GIVES_UP_WITHIN_S = 25.0
@@ -22,17 +23,18 @@ CPU_WINDOW_S = 0.2
 
 
 class ProcessHands:
-    """`facts`: site.json with the sockets of the supervisors and the pid files of the wires."""
+    """`facts`: site.json with the sockets of the supervisors and the pid files of the wires. Units are asked for by
+    their roles."""
 
     def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.folder, self.facts = folder, facts
+        self.folder, self.facts, self.names = folder, facts, Names.of(facts)
 
     def units(self, *, world: bool = False) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = self._call({"op": "status"}, world)["services"]
-        return found
+        return {self.names.role(unit): state for unit, state in found.items()}
 
     def start(self, unit: str, *, world: bool = False) -> None:
-        self._call({"op": "start", "service": unit}, world)
+        self._call({"op": "start", "service": self.names.word(unit)}, world)
 
     def crash(self, units: tuple[str, ...], number: int, *, world: bool = False) -> None:
         """The signal to each new process of the units, until the supervisor has given each up once."""
@@ -64,13 +66,13 @@ class ProcessHands:
         self._signal(unit, signal.SIGTERM)
 
     def restart(self, unit: str) -> None:
-        self._call({"op": "restart", "service": unit}, world=False)
+        self._call({"op": "restart", "service": self.names.word(unit)}, world=False)
 
     def stop(self, unit: str) -> None:
-        self._call({"op": "stop", "service": unit}, world=False)
+        self._call({"op": "stop", "service": self.names.word(unit)}, world=False)
 
     def set_memory_limit(self, unit: str, megabytes: float | None) -> None:
-        self._call({"op": "limits", "service": unit, "memory_mb": megabytes}, world=False)
+        self._call({"op": "limits", "service": self.names.word(unit), "memory_mb": megabytes}, world=False)
 
     def freeze(self, unit: str) -> None:
         self._signal(unit, signal.SIGSTOP)
@@ -87,8 +89,8 @@ class ProcessHands:
             return False
 
     def write_log(self, unit: str, lines: list[str]) -> None:
-        with (self.folder / "log" / f"{unit}.log").open("a") as log:
-            log.writelines(f"{line}\n" for line in lines)
+        with (self.folder / "log" / f"{self.names.word(unit)}.log").open("a") as log:
+            log.writelines(f"{self.names.line(line)}\n" for line in lines)
 
     def busy_children(self, unit: str, percent: float) -> list[str]:
         pid = self._pid(unit)

@@ -8,6 +8,7 @@ import redis as redis_client
 
 from chaos.faults.base import FaultFailed, Part, Undo
 from chaos.site import Site
+from chaos.stores import cache
 from chaos.unknown.orders import PROCESSING, QUEUE, waiting
 from chaos.unknown.texts import Variable
 
@@ -78,9 +79,7 @@ class OtherNumber(Variable):
 
     def _other(self, site: Site, undo: Undo) -> redis_client.Redis:
         address = str(site.facts["redis_url"]).rpartition("/")[0]
-        return redis_client.Redis.from_url(
-            f"{address}{undo['chosen'][2]}", socket_timeout=5, decode_responses=True
-        )
+        return cache(f"{address}{undo['chosen'][2]}", site.names)
 
     def shows(self, site: Site, undo: Undo) -> str:
         return waiting(site)

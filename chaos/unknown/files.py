@@ -75,7 +75,7 @@ class DanglingRelease(OfFiles):
         self._point(site, chosen, was)
 
     def _link(self, site: Site, chosen: list[Any]) -> Path:
-        return site.folder / "releases" / str(chosen[2]) / "current"
+        return site.path(f"releases/{chosen[2]}/current")
 
     def _point(self, site: Site, chosen: list[Any], version: str) -> None:
         link = self._link(site, chosen)
@@ -99,10 +99,10 @@ class FileGone(OfFiles):
     )
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
-        return (site.folder / chosen[2]).exists()
+        return site.path(chosen[2]).exists()
 
     def change(self, site: Site, chosen: list[Any], was: Any) -> None:
-        path = site.folder / chosen[2]
+        path = site.path(chosen[2])
         path.rename(path.with_name(f"{path.name}.old"))
         restart(site, self.units(chosen))
 
@@ -110,7 +110,7 @@ class FileGone(OfFiles):
 
     def undo(self, site: Site, undo: Undo) -> None:
         """Also where somebody put another one in its place."""
-        path = site.folder / undo["chosen"][2]
+        path = site.path(undo["chosen"][2])
         if (old := path.with_name(f"{path.name}.old")).exists():
             old.replace(path)
         super().undo(site, undo)
@@ -210,7 +210,7 @@ class HostRules(Drawn):
         return {"chosen": self.chosen(seed), "path": path, "was": Path(path).read_text()}
 
     def apply(self, site: Site, undo: Undo) -> None:
-        self._write(site, undo, undo["chosen"][self.LINE] + undo["was"])
+        self._write(site, undo, site.names.text(undo["chosen"][self.LINE]) + undo["was"])
 
     def undo(self, site: Site, undo: Undo) -> None:
         self._write(site, undo, undo["was"])
@@ -222,7 +222,7 @@ class HostRules(Drawn):
         run(site, "SELECT pg_reload_conf()")
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        line = undo["chosen"][self.LINE]
+        line = site.names.text(undo["chosen"][self.LINE])
         there = line in Path(undo["path"]).read_text()
         return f"pg_hba.conf says {' '.join(line.split())}" if there else ""
 
@@ -265,7 +265,7 @@ class FolderInPlace(OfFiles):
             self._save(site)
 
     def _path(self, site: Site) -> Path:
-        return site.folder / "vol/redis/dump.rdb"
+        return site.path("vol/redis/dump.rdb")
 
     def _save(self, site: Site) -> None:
         """As the nightly backup does."""

@@ -58,7 +58,7 @@ class OfProvider(Untraceable):
         return ""
 
     def _path(self, site: Site) -> Any:
-        return site.folder / "world/etc/upstream.yaml"
+        return site.path("world/etc/upstream.yaml")
 
     def _put(self, site: Site, text: str) -> None:
         site.write_atomic(self._path(site), text)

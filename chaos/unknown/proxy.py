@@ -94,7 +94,8 @@ class SentElsewhere(Value):
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
         with urllib.request.urlopen(site.url("gateway", "/pools"), timeout=5) as answer:
-            return str(json.loads(answer.read())[self._pool(chosen)]["sent_to"])
+            sent_to = json.loads(answer.read())[site.names.word(self._pool(chosen))]["sent_to"]
+        return site.names.role(str(sent_to))
 
     def change(self, site: Site, chosen: list[Any], was: Any) -> None:
         site.post("gateway", f"/pools/{self._pool(chosen)}/use?pool={chosen[2]}")

@@ -111,7 +111,7 @@ class Stranger(Untraceable):
 
     def _argv(self, site: Site, undo: Undo) -> list[str]:
         _, name, each, *_ = undo["chosen"]
-        return ["-c", self.PROGRAM, self.where(site), str(each), name, str(ENDS_AFTER_S)]
+        return ["-c", site.names.sql(self.PROGRAM), self.where(site), str(each), name, str(ENDS_AFTER_S)]
 
     def _running(self, site: Site, undo: Undo) -> list[psutil.Process]:
         argv, found = self._argv(site, undo), []

@@ -115,18 +115,17 @@ class ConfigValue(Text):
 
     def edited(self, site: Site, text: str, chosen: list[Any]) -> str:
         data = yamlsafe.load(text, aliases=True)
-        node, names = data, chosen[1].split(".")
+        node, names = data, site.names.text(chosen[1]).split(".")
         for name in names[:-1]:
             if not isinstance(node.get(name), dict):
                 raise FaultFailed(f"the configuration has no {chosen[1]}")
             node = node[name]
-        node[names[-1]] = self.value(site, node.get(names[-1]), chosen)
+        node[names[-1]] = site.names.data(self.value(site, node.get(names[-1]), chosen))
         return str(yaml.safe_dump(data, sort_keys=False, width=110, allow_unicode=True))
 
     def is_wrong(self, site: Site, text: str, undo: Undo) -> bool:
-        unit = self.units(undo["chosen"])[0]
-        bad = _at(undo["now"][unit], undo["chosen"][1])
-        return bool(_at(text, undo["chosen"][1]) == bad)
+        unit, key = self.units(undo["chosen"])[0], site.names.text(undo["chosen"][1])
+        return bool(_at(text, key) == _at(undo["now"][unit], key))
 
 
 class Variable(Text):
@@ -136,7 +135,7 @@ class Variable(Text):
     restarts = True
 
     def path(self, site: Site, unit: str) -> Path:
-        return site.folder / "etc" / f"{unit}.env"
+        return site.path(f"etc/{unit}.env")
 
     def value(self, was: str, chosen: list[Any]) -> str:
         return str(chosen[2])

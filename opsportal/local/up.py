@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from opsportal.local import leftovers, ready, sandboxes, stores
+from opsportal.local import leftovers, ready, renamed, sandboxes, stores
 from opsportal.local.attach import ROOT
 from opsportal.local.child import Argv
 from opsportal.local.datadir import DataDir
@@ -86,6 +86,7 @@ class Launcher:
                     f"port {self.port} is taken: stop what uses it, or choose another with --port N"
                 )
             self.data.open(self.say)
+            renamed.remove(self.data.path)
             journal = leftovers.journal_of(self.data.path)
             leftovers.put_back(journal, self.say)
             if self.sandbox:
@@ -151,9 +152,9 @@ class Launcher:
 
     def _systems(self) -> list[str | Path]:
         """Arguments of setup: the sandbox to register, or those that are not there this time."""
-        if self.sandbox:
-            return ["--manifest", self.sandbox.folder / "manifest.yaml"]
-        return [part for name in sandboxes.FOLDERS for part in ("--leave-out", self.data.path / name)]
+        gone = [renamed.FOLDER] if self.sandbox else [renamed.FOLDER, *sandboxes.FOLDERS]
+        left_out = [part for name in gone for part in ("--leave-out", self.data.path / name)]
+        return left_out + (["--manifest", self.sandbox.folder / "manifest.yaml"] if self.sandbox else [])
 
     def _relay(self, event: dict[str, Any]) -> None:
         if "stage" in event:

@@ -198,6 +198,16 @@ def reset(root: Path, pg_bin: Path | None = None) -> list[str]:
     return _reset_processes(site)
 
 
+def remove(root: Path) -> None:
+    """A shop of processes that does not run, with what it has outside of its folder. OSError when it runs."""
+    layout = Layout(root.resolve(), 0)
+    if any(answers(layout.socket_path(world)) for world in (False, True)):
+        raise OSError(f"{root}: this shop runs; stop it first")
+    for folder in (layout.root, layout.short):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
 def _reset_processes(site: Site) -> list[str]:
     layout, called = site.layout, site.layout.names.word
     inner, outer = Control(layout.socket_path()), Control(layout.socket_path(world=True))

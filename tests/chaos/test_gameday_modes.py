@@ -107,7 +107,8 @@ def test_a_folder_is_drawn_from_as_the_catalogue_is(system: System, folder: Path
 @pytest.mark.parametrize(
     ("argv", "why"),
     [
-        (["--mode", "renamed"], "renamed is not there yet.*would measure nothing"),
+        (["--mode", "renamed", "--export", "x"], "names of the plain one"),
+        (["--mode", "renamed", "--blind", "logs"], "one thing at a time"),
         (["--blind", "logs", "--mode", "noise"], "one thing at a time"),
         (["--blind", "tea"], "invalid choice: 'tea'"),
         (["--first-seed", "0"], "whole numbers from 1"),
@@ -118,6 +119,12 @@ def test_a_folder_is_drawn_from_as_the_catalogue_is(system: System, folder: Path
 def test_what_cannot_be_done_is_refused_with_a_sentence(system: System, argv: list[str], why: str):
     with pytest.raises(CommandError, match=why):
         call_command("gameday", *argv, stdout=StringIO())
+
+
+def test_containers_keep_their_names(system: System, tmp_path: Path):
+    (tmp_path / SITE).write_text(json.dumps({"driver": "docker"}))
+    with pytest.raises(CommandError, match="a sandbox of processes"):
+        call_command("gameday", "--mode", "renamed", "--faults", "none", stdout=StringIO())
 
 
 def test_golden_copies_are_put_away_and_come_back_by_whoever_finds_the_journal(tmp_path: Path, settings: Any):

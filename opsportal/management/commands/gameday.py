@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
+from chaos import service
 from chaos.gameday import drive, file, modes, play, table
 from chaos.gameday.baselines import BASELINES
 from chaos.gameday.commit import commit_of
@@ -19,6 +21,7 @@ from chaos.gameday.quiet import watch
 from chaos.models import GameDay
 from opsportal.casebook import Keeper
 from opsportal.picked import add_choice, with_sandbox
+from opsportal.renamed import renamed
 from systems.models import System
 
 
@@ -33,9 +36,7 @@ class Command(BaseCommand):
         add("--faults", default="", help="comma-separated ids; none: only the quiet minutes")
         add("--all", action="store_true", help="every fault (the default)")
         add("--injectors", type=Path, metavar="DIR", help="faults from this folder (docs/injectors.md)")
-        add(
-            "--mode", choices=[*modes.MODES, modes.RENAMED], default=PLAIN, help="what it goes on in (README)"
-        )
+        add("--mode", choices=modes.MODES, default=PLAIN, help="what it goes on in (README)")
         add("--unknown", type=int, default=0, metavar="N", help="N draws per seed of what no runbook knows")
         add("--untraceable", type=int, default=0, metavar="N", help="the same, with no change to be found")
         add("--pairs", type=int, default=0, metavar="N", help="N draws per seed of two faults at once")
@@ -70,19 +71,35 @@ class Command(BaseCommand):
                 f"the agent only watches {system.slug}; for this game day it may act there, because you asked for one"
             )
         keep = Keeper(options["export"], system, options["small"]) if options["export"] else None
-        driver = drive.Driver(system, baseline, self._say, keep=keep)
 
         def each(row: file.Row) -> None:
             gathered.rows.append(row)
             self._write(gathered, options)
 
         gathered.head.setdefault("commit", commit_of(settings.BASE_DIR) or None)
-        day = self._play(driver, left, options, each)
+        with closing(self._systems(system, left, options)) as systems:
+            for one, mine in systems:
+                day = self._play(drive.Driver(one, baseline, self._say, keep=keep), mine, options, each)
         for why in keep.failed if keep else ():
             self.stderr.write(f"no bundle of {why}")
         gathered.head = table.head_of(day) | gathered.head | ({"quiet": day.quiet} if day.quiet else {})
         self._show(gathered, day)
         self._write(gathered, options)
+
+    def _systems(
+        self, plain: System, draws: list[Draw], options: dict[str, Any]
+    ) -> Generator[tuple[System, list[Draw]], None, None]:
+        """What is played, and on what: the sandbox itself, or one under other names for each seed."""
+        if options["mode"] != modes.RENAMED:
+            yield plain, draws
+            return
+        if service.driver_of(plain) != "process":
+            raise CommandError(
+                "--mode renamed is for a sandbox of processes: containers have the names of their project"
+            )
+        for seed in sorted({draw.seed for draw in draws}) or [options["first_seed"]]:
+            with renamed(plain, seed, self._say) as other:
+                yield other, [draw for draw in draws if draw.seed == seed]
 
     def _play(
         self, driver: drive.Driver, draws: list[Draw], options: dict[str, Any], each: play.Each
@@ -118,10 +135,9 @@ class Command(BaseCommand):
             raise CommandError("--decoys is for --quiet-minutes; around faults they are --mode decoys")
         if min(options["unknown"], options["untraceable"], options["pairs"]) < 0:
             raise CommandError("--unknown, --untraceable and --pairs are whole numbers from 0")
-        if options["mode"] == modes.RENAMED:
+        if options["mode"] == modes.RENAMED and options["export"]:
             raise CommandError(
-                "--mode renamed is not there yet: the sandbox cannot be built under other names, and a game day that "
-                "only called itself so would measure nothing"
+                "--export does not go with --mode renamed: answers are kept in the names of the plain one"
             )
         if options["blind"] and options["mode"] != PLAIN:
             raise CommandError("--blind goes with --mode plain: one thing at a time")
