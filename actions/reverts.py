@@ -46,13 +46,17 @@ def of_system(system_id: int) -> QuerySet[ActionRequest]:
 
 
 def too_many(system_id: int, besides: UUID | None = None) -> str:
-    """Whether as many were taken back within the hour as may be. `besides`: the request that asks."""
+    """Whether as many were taken back within the hour as may be, not counting those that were measured to have ended
+    their trouble: many that help are no flailing. `besides`: the request that asks."""
     since = timezone.now() - timedelta(hours=1)
-    lately = of_system(system_id).filter(status__in=HAD, claimed_at__gte=since)
-    count = (lately.exclude(pk=besides) if besides else lately).count()
+    lately = of_system(system_id).filter(status__in=HAD, claimed_at__gte=since).select_related("incident")
+    count = sum(not _ended_it(r) for r in (lately.exclude(pk=besides) if besides else lately))
     if count < AN_HOUR:
         return ""
-    return f"{count} changes of this system were taken back within an hour: what is more needs a person's own hand"
+    return (
+        f"{count} changes of this system were taken back within an hour, and it is not measured that this helped:"
+        " what is more needs a person's own hand"
+    )
 
 
 def _same_place(row: ChangeRow) -> QuerySet[ChangeRow]:
@@ -167,6 +171,11 @@ def verified(system_id: int, kind: str) -> int:
     numbers = {r.params.get("change") for r in found if _helped(r)}
     wanted = [int(n) for n in numbers if str(n).isdecimal()]
     return ChangeRow.objects.filter(pk__in=wanted, kind=kind).count()
+
+
+def _ended_it(request: ActionRequest) -> bool:
+    incident = request.incident
+    return incident is not None and incident.state == State.RESOLVED and _helped(request)
 
 
 def _helped(request: ActionRequest) -> bool:
