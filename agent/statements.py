@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from agent.context import symptoms_in
+from agent.reasoner import complaints
 from incidents.evidence import Picture
 from incidents.findings import Evidence, Finding, Opinion
 from incidents.models import Incident, Symptom
@@ -24,6 +25,7 @@ OUTRIGHT = frozenset(signal.id for signal in CATALOG.values() if signal.outright
 AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
 ERROR = 2  # systems.logrecords: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
+LETS_IN = frozenset({"role", "access", "grant"})  # kinds of change that decide who is let in
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
 
 
@@ -75,7 +77,9 @@ def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> 
     for statement in _deepest_first(open_, system):
         if leader is None or stands_before(statement, leader, system):
             others = [f for f in opinion.findings if not f.stated]
-            return opinion.model_copy(update={"findings": [_finding(statement), *others]})
+            return opinion.model_copy(
+                update={"findings": [_finding(statement, system), *others], "place": None}
+            )
     return opinion
 
 
@@ -124,10 +128,14 @@ def _direct(evidence: Evidence, members: Collection[str]) -> bool:
     return evidence.service in members and signal is not None and signal.metric.startswith(DIRECT)
 
 
-def _finding(statement: Statement) -> Finding:
+def _finding(statement: Statement, system: LoadedSystem) -> Finding:
+    """Where one other that the part needs turned it away, that one is where to look."""
     signal = CATALOG[statement.signal]
+    of: frozenset[str] = frozenset()
+    if not LETS_IN.isdisjoint(signal.moved_by):
+        of = complaints.spoken_of([statement.text], statement.service, system.graph)
     return Finding(
-        component=statement.service,
+        component=next(iter(of)) if len(of) == 1 else statement.service,
         cause="",
         detail=statement.signal,
         title=statement.title,

@@ -76,6 +76,11 @@ def none_of_these(probability: float) -> Finding:
     return Finding(title="None of these", probability=probability)
 
 
+def somewhere_in(part: str, probability: float) -> Finding:
+    """Something is wrong there, and what it is is not known."""
+    return Finding(component=part, title="Something that is not known", probability=probability)
+
+
 class Question(Record):
     """A check that would tell the leading findings apart, and how much it is expected to tell (in bits)."""
 
@@ -90,11 +95,13 @@ class Question(Record):
 
 
 class Opinion(Record):
-    """Ranked findings, the probability that none of them is it, and what to ask next."""
+    """Ranked findings, the probability that none of them is it, and what to ask next. `place`: the part in which it is,
+    where that is surer than any finding."""
 
     findings: list[Finding] = []
     none_probability: float = 1.0
     questions: list[Question] = []
+    place: Finding | None = None
 
     @property
     def leading(self) -> Finding | None:

@@ -277,6 +277,9 @@ def _passages(run: Run, leader: Finding) -> None:
 
 
 def _why_unknown(found: Opinion) -> str:
+    if found.place is not None:
+        where, sure = found.place.component, found.place.probability
+        return f"what it is is not known; it is in {where}, as far as can be told ({sure:.0%})"
     likely = [f for f in found.findings if f.probability >= NAMED_AT]
     if not likely:
         return "no known cause explains the symptoms"

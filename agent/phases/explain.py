@@ -47,9 +47,10 @@ def hand_over(run: Run, why: str) -> Outcome:
         mine.filter(Q(cleared_at=None) | Q(given_up=True)),
         evidence.picture(run.incident.system.slug),
     )
+    findings = [*([case.opinion.place] if case.opinion.place and not case.tried else []), *case.findings]
     facts = HandedOver(
         why=why,
-        findings=case.findings,
+        findings=findings,
         tried=case.tried,
         asked=case.asked,
         seen=[told(row, picture) for row in seen[:SHOWN]],
@@ -58,7 +59,7 @@ def hand_over(run: Run, why: str) -> Outcome:
         [
             why,
             *(f"- seen: {title}" for title in facts.seen),
-            *(f"- {f.title} on {f.component}: {f.probability:.0%}" for f in case.findings),
+            *(f"- {f.title} on {f.component}: {f.probability:.0%}" for f in findings),
         ]
     )
 

@@ -67,6 +67,7 @@ def diagnose(
     started = time.perf_counter()
     graph = SystemGraph.of(system)
     board = arrange(states, catalog if catalog is not None else _catalog(), leaks, settled)
+    ledger.date(changes, board)
     causes = build(
         specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {}, settled=settled
     )
@@ -86,7 +87,17 @@ def diagnose(
         leading=tuple(built[i] for i in best if i in built),
         unexplained=tuple(render.unexplained([causes[i] for i in best], board)),
         suspect=next(suspects, ("", 0.0)),
+        place=_place(posterior, causes),
     )
+
+
+def _place(posterior: Posterior, causes: Sequence[Cause]) -> tuple[str, float]:
+    """The part in which something is wrong, whatever it is, and how probable that is."""
+    odds: dict[str, float] = {}
+    for members, p in posterior.sets:
+        for part in {causes[i].component for i in members}:
+            odds[part] = odds.get(part, 0.0) + p
+    return min(odds.items(), key=lambda item: (-item[1], item[0]), default=("", 0.0))
 
 
 def _ranked(posterior: Posterior, causes: Sequence[Cause]) -> list[tuple[int, float]]:

@@ -15,6 +15,9 @@ MIN_LEAK, MAX_LEAK = 0.001, 0.9
 DEFAULT_COST = 1.0
 UNSURE = 0.8  # what one sentence, or a starved watcher, says counts this much of what is sure
 SLACK_S = 3.0  # onsets closer than this have no order
+ORDER_S = (
+    1.0  # ... but what a change, still unmade when it was last looked at, cannot have brought about before
+)
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Node:
     states: list[State] = field(default_factory=list)
     weight: float = 1.0  # several true nodes of one signal are not independent: each counts less
     onset: float | None = None
+    since: float | None = None  # of the sign of a change: when what changed was last seen as before
     is_journey: bool = False
     noted: bool = True  # a symptom that people see; the others only speak to the diagnosis
 
@@ -51,6 +55,9 @@ class Board:
     catalog: Catalog
     leaks: Mapping[str, float] = field(default_factory=dict)
     settled: float = 1.0
+    about: dict[int, frozenset[str]] = field(
+        default_factory=dict
+    )  # of whom a true node speaks, as far as asked
     _by_class: dict[str, list[Node]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

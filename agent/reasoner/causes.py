@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.reasoner import spread
-from agent.reasoner.board import SLACK_S, Board, Node
+from agent.reasoner.board import ORDER_S, SLACK_S, Board, Node
 from agent.reasoner.runbooks import Compiled, components, matches, targets
 from agent.reasoner.spread import DECAY
 from agent.reasoner.types import Boosts, Change, Learned, Priors
@@ -49,6 +49,7 @@ class Cause:
     signs: list[Node] = field(default_factory=list)  # its own, that hold
     began: float | None = None
     ended: float | None = None  # when it was seen to be over
+    slack_s: float = SLACK_S  # by which `began` may be too late
     is_spoken_of: bool = False  # what is said of the trouble names what was changed
     is_measured: bool = False  # the time that was set is measured, or the place is gone to
 
@@ -72,7 +73,7 @@ class Cause:
     def explain(self, number: int, node: Node, chance: float) -> None:
         """Book what it may have brought about; hardly what was there before it, or what began once it was over."""
         if node.onset is not None:
-            early = self.began is not None and node.onset < self.began - SLACK_S
+            early = self.began is not None and node.onset < self.began - self.slack_s
             late = self.ended is not None and node.onset - node.lag_s > self.ended + SLACK_S
             chance *= EARLY if early or late else 1.0
         self.explains[number] = max(chance, self.explains.get(number, 0.0))
@@ -110,7 +111,7 @@ def build(
         cause.signs = [n for key in compiled.own[spec.id] for n in _shown(spec, members, key, graph, board)]
         if not cause.signs:
             continue
-        cause.began = _began(cause.signs)
+        cause.began, cause.slack_s = _began(cause.signs)
         for key in spec.symptoms:
             _weigh(cause, spec, key, graph, board, learned, settled)
         if spec.severity != "low":
@@ -131,12 +132,15 @@ def _shown(
     return [n for n in nodes if n is not None and n.value and matches(spec, n)]
 
 
-def _began(signs: Sequence[Node]) -> float | None:
-    """When the first of its signs began, at the earliest. A change it needs is the beginning."""
+def _began(signs: Sequence[Node]) -> tuple[float | None, float]:
+    """When the first of its signs began, at the earliest, and by how much that may be too late. A change it needs is
+    the beginning; of that the ledger knows when it had not been made yet."""
     timed = [n for n in signs if n.onset is not None]
     changes = [n for n in timed if n.changed]
+    if changes and all(n.since is not None for n in changes):
+        return min((n.since or 0.0) - ORDER_S for n in changes), 0.0
     begun = [(n.onset or 0.0) - (SLACK_S if n.changed else n.lag_s) for n in changes or timed]
-    return min(begun) if begun else None
+    return (min(begun) if begun else None), SLACK_S
 
 
 def can_be(spec: RunbookSpec, members: tuple[str, ...], graph: SystemGraph, board: Board) -> bool:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Collection, Sequence
 
 from agent.reasoner import history, quantity, spread, wiring, words
-from agent.reasoner.board import SLACK_S, Board, Node
+from agent.reasoner.board import ORDER_S, SLACK_S, Board, Node
 from agent.reasoner.causes import EXCLUDED_BITS, Cause
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
@@ -32,6 +32,7 @@ SPOKEN_OF = 2  # so many plain names of its own in what is said of the trouble a
 SHORTLY_S = 120.0
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
 PUT_BACK_BITS = 3.0
+SEEN_BY_BOTH_S = 6.0  # the probe and the ledger look at the same thing at their own times
 MOST = 60  # changes looked at, the newest first
 
 
@@ -41,6 +42,19 @@ def lag_bits(lag_s: float, kind: str = "", peace_s: float = PEACE_S) -> float:
     soonest = ROLLED_OUT_S.get(kind, T0_S)
     after = 1 / (math.log(1 + LONGEST_S / soonest) * (max(lag_s, 0.0) + soonest))
     return math.log2(after * peace_s)
+
+
+def date(changes: Sequence[Change], board: Board) -> None:
+    """Tell the signs of changes since when each may have been: a change is noticed some time after it was made, and the
+    ledger knows when what changed was last seen as before."""
+    for node in (n for n in board.nodes.values() if n.changed and n.value and n.onset is not None):
+        kinds = board.moved_by(node.signal)
+        seen = [
+            c.last_old.timestamp() for c in changes
+            if c.component == node.service and c.kind in kinds
+            and abs(c.first_new.timestamp() - (node.onset or 0.0)) <= SEEN_BY_BOTH_S
+        ]  # fmt: skip
+        node.since = min(seen, default=None)
 
 
 def weigh_times(causes: Sequence[Cause], board: Board) -> None:
@@ -121,8 +135,8 @@ def _weigh_time(cause: Cause, board: Board, signal: str, service: str) -> None:
     if began is None or not timed:
         cause.bonus_bits += UNTIMED_BITS
         return
-    first = began + SLACK_S  # as it was read, without the slack
-    later = [t for t in timed if t >= began - SLACK_S]
+    first = began + (cause.slack_s or ORDER_S)  # as it was read, without the slack
+    later = [t for t in timed if t >= began - cause.slack_s]
     if not later:
         cause.against.append((signal, service, "too late", -EXCLUDED_BITS))
         return
@@ -209,7 +223,7 @@ def _cause(
         key=lambda c: (_is_measured(c, reach, graph, board), len(words.names(c.what, cause, reach))),
     )
     at = change.effective_at or change.last_old
-    cause.began = min(at.timestamp(), change.first_new.timestamp()) - SLACK_S
+    cause.began, cause.slack_s = min(at.timestamp(), change.first_new.timestamp()) - ORDER_S, 0.0
     cause.ended = history.undone(change, changes)
     for node, number, chance in reached:
         cause.explain(number, node, chance)
@@ -219,7 +233,7 @@ def _cause(
     _weigh_time(cause, board, change.kind, change.component)
     explained = [board.true[i] for i in cause.explains]
     spoken_of = words.names(change.what, cause, explained)
-    cause.is_spoken_of = len(spoken_of) >= SPOKEN_OF or any("_" in name for name in spoken_of)
+    cause.is_spoken_of = len(spoken_of) >= SPOKEN_OF or any(words.is_of_several(name) for name in spoken_of)
     cause.bonus_bits += words.bits(spoken_of)
     cause.is_measured = _is_measured(change, explained, graph, board)
     cause.bonus_bits += AGREES_BITS * cause.is_measured
@@ -238,7 +252,7 @@ def _is_measured(change: Change, nodes: Sequence[Node], graph: SystemGraph, boar
 def _concerns(node: Node, cause: Cause, graph: SystemGraph) -> bool:
     """Whether a sign of the change's kind is on the changed part, or said by whoever needs it, after it."""
     there = node.service in cause.members or node.service in graph.callers(cause.members)
-    return there and (cause.began is None or node.onset is None or node.onset >= cause.began - SLACK_S)
+    return there and (cause.began is None or node.onset is None or node.onset >= cause.began - cause.slack_s)
 
 
 def behind(cause: Cause, graph: SystemGraph, board: Board) -> list[Node]:

@@ -20,7 +20,7 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[C
     """What was changed in one go, with its part; gos and changes, the newest first. Where all replicas were changed
     alike it is the group's."""
     gos: dict[tuple[str, str, int], list[Change]] = {}
-    for change in sorted(_not_following(changes), key=lambda c: (c.first_new, c.what), reverse=True):
+    for change in sorted(_not_following(_whole(changes)), key=lambda c: (c.first_new, c.what), reverse=True):
         of = members(change.component, graph)
         whole = next((g for g, names in graph.groups.items() if of and of[0] in names), change.component)
         gos.setdefault((whole, change.kind, int(change.first_new.timestamp() / ONE_GO_S)), []).append(change)
@@ -32,6 +32,16 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[C
             [(made, whole)] if alike else [([c for c in made if c.component == p], p) for p in sorted(parts)]
         )
     return found
+
+
+def _whole(changes: Sequence[Change]) -> list[Change]:
+    """Without what changed of a thing in the go in which the thing itself did: who owns a table has its rights."""
+    things = {(c.component, c.what): c.first_new for c in changes}
+    return [
+        c for c in changes
+        if (own := things.get((c.component, c.what.rpartition(": ")[0]))) is None
+        or abs((own - c.first_new).total_seconds()) >= ONE_GO_S
+    ]  # fmt: skip
 
 
 def _not_following(changes: Sequence[Change]) -> list[Change]:

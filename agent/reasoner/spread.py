@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Set
 
+from agent.reasoner import complaints
 from agent.reasoner.board import Board, Node
 from systems.graph import SystemGraph
 
@@ -25,6 +26,8 @@ NEEDED = {"flow": 0.35, "starves": 0.3}
 CARRIERS = {"refuses": 0.4, "slow": 0.3}
 # Trouble in what all replicas need is seen by all of them: one alone hardly has it from there.
 SHARED, ALONE = ("refuses", "fails", "slow"), 0.7
+# What names another of those that it needs hardly comes from this one.
+MISNAMED = 0.2
 JOURNEY = 0.4  # journeys cross the system, further than the edges that are known
 # What a change to a part can bring about beside that: its own state, and the state of what it works on; often so where
 # the sign is of the change's own kind, and seldom any other: there are many things that it might do.
@@ -60,8 +63,18 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
             chance = min(chance, OUTRIGHT if node.outright else SPECIFIC if node.specific else 1.0)
         if node.service not in members and node.klass in SHARED and _is_alone(graph, board, node, hops):
             chance *= 1 - ALONE * board.settled
+        if chance and complaints.is_about_others(about(graph, board, node, number), members, graph):
+            chance *= MISNAMED
         if chance:
             yield node, number, chance
+
+
+def about(graph: SystemGraph, board: Board, node: Node, number: int) -> frozenset[str]:
+    """Whom of those that its part needs a true node complains of by name; `number` is its own."""
+    if number not in board.about:
+        spoken = node.klass in ("words", "fails", "refuses")
+        board.about[number] = complaints.named(node, graph) if spoken else frozenset()
+    return board.about[number]
 
 
 def _called(graph: SystemGraph, members: tuple[str, ...]) -> set[str]:

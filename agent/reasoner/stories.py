@@ -6,11 +6,13 @@ down what helps, and the change is its evidence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from agent.reasoner import blame
 from agent.reasoner.board import Board
 from agent.reasoner.causes import Cause
+from agent.reasoner.changes import PROMPT_S, first_sign
 from agent.reasoner.infer import Posterior
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
@@ -32,10 +34,24 @@ def told_once(
     follows: dict[int, int] = {}
     for i in odds:
         change = causes[i].change
-        fits = [j for j in named if change and blame.follows(causes[j], change, changes, graph, board)]
+        fits = [
+            j for j in named
+            if change and not _came_long_after(causes[j], causes[i], board)
+            and blame.follows(causes[j], change, changes, graph, board)
+        ]  # fmt: skip
         if fits:
             follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
     return posterior.with_places(follows) if follows else posterior
+
+
+def _came_long_after(named: Cause, change: Cause, board: Board) -> bool:
+    """Whether what the change brought about had been there for a while when the named cause first showed: then that is
+    one more thing that followed, and not how it came about."""
+    nodes = (board.true[i] for i in change.explains)
+    began = change.began if change.began is not None else math.inf
+    first = min((n.onset for n in nodes if n.onset is not None and n.onset >= began), default=math.inf)
+    own = first_sign(named)
+    return math.inf > own > first + PROMPT_S
 
 
 def _is_defined(cause: Cause) -> bool:

@@ -134,7 +134,8 @@ class Hypothesis:
 class Diagnosis:
     """Causes by marginal probability, and `leading`: the single most probable set (empty = none of these).
 
-    `suspect`: the part in which an unknown cause would most probably be, and how probable that is."""
+    `suspect`: the part in which an unknown cause would most probably be, and how probable that is. `place`: the same
+    for any cause, known or not."""
 
     hypotheses: tuple[Hypothesis, ...]
     none_probability: float
@@ -143,6 +144,7 @@ class Diagnosis:
     leading: tuple[Hypothesis, ...] = ()
     unexplained: tuple[Evidence, ...] = ()
     suspect: tuple[str, float] = ("", 0.0)
+    place: tuple[str, float] = ("", 0.0)
 
     @property
     def next_check(self) -> NextCheck | None:

@@ -22,11 +22,19 @@ HIDDEN = 0.04  # at most, however little was read
 
 
 def build(compiled: Compiled, graph: SystemGraph, board: Board, settled: float) -> list[Cause]:
-    """One for each part that is ill. `settled` as for `reasoner.diagnose`."""
+    """One for each part that is ill, or that its callers complain of by name: it may be well by all that is measured of
+    it, and turn them away. `settled` as for `reasoner.diagnose`."""
     sick: dict[str, int] = {}
     for node in (n for n in board.true if n.noted):
         sick[node.service] = sick.get(node.service, 0) + 1
-    parts = [s for s in sorted(sick, key=lambda s: (-sick[s], s)) if s in graph.kinds][:MOST]
+    named = {
+        n
+        for number, node in enumerate(board.true)
+        if node.noted
+        for n in spread.about(graph, board, node, number)
+    }
+    ranked = sorted({*sick, *named}, key=lambda s: (-sick.get(s, 0), s))
+    parts = [s for s in ranked if s in graph.kinds][:MOST]
     found = []
     for part in parts:
         share = PRIOR / len(parts) + min(_unread(compiled, graph, board, part), HIDDEN)

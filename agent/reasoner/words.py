@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -11,6 +12,9 @@ from agent.reasoner.causes import Cause
 WORD_BITS, MOST_WORDS = 1.5, 3
 WORD = re.compile(r"[a-z][a-z0-9]{3,}")
 TOKEN = re.compile(r"[a-z_][a-z0-9_]{2,}")
+SEVERAL = re.compile(r"[a-z][a-z0-9]*(?:[_.-]+[a-z0-9]+)+")
+MOST_OF = 0.6
+PHRASE_FROM = 8  # letters: what is shorter any sentence may have
 QUOTED = re.compile(r"[\"'`]([a-z_][a-z0-9_]{2,})[\"'`]")
 # In any sentence, or in any that tells of trouble or of a change.
 EMPTY = re.compile(
@@ -29,13 +33,41 @@ def shared(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
 
 def names(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
     """The names of things that these nodes speak of and a text has too: quoted, or of several words in one, which a
-    sentence may write apart (`statement_timeout`: "due to statement timeout")."""
+    sentence may write apart (`statement_timeout`: "due to statement timeout"), or word for word."""
     own = {name.lower() for name in (cause.component, *cause.group)}
     texts = [s.text.lower() for n in nodes for s in n.holding()]
     told = {w for text in texts for w in _named(text)}
     named = set(TOKEN.findall(said.lower()))
-    apart = {w for w in named if "_" in w.strip("_") and any(w.replace("_", " ") in text for text in texts)}
-    return (told & named | apart) - own
+    phrases = {p for p in _phrases(said) if any(p in _plain(text) for text in texts)}
+    spaced = [f" {' '.join(re.split(r'[^a-z0-9]+', text))} " for text in texts]
+    apart = {w for w in SEVERAL.findall(said.lower()) if _is_told_apart(w, spaced)}
+    return (told & named | apart) - own | phrases
+
+
+def _is_told_apart(name: str, texts: Iterable[str]) -> bool:
+    """Whether a sentence has most of the words of a name, one after the other: `min-replicas-to-write`, "not enough
+    good replicas to write"."""
+    parts = re.split(r"[_.-]+", name.strip("_.-"))
+    most = max(2, math.ceil(MOST_OF * len(parts)))
+    runs = (" ".join(parts[i : i + most]) for i in range(len(parts) - most + 1))
+    return any(len(run) >= PHRASE_FROM and f" {run} " in text for run in runs for text in texts)
+
+
+def is_of_several(name: str) -> bool:
+    """Whether a name has several words, which are seldom together by chance."""
+    return re.search(r"\w[_ .-]+\w", name) is not None
+
+
+def _phrases(said: str) -> set[str]:
+    """What a thing is called in several words, with or without the schema it lies in: `table orders`, `user default`.
+    What a property belongs to (`role app: statement_timeout`) is spoken of for many reasons."""
+    whole = _plain(said)
+    names = {whole, re.sub(r"\b\w+\.(?=\w)", "", whole)}
+    return {name for name in names if " " in name and ": " not in name and len(name) >= PHRASE_FROM}
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\"'`]", "", text.lower())
 
 
 def _named(text: str) -> set[str]:

@@ -15,7 +15,7 @@ from agent.reasoner import Evidence as Observed
 from agent.reasoner.types import Boosts, Change, Learned
 from incidents import evidence
 from incidents.evidence import SignalState
-from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question
+from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question, somewhere_in
 from incidents.models import Incident
 from incidents.signals.checks import RUNS
 from knowledge import lessons
@@ -99,7 +99,14 @@ def opinion(answer: Diagnosis, changes: Sequence[Change]) -> Opinion:
         if c.signal in RUNS
     ]
     found = [finding(h, takes_back(h, changes)) for h in ranked]
-    return Opinion(findings=found, none_probability=answer.none_probability, questions=questions)
+    part, sure = answer.place
+    is_surer = bool(part) and (not ranked or (ranked[0].component != part and ranked[0].probability < sure))
+    return Opinion(
+        findings=found,
+        none_probability=answer.none_probability,
+        questions=questions,
+        place=somewhere_in(part, sure) if is_surer else None,
+    )
 
 
 def _changes(incident: Incident) -> Sequence[Change]:

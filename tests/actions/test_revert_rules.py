@@ -143,7 +143,9 @@ def test_three_an_hour(system: LoadedSystem, files: Ledger, row: System, alice: 
     assert service.execute(waiting.pk).status == Status.CANCELLED
     did = Repair(key="db:change", did=["revert-change on db"], helped=True)
     over = opened(row, "db", state=State.VERIFYING, repairs=[did])
-    ActionRequest.objects.filter(pk=ActionRequest.objects.get(params={"change": "0"}).pk).update(incident=over)
+    ActionRequest.objects.filter(pk=ActionRequest.objects.get(params={"change": "0"}).pk).update(
+        incident=over
+    )
     assert "within an hour" in refused(late)  # whether it helped is not known yet
     Incident.objects.filter(pk=over.pk).update(state=State.RESOLVED)
     assert ask(late).status == Status.WAITING  # what was measured to help is no flailing

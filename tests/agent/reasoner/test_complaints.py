@@ -1,0 +1,83 @@
+"""Of whom a part complains, and since when a change can be: what keeps harmless changes elsewhere from the blame."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.reasoner import complaints, words
+from agent.reasoner.board import Node
+from agent.reasoner.causes import Cause
+from tests.agent.reasoner.test_changes import blamed, made, timed, told
+from tests.agent.reasoner.world import FAILED, GRAPH, S, both
+
+TURNED_AWAY = timed(
+    *both("not_ready"),
+    *both("log_errors", text="ERROR queue unavailable: invalid username-password pair"),
+    FAILED,
+)
+
+
+def test_trouble_is_looked_for_in_the_part_that_callers_name() -> None:
+    elsewhere = made(1, what="tcp_keepalives_idle", kind="setting", old="7200", new="120")
+    found = told(TURNED_AWAY, elsewhere)
+    assert found.suspect[0] == found.place[0] == "cache"
+    assert found.place[1] > 0.5 > max(h.probability for h in found.hypotheses)
+
+
+@pytest.mark.parametrize(
+    ("text", "whom"),
+    [
+        ("redis error: NOREPLICAS Not enough good replicas to write.", {"cache"}),
+        ("permission denied for table orders", {"db"}),
+        ("partner answers nothing", {"partner"}),
+        ("something went wrong", set()),
+    ],
+)
+def test_a_part_is_named_by_name_by_kind_or_by_its_own_words(text: str, whom: set[str]) -> None:
+    assert complaints.spoken_of([text], "web-a", GRAPH) == whom
+
+
+def test_who_lies_on_the_way_to_the_named_part_may_still_be_it() -> None:
+    assert complaints.is_about_others({"cache"}, ("db",), GRAPH)
+    assert not complaints.is_about_others({"cache"}, ("wire",), GRAPH), "it carries the calls"
+    assert not complaints.is_about_others({"cache"}, ("web-a",), GRAPH), "it asks, and may ask wrongly"
+    assert not complaints.is_about_others(set(), ("db",), GRAPH)
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "spoken"),
+    [
+        ("min-replicas-to-write", "NOREPLICAS Not enough good replicas to write.", True),
+        ("user default", "User default has no permissions to run the 'set' command", True),
+        ("table shop.orders", "permission denied for table orders", True),
+        ("idle_session_timeout", "terminating connection due to idle-session timeout", True),
+        ("role app: statement_timeout", 'too many connections for role "app"', False),
+        ("auth.token_ttl_s", "unable to read the token", False),
+    ],
+)
+def test_a_change_is_spoken_of_where_its_name_is_said_word_for_word(
+    what: str, text: str, spoken: bool
+) -> None:
+    node = Node("log_errors", "web-a", True, 0.01, states=[S("log_errors", "web-a", text=text)])
+    found = words.names(what, Cause("change", "db", ("db",), -5.0), [node])
+    assert any(words.is_of_several(name) for name in found) is spoken
+
+
+def test_a_sign_of_a_change_is_no_older_than_the_value_that_the_ledger_saw_before_it() -> None:
+    """The probe may see it seconds late, the ledger knows that it was not there yet."""
+    drifted = S("config_drift", "web-a", text="auth.ttl: 3600 -> 4200", onset=timed(FAILED)[0].onset)
+    late = made(6, what="auth.ttl", kind="config", part="web-a", old="3600", new="4200")
+    fails = timed(*both("app_errors"), FAILED)
+    assert "config_changed" in {h.cause for h in told([*fails, drifted]).hypotheses if h.probability > 0.3}
+    assert not [
+        h
+        for h in told([*fails, drifted], late).hypotheses
+        if h.cause == "config_changed" and h.probability > 0.3
+    ]
+
+
+def test_what_changed_with_the_thing_itself_is_no_change_of_its_own() -> None:
+    owner = made(0, what="table shop.orders", kind="schema", old="owner app", new="owner admin")
+    rights = made(0, what="table shop.orders: rights of app", kind="grant", old="SELECT", new=None)
+    denied = timed(*both("log_permission_denied", text="ERROR permission denied for table orders"), FAILED)
+    assert blamed(told(denied, owner, rights))[0] == owner.id
