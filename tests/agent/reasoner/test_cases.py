@@ -96,6 +96,13 @@ CASES = {
             S("rss_near_limit", "web-b"),
         ],
     ),
+    "a bound of any name that was taken off": (
+        "web-b:unbounded_session_cache",
+        [
+            S("config_drift", "web-b", text="views.keep_at_most: 25 -> 0"),
+            S("rss_growing", "web-b", reading_value=3.1),
+        ],
+    ),
     "wrong values in the cache": (
         "cache:poisoned_product_keys",
         [
