@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.reasoner import spread
+from agent.reasoner import complaints, spread
 from agent.reasoner.board import ORDER_S, SLACK_S, Board, Node
 from agent.reasoner.runbooks import Compiled, components, matches, targets
 from agent.reasoner.spread import DECAY
@@ -116,7 +116,7 @@ def build(
             _weigh(cause, spec, key, graph, board, learned, settled)
         if spec.severity != "low":
             kinds = {k for n in cause.signs if n.changed for k in board.moved_by(n.signal)}
-            for node, number, chance in spread.following(graph, board, members, kinds):
+            for node, number, chance in spread.following(graph, board, members, kinds, cause.signs):
                 cause.explain(number, node, chance)
         _definitions(cause, spec, graph, board)
         found.append(cause)
@@ -129,7 +129,17 @@ def _shown(
     """The nodes of a key that hold the way this cause shows it."""
     places = targets(graph, board, members, key)
     nodes = (board.get(signal, service) for signal, service, _ in places)
-    return [n for n in nodes if n is not None and n.value and matches(spec, n)]
+    return [n for n in nodes if n is not None and n.value and _fits(spec, n, members, graph, board)]
+
+
+def _fits(spec: RunbookSpec, node: Node, members: tuple[str, ...], graph: SystemGraph, board: Board) -> bool:
+    """Whether what a node says is what the cause writes, and not said of other parts by name."""
+    if not matches(spec, node):
+        return False
+    number = board.index.get((node.signal, node.service))
+    if number is None or node.service in members:
+        return True
+    return not complaints.is_about_others(spread.about(graph, board, node, number), members, graph)
 
 
 def _began(signs: Sequence[Node]) -> tuple[float | None, float]:
@@ -189,7 +199,7 @@ def _weigh(
             cause.predicts[signal, service] = max(here, cause.predicts.get((signal, service), 0.0))
         elif not node.value:
             absent.append((signal, service, "absent", math.log2(1 - here)))
-        elif not matches(spec, node):
+        elif not _fits(spec, node, cause.members, graph, board):
             absent.append((signal, service, "other", math.log2(1 - here)))
         else:
             seen = True

@@ -7,7 +7,7 @@ cause, and is said once, here. The chances are for one place each; further away 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 
 from agent.reasoner import complaints
 from agent.reasoner.board import Board, Node
@@ -28,6 +28,7 @@ CARRIERS = {"refuses": 0.4, "slow": 0.3}
 SHARED, ALONE = ("refuses", "fails", "slow"), 0.7
 # What names another of those that it needs hardly comes from this one.
 MISNAMED = 0.2
+TURNED_AWAY, OF_FLOW = ("refuses", "fails", "words"), 0.4
 JOURNEY = 0.4  # journeys cross the system, further than the edges that are known
 # What a change to a part can bring about beside that: its own state, and the state of what it works on; often so where
 # the sign is of the change's own kind, and seldom any other: there are many things that it might do.
@@ -106,10 +107,15 @@ def changed(
 
 
 def following(
-    graph: SystemGraph, board: Board, members: tuple[str, ...], kinds: Set[str]
+    graph: SystemGraph, board: Board, members: tuple[str, ...], kinds: Set[str], signs: Collection[Node] = ()
 ) -> Iterator[tuple[Node, int, float]]:
-    """What may follow from a cause on `members`; `kinds`: of the change that it is, if it is one."""
-    yield from changed(graph, board, members, kinds) if kinds else reach(graph, board, members)
+    """What may follow from a cause on `members`; `kinds`: of the change that it is, if it is one. `signs`: its own.
+    Where all that shows on the part is how much goes through it, its callers wait rather than fail."""
+    only_flow = bool(signs) and all(n.klass == "flow" for n in signs)
+    found = changed(graph, board, members, kinds) if kinds else reach(graph, board, members)
+    for node, number, chance in found:
+        spared = only_flow and node.service not in members and node.klass in TURNED_AWAY
+        yield node, number, chance * (OF_FLOW if spared else 1.0)
 
 
 def silent_bits(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> float:

@@ -81,3 +81,21 @@ def test_what_changed_with_the_thing_itself_is_no_change_of_its_own() -> None:
     rights = made(0, what="table shop.orders: rights of app", kind="grant", old="SELECT", new=None)
     denied = timed(*both("log_permission_denied", text="ERROR permission denied for table orders"), FAILED)
     assert blamed(told(denied, owner, rights))[0] == owner.id
+
+
+def test_a_cause_elsewhere_is_not_read_out_of_what_names_another_part() -> None:
+    turned_away = timed(
+        *both("log_auth_failed", text="redis error: WRONGPASS invalid username-password pair"), FAILED
+    )
+    assert not [h for h in told(turned_away).hypotheses if h.component == "db"]
+
+
+def test_who_finds_little_in_a_cache_waits_and_hardly_fails() -> None:
+    little = S("cache_miss_storm", "cache", text="3 hits, 40 misses")
+    failing = timed(little, *both("app_errors"), *both("log_exception"), *both("log_errors"), FAILED)
+    slow = timed(little, *both("app_slow"))
+    odds = [
+        next((h.probability for h in told(states).hypotheses if h.cause == "cache_miss_storm"), 0.0)
+        for states in (slow, failing)
+    ]
+    assert odds[0] > 0.6 > odds[1]
