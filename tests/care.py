@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -128,16 +129,26 @@ def follow(place: Place, fault: Callable[[], None], *, ends: tuple[str, ...], wi
     )
     number = opened.number
 
+    def now() -> Incident:
+        """That one, or the one that it is again."""
+        found = Incident.objects.get(pk=number)
+        return next((i for i in Incident.objects.filter(number__lte=last) if _came_as(i, number)), found)
+
     def over() -> Incident | None:
-        return Incident.objects.filter(number=number, state__in=ends).first()
+        found = now()
+        return found if found.state in ends else None
 
     def so_far() -> str:
-        return story(Incident.objects.get(pk=number)).text() + f"\nwrong: {place.wrong()}"
+        return story(now()).text() + f"\nwrong: {place.wrong()}"
 
     def story(incident: Incident) -> Story:
         return _story(incident, wall, time.monotonic() - began)
 
     return story(until(over, within_s, so_far))
+
+
+def _came_as(incident: Incident, number: int) -> bool:
+    return any(o.back_as == number for o in incident.openings)
 
 
 def beside(first: Story, within_s: float) -> list[Story]:
@@ -154,10 +165,11 @@ def beside(first: Story, within_s: float) -> list[Story]:
 
 def _story(incident: Incident, wall: float, over_s: float) -> Story:
     """`wall`: Unix time at which the fault began."""
-    steps = ActionRequest.objects.filter(incident=incident).order_by("requested_at")
+    began = datetime.fromtimestamp(wall, UTC)
+    steps = ActionRequest.objects.filter(incident=incident, requested_at__gte=began).order_by("requested_at")
     done = [f"{a.slug} {a.target}: {a.status}" for a in steps]
     green = TimelineEvent.objects.filter(
-        incident=incident, kind="verify", title__startswith="Recovered"
+        incident=incident, kind="verify", title__startswith="Recovered", at__gte=began
     ).last()
     repaired = green.at.timestamp() - 4.0 - wall if green else None
     return Story(incident, incident.opened_at.timestamp() - wall, over_s, repaired, done)

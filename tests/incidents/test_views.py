@@ -19,6 +19,7 @@ from actions import audit
 from incidents import evidence, facts, lifecycle, postmortem, timeline
 from incidents.findings import Evidence, Question
 from incidents.models import Incident, State
+from incidents.openings import Opening
 from incidents.picture import Picture
 from incidents.sections import ActionItem, Sentence
 from incidents.signals import SignalState
@@ -310,3 +311,17 @@ def test_what_is_wrong_now_comes_before_what_is_over(boss: Client, incident: Inc
     assert "1 symptom still holds" in page and "whether 1 symptom still holds is not known" in page
     assert "72 symptoms, 2 cannot be read now" in side(replace(holds, value=None))
     assert "symptom still holds:" not in side(replace(holds, value=False))
+
+
+def test_what_came_back_says_so_everywhere(boss: Client, incident: Incident) -> None:
+    long_ago = timezone.now() - timedelta(minutes=9)
+    times = [
+        Opening(started_at=long_ago, opened_at=long_ago, resolved_at=long_ago + timedelta(seconds=n))
+        for n in (1, 2)
+    ]
+    for count, words in ((1, "ame back<"), (2, "ame back 2 times<")):
+        Incident.objects.filter(pk=incident.pk).update(openings=times[:count])
+        for url in ("/incidents/", f"/incidents/{incident.number}/", "/"):
+            assert words in boss.get(url).content.decode(), url
+    page = boss.get(f"/incidents/{incident.number}/").content.decode()
+    assert re.search(rf"first .*{long_ago:%H:%M:%S}.* UTC, again since", page)

@@ -265,6 +265,7 @@ def test_opening_again_for_oneself_or_for_the_agent(mira: Doors, system: System,
     assert now(incident).postmortem.version == 2
     code, answer = mira.api(incident.pk, "reopen", note="look again", to="agent")
     assert (code, answer["state"], answer["reopened"]) == (200, "diagnosing", 2)
+    assert (answer["flaps"], answer["reopened_at"] is None) == (0, False)  # it did not come back by itself
     assert Run.objects.filter(incident=incident).exclude(phase="done").count() == 1
     assert [v for _, v in audited(incident.pk)] == [
         "incident.resolved",
