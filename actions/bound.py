@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from actions import effects, losses, risk
@@ -45,6 +46,11 @@ class Bound:
     def check(self) -> None:
         self.action.check(self.ctx, self.params)
 
+    @cached_property
+    def ends(self) -> losses.Loss:
+        """What ends with the processes it starts anew; a store that hangs is waited for once."""
+        return losses.of_restart(self.ctx, self.restarted)
+
     def only_for_people(self) -> str | None:
         return self.action.only_for_people(self.ctx, self.params)
 
@@ -52,7 +58,7 @@ class Bound:
         return self.action.asks(self.ctx, self.params)
 
     def rated(self) -> tuple[Risk, str]:
-        return risk.assess(self.action, self.ctx.system, self.ctx.target, self.params)
+        return risk.assess(self.action, self.ctx.system, self.ctx.target, self.params, ends=lambda: self.ends)
 
     def fingerprint(self) -> str:
         seen = manifest_fingerprint(self.ctx.system, self.touches)
@@ -65,7 +71,7 @@ class Bound:
 
     def _whole(self, shown: dict[str, Any]) -> dict[str, Any]:
         """With what a restart loses and who else feels it; without secrets."""
-        ends = losses.of_restart(self.ctx, self.restarted)
+        ends = self.ends
         shown["loss"] = ends.counts | shown["loss"]
         shown["changes"] = [*shown["changes"], *(w for w in ends.words if w not in shown["changes"])]
         shown["blast_radius"] = blast_radius(self.ctx.system, shown["blast_radius"] or self.touches)

@@ -18,6 +18,7 @@ from systems import queries
 from systems.manifest_types import Service
 from systems.runtimes.base import RuntimeFailed
 
+DATA = ("rows", "messages", "data")  # what nobody makes again; keys of a cache, sessions and the like pass
 ASK_S = 2.0  # a store that does not answer in this time counts as one that cannot be asked
 SCANS = 50  # steps of 1,000 keys in search of lists and streams
 KNOWN_KINDS = frozenset(
@@ -184,6 +185,12 @@ def after_restart(ctx: ActionContext, names: list[str], before: Loss) -> dict[st
             left = now.get(key, 0)
             lost[key] = None if left is None else max(0, number - left)
     return lost
+
+
+def asks(counts: dict[str, Any]) -> str:
+    """Why a person is asked about such a loss, whatever the rating: data that is gone does not come back by itself."""
+    data = in_words({what: counts[what] for what in DATA if what in counts})
+    return f"data would be lost by it: {data}" if data else ""
 
 
 def in_words(counts: dict[str, Any]) -> str:

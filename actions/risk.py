@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import BaseModel
 
 from actions import losses
 from actions.base import ActionContext, AnyAction
-from actions.losses import KNOWN_KINDS
+from actions.losses import KNOWN_KINDS, Loss
 from actions.models import Risk
 from systems.services import LoadedSystem, UnknownService
 
@@ -14,9 +16,14 @@ ORDER = {Risk.LOW: 0, Risk.MEDIUM: 1, Risk.HIGH: 2}
 
 
 def assess(
-    action: AnyAction | None, system: LoadedSystem, target: str, params: BaseModel | None = None
+    action: AnyAction | None,
+    system: LoadedSystem,
+    target: str,
+    params: BaseModel | None = None,
+    *,
+    ends: Callable[[], Loss] | None = None,
 ) -> tuple[Risk, str]:
-    """The risk and one plain sentence why."""
+    """The risk and one plain sentence why. `ends`: what ends with a restart, where that has been counted."""
     if action is None:
         return Risk.HIGH, "an action nobody has rated counts as high"
     try:
@@ -32,17 +39,19 @@ def assess(
     unknown = sorted(kinds - KNOWN_KINDS)
     if unknown and risk == Risk.LOW:
         risk, why = Risk.MEDIUM, f"{unknown[0]} is not a kind of service the ratings know"
-    for raised, reason in _raised(action, ActionContext(system, target), params):
+    for raised, reason in _raised(action, ActionContext(system, target), params, ends):
         if ORDER[raised] > ORDER[risk]:
             risk, why = raised, reason
     return risk, why
 
 
-def _raised(action: AnyAction, ctx: ActionContext, params: BaseModel | None) -> list[tuple[Risk, str]]:
+def _raised(
+    action: AnyAction, ctx: ActionContext, params: BaseModel | None, ends: Callable[[], Loss] | None
+) -> list[tuple[Risk, str]]:
     """By what these parameters mean on this target now, and by what a restart would lose."""
     try:
         found = [action.raised_by(ctx, params)] if params is not None else []
-        loss = losses.of_restart(ctx, losses.restarted(action, ctx, params))
+        loss = ends() if ends else losses.of_restart(ctx, losses.restarted(action, ctx, params))
     except Exception as error:  # what cannot be rated is high, whatever kept us from it
         return [(Risk.HIGH, f"its risk cannot be found out ({type(error).__name__}), so it counts as high")]
     if loss.high:

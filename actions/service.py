@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from actions import events, gate, grants, outcomes, policy, vault
+from actions import events, gate, grants, losses, outcomes, policy, vault
 from actions.base import ActionRefused, Busy
 from actions.decisions import NotAllowed, cancel, decide
 from actions.dryrun import already, bind_named, effects_of, look, preview, resolve_targets, risk_of
@@ -148,7 +148,7 @@ def _measured(request: ActionRequest, bound: gate.Bound, ask_why: str = "") -> p
         request.preview = look(bound)
         request.fingerprint = bound.fingerprint()
         if request.requested_by == policy.AGENT:
-            ask_why = ask_why or bound.asks()
+            ask_why = ask_why or bound.asks() or losses.asks(request.preview["loss"])
         ruling = policy.rule(request.system, request.slug, request.risk, request.requested_by, ask_why)
         if request.requested_by == policy.AGENT and (theirs := bound.only_for_people()):
             ruling = policy.Ruling(policy.Verdict.REFUSE, theirs)

@@ -69,13 +69,15 @@ class Roles(Record):
 
 
 class Path(Record):
-    """Steps that are run in order, whole or not at all. `cost` has no unit, only an order."""
+    """Steps that are run in order, whole or not at all. `cost`: expected seconds, `loss`: of these what would be lost,
+    as far as it was measured; see agent/harm.py."""
 
     finding: str  # its key
     steps: list[PlannedStep]
     runbook: str = ""  # where it comes from, with its version
     p_success: float = 0.0
     cost: float = 0.0
+    loss: float = 0.0
     index: int = 0  # its place in the runbook
 
     @property

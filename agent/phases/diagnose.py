@@ -152,7 +152,7 @@ def _decide(run: Run, picture: Picture, found: Opinion) -> Outcome:
     """Ask, wait for steadier evidence, plan, or give up."""
     step, leader = decide(run.case, found), found.leading
     if step.question:
-        return _ask(run, step.question)
+        return ask(run, step.question)
     if step.what in ("plan", "hand_over") and (back := returns.look(run)) is not None:
         return back
     if step.what == "plan" and (often := returns.too_often(run.incident)):
@@ -179,7 +179,7 @@ def decide(case: Case, found: Opinion) -> Next:
         count.counted = case.picture
         count.steady += 1
     sure = leader is not None and leader.probability >= SURE_AT
-    if not sure and (question := _next_question(case, found)):
+    if not sure and (question := next_question(case, found)):
         return Next("ask", question)
     steady = count.steady
     if leader and leader.stated:
@@ -201,14 +201,14 @@ def with_answers(states: list[SignalState], answers: Sequence[Answer]) -> list[S
     return [*(s for s in states if (s.signal, s.service) not in asked), *given]
 
 
-def _next_question(case: Case, opinion: Opinion) -> Question | None:
+def next_question(case: Case, opinion: Opinion) -> Question | None:
     asked = case.asked
     if len(asked) >= MAX_QUESTIONS:
         return None
     return next((q for q in opinion.questions if q.key not in asked and q.gain > 0.02), None)
 
 
-def _ask(run: Run, question: Question) -> Outcome:
+def ask(run: Run, question: Question) -> Outcome:
     answer = roles.diagnoser(run).ask(run.incident, question)
     run.case.answers.append(
         Answer(signal=question.signal, service=question.service, value=answer.value, text=answer.text[:300])

@@ -6,16 +6,17 @@ from typing import Literal
 
 from actions import policy
 from actions import service as actions
-from agent import flow, roles
-from agent.case import Attempt, Choice
+from agent import flow, harm, roles
+from agent.case import Attempt, Choice, Path
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import explain
+from agent.phases import diagnose, explain
 from agent.phases.diagnose import PATIENCE, TICK_S, is_due
+from agent.reasoner.infer import entropy
 from agent.roles.base import Brief, Draft
 from incidents import evidence, timeline
 from incidents.facts import DryRun, Planned
-from incidents.findings import Finding, PlannedStep
+from incidents.findings import Finding, PlannedStep, Question
 from incidents.models import Severity
 from incidents.verdict import ACT_AT
 
@@ -40,6 +41,8 @@ def step(run: Run) -> Outcome:
             run.case.looks.steady = 0
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
         return explain.hand_over(run, _why_none(findings, choice))
+    if (question := _first_ask(run, choice.paths[0])) is not None:
+        return diagnose.ask(run, question)
     if not run.incident.system.agent_on:
         _show(run, choice, "shown")
         would = choice.paths[0].words
@@ -56,6 +59,17 @@ def _choose(run: Run) -> Choice:
         return choice
     draft = Draft(paths=choice.paths, tried=case.tried, acted_at=case.acted_at)
     return choice.without(roles.reviewer(run).review(run.incident, picture, draft))
+
+
+def _first_ask(run: Run, path: Path) -> Question | None:
+    """The check that comes first, where a wrong try would lose more than asking takes."""
+    found = next((f for f in run.case.findings if f.key == path.finding), None)
+    question = diagnose.next_question(run.case, run.case.opinion)
+    if found is None or question is None:
+        return None
+    p = found.probability
+    told = question.gain / max(entropy([p, 1 - p]), question.gain)
+    return question if harm.is_worth_reading(path.loss, p, told) else None
 
 
 def _rest(run: Run, finding: Finding) -> Outcome:

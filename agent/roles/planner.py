@@ -2,9 +2,10 @@
 
 Only a cause at or above the acting threshold earns a path; below it there is reading, and a person. A path is a list of
 steps run in order, whole or not at all: when one step does not apply, or its parameter is not named by the evidence, or
-it may not be done now, the path is not taken. Its expected cost is what a wrong or slow try costs: risk and time of its
-steps, plus the price of having to go on when it fails, (1 - P) x RETRY_COST, where P is the probability of the
-cause times how often this fix has cured it (a Beta mean, so an untried fix counts as 2 of 3).
+it may not be done now, the path is not taken. Its expected cost, in seconds, is what a wrong or slow try costs: time
+and loss of its steps as their dry runs have it (agent/harm.py), plus the price of having to go on when it fails,
+(1 - P) x RETRY_S, where P is the probability of the cause times how often this fix has cured it (a Beta mean, so an
+untried fix counts as 2 of 3).
 """
 
 from __future__ import annotations
@@ -14,28 +15,33 @@ from functools import partial
 from typing import Any
 
 from actions import service as actions
+from agent import harm
 from agent.case import Choice, Path
+from agent.harm import RESTART, Harm
 from agent.roles.base import Brief
 from incidents.findings import Finding, PlannedStep
 from incidents.models import Incident
+from incidents.returned import CHANGE
 from incidents.verdict import ACT_AT
 from knowledge import lessons
 from knowledge import service as knowledge
 
-RISK_COST = {"low": 1.0, "medium": 3.0, "high": 12.0}
-RETRY_COST = 30.0
+RETRY_S = 30.0
+NO_DOUBT = 0.97  # what is less likely is weighed by what it would cost in vain
+NEXT_S = 2.0  # for each place in the order that the author of a runbook prefers: a small nudge, not a rule
+LIKELIER_S = 15.0  # ... and of changes made in one go, where the one that most speaks for stands first
 
 Steps = list[PlannedStep]
 # (slug, component) -> the targets to run it on, [] when it does not apply there
 TargetResolver = Callable[[str, str, dict[str, Any]], list[str]]
-RiskOf = Callable[[str, str], str]
+HarmOf = Callable[[PlannedStep, bool], Harm]
 CureRate = Callable[[str, str], float]
 EffectsOf = Callable[[PlannedStep], Collection[str]]
 RunbookOf = Callable[[str], str]
 
 
 class CheapestFirst:
-    """By expected cost, with what the gate says of targets, risks and effects, and how often each fix cured."""
+    """By expected cost, with what the gate says of targets, effects and losses, and how often each fix cured."""
 
     def plan(self, incident: Incident, brief: Brief) -> Choice:
         slug = incident.system.slug
@@ -43,7 +49,7 @@ class CheapestFirst:
             brief.findings,
             tried=brief.tried,
             targets=lambda action, wanted, params: actions.resolve_targets(slug, action, wanted, params),
-            risk_of=lambda action, target: actions.risk_of(slug, action, target),
+            harm_of=Scales(slug),
             cure_rate=partial(lessons.cure_rate, system_slug=slug),
             effects_of=lambda step: actions.effects_of(slug, step.action, step.target, step.params),
             runbook_of=knowledge.edition,
@@ -79,13 +85,13 @@ def paths(
     *,
     tried: Collection[str],
     targets: TargetResolver,
-    risk_of: RiskOf,
+    harm_of: HarmOf,
     cure_rate: CureRate,
     effects_of: EffectsOf,
     runbook_of: RunbookOf = lambda cause: "",
 ) -> Choice:
-    """All untried paths of what leads, alone or jointly."""
-    found: dict[str, Path] = {}
+    """All untried paths of what leads, alone or jointly, the least expected cost first."""
+    found: dict[str, tuple[Finding, Path]] = {}
     left_out: list[str] = []
     for finding in findings:
         if finding.stated or finding.probability < ACT_AT:
@@ -96,21 +102,50 @@ def paths(
             except NotWhole as error:
                 left_out.append(str(error))
                 continue
-            path = _weighed(finding, steps, index, risk_of, cure_rate)
+            path = Path(finding=finding.key, steps=steps, index=index)
             if not steps or path.key in found:
                 continue
             if path.key in tried:
                 left_out.append(f"{path.words} was tried")
             else:
-                runbook = runbook_of(finding.cause)
-                found[path.key] = path.model_copy(update={"runbook": runbook})
-    ranked = sorted(found.values(), key=lambda p: p.cost)
-    return Choice(paths=ranked, left_out=list(dict.fromkeys(left_out)))
+                found[path.key] = finding, path.model_copy(update={"runbook": runbook_of(finding.cause)})
+    # A dry run asks the target: where there is nothing to choose and hardly a doubt, its rating will do.
+    measured = len(found) > 1 or any(f.probability < NO_DOUBT for f, _ in found.values())
+    weighed = [_weighed(f, path, lambda s: harm_of(s, measured), cure_rate) for f, path in found.values()]
+    return Choice(paths=sorted(weighed, key=lambda p: p.cost), left_out=list(dict.fromkeys(left_out)))
 
 
-def _weighed(finding: Finding, steps: Steps, index: int, risk_of: RiskOf, cure_rate: CureRate) -> Path:
-    p = finding.probability * min((cure_rate(finding.cause, s.action) for s in steps[:1]), default=0.0)
-    risk = sum(RISK_COST.get(risk_of(s.action, s.target), RISK_COST["high"]) for s in steps)
-    # A runbook lists its paths in the order its author prefers: a small nudge, not a rule.
-    cost = risk + (1 - p) * RETRY_COST + 2.0 * index
-    return Path(finding=finding.key, steps=steps, p_success=p, cost=cost, index=index)
+def _weighed(
+    finding: Finding, path: Path, harm_of: Callable[[PlannedStep], Harm], cure_rate: CureRate
+) -> Path:
+    cures = min((cure_rate(finding.cause, s.action) for s in path.steps[:1]), default=0.0)
+    harms, p = [harm_of(s) for s in path.steps], finding.probability * cures
+    cost = harm.expected_s(harms, finding.probability) + (1 - p) * RETRY_S
+    cost += (LIKELIER_S if finding.cause == CHANGE else NEXT_S) * path.index
+    return path.model_copy(update={"p_success": p, "cost": cost, "loss": harm.loss_s(harms)})
+
+
+class Scales:
+    """What a step of one system costs, each weighed once: by its dry run now; by its rating where it cannot be done
+    now, or need not be `measured`."""
+
+    def __init__(self, slug: str) -> None:
+        self._slug = slug
+        self._known: dict[tuple[str, bool], Harm] = {}
+
+    def __call__(self, step: PlannedStep, measured: bool) -> Harm:
+        key = (step.key, measured)
+        if key not in self._known:
+            self._known[key] = self._weigh(step, measured)
+        return self._known[key]
+
+    def _weigh(self, step: PlannedStep, measured: bool) -> Harm:
+        what = (self._slug, step.action, step.target, step.params)
+        restarts = sum(effect.startswith(RESTART) for effect in actions.effects_of(*what))
+        try:
+            shown = actions.preview(*what) if measured else None
+        except actions.ActionRefused:
+            shown = None
+        if shown is None:
+            return Harm(actions.risk_of(self._slug, step.action, step.target), restarts=restarts)
+        return Harm(shown["risk"], shown.get("loss") or {}, restarts, bool(shown.get("undoable")))

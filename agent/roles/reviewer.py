@@ -10,12 +10,11 @@ from actions.models import ActionRequest, Status
 from agent import statements
 from agent.case import Path
 from agent.context import only_history
+from agent.harm import RESTART
 from agent.roles.base import Draft
 from incidents.evidence import Picture
 from incidents.findings import PlannedStep
 from incidents.models import Incident
-
-RESTART = "restart:"  # see actions.base.Action.effects
 
 
 class CarefulReviewer:

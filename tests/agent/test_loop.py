@@ -91,6 +91,23 @@ def test_asks_the_telling_check_before_it_acts_and_never_twice(world: World):
     assert titles(incident, "check") == ["Checked: direct ok on web? no"]
 
 
+@pytest.mark.parametrize(("step", "asked"), [("wipe web", ["direct_ok@web"]), ("mend web", [])])
+def test_what_loses_data_is_preceded_by_the_telling_check_and_asked_for(
+    world: World, step: str, asked: list[str]
+):
+    """At 92 % nothing need be asked about any more, but before rows are gone."""
+    world.findings = [finding("stuck", 0.92, path(step)), finding("slow", 0.05, path("patch web"))]
+    world.questions = [Question(signal="direct_ok", service="web", gain=0.3)]
+    world.cured = bool  # by anything that is done
+    run = world.start(world.open())
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    world.drive(run, until=waiting.exists)
+    assert world.asked == asked
+    assert waiting.exists() is bool(asked)
+    if asked:
+        assert "data would be lost by it: 9 rows" in ActionRequest.objects.get().status_why
+
+
 def test_risky_waits_for_a_person_then_acts(world: World, person: User, wired: None):
     world.findings = [finding("broken", 0.95, path("rebuild db"))]
     world.cured = lambda effects: "rebuild@db" in effects

@@ -93,11 +93,18 @@ class Patch(FileAction):
     slug, title, risk = "patch", "Patch it", Risk.LOW
 
 
+class Wipe(FileAction):
+    slug, title, risk = "wipe", "Wipe", Risk.LOW
+
+    def preview(self, ctx: ActionContext, params: NoParams) -> Preview:
+        return Preview("wipe", ["rows are gone"], [ctx.target], "they are put back", loss={"rows": 9})
+
+
 class Rebuild(FileAction):
     slug, title, risk = "rebuild", "Rebuild it", Risk.HIGH
 
 
-ACTIONS: tuple[type[FileAction], ...] = (Mend, Patch, Rebuild)
+ACTIONS: tuple[type[FileAction], ...] = (Mend, Patch, Wipe, Rebuild)
 
 
 def path(*steps: str) -> list[PlannedStep]:
