@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +12,14 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from opsportal.local.errors import LocalError
-from opsportal.local.renamed import running
+from opsportal.local.renamed import FOLDER, in_use, running
 from systems import services
 from systems.manifest import parse_manifest, read_manifest
 from systems.models import System
 from systems.probes import journeys
 from systems.services import register
 
+PLAIN = "sandbox"
 WELL_S = 150.0
 LOOK_S = 1.0
 
@@ -41,6 +43,16 @@ def renamed(plain: System, seed: int, say: Callable[[str], None]) -> Iterator[Sy
                 System.objects.filter(pk=plain.pk).update(enabled=bool(watched))
     except LocalError as error:
         raise CommandError(str(error)) from None
+
+
+def put_right() -> None:
+    """After a game day that was killed: its sandbox is under care no more, the plain one is again."""
+    data = Path(settings.OPSPORTAL_DATA).resolve()
+    if in_use(data):
+        return
+    left = System.objects.filter(manifest_path__startswith=f"{data / FOLDER}{os.sep}", enabled=True)
+    if left.update(enabled=False):
+        System.objects.filter(manifest_path=str(data / PLAIN / "manifest.yaml")).update(enabled=True)
 
 
 def _registered(manifest: Path) -> System:

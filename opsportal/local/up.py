@@ -86,7 +86,7 @@ class Launcher:
                     f"port {self.port} is taken: stop what uses it, or choose another with --port N"
                 )
             self.data.open(self.say)
-            renamed.remove(self.data.path)
+            self._drop_renamed()
             journal = leftovers.journal_of(self.data.path)
             leftovers.put_back(journal, self.say)
             if self.sandbox:
@@ -104,6 +104,13 @@ class Launcher:
                 self.family.wait(3600)
         finally:
             self._stop_all()
+
+    def _drop_renamed(self) -> None:
+        """What a game day in renamed mode left that was killed."""
+        try:
+            renamed.remove(self.data.path)
+        except LocalError as error:
+            self.say(f"it stays: {error}")
 
     # --- stages
 

@@ -76,6 +76,17 @@ def test_a_plain_one_that_was_not_watched_stays_so(plain: System, other: Path):
     assert watched() == {"mart": False, "shop": False}
 
 
+def test_after_one_that_was_killed_the_plain_one_is_watched_again(plain: System, other: Path, tmp_path: Path):
+    System.objects.update(manifest_path=str(tmp_path / renamed.PLAIN / "manifest.yaml"), enabled=False)
+    put(other, "mart")
+    with local._alone(tmp_path):  # while it lives
+        renamed.put_right()
+        assert watched() == {"mart": True, "shop": False}
+    for _ in range(2):
+        renamed.put_right()
+        assert watched() == {"mart": False, "shop": True}
+
+
 def test_somebody_elses_system_of_that_name_is_left_alone(plain: System, other: Path, tmp_path: Path):
     put(tmp_path / "theirs", "mart")
     with (

@@ -21,7 +21,7 @@ from chaos.gameday.quiet import watch
 from chaos.models import GameDay
 from opsportal.casebook import Keeper
 from opsportal.picked import add_choice, with_sandbox
-from opsportal.renamed import renamed
+from opsportal.renamed import put_right, renamed
 from systems.models import System
 
 
@@ -59,6 +59,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._check(options)
+        put_right()
         system = with_sandbox(options)
         gathered = self._gathered(options["resume"])
         baseline = "" if options["baseline"] == "agent" else options["baseline"]
