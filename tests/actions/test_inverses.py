@@ -55,6 +55,9 @@ create table tiny_shop.orders (id bigint primary key, price int not null default
 create table tiny_shop."Odd ""Name" (id int)
 create table tiny_shop.flags (name text primary key, percent int, secret text)
 create table tiny_shop.old (id int)
+create table tiny_shop.kept (id int)
+create table tiny_shop.ruled (id int)
+create sequence tiny_shop.few maxvalue 9
 create index by_price on tiny_shop.orders (price)
 alter table tiny_shop.orders add constraint cheap check (price < 100)
 create function tiny_shop.t() returns trigger language plpgsql as 'begin return new; end'
@@ -89,6 +92,10 @@ BACK = [
      'ADD CONSTRAINT "cheap" CHECK ((price < 100))'),
     ("drop index tiny_shop.by_price", f"{ORDERS}: index by_price", "CREATE INDEX CONCURRENTLY by_price"),
     ("alter table tiny_shop.orders disable trigger checks", f"{ORDERS}: trigger checks", 'ENABLE TRIGGER "checks"'),
+    ("alter table tiny_shop.orders enable row level security, force row level security", ORDERS,
+     'ALTER TABLE "tiny_shop"."orders" NO FORCE ROW LEVEL SECURITY'),
+    ("alter table tiny_shop.ruled owner to @R", "table tiny_shop.ruled", 'ALTER TABLE "tiny_shop"."ruled" OWNER TO'),
+    ("alter sequence tiny_shop.few maxvalue 7", "sequence tiny_shop.few", "INCREMENT BY 1 MAXVALUE 9 NO CYCLE"),
     ("update tiny_shop.flags set percent = 90 where percent = 5", "tiny_shop.flags check'out: now: percent",
      "SET \"percent\" = '5'"),
 ]  # fmt: skip
@@ -102,7 +109,7 @@ NOT_BACK = [
     ("delete from tiny_shop.flags where name = 'gone'", "tiny_shop.flags gone: percent", "restore-db"),
     ("update tiny_shop.flags set secret = 'Zk7qPw2xVb9LmT4s' where percent > 1",
      "tiny_shop.flags check'out: now: secret", "a mark of it is kept"),
-    ("alter table tiny_shop.orders enable row level security", ORDERS, "a person or its migration"),
+    ("alter table tiny_shop.kept set unlogged", "table tiny_shop.kept", "a person or its migration"),
 ]  # fmt: skip
 
 

@@ -29,7 +29,14 @@ def widens(kind: str, what: str, now: str | None, then: str | None) -> bool:
             return True
     if what.endswith(": owner"):
         return True
+    if kind == "schema" and _of_rights(now) != _of_rights(then):
+        return True
     return kind in SETTING_KINDS and (MASK in f"{now}{then}" or bool(SETTINGS.search(what)))
+
+
+def _of_rights(value: str | None) -> set[str]:
+    """What of how a table is kept decides who sees its rows."""
+    return {w for w in (value or "").split(", ") if w.startswith(("owner ", "row security"))}
 
 
 def _is_less(kind: str, what: str, now: str | None, then: str | None) -> bool:

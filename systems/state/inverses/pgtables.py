@@ -11,6 +11,12 @@ from systems.services import LoadedSystem
 from systems.state.inverses.types import Inverse, NoInverse, Sql, Wanted
 
 PART = re.compile(r"(table|view) (.+?): (column|constraint|index|trigger|policy) (.+)")
+TABLE = re.compile(r"table ([^:]+)")
+ROWS = {
+    "row security": ("ENABLE ROW LEVEL SECURITY", "DISABLE ROW LEVEL SECURITY"),
+    "row security for its owner too": ("FORCE ROW LEVEL SECURITY", "NO FORCE ROW LEVEL SECURITY"),
+}
+SEQUENCE = re.compile(r"by (?P<by>-?\d+), to (?P<to>-?\d+)(?P<round>, and round again)?")
 COLUMN = re.compile(
     r"(?P<type>.*?)(?P<never> not null)?(?: default (?P<default>.+?))?(?P<identity> identity)?", re.S
 )
@@ -22,12 +28,44 @@ NAME = re.compile(r'((?:"(?:[^"]|"")+"|[^".,])+)\.((?:"(?:[^"]|"")+"|[^".,])+)')
 def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
     found = PART.fullmatch(wanted.what)
     if found is None:
-        raise NoInverse(_whole(wanted))
+        return _kept(wanted)
     of, table, part, name = found.groups()
     make = {"column": _column, "constraint": _constraint, "index": _index, "trigger": _trigger}.get(part)
     if make is None or of == "view":
         raise NoInverse(f"{wanted.what} is put back by a person or its migration")
     return make(wanted, name_of("table", table), name)
+
+
+def _kept(wanted: Wanted) -> Inverse:
+    """How a table is kept, as far as a statement says it that touches no row: whose it is, and whether rows have
+    rules."""
+    table = TABLE.fullmatch(wanted.what)
+    if table is None or wanted.now is None or wanted.then is None:
+        raise NoInverse(_whole(wanted))
+    now, then = set(wanted.now.split(", ")), set(wanted.then.split(", "))
+    name, steps = name_of("table", table[1]), []
+    for word in sorted(now ^ then):
+        if word in ROWS:
+            on = word in then
+            steps.append(sql.SQL("ALTER TABLE {} {}").format(name, sql.SQL(ROWS[word][0 if on else 1])))
+        elif word.startswith("owner ") and word in then:
+            steps.append(
+                sql.SQL("ALTER TABLE {} OWNER TO {}").format(name, sql.Identifier(word[len("owner ") :]))
+            )
+        elif not word.startswith("owner "):
+            raise NoInverse(_whole(wanted))
+    return Inverse(tuple(Sql(wanted.component, step) for step in steps))
+
+
+def sequence(wanted: Wanted) -> Inverse:
+    """How far it goes and in which steps; the number it is at stays."""
+    found = SEQUENCE.fullmatch(wanted.then or "")
+    if wanted.now is None or found is None:
+        raise NoInverse(f"{wanted.what} is made or dropped by its migration or a person")
+    name = name_of("sequence", wanted.what.removeprefix("sequence "))
+    how = [found["by"], found["to"], "CYCLE" if found["round"] else "NO CYCLE"]
+    text = sql.SQL("ALTER SEQUENCE {} INCREMENT BY {} MAXVALUE {} {}").format(name, *map(sql.SQL, how))
+    return Inverse((Sql(wanted.component, text),))
 
 
 def _whole(wanted: Wanted) -> str:

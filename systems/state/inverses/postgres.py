@@ -193,6 +193,8 @@ def _objects(system: LoadedSystem, wanted: Wanted) -> Inverse:
         raise NoInverse(
             f"of {wanted.what} only a fingerprint is kept, not its text: its migration or release makes it anew"
         )
+    if wanted.what.startswith("sequence "):
+        return pgtables.sequence(wanted)
     raise NoInverse(f"{wanted.what} is made or dropped by its migration or a person")
 
 

@@ -36,7 +36,8 @@ select 'schema ' || nspname as what, 'owner ' || pg_get_userbyid(nspowner) as va
 from n
 union all
 select name, concat_ws(', ', 'owner ' || pg_get_userbyid(relowner), case when relpersistence = 'u' then 'unlogged' end,
-    case when relrowsecurity then 'row security' end, array_to_string(reloptions, ', ')),
+    case when relrowsecurity then 'row security' end,
+    case when relforcerowsecurity then 'row security for its owner too' end, array_to_string(reloptions, ', ')),
   'schema', 'schema ' || nspname, null,
   case when relkind in ('v', 'm') then md5(pg_get_viewdef(oid)) end, null
 from c
