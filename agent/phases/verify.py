@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from actions import policy, reverts
-from agent import beside, patience, relapse, roles, served
+from agent import beside, credit, patience, relapse, roles, served
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
 from agent.context import is_self_healed, of_others, symptom_key, without_label
@@ -168,8 +168,11 @@ def _recovered(run: Run, said: Judgement, picture: Picture) -> Outcome:
     """Said of our own work only where there was any: else what is measured is that the symptoms are gone."""
     if limits := relapse.limits_changed(run.incident, picture):
         return explain.hand_over(run, f"the symptoms are gone, and {limits[0]}")
-    _learn(run, worked=True)
+    alone = credit.is_none_of_ours(run)
+    if not alone:
+        _learn(run, worked=True)
     mended = explain.is_mended(run)
+    why = f"it had cleared by itself before anything was done; {said.why}" if alone else said.why
     timeline.record(
         run.incident_id,
         Measured(
@@ -178,7 +181,7 @@ def _recovered(run: Run, said: Judgement, picture: Picture) -> Outcome:
             remaining=said.remaining,
             mended=mended,
         ),
-        f"Recovered: {said.why}" if mended else f"Well, and not by anything done here: {said.why}",
+        f"Recovered: {why}" if mended else f"Well, and not by anything done here: {why}",
         actor="validator",
     )
     if not mended and (left := relapse.still_changed(run.incident, picture)):
@@ -221,14 +224,16 @@ def _look_again(run: Run, again: Again) -> Outcome:
 
 
 def _helped(run: Run, said: Judgement) -> bool:
-    """Whether what the repaired cause was said to show is gone: a new process that is as ill as the old one is none."""
+    """Whether what the repaired cause was said to show, and showed until then, is gone: a new process that is as ill
+    as the old one is none."""
     found = run.case.acted_on
     shown = {symptom_key(e.signal, e.service) for e in found.pro} if found else set()
+    over = credit.over_before(run)
 
     def mine(key: str) -> bool:
         return without_label(key) in shown
 
-    expected = [key for key in run.case.before if mine(key)]
+    expected = [key for key in run.case.before if mine(key) and key not in over]
     return bool(expected) and said.cleared > 0 and not any(mine(key) for key in said.active)
 
 

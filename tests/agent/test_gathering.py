@@ -83,6 +83,29 @@ def test_a_look_that_says_otherwise_begins_the_count_anew(world: World, thought:
         assert len(looked(world, gathering.HOLD - 1)) == 1
 
 
+def test_a_starved_watcher_tells_nothing_apart(world: World, thought: list[Diagnosis]):
+    """Neither does what it reads count for a split, nor does it begin the count anew."""
+    held(world, world.open(), "pg_unreachable", "db")
+    thought.append(TWO)
+    assert len(looked(world, gathering.HOLD - 1)) == 1
+    world.starved = True
+    assert len(looked(world, 3 * gathering.HOLD)) == 1
+    thought.append(causes())
+    looked(world, 2)
+    world.starved = False
+    thought.append(TWO)
+    assert len(looked(world, 1)) == 2
+
+
+def test_a_starved_watcher_makes_nothing_one(world: World, thought: list[Diagnosis]):
+    held(world, world.open(), "pg_unreachable", "db")
+    thought.append(TWO)
+    assert len(looked(world, gathering.HOLD)) == 2
+    world.starved = True
+    thought.append(causes(("db", ["pg_unreachable", "http_unreachable"])))
+    assert len(looked(world, 3 * gathering.HOLD)) == 2
+
+
 def test_one_cause_of_both_makes_them_one(world: World, thought: list[Diagnosis]):
     held(world, world.open(), "pg_unreachable", "db")
     thought.append(TWO)

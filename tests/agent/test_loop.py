@@ -15,6 +15,8 @@ from agent import service as agent
 from agent.models import Phase, Run
 from agent.phases import diagnose, plan, verify
 from agent.phases import waiting as asking
+from incidents import timeline
+from incidents.facts import Cleared, Seen
 from incidents.findings import Evidence, Question
 from incidents.models import Incident, Postmortem, State, Symptom, TimelineEvent
 from knowledge.models import Lesson, OutcomeStat
@@ -459,3 +461,32 @@ def test_a_risky_roll_back_waits_for_a_person(world: World, person: User, wired:
         if t.startswith("Kept, not rolled back: rebuild on db: rejected by")
     ]
     assert len(kept) == (not agreed)
+
+
+@pytest.mark.parametrize(
+    ("goes", "credited"),
+    [("before it is done", False), ("after", True), ("as it went, and came back, before", True)],
+)
+def test_what_cleared_by_itself_is_no_merit_of_the_repair(
+    world: World, person: User, wired: None, goes: str, credited: bool
+):
+    world.findings = [finding("broken", 0.95, path("rebuild db"))]
+    world.cured = lambda effects: "rebuild@db" in effects
+    incident = world.open()
+    run = world.start(incident)
+    if goes.startswith("as it went"):
+        of = Symptom.objects.get().pk
+        for facts in (Seen(symptom=of), Cleared(symptom=of), Seen(symptom=of, back=True)):
+            timeline.record(incident.number, facts, "web does not answer")
+    world.drive(run, until=lambda: Incident.objects.filter(pk=incident.pk, state=State.WAITING).exists())
+    if goes != "after":
+        world.clear()  # moments before the person says yes
+    actions.decide(ActionRequest.objects.get(run_id=run.pk).pk, person, True)
+    run = world.drive(run)
+    incident.refresh_from_db()
+    assert (run.outcome, world.effects(), incident.state) == ("recovered", ["rebuild@db"], State.RESOLVED)
+    (said,) = titles(incident, "verify")
+    assert ("cleared by itself" in said) is not credited
+    assert bool(incident.verdict.repaired) is credited
+    assert OutcomeStat.objects.filter(successes=1).exists() is credited
+    assert ("not by the agent" in titles(incident, "state")[-1]) is not credited

@@ -137,6 +137,7 @@ class World:
     cured: Callable[[list[str]], bool] = lambda effects: False
     helped: Callable[[list[str]], int] = lambda effects: 0
     diagnosed: int = 0
+    starved: bool = False  # the watcher, when it takes its pictures
     asked: list[str] = field(default_factory=list)
     wakes: list[int] = field(default_factory=list)
     clock: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -188,7 +189,8 @@ class World:
         well = SignalState("journey_failed", "web", "browse", False, 1.0, "", self.clock, "probe")
         open_ = frozenset(name_of(s) for s in states if s.value)
         words = {name: Health(word) for name, word in health.items()}
-        evidence.write("mini", Picture(self.clock, states=[*states, well], open_=open_, health=words))
+        picture = Picture(self.clock, self.starved, states=[*states, well], open_=open_, health=words)
+        evidence.write("mini", picture)
 
     def open(self) -> Incident:
         now = timezone.now()
