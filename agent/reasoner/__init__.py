@@ -40,7 +40,6 @@ __all__ = ["Diagnosis", "Evidence", "Hypothesis", "NextCheck", "PlannedStep", "S
 
 SHOWN = 8
 COINCIDENCE = 0.55  # at most, for a change of whose own kind nothing has a sign: too little to act on
-EARLY = 0.25  # so much flatter are the odds at the first look, when most of the evidence has yet to come
 WORTH_SHOWING = 0.005
 
 
@@ -74,7 +73,7 @@ def diagnose(
     ledger.weigh_times(causes, board)
     causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
-    posterior = infer(causes, board, temperature * (1 + EARLY * (1 - settled)))
+    posterior = infer(causes, board, temperature)
     posterior = told_once(posterior, causes, changes, graph, board)
     built = _shown(posterior, causes, changes, graph, board)
     best = posterior.sets[0][0]

@@ -31,7 +31,7 @@ AGREES_BITS = 4.0  # that the time is measured, or the place is gone to, which w
 SPOKEN_OF = 2  # so many plain names of its own in what is said of the trouble are no chance
 SHORTLY_S = 120.0
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
-PUT_BACK_BITS = 3.0
+PUT_BACK_BITS = 5.0
 SEEN_BY_BOTH_S = 6.0  # the probe and the ledger look at the same thing at their own times
 MOST = 60  # changes looked at, the newest first
 

@@ -1,13 +1,14 @@
-"""One story told once: a change, and what a runbook names on the same part as following from it.
+"""One story told once: a change, and what a runbook names on the same part as following from it; a cause on a replica,
+and the same on its group; that something was changed, and what just that change makes of it.
 
-Both are true together, so they are no rivals: the named cause leads, because it has been measured and somebody wrote
-down what helps, and the change is its evidence.
+They are true together, so they are no rivals. The named cause leads a change, because it has been measured and somebody
+wrote down what helps, and the change is its evidence; of two named ones the more probable leads.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agent.reasoner import blame
 from agent.reasoner.board import Board
@@ -28,7 +29,7 @@ def told_once(
     graph: SystemGraph,
     board: Board,
 ) -> Posterior:
-    """The posterior with each change in the place of the named cause that follows from it, where there is one."""
+    """The posterior with one cause in the place of all that tell its story."""
     odds = posterior.marginal
     named = [i for i, c in enumerate(causes) if c.spec and (odds.get(i, 0.0) >= LEAST or _is_defined(c))]
     follows: dict[int, int] = {}
@@ -41,6 +42,12 @@ def told_once(
         ]  # fmt: skip
         if fits:
             follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
+    by_odds = sorted(named, key=lambda i: -odds.get(i, 0.0))
+    for place, i in enumerate(by_odds):
+        leads = [j for j in by_odds[:place] if j not in follows and _is_same(causes[i], causes[j], board)]
+        if leads:
+            follows[i] = leads[0]
+    follows = {i: follows.get(j, j) for i, j in follows.items()}
     return posterior.with_places(follows) if follows else posterior
 
 
@@ -58,3 +65,23 @@ def _is_defined(cause: Cause) -> bool:
     """Whether everything that its runbook defines it by holds: what else it would show may only come later."""
     required = bool(cause.spec and cause.spec.requires)
     return required and not any(how in DENIED for _, _, how, _ in cause.against)
+
+
+def _is_same(cause: Cause, leader: Cause, board: Board) -> bool:
+    """Whether it is the leader's cause on more or fewer of the same replicas where it is measured on which, or only
+    says that there was a change by the very signs that make the leader's cause of it."""
+    if cause.spec is None or leader.spec is None:
+        return False
+    if cause.spec.id == leader.spec.id:
+        mine, its = {*cause.members}, {*leader.members}
+        shown = {n.service for n in leader.signs}
+        return (mine < its <= shown) or (its < mine and _show_none(mine - its, leader, board))
+    signs = {id(n) for n in cause.signs}
+    plain = not cause.spec.match and all(n.changed for n in cause.signs)
+    return plain and cause.component == leader.component and signs <= {id(n) for n in leader.signs}
+
+
+def _show_none(others: Collection[str], cause: Cause, board: Board) -> bool:
+    """Whether all signs of the cause were measured on these replicas, and none holds."""
+    found = [board.get(n.signal, other) for n in cause.signs for other in others]
+    return all(node is not None and node.value is False for node in found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.reasoner import SystemGraph, diagnose, selftest, spread
+from agent.reasoner import Diagnosis, SystemGraph, diagnose, selftest, spread
 from agent.reasoner.board import arrange
 from agent.reasoner.causes import build, can_be
 from agent.reasoner.infer import PAIR_POOL, infer
@@ -273,3 +273,27 @@ def test_what_the_manifest_gives_a_service_nothing_for_is_no_candidate() -> None
     assert can_be(changed, ("web",), graph, board)
     thought = {(h.component, h.cause) for h in diagnose(SPECS, system, states, catalog=CATALOG).hypotheses}
     assert not [c for c in thought if c[1] in ("bad_release", "config_changed", "env_changed")]
+
+
+def test_a_cause_on_a_replica_and_on_its_group_are_no_rivals_where_it_is_measured_on_which() -> None:
+    signs = [
+        S("log_errors", "web-a", text="ERROR ValueError: x"),
+        S("log_exception", "web-a", text="ValueError: x"),
+    ]
+    other = [S("log_errors", "web-b", False), S("log_exception", "web-b", False)]
+
+    def on(found: Diagnosis) -> dict[str, float]:
+        return {h.component: h.probability for h in found.hypotheses if h.cause == "log_noise"}
+
+    measured, unread = on(look(*signs, *other)), on(look(*signs, unread=["web-b"]))
+    assert {*measured} == {"web-a"} and {*unread} == {"web-a", "web"}
+    assert measured["web-a"] > unread["web-a"]
+
+
+def test_that_something_was_changed_is_no_rival_of_what_just_that_change_makes() -> None:
+    drift = both("config_drift", "middleware.delay_s: 0 -> 6.0")
+    found = look(*drift, *both("app_slow"), S("journey_slow", "edge"))
+    assert found.hypotheses[0].key == "web:artificial_delay"
+    assert all(h.cause != "config_changed" for h in found.hypotheses if h.component == "web")
+    unlike = look(*both("config_drift", "paging.rows: 10 -> 0"), *both("app_slow"), S("journey_slow", "edge"))
+    assert any(h.key == "web:config_changed" for h in unlike.hypotheses)
