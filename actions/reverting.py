@@ -159,19 +159,42 @@ def forbidden(ctx: ActionContext, steps: Iterable[Step]) -> str:
     """Why the portal's role may not do it, where the server tells that beforehand; empty: nothing is known against
     it."""
     for step in steps:
-        if not isinstance(step, Sql) or not step.parameter:
+        if not isinstance(step, Sql) or not (step.parameter or step.owned):
             continue
-        service = ctx.system.service(step.service)
         try:
-            with effects.admin(service, 1000) as session:
-                row = session.execute(
-                    "select current_user, has_parameter_privilege(%s, 'ALTER SYSTEM')", [step.parameter]
-                ).fetchone()
+            with effects.admin(ctx.system.service(step.service), 1000) as session:
+                why = (
+                    _may_not_set(session, step.parameter)
+                    if step.parameter
+                    else _is_not_ours(session, step.owned)
+                )
         except psycopg.Error:  # before version 15 it does not tell
             continue
-        if row and not row[1]:
-            return f"{row[0]} may not: `grant alter system on parameter {step.parameter} to {row[0]}` would let it"
+        if why:
+            return why
     return ""
+
+
+def _may_not_set(session: psycopg.Connection[Any], parameter: str) -> str:
+    query = "select current_user, has_parameter_privilege(%s, 'ALTER SYSTEM')"
+    row = session.execute(query, [parameter]).fetchone()
+    if row is None or row[1]:
+        return ""
+    return f"{row[0]} may not: `grant alter system on parameter {parameter} to {row[0]}` would let it"
+
+
+def _is_not_ours(session: psycopg.Connection[Any], name: str) -> str:
+    query = (
+        "select current_user, pg_get_userbyid(relowner), pg_has_role(current_user, relowner, 'USAGE')"
+        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        """ where '"' || replace(nspname, '"', '""') || '"."' || replace(relname, '"', '""') || '"' = %s"""
+    )
+    row = session.execute(query, [name]).fetchone()
+    if row is None or row[2]:
+        return ""
+    return (
+        f"{name} belongs to {row[1]}, and {row[0]} may not change it: {row[1]}, or a superuser, puts it back"
+    )
 
 
 def waiting(row: ChangeRow, loads: Collection[str]) -> list[str]:

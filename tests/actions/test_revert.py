@@ -190,3 +190,13 @@ def test_a_setting_of_the_server_goes_back_and_is_read_again(
     finally:
         admin.execute("alter system reset vacuum_cost_page_miss")
         admin.execute("select pg_reload_conf()")
+
+
+def test_what_only_its_owner_may_change_is_refused_before_it_is_tried(
+    system: LoadedSystem, database: Ledger, admin: psycopg.Connection[Any]
+) -> None:
+    admin.execute("create table tiny_shop.theirs (id int)")
+    database()
+    admin.execute("alter table tiny_shop.theirs enable row level security")
+    row = database()["table tiny_shop.theirs"]
+    _as_somebody_less(system, lambda: refused(row), f"and {ROLE} may not change it")

@@ -54,7 +54,7 @@ def _kept(wanted: Wanted) -> Inverse:
             )
         elif not word.startswith("owner "):
             raise NoInverse(_whole(wanted))
-    return Inverse(tuple(Sql(wanted.component, step) for step in steps))
+    return Inverse(tuple(Sql(wanted.component, step, owned=name.as_string(None)) for step in steps))
 
 
 def sequence(wanted: Wanted) -> Inverse:
@@ -65,7 +65,7 @@ def sequence(wanted: Wanted) -> Inverse:
     name = name_of("sequence", wanted.what.removeprefix("sequence "))
     how = [found["by"], found["to"], "CYCLE" if found["round"] else "NO CYCLE"]
     text = sql.SQL("ALTER SEQUENCE {} INCREMENT BY {} MAXVALUE {} {}").format(name, *map(sql.SQL, how))
-    return Inverse((Sql(wanted.component, text),))
+    return Inverse((Sql(wanted.component, text, owned=name.as_string(None)),))
 
 
 def _whole(wanted: Wanted) -> str:
@@ -107,7 +107,7 @@ def _column(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if not parts:
         raise NoInverse(f"{wanted.what} is put back by a person or its migration")
     text = sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(parts))
-    return Inverse((Sql(wanted.component, text),))
+    return Inverse((Sql(wanted.component, text, owned=table.as_string(None)),))
 
 
 def _constraint(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
@@ -117,7 +117,7 @@ def _constraint(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if wanted.then is not None:
         parts.append(sql.SQL("ADD CONSTRAINT {} {}").format(sql.Identifier(name), sql.SQL(wanted.then)))
     text = sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(parts))
-    return Inverse((Sql(wanted.component, text),))
+    return Inverse((Sql(wanted.component, text, owned=table.as_string(None)),))
 
 
 def _index(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
@@ -148,7 +148,7 @@ def _trigger(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if wanted.then is not None and (then[1] != now[1] if now[0] == then[0] else then[1]):
         how = sql.SQL(HOW[then[1]])
         steps.append(sql.SQL("ALTER TABLE {} {} TRIGGER {}").format(table, how, sql.Identifier(name)))
-    return Inverse(tuple(Sql(wanted.component, text) for text in steps))
+    return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
 
 
 def _switch(value: str | None) -> tuple[str, str]:

@@ -49,6 +49,9 @@ class Sql:
     else_: sql.Composed | None = None
     rows: int | None = None
     parameter: str = ""  # which has to be granted to whoever is no superuser
+    owned: str = (
+        ""  # the table, view or sequence, quoted, that only its owner, and who is a member of it, may change
+    )
 
     @property
     def shown(self) -> str:
