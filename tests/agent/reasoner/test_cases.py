@@ -96,13 +96,6 @@ CASES = {
             S("rss_near_limit", "web-b"),
         ],
     ),
-    "a bound of any name that was taken off": (
-        "web-b:unbounded_session_cache",
-        [
-            S("config_drift", "web-b", text="views.keep_at_most: 25 -> 0"),
-            S("rss_growing", "web-b", reading_value=3.1),
-        ],
-    ),
     "wrong values in the cache": (
         "cache:poisoned_product_keys",
         [
@@ -246,3 +239,13 @@ def test_names_what_a_person_would(name: str) -> None:
     assert not found.is_unknown
     assert top.evidence_for
     assert "{" not in top.summary, top.summary
+
+
+def test_a_setting_that_changed_where_memory_grows_is_put_back_whatever_it_is_called():
+    growing = [S("rss_growing", "web-b", reading_value=3.1), S("rss_near_limit", "web-b")]
+    changed = S("config_drift", "web-b", text="views.keep: 25 -> 0")
+    for states, first in ((growing, "rolling-restart"), ([changed, *growing], "restore-config")):
+        top = look(*states).hypotheses[0]
+        assert top.key == "web-b:memory_leak"
+        assert top.paths[0][0].action == first
+        assert [len(path) for path in top.paths] == [len(states) - 1] * 2
