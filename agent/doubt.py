@@ -15,6 +15,7 @@ from incidents.signals import CATALOG
 from systems.services import LoadedSystem
 
 NOT_HELPED = 0.2  # chance that the right repair is done and measured not to help
+DOUBTED = 3  # returns that speak against a cause: from then on a person decides (returns.py), and may say it is right
 NOT_HELD = 0.5  # chance that it is back soon after the right repair, as likely as not by who brought it about at first
 SUREST = 0.97  # no runbook is surer than this when its repair has failed
 LASTS = timedelta(seconds=10)  # what a restart brings about shows within this
@@ -47,7 +48,7 @@ def failed(incident: Incident) -> dict[str, float]:
         times[repair.key] = max(repair.returned, times.get(repair.key, 0))
     for key, count in times.items():
         if count:
-            found[key] = found.get(key, 1.0) * NOT_HELD**count
+            found[key] = found.get(key, 1.0) * NOT_HELD ** min(count, DOUBTED)
     return found
 
 

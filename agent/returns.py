@@ -10,6 +10,7 @@ from agent.journal import Outcome
 from agent.models import Call, Phase, Run
 from incidents import returned
 from incidents.facts import Moved
+from incidents.findings import Finding
 from incidents.models import Incident, State
 from knowledge import lessons
 
@@ -54,12 +55,15 @@ def _did_not_hold(old: Incident, cause: str, did: list[str]) -> None:
             lessons.record_outcome(cause, done[words], worked=False, system_slug=old.system.slug)
 
 
-def too_often(incident: Incident) -> str:
-    """Why nothing more is done alone: it came back too often, and no person has given it to the agent since."""
-    if incident.flaps < MOST:
+def too_often(incident: Incident, leader: Finding) -> str:
+    """Why nothing more is done alone against what leads: what was done did not hold, MOST times since a person gave it
+    to the agent last. What came back without having been repaired for this cause may still be."""
+    repairs = [r for r in incident.repairs if (r.component, r.cause) == (leader.component, leader.cause)]
+    if max((r.returned for r in repairs), default=0) < MOST:
         return ""
-    since = incident.events.filter(kind=Moved.kind, at__gte=incident.opened_at)
-    if since.filter(data__to=State.DIAGNOSING, data__person=True).exists():
+    given = incident.events.filter(kind=Moved.kind, data__to=State.DIAGNOSING, data__person=True)
+    last = given.order_by("-seq").values_list("at", flat=True).first()
+    if last is not None and sum(o.opened_at > last for o in incident.all_openings) < MOST:
         return ""
     minutes = (incident.started_at - incident.first_started_at).total_seconds() / 60
     return (

@@ -22,6 +22,7 @@ from incidents.verdict import ACT_AT
 
 WITHIN = timedelta(minutes=10)
 CHANGE = "change"  # the cause that a change is by itself; what was changed is its detail
+JOURNEY = "journey_failed"
 ALIKE = 0.5  # share of their symptoms that two incidents without a cause have in common
 NEW = frozenset({State.DETECTING, State.DIAGNOSING})
 
@@ -63,12 +64,13 @@ def _is_new(incident: Incident) -> bool:
 
 
 def _looks_alike(one: Incident, other: Incident) -> bool:
-    """Whether the same part shows the same first of all, and most of the rest is the same."""
+    """Whether the same part shows the same first of all, and most of the rest is the same. That customers cannot do
+    something says nothing of which trouble it is."""
     mine, theirs = _opening(one), _opening(other)
     if not mine or not theirs:
         return False
     first, second = leading(mine), leading(theirs)
-    if (first.signal, first.service) != (second.signal, second.service):
+    if (first.signal, first.service) != (second.signal, second.service) or first.signal == JOURNEY:
         return False
     a, b = ({(s.signal, s.service, s.label) for s in rows} for rows in (mine, theirs))
     return len(a & b) >= ALIKE * len(a | b)

@@ -155,7 +155,7 @@ def _decide(run: Run, picture: Picture, found: Opinion) -> Outcome:
         return ask(run, step.question)
     if step.what in ("plan", "hand_over") and (back := returns.look(run)) is not None:
         return back
-    if step.what == "plan" and (often := returns.too_often(run.incident)):
+    if step.what == "plan" and leader and (often := returns.too_often(run.incident, leader)):
         return explain.hand_over(run, often)
     if step.what == "hand_over":
         return explain.hand_over(run, step.why)

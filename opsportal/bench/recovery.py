@@ -17,9 +17,10 @@ from typing import TypeVar
 from django.db.models import QuerySet
 
 from actions.models import AuditEntry
+from agent import service as agent
 from incidents import evidence
 from incidents.evidence import SignalState
-from incidents.models import OPEN_STATES, Incident, Postmortem, Symptom
+from incidents.models import OPEN_STATES, Incident, Postmortem, State, Symptom
 from opsportal.bench.figures import Row, Series
 from systems.manifest_types import Service
 from systems.models import System
@@ -128,7 +129,10 @@ def _round(
     if incident is not None:
         one.incident, one.opened_ms = incident.number, (incident.opened_at - began_at).total_seconds() * 1000
         found.picture = evidence.picture(row.slug).states
-    watch.join()
+    while watch.is_alive():
+        watch.join(LOOK_S * 10)
+        if incident is not None:
+            _give_back(_now(incident.number))
     if answered:
         one.answering_ms = (answered[0] - began) * 1000
     with contextlib.suppress(ProcessLookupError):  # a stopped one that nobody replaced must not stay stopped
@@ -162,6 +166,13 @@ def _opened(row: System, since: datetime) -> Incident | None:
 def _explained(number: int) -> Postmortem | None:
     mine = Postmortem.objects.filter(incident=_now(number), incident__resolved_at__isnull=False)
     return mine.first()
+
+
+def _give_back(number: int) -> None:
+    """The same trouble again and again is left to a person, and the bench is that person."""
+    handed = Incident.objects.filter(pk=number, state=State.HANDED_OVER).first()
+    if handed is not None and handed.flaps:
+        agent.give_back(number, "bench")
 
 
 def _now(number: int) -> int:

@@ -21,9 +21,9 @@ from knowledge.models import Lesson, OutcomeStat
 from tests.agent.world import World, finding, path
 
 
-def again(world: World, times: int = 1, *, cause: str = "stuck") -> list[Incident]:
+def again(world: World, times: int = 1, *, cause: str = "stuck", sure: float = 0.95) -> list[Incident]:
     """It breaks and is repaired `times` times; what was noticed each time, as it is then."""
-    world.findings = [finding(cause, 0.95, path("mend web"))]
+    world.findings = [finding(cause, sure, path("mend web"))]
     noticed = []
     for _ in range(times):
         done = len(world.effects())
@@ -127,6 +127,19 @@ def test_from_the_third_return_on_a_person_decides(world: World, person: User):
     world.drive(Run.objects.exclude(phase=Phase.DONE).get())
     first.refresh_from_db()
     assert (first.state, len(world.effects())) == (State.RESOLVED, returns.MOST + 1)
+    world.clear()
+    again(world, returns.MOST, sure=0.99)  # then it counts anew
+    first.refresh_from_db()
+    assert (first.state, len(world.effects())) == (State.HANDED_OVER, 2 * returns.MOST)
+
+
+def test_what_nobody_repaired_so_far_may_be_repaired_however_often_it_came_back(world: World):
+    (first,) = again(world)
+    past = first.openings or first.all_openings
+    Incident.objects.filter(pk=first.pk).update(openings=past * 5, repairs=[])
+    again(world)
+    first.refresh_from_db()
+    assert (first.state, first.flaps, len(world.effects())) == (State.RESOLVED, 6, 2)
 
 
 def test_what_goes_by_itself_each_time_is_one_incident(world: World):
@@ -168,6 +181,9 @@ def test_only_the_same_first_sign_is_the_same_trouble(world: World):
     assert returned.before(new) is None
     new.symptoms.update(service="web")
     assert returned.before(new) == first
+    Symptom.objects.update(signal="journey_failed")
+    assert returned.before(new) is None  # whatever the trouble is, customers notice it
+    Symptom.objects.update(signal="http_unreachable")
     known(world, first.number, finding("stuck", 0.9))
     assert returned.before(new) is None  # it may still turn out to be something else
     assert returned.before(new, over=True) == first
