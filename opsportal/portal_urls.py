@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 
 from opsportal import bundle_views, views
+from opsportal.changes import back as changes_back
 from opsportal.changes import views as changes
 from opsportal.foreign import views as foreign
 
@@ -19,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/systems/<slug:slug>/", views.system_switch, name="system-switch"),
     path("changes/", changes.index, name="changes"),
     path("changes/<int:pk>/", changes.one, name="change"),
+    path("changes/<int:pk>/back/", changes_back.back, name="change-back"),
     path("diagnose/", foreign.diagnose, name="diagnose"),
     path("incidents/<int:number>/agent", views.agent_switch, name="incident-agent"),
     path("incidents/<int:number>/bundle.tar.gz", bundle_views.download, name="incident-bundle"),

@@ -11,13 +11,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.test import Client
 
 from actions import service, vault
-from actions.models import Status
+from actions.models import ActionRequest, Status
 from systems import services
 from systems.services import LoadedSystem
 from tests.actions.conftest import ROLE, SECRET, undone
 from tests.actions.ledger import Ledger, ask, refused, taken_back
+from tests.pages import person
 
 pytestmark = pytest.mark.django_db
 YAML = (
@@ -200,3 +202,26 @@ def test_what_only_its_owner_may_change_is_refused_before_it_is_tried(
     admin.execute("alter table tiny_shop.theirs enable row level security")
     row = database()["table tiny_shop.theirs"]
     _as_somebody_less(system, lambda: refused(row), f"and {ROLE} may not change it")
+
+
+def test_a_person_takes_it_back_from_the_page_of_the_change(
+    system: LoadedSystem, files: Ledger, alice: Any, client: Client
+) -> None:
+    edit(system, "delay_s: 0 ", "delay_s: 6 ")
+    row, path = files()["delay_s"], system.path("etc/web-1.yaml")
+    for name, codes in (("rita", ["view_changes"]), ("rob", ["run_action"])):
+        client.force_login(person(name, *codes))
+        assert client.get(f"/changes/{row.pk}/back/").status_code == 403, name
+        assert client.post(f"/changes/{row.pk}/back/").status_code == 403, name
+    client.force_login(person("sam", "view_changes", "run_action"))
+    assert f'hx-get="/changes/{row.pk}/back/"' in client.get(f"/changes/{row.pk}/").content.decode()
+    shown = client.get(f"/changes/{row.pk}/back/").content.decode()
+    assert "etc/web-1.yaml" in shown and "told to read it again" in shown and "6" in shown
+    assert "delay_s: 6" in path.read_text(), "looking changes nothing"
+    went = client.post(f"/changes/{row.pk}/back/")
+    (asked,) = ActionRequest.objects.filter(requested_by="sam")
+    assert went.headers["location"] == f"/approvals/{asked.pk}/"
+    assert (asked.slug, asked.target, asked.params) == ("revert-change", "web-1", {"change": str(row.pk)})
+    path.write_text(YAML)
+    old(path)
+    assert "as it was before already" in client.get(f"/changes/{row.pk}/back/").content.decode()
