@@ -3,7 +3,7 @@ not against people, and alone only where that was earned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -38,25 +38,38 @@ def why_not(system_id: int, row: ChangeRow) -> str:
         return words
     if (later := _same_place(row).filter(pk__gt=row.pk).order_by("pk").last()) is not None:
         return f"it was changed again since, and the newest goes first: {later.words}"
-    return too_many(system_id)
+    return too_many(system_id, row)
 
 
 def of_system(system_id: int) -> QuerySet[ActionRequest]:
     return ActionRequest.objects.filter(system_id=system_id, slug=SLUG, undo_of=None)
 
 
-def too_many(system_id: int, besides: UUID | None = None) -> str:
+def too_many(system_id: int, row: ChangeRow, besides: UUID | None = None) -> str:
     """Whether as many were taken back within the hour as may be, not counting those that were measured to have ended
-    their trouble: many that help are no flailing. `besides`: the request that asks."""
+    their trouble: many that help are no flailing. The same change on other replicas is no other one, for half a group
+    put back is worse than none. `besides`: the request that asks."""
     since = timezone.now() - timedelta(hours=1)
     lately = of_system(system_id).filter(status__in=HAD, claimed_at__gte=since).select_related("incident")
-    count = sum(not _ended_it(r) for r in (lately.exclude(pk=besides) if besides else lately))
+    idle = [r for r in (lately.exclude(pk=besides) if besides else lately) if not _ended_it(r)]
+    count = len(_told_apart(idle) - {_alike(row)})
     if count < AN_HOUR:
         return ""
     return (
         f"{count} changes of this system were taken back within an hour, and it is not measured that this helped:"
         " what is more needs a person's own hand"
     )
+
+
+def _told_apart(requests: Sequence[ActionRequest]) -> set[tuple[str, ...]]:
+    numbers = [str(r.params.get("change", "")) for r in requests]
+    rows = ChangeRow.objects.in_bulk([int(n) for n in numbers if n.isdecimal()])
+    found = (rows.get(int(n)) if n.isdecimal() else None for n in numbers)
+    return {_alike(c) if c else (str(r.pk),) for r, c in zip(requests, found, strict=True)}
+
+
+def _alike(row: ChangeRow) -> tuple[str, ...]:
+    return (row.kind, row.what, row.before or "", row.after or "")
 
 
 def _same_place(row: ChangeRow) -> QuerySet[ChangeRow]:

@@ -127,7 +127,7 @@ class RevertChange(Action[ChangeParams]):
 
     def prepare(self, ctx: ActionContext, params: ChangeParams) -> dict[str, Any]:
         row = _known(ctx, params.change)
-        if why := reverts.too_many(_id(ctx), ctx.request_id):
+        if why := reverts.too_many(_id(ctx), row, ctx.request_id):
             raise ActionRefused(why)
         now = _look(ctx, row)
         return {
