@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
 from opsportal.local.errors import LocalError
-from opsportal.local.renamed import FOLDER, in_use, running
+from opsportal.local.renamed import FOLDER, in_use, remove, running
 from systems import services
 from systems.manifest import parse_manifest, read_manifest
 from systems.models import System
@@ -46,11 +46,13 @@ def renamed(plain: System, seed: int, say: Callable[[str], None]) -> Iterator[Sy
 
 
 def put_right() -> None:
-    """After a game day that was killed: its sandbox is under care no more, the plain one is again."""
+    """After a game day that was killed: its sandbox goes, with the fault in it, and the plain one is watched again."""
     data = Path(settings.OPSPORTAL_DATA).resolve()
     if in_use(data):
         return
     left = System.objects.filter(manifest_path__startswith=f"{data / FOLDER}{os.sep}", enabled=True)
+    with suppress(LocalError):  # it is just ending: whoever comes next removes it
+        remove(data)
     if left.update(enabled=False):
         System.objects.filter(manifest_path=str(data / PLAIN / "manifest.yaml")).update(enabled=True)
 

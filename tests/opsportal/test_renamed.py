@@ -84,6 +84,7 @@ def test_after_one_that_was_killed_the_plain_one_is_watched_again(plain: System,
         assert watched() == {"mart": True, "shop": False}
     for _ in range(2):
         renamed.put_right()
+        assert not other.exists()
         assert watched() == {"mart": False, "shop": True}
 
 
