@@ -21,6 +21,11 @@ WARM_UP_S = 20.0  # after the first look everything is new, so nothing is called
 
 
 REFUSED = re.compile(r'(?:authentication failed for user|FATAL: +role) "([^"]+)"')
+# What a database told a session of the portal's own, where its lines begin with who asked: ` role@database/app `.
+TO_US = re.compile(
+    rf"^(?:(?!ERROR|FATAL|LOG:)[^\n]){{0,120}}?[/=@ ](?:{'|'.join(map(re.escape, pgshare.OWN))})\]? +"
+    r"(?:ERROR|FATAL|DETAIL|HINT|STATEMENT):"
+)
 
 
 class LogsProbe(FileProbe):
@@ -93,7 +98,8 @@ class _ServiceLogs:
         return list(self.late)
 
     def report(self, chunks: Mapping[str, Chunk], ours: frozenset[str] = frozenset()) -> list[Reading]:
-        """Readings of everything that came since the last call, but for refused logins of the roles `ours`."""
+        """Readings of everything that came since the last call, but for refused logins of the roles `ours`,
+        and for what our own sessions were told."""
         now = self.clock()
         spent = now - self._last_at if self._last_at is not None else 1.0
         self._last_at = now
@@ -104,6 +110,8 @@ class _ServiceLogs:
         new: list[tuple[str, str]] = []
         for record in records:
             if (login := REFUSED.search(record.text)) and login[1] in ours:
+                continue
+            if TO_US.search(record.text):
                 continue
             template, unseen = self._miner.add(record.text)
             counts.setdefault(template, _Count()).add(record)

@@ -12,7 +12,7 @@ import pytest
 from systems.logrecords import Assembler, clean_line, rank_of
 from systems.logtail import LINE_LIMIT, Chunk, Place, Tail, read_since
 from systems.probes import pgshare
-from systems.probes.logs import WARM_UP_S, LogsProbe
+from systems.probes.logs import TO_US, WARM_UP_S, LogsProbe
 from systems.readings import Reading, clean
 from systems.runtimes.base import Said
 from systems.templates import Miner
@@ -323,3 +323,11 @@ async def test_each_stream_has_its_own_records(tmp_path: Path) -> None:
 )
 def test_levels_in_small_letters_count_where_a_level_stands(line: str, rank: int) -> None:
     assert rank_of(line) == rank
+
+
+def test_what_a_database_told_our_own_sessions_is_no_word_of_the_patient() -> None:
+    line = "2026-11-29 02:50:02.851 UTC [10359] {} ERROR:  permission denied to terminate process"
+    assert TO_US.search(line.format("ops_admin@shop/opsportal-admin"))
+    assert TO_US.search(line.format("user=a,db=b,app=opsportal-prober"))
+    assert not TO_US.search(line.format("app@shop/api-1"))
+    assert not TO_US.search(line.format("app@shop/api-1") + " by opsportal-admin ERROR: so it says")
