@@ -137,22 +137,22 @@ def test_three_an_hour(system: LoadedSystem, files: Ledger, row: System, alice: 
         "risk": "medium",
         "target": "db",
     }
-    for number in range(3):
+    for number in range(900, 903):  # of no row here
         ActionRequest.objects.create(**lately, params={"change": str(number)}, claimed_at=timezone.now())
     assert "within an hour" in refused(late)
     twin = ChangeRow.objects.create(
         system=row, component="web-2", kind=late.kind, what=late.what, before=late.before, after=late.after,
         last_old=late.last_old, first_new=late.first_new, source="files", words="the same there",
     )  # fmt: skip
-    mine = ActionRequest.objects.filter(params={"change": "2"})
+    mine = ActionRequest.objects.filter(params={"change": "902"})
     mine.update(params={"change": str(twin.pk)})
     assert ask(late).status == Status.WAITING, "the same on another replica is no other change"
     mine = ActionRequest.objects.filter(params={"change": str(twin.pk)})
-    mine.update(params={"change": "2"})
+    mine.update(params={"change": "902"})
     assert service.execute(waiting.pk).status == Status.CANCELLED
     did = Repair(key="db:change", did=["revert-change on db"], helped=True)
     over = opened(row, "db", state=State.VERIFYING, repairs=[did])
-    ActionRequest.objects.filter(pk=ActionRequest.objects.get(params={"change": "0"}).pk).update(
+    ActionRequest.objects.filter(pk=ActionRequest.objects.get(params={"change": "900"}).pk).update(
         incident=over
     )
     assert "within an hour" in refused(late)  # whether it helped is not known yet
