@@ -8,7 +8,7 @@ wrote down what helps, and the change is its evidence; of two named ones the mor
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from agent.reasoner import blame
 from agent.reasoner.board import Board
@@ -44,7 +44,7 @@ def told_once(
             follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
     by_odds = sorted(named, key=lambda i: -odds.get(i, 0.0))
     for place, i in enumerate(by_odds):
-        leads = [j for j in by_odds[:place] if j not in follows and _is_same(causes[i], causes[j], board)]
+        leads = [j for j in by_odds[:place] if j not in follows and _is_same(causes[i], causes[j])]
         if leads:
             follows[i] = leads[0]
     follows = {i: follows.get(j, j) for i, j in follows.items()}
@@ -67,21 +67,15 @@ def _is_defined(cause: Cause) -> bool:
     return required and not any(how in DENIED for _, _, how, _ in cause.against)
 
 
-def _is_same(cause: Cause, leader: Cause, board: Board) -> bool:
-    """Whether it is the leader's cause on more or fewer of the same replicas where it is measured on which, or only
-    says that there was a change by the very signs that make the leader's cause of it."""
+def _is_same(cause: Cause, leader: Cause) -> bool:
+    """Whether it is the cause of a whole group, all of which shows it, on one replica alone; or only says that there
+    was a change, by the very signs that make the leader's cause of it."""
     if cause.spec is None or leader.spec is None:
         return False
     if cause.spec.id == leader.spec.id:
         mine, its = {*cause.members}, {*leader.members}
         shown = {n.service for n in leader.signs}
-        return (mine < its <= shown) or (its < mine and _show_none(mine - its, leader, board))
+        return mine < its <= shown
     signs = {id(n) for n in cause.signs}
     plain = not cause.spec.match and all(n.changed for n in cause.signs)
     return plain and cause.component == leader.component and signs <= {id(n) for n in leader.signs}
-
-
-def _show_none(others: Collection[str], cause: Cause, board: Board) -> bool:
-    """Whether all signs of the cause were measured on these replicas, and none holds."""
-    found = [board.get(n.signal, other) for n in cause.signs for other in others]
-    return all(node is not None and node.value is False for node in found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.reasoner import Diagnosis, SystemGraph, diagnose, selftest, spread
+from agent.reasoner import SystemGraph, diagnose, selftest, spread
 from agent.reasoner.board import arrange
 from agent.reasoner.causes import build, can_be
 from agent.reasoner.infer import PAIR_POOL, infer
@@ -275,19 +275,12 @@ def test_what_the_manifest_gives_a_service_nothing_for_is_no_candidate() -> None
     assert not [c for c in thought if c[1] in ("bad_release", "config_changed", "env_changed")]
 
 
-def test_a_cause_on_a_replica_and_on_its_group_are_no_rivals_where_it_is_measured_on_which() -> None:
-    signs = [
-        S("log_errors", "web-a", text="ERROR ValueError: x"),
-        S("log_exception", "web-a", text="ValueError: x"),
-    ]
-    other = [S("log_errors", "web-b", False), S("log_exception", "web-b", False)]
-
-    def on(found: Diagnosis) -> dict[str, float]:
-        return {h.component: h.probability for h in found.hypotheses if h.cause == "log_noise"}
-
-    measured, unread = on(look(*signs, *other)), on(look(*signs, unread=["web-b"]))
-    assert {*measured} == {"web-a"} and {*unread} == {"web-a", "web"}
-    assert measured["web-a"] > unread["web-a"]
+def test_a_cause_that_a_whole_group_shows_is_not_one_on_a_replica_as_well() -> None:
+    text = "web.yaml:3: found character that cannot start any token"
+    whole = look(*both("config_invalid", text), *both("http_unreachable"), FAILED)
+    one = look(S("config_invalid", "web-a", text=text), *both("http_unreachable"), FAILED)
+    on = [{h.component for h in found.hypotheses if h.cause == "config_corrupt"} for found in (whole, one)]
+    assert on == [{"web"}, {"web", "web-a"}]
 
 
 def test_that_something_was_changed_is_no_rival_of_what_just_that_change_makes() -> None:
