@@ -70,7 +70,7 @@ def diagnose(
     causes = build(
         specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {}, settled=settled
     )
-    ledger.weigh_times(causes, board)
+    ledger.weigh_times(causes, board, changes, graph)
     causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature)

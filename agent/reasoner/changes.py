@@ -57,9 +57,12 @@ def date(changes: Sequence[Change], board: Board) -> None:
         node.since = min(seen, default=None)
 
 
-def weigh_times(causes: Sequence[Cause], board: Board) -> None:
-    """Weigh the time of those causes of runbooks that need a change, also against them; and let a change speak for what
-    it may have led to: a named cause whose own signs it would not by itself bring about."""
+def weigh_times(
+    causes: Sequence[Cause], board: Board, changes: Sequence[Change] = (), graph: SystemGraph | None = None
+) -> None:
+    """Weigh the time of those causes of runbooks that need a change, also against them, and whether what was set is
+    what is measured; and let a change speak for what it may have led to: a named cause whose own signs it would not by
+    itself bring about."""
     changed: dict[str, list[Node]] = {}
     for node in board.nodes.values():
         if node.changed and node.value:
@@ -68,14 +71,30 @@ def weigh_times(causes: Sequence[Cause], board: Board) -> None:
         signs = [n for n in cause.signs if n.changed]
         if signs:
             _weigh_time(cause, board, signs[0].signal, signs[0].service)
-            if not _kindred(cause, board, board.moved_by(signs[0].signal)) and not _is_described(
-                cause, board
-            ):
+            kinds = board.moved_by(signs[0].signal)
+            cause.is_measured = graph is not None and _is_borne_out(cause, signs, changes, graph, board)
+            cause.bonus_bits += AGREES_BITS * cause.is_measured
+            if not (cause.is_measured or _kindred(cause, board, kinds) or _is_described(cause, board)):
                 cause.bonus_bits -= NO_SIGN_BITS
             cause.bonus_bits -= SHARED_BITS * len(_shared(cause, signs, board))
         else:
             _weigh_delay(cause, board)
             _led_to(cause, [n for m in cause.members for n in changed.get(m, ())], board)
+
+
+def _is_borne_out(
+    cause: Cause, signs: Sequence[Node], changes: Sequence[Change], graph: SystemGraph, board: Board
+) -> bool:
+    """Whether one of the changes that these signs are signs of set the very time or place that is measured."""
+    kinds = {k for n in signs for k in board.moved_by(n.signal)}
+    seen = [n.onset for n in signs if n.onset is not None]
+    explained = [board.true[i] for i in cause.explains]
+    return any(
+        _is_measured(c, explained, graph, board)
+        for c in changes
+        if c.component in cause.members and c.kind in kinds
+        and any(abs(c.first_new.timestamp() - at) <= SEEN_BY_BOTH_S for at in seen)
+    )  # fmt: skip
 
 
 def _shared(cause: Cause, signs: Sequence[Node], board: Board) -> set[str]:

@@ -21,7 +21,9 @@ TIME = re.compile(
 )
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 NAMED = re.compile(r"[a-z]+")
-SLOWS = re.compile(r"delay|sleep|latency|throttl|stall|backoff|slow", re.IGNORECASE)
+SLOWS = re.compile(r"delay|sleep|latency|throttl|stall|backoff|slow|wait|pause", re.IGNORECASE)
+GAVE_UP = re.compile(r"timed?[ -]?out", re.IGNORECASE)
+LONG_S = 0.5  # hardly anybody gives up sooner
 LEAST_S = 0.001  # a shorter time is measured too coarsely to agree with anything
 NEAR = 0.15  # of the new value
 FURTHER = 3.0  # times the new value: then it is not what they wait for
@@ -33,12 +35,15 @@ def agrees(change: Change, nodes: Iterable[Node], board: Board) -> bool:
     new, old = seconds(change.what, change.after), seconds(change.what, change.before)
     if new is None or new < LEAST_S or new == old:
         return False
-    told = [(d, node) for node in nodes for d in _durations(node, board)]
-    near = [d for d, _ in told if abs(d - new) <= NEAR * new and (old is None or abs(d - old) > NEAR * old)]
-    if near:
+    nodes = list(nodes)
+    told = [d for node in nodes for d in _durations(node, board)]
+    if any(abs(d - new) <= NEAR * new and (old is None or abs(d - old) > NEAR * old) for d in told):
         return True
-    slows = SLOWS.search(change.what) and new > (old or 0.0)
-    return bool(slows and told and all(d <= FURTHER * new for d, _ in told) and min(d for d, _ in told) < new)
+    if not SLOWS.search(change.what) or new <= (old or 0.0):
+        return False
+    if told:
+        return max(told) <= FURTHER * new and min(told) < new
+    return new >= LONG_S and any(GAVE_UP.search(s.text) for node in nodes for s in node.holding())
 
 
 def seconds(what: str, value: str | None) -> float | None:

@@ -206,6 +206,17 @@ def test_who_gave_up_waiting_says_that_it_took_longer() -> None:
         assert (found.hypotheses[0].probability > COINCIDENCE) is fits, what
 
 
+@pytest.mark.parametrize(("what", "sure"), [("answers.wait_s", True), ("answers.lines", False)])
+def test_a_named_cause_that_rests_on_a_change_is_surer_where_what_was_set_is_measured(
+    what: str, sure: bool
+) -> None:
+    drift = [S("config_drift", part, text=f"{what}: 0 -> 30") for part in ("web-a", "web-b")]
+    late = both("http_timeout", "timed out")
+    found = told(timed(*drift, *late, FAILED), *both_webs(what=what, old="0", new="30"))
+    (lead,) = [h for h in found.hypotheses if h.key == "web:config_changed"]
+    assert (lead.probability > 0.9) is sure, lead.probability
+
+
 def test_what_leads_to_another_part_is_to_blame_for_requests_that_fail() -> None:
     wrong = made(
         -3, part="edge", kind="config", what="pools.web.0", old="http://web-a:80", new="http://front:80"
