@@ -139,7 +139,8 @@ def follow(place: Place, fault: Callable[[], None], *, ends: tuple[str, ...], wi
         return found if found.state in ends else None
 
     def so_far() -> str:
-        return story(now()).text() + f"\nwrong: {place.wrong()}"
+        others = [story(one).text() for one in Incident.objects.filter(number__gt=number)]
+        return "\n\n".join([story(now()).text(), *others, f"wrong: {place.wrong()}"])
 
     def story(incident: Incident) -> Story:
         return _story(incident, wall, time.monotonic() - began)
@@ -152,15 +153,21 @@ def _came_as(incident: Incident, number: int) -> bool:
 
 
 def beside(first: Story, within_s: float) -> list[Story]:
-    """The stories of the incidents that were opened after that one, once all of them are over."""
+    """The stories of the incidents that were opened beside that one since the fault began, new ones and such as came
+    back, once all of them are over."""
     wall = first.incident.opened_at.timestamp() - first.detected_s
-    others = Incident.objects.filter(number__gt=first.incident.number).order_by("number")
+    began = datetime.fromtimestamp(wall, UTC)
+
+    def others() -> list[Incident]:
+        since = list(Incident.objects.filter(opened_at__gte=began).order_by("number"))
+        again = {o.back_as for one in since for o in one.openings}
+        return [one for one in since if one.pk != first.incident.pk and one.number not in again]
 
     def so_far() -> list[str]:
-        return [_story(one, wall, 0.0).text() for one in others]
+        return [_story(one, wall, 0.0).text() for one in others()]
 
-    until(lambda: not others.exclude(state__in=ENDS).exists(), within_s, so_far)
-    return [_story(one, wall, time.time() - wall) for one in others]
+    until(lambda: all(one.state in ENDS for one in others()), within_s, so_far)
+    return [_story(one, wall, time.time() - wall) for one in others()]
 
 
 def _story(incident: Incident, wall: float, over_s: float) -> Story:
