@@ -16,9 +16,21 @@ from actions import effects
 from actions.base import ActionContext, ActionFailed, ActionRefused
 from systems.models import ChangeRow
 from systems.probes.pgshare import OWN
-from systems.state.inverses.types import Call, Command, EndSessions, Inverse, Lies, Sql, Step, Unit, Write
+from systems.state.inverses.types import (
+    Call,
+    Command,
+    Counted,
+    EndSessions,
+    Inverse,
+    Lies,
+    Sql,
+    Step,
+    Unit,
+    Write,
+)
 
 LOCK_MS = 1000  # whoever waits for a lock holds up everybody behind it
+COUNT_MS = 5000
 SLOW_MS = 600_000
 OF_THEM = (
     " from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
@@ -49,6 +61,10 @@ def run(ctx: ActionContext, inverse: Inverse) -> list[str]:
 def _step(ctx: ActionContext, step: Step) -> str:
     if isinstance(step, Sql):
         return _sql(ctx, step)
+    if isinstance(step, Counted):
+        if count := _count(ctx, step):
+            raise ActionFailed(f"{count} {step.words}")
+        return ""
     if isinstance(step, EndSessions):
         return _end(ctx, step)
     if isinstance(step, Command):
@@ -80,6 +96,15 @@ def _sql(ctx: ActionContext, step: Sql) -> str:
     if step.rows is not None and count != step.rows:
         raise ActionFailed(f"{step.shown}: it is not as it was seen any more")
     return step.shown
+
+
+def _count(ctx: ActionContext, step: Counted) -> int:
+    try:
+        with effects.admin(ctx.system.service(step.service), COUNT_MS) as session:
+            row = session.execute(step.text).fetchone()
+    except psycopg.Error as error:
+        raise ActionFailed(f"what would be lost cannot be counted: {str(error).splitlines()[0]}") from error
+    return int(row[0]) if row else 0
 
 
 def _end(ctx: ActionContext, step: EndSessions) -> str:
@@ -159,6 +184,12 @@ def forbidden(ctx: ActionContext, steps: Iterable[Step]) -> str:
     """Why the portal's role may not do it, where the server tells that beforehand; empty: nothing is known against
     it."""
     for step in steps:
+        if isinstance(step, Counted):
+            try:
+                if count := _count(ctx, step):
+                    return f"{count} {step.words}"
+            except ActionFailed as error:
+                return str(error)
         if not isinstance(step, Sql) or not (step.parameter or step.owned):
             continue
         try:

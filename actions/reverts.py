@@ -159,7 +159,7 @@ def is_back(request_id: str) -> tuple[bool | None, str]:
     if row is None:
         return None, "the change is not in the ledger any more"
     try:
-        back = present.look(load(request.system.slug), row).is_as_before
+        back = present.look(load(request.system.slug), row).is_put_back
     except present.NotRead as error:
         return None, str(error)
     return back, "" if back else f"`{row.what}` of {row.component} was taken back, and is changed again"

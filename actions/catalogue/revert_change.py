@@ -144,7 +144,7 @@ class RevertChange(Action[ChangeParams]):
         _, inverse = _inverse(ctx, row, now)
         lost = reverting.sessions(ctx, inverse.steps)
         done = reverting.run(ctx, inverse)
-        back = effects.wait_until(lambda: _look(ctx, row).is_as_before, IN_EFFECT_S)
+        back = effects.wait_until(lambda: _look(ctx, row).is_put_back, IN_EFFECT_S)
         words = "; ".join(done) + ("" if back else "; and it is not as it was before")
         return Result(back, words, lost={"sessions": lost} if lost else {})
 
@@ -154,7 +154,7 @@ class RevertChange(Action[ChangeParams]):
         now = _look(ctx, row)
         if now.is_as_changed:
             return Result(True, "it is as the change made it already")
-        if not now.is_as_before:
+        if not now.is_put_back:
             raise ActionFailed(f"something else has changed it since: {_shown(row, now)}")
         done = reverting.run(ctx, _inverse_of(ctx, _wanted(row, now.value, then)))
         back = effects.wait_until(lambda: _look(ctx, row).is_as_changed, IN_EFFECT_S)
@@ -187,7 +187,7 @@ class RevertChange(Action[ChangeParams]):
         row = _known(ctx, params.change)
         # whether a service was told to read its file again leaves no trace: it is safe to repeat
         certain = not any(word.startswith("reload:") for word in self.effects(ctx, params))
-        back = _look(ctx, row).is_as_before and effects.restarted_since(ctx, self._restarted(ctx, params))
+        back = _look(ctx, row).is_put_back and effects.restarted_since(ctx, self._restarted(ctx, params))
         return "applied" if back and certain else "not_applied"
 
     def _restarted(self, ctx: ActionContext, params: ChangeParams) -> list[str]:

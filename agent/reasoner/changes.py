@@ -239,7 +239,7 @@ def _cause(
     reach = [node for node, _, _ in reached]
     change = cause.change = max(
         go,
-        key=lambda c: (_is_measured(c, reach, graph, board), len(words.names(c.what, cause, reach))),
+        key=lambda c: (_is_measured(c, reach, graph, board), len(words.names(c.thing, cause, reach))),
     )
     at = change.effective_at or change.last_old
     cause.began, cause.slack_s = min(at.timestamp(), change.first_new.timestamp()) - ORDER_S, 0.0
@@ -251,7 +251,7 @@ def _cause(
     ]
     _weigh_time(cause, board, change.kind, change.component)
     explained = [board.true[i] for i in cause.explains]
-    spoken_of = words.names(change.what, cause, explained)
+    spoken_of = words.names(change.thing, cause, explained)
     cause.is_spoken_of = len(spoken_of) >= SPOKEN_OF or any(words.is_of_several(name) for name in spoken_of)
     cause.bonus_bits += words.bits(spoken_of)
     cause.is_measured = _is_measured(change, explained, graph, board)

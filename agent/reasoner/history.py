@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
+from systems.state.renamed import is_number
 from systems.state.types import RUNTIME
 
 LOOKED_BACK_S = 7 * 86_400.0
@@ -35,13 +36,28 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[C
 
 
 def _whole(changes: Sequence[Change]) -> list[Change]:
-    """Without what changed of a thing in the go in which the thing itself did: who owns a table has its rights."""
-    things = {(c.component, c.what): c.first_new for c in changes}
-    return [
-        c for c in changes
-        if (own := things.get((c.component, c.what.rpartition(": ")[0]))) is None
-        or abs((own - c.first_new).total_seconds()) >= ONE_GO_S
-    ]  # fmt: skip
+    """Without what changed of a thing in the go in which the thing itself did: who owns a table has its rights. What is
+    called otherwise since has all that is said of it, and its indexes speak of it, under the new name."""
+    things: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        for name in _called(change):
+            things.setdefault((change.component, name), []).append(change)
+
+    def follows(change: Change) -> bool:
+        own = things.get((change.component, change.what.rpartition(": ")[0]), ())
+        return any(
+            o is not change and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S for o in own
+        )
+
+    return [c for c in changes if is_number(c.what) or not follows(c)]
+
+
+def _called(change: Change) -> set[str]:
+    """What the change is about, by all its names; of a renamed column also its table."""
+    if not is_number(change.what):
+        return {change.what}
+    names = {name for name in (change.before, change.after) if name}
+    return names | {name.rpartition(": ")[0] for name in names if ": " in name}
 
 
 def _not_following(changes: Sequence[Change]) -> list[Change]:

@@ -62,7 +62,8 @@ def _phrases(said: str) -> set[str]:
     """What a thing is called in several words, with or without the schema it lies in: `table orders`, `user default`.
     What a property belongs to (`role app: statement_timeout`) is spoken of for many reasons."""
     whole = _plain(said)
-    names = {whole, re.sub(r"\b\w+\.(?=\w)", "", whole)}
+    names = {whole, re.sub(r"^table ", "relation ", whole)}  # which is what the server calls it
+    names |= {re.sub(r"\b\w+\.(?=\w)", "", name) for name in names}
     return {name for name in names if " " in name and ": " not in name and len(name) >= PHRASE_FROM}
 
 

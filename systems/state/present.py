@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from systems.models import ChangeRow
 from systems.services import LoadedSystem
-from systems.state import masking
+from systems.state import inverses, masking
 from systems.state.facts import Fact
 from systems.state.sources import settable
 
@@ -41,6 +41,14 @@ class Present:
     @property
     def is_as_before(self) -> bool:
         return self.mark == self.row.mark_before and (self.fact is None or self.fact.coming is None)
+
+    @property
+    def is_put_back(self) -> bool:
+        """As before, or as near to it as taking it back may go without losing what it holds."""
+        row = self.row
+        return self.is_as_before or (
+            not row.mark_before and inverses.is_eased(row.area, row.what, self.value, None)
+        )
 
     def _mark(self, value: str | None) -> str:
         return (

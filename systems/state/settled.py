@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from systems.redact import Redactor
-from systems.state import masking, words
+from systems.state import masking, renamed, words
 from systems.state.facts import Area, Fact, Facts, Read
 from systems.state.types import Change, Place
 
@@ -170,8 +170,16 @@ class _Look:
         )
 
     def differences(self, before: Seen, facts: Facts) -> Iterator[Change]:
-        gone = {w: k for w, k in before.items() if w not in facts}
-        fresh = {w: f for w, f in facts.items() if w not in before}
+        then = {w: k.shown for w, k in before.items() if renamed.is_number(w)}
+        now = {w: f.value for w, f in facts.items() if renamed.is_number(w)}
+        moved = renamed.moved(then, now)
+        left, came = {old for old, _ in moved.values()}, {new for _, new in moved.values()}
+        gone = {
+            w: k for w, k in before.items() if w not in facts and not {w, k.parent} & left and w not in then
+        }
+        fresh = {
+            w: f for w, f in facts.items() if w not in before and not {w, f.parent} & came and w not in now
+        }
         for what, kept in gone.items():
             if kept.parent not in gone and kept.kind != "act":
                 more = sum(k.parent == what for k in gone.values())
@@ -186,6 +194,8 @@ class _Look:
                 )
         told = bool(gone or fresh)
         for what, fact in sorted(facts.items(), key=lambda item: item[1].parent == "*"):
+            if what in now and what not in moved:
+                continue
             if what in before and not (told and fact.parent == "*"):
                 for change in self._difference(what, before[what], fact):
                     told = True
@@ -239,6 +249,8 @@ class _Look:
             began = self._within(fact.effective_at) or self.rest[1]
             return self._made(what, fact, None, after, told, first_new=began)
         told = words.sentence(component, self.hide.text(what), before, after, more=more, later=fact.loaded)
+        if before and after and renamed.is_number(what):
+            told = words.other_name(component, before, after)
         made = self._made(what, fact, before, after, told)
         return replace(made, place=Place(self.area[1], *marks))
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from systems.state.renamed import is_number
+
 KINDS = {
     # what has a settled value
     "config": "a key of a configuration file",
@@ -84,6 +86,11 @@ class Change:
     pending: bool = False
     ref: str = ""
     place: Place | None = None
+
+    @property
+    def thing(self) -> str:
+        """What it is about, as others speak of it: of what got another name, the earlier one."""
+        return self.before if self.before and is_number(self.what) else self.what
 
 
 def as_json(change: Change) -> dict[str, Any]:

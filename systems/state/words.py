@@ -26,6 +26,11 @@ def sentence(
     return (told + (", from its next start on" if later else ""))[:WORDS]
 
 
+def other_name(component: str, before: str, after: str) -> str:
+    """`table s.orders` of database is called `table s.bills` now."""
+    return f"`{before}` of {component} is called `{after}` now"[:WORDS]
+
+
 def _tail(value: str | None, joint: str) -> str:
     return f"{joint}{_short(value)}" if value and MASK not in value and len(value) <= VALUE else ""
 

@@ -58,6 +58,13 @@ create table tiny_shop.old (id int)
 create table tiny_shop.kept (id int)
 create table tiny_shop.ruled (id int)
 create sequence tiny_shop.few maxvalue 9
+create table tiny_shop.typed (id int, code text default 'a', sum numeric, wide text)
+insert into tiny_shop.typed values (1, 'Grüße', 1.5, '7')
+create table tiny_shop.moves (id int primary key, total int)
+create table tiny_shop.called (id int, total int)
+create index by_total on tiny_shop.called (total)
+create policy mine on tiny_shop.called for select to @R using (id = 1)
+create schema if not exists tiny_archive
 create index by_price on tiny_shop.orders (price)
 alter table tiny_shop.orders add constraint cheap check (price < 100)
 create function tiny_shop.t() returns trigger language plpgsql as 'begin return new; end'
@@ -96,13 +103,24 @@ BACK = [
      'ALTER TABLE "tiny_shop"."orders" NO FORCE ROW LEVEL SECURITY'),
     ("alter table tiny_shop.ruled owner to @R", "table tiny_shop.ruled", 'ALTER TABLE "tiny_shop"."ruled" OWNER TO'),
     ("alter sequence tiny_shop.few maxvalue 7", "sequence tiny_shop.few", "INCREMENT BY 1 MAXVALUE 9 NO CYCLE"),
+    ("alter table tiny_shop.typed alter code drop default, alter code type bytea using convert_to(code, 'UTF8')",
+     "table tiny_shop.typed: column code",
+     """TYPE text USING convert_from("code", 'UTF8')::text, ALTER "code" SET DEFAULT 'a'::text"""),
+    ("alter table tiny_shop.typed alter wide type int using wide::int", "table tiny_shop.typed: column wide",
+     'ALTER "wide" TYPE text USING "wide"::text'),
+    ("alter table tiny_shop.typed add column must text not null default 'x'; alter table tiny_shop.typed alter must drop default",
+     "table tiny_shop.typed: column must", 'ALTER TABLE "tiny_shop"."typed" ALTER "must" DROP NOT NULL'),
+    ("drop policy mine on tiny_shop.called", "table tiny_shop.called: policy mine",
+     'CREATE POLICY "mine" ON "tiny_shop"."called" AS PERMISSIVE FOR SELECT TO @R USING ((id = 1))'),
     ("update tiny_shop.flags set percent = 90 where percent = 5", "tiny_shop.flags check'out: now: percent",
      "SET \"percent\" = '5'"),
 ]  # fmt: skip
 NOT_BACK = [
     ("drop table tiny_shop.old", "table tiny_shop.old", "restore-db"),
     ("alter table tiny_shop.orders drop column note", f"{ORDERS}: column note", "restore-db"),
-    ("alter table tiny_shop.orders alter price type bigint", f"{ORDERS}: column price", "migration"),
+    ("alter table tiny_shop.typed alter id type numeric, alter sum type text; update tiny_shop.typed set id = 1.5",
+     "table tiny_shop.typed: column id", "1 values of id would not come through integer as they are"),
+    ("alter table tiny_shop.typed add column may text", "table tiny_shop.typed: column may", "would lose its values"),
     ("create table tiny_shop.new (id int)", "table tiny_shop.new", "would lose what it holds"),
     ("create or replace function tiny_shop.f(a int) returns int language sql as 'select 2'",
      "function tiny_shop.f(a integer)", "only a fingerprint"),
@@ -126,6 +144,7 @@ def ledger(system: LoadedSystem, admin: psycopg.Connection[Any], base: Any) -> I
         admin.execute(named(admin, statement).encode())
     yield Ledger(services.load("tiny"), ("postgres of db",))
     admin.execute(named(admin, "alter database @D reset all").encode())
+    admin.execute("drop schema tiny_archive cascade")
 
 
 def named(admin: psycopg.Connection[Any], text: str) -> str:
@@ -139,6 +158,33 @@ def test_what_postgres_has_there_and_back(ledger: Ledger, admin: psycopg.Connect
     rows = ledger()
     for _, what, wanted in BACK:
         assert named(admin, wanted) in round_trip(ledger.system, rows[named(admin, what)]), what
+
+
+RENAMED = [
+    ("alter table tiny_shop.moves set schema tiny_archive", "table tiny_shop.moves",
+     'ALTER TABLE "tiny_archive"."moves" SET SCHEMA "tiny_shop"'),
+    ("alter table tiny_shop.moves rename to moves_old; alter table tiny_shop.moves_old set schema tiny_archive",
+     "table tiny_shop.moves", 'ALTER TABLE "tiny_archive"."moves_old" RENAME TO "moves"'),
+    ('alter table tiny_shop.called rename total to "Sum, all"', "table tiny_shop.called: column total",
+     'ALTER TABLE "tiny_shop"."called" RENAME COLUMN "Sum, all" TO "total"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("done", "thing", "wanted"), RENAMED)
+def test_what_got_another_name_is_neither_gone_nor_new(
+    ledger: Ledger, admin: psycopg.Connection[Any], done: str, thing: str, wanted: str
+) -> None:
+    ledger()
+    admin.execute(done.encode())
+    rows = ledger()
+    (row,) = [r for r in rows.values() if r.before == thing]
+    assert f"`{thing}` of db is called `" in row.words
+    assert not [r.what for r in rows.values() if r.area == "tables" and r.what.startswith(thing)]
+    assert wanted in round_trip(ledger.system, row)
+    # the other name once more, and taken away for good: that is told, and not that a number is gone
+    table = row.after.partition(":")[0].removeprefix("table ")
+    admin.execute(f"drop table {table}".encode())
+    assert [r.what for r in ledger().values() if r.area == "tables"] == [f"table {table}"]
 
 
 def test_what_no_statement_brings_back_says_what_does(ledger: Ledger, admin: psycopg.Connection[Any]) -> None:

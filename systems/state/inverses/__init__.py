@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from systems.services import LoadedSystem
-from systems.state.inverses import access, files, http, postgres, redis, units
+from systems.state.inverses import access, files, http, pgtables, postgres, redis, units
 from systems.state.inverses.access import widens
 from systems.state.inverses.types import Inverse, NoInverse, Wanted
 
-__all__ = ["Inverse", "NoInverse", "Wanted", "access", "inverse", "loads", "widens"]
+__all__ = ["Inverse", "NoInverse", "Wanted", "access", "inverse", "is_eased", "loads", "widens"]
 
 OF_A_MOMENT = ("act", "deadline", "crossing", "invariant")
 BY_OTHERS = {
@@ -41,6 +41,11 @@ def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
     raise NoInverse(
         BY_OTHERS.get(wanted.kind, f"nothing is known that puts back {wanted.what} of {wanted.component}")
     )
+
+
+def is_eased(area: str, what: str, now: str | None, then: str | None) -> bool:
+    """Whether a value that is not as it was holds nobody up any more, as far as taking it back may go."""
+    return area == "tables" and pgtables.is_eased(what, now, then)
 
 
 def loads(

@@ -29,7 +29,7 @@ def widens(kind: str, what: str, now: str | None, then: str | None) -> bool:
             return True
     if what.endswith(": owner"):
         return True
-    if kind == "schema" and _of_rights(now) != _of_rights(then):
+    if kind == "schema" and (": policy " in what or _of_rights(now) != _of_rights(then)):
         return True
     return kind in SETTING_KINDS and (MASK in f"{now}{then}" or bool(SETTINGS.search(what)))
 

@@ -8,7 +8,8 @@ import re
 from psycopg import sql
 
 from systems.services import LoadedSystem
-from systems.state.inverses.types import Inverse, NoInverse, Sql, Wanted
+from systems.state.inverses.types import Counted, Inverse, NoInverse, Sql, Step, Wanted
+from systems.state.renamed import is_number
 
 PART = re.compile(r"(table|view) (.+?): (column|constraint|index|trigger|policy) (.+)")
 TABLE = re.compile(r"table ([^:]+)")
@@ -22,15 +23,19 @@ COLUMN = re.compile(
 )
 DISABLED = re.compile(r" \((disabled|on replicas|always)\)$")
 HOW = {"disabled": "DISABLE", "on replicas": "ENABLE REPLICA", "always": "ENABLE ALWAYS", "": "ENABLE"}
+TEXT = re.compile(r"text|character varying|varchar|character\b")
+CALLED = re.compile(r"(?:table|view) (?P<table>.+?)(?:: column (?P<column>.+))?")
 NAME = re.compile(r'((?:"(?:[^"]|"")+"|[^".,])+)\.((?:"(?:[^"]|"")+"|[^".,])+)')
 
 
 def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
+    if is_number(wanted.what):
+        return _named(wanted)
     found = PART.fullmatch(wanted.what)
     if found is None:
         return _kept(wanted)
     of, table, part, name = found.groups()
-    make = {"column": _column, "constraint": _constraint, "index": _index, "trigger": _trigger}.get(part)
+    make = PARTS.get(part)
     if make is None or of == "view":
         raise NoInverse(f"{wanted.what} is put back by a person or its migration")
     return make(wanted, name_of("table", table), name)
@@ -83,23 +88,32 @@ def _column(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if wanted.now is None:
         raise NoInverse(f"{wanted.what} is gone with its values: restore-db takes the table from the snapshot, and "
                         "counts first what has changed since")  # fmt: skip
+    column = sql.Identifier(name)
     if wanted.then is None:
-        raise NoInverse(
-            f"{wanted.what} was not there before: dropping it would lose its values; a person decides on that"
-        )
+        return _eased(wanted, table, column)
     now, then = COLUMN.fullmatch(wanted.now), COLUMN.fullmatch(wanted.then)
-    if now is None or then is None or (now["type"], now["identity"]) != (then["type"], then["identity"]) or (
+    if now is None or then is None or now["identity"] != then["identity"] or (
         "generated as" in wanted.now + wanted.then
     ):  # fmt: skip
-        raise NoInverse(
-            f"{wanted.what}: its type is put back by a migration, which says what becomes of the values"
+        raise NoInverse(f"{wanted.what} is put back by a migration, which says what becomes of the values")
+    parts: list[sql.Composed] = []
+    steps: list[Step] = []
+    notes: list[str] = []
+    other_type = now["type"] != then["type"]
+    if now["default"] is not None and (other_type or now["default"] != then["default"]):
+        parts.append(sql.SQL("ALTER {} DROP DEFAULT").format(column))
+    if other_type:
+        into = _cast(column, now["type"], then["type"])
+        parts.append(sql.SQL("ALTER {} TYPE {} USING {}").format(column, sql.SQL(then["type"]), into))
+        lossy = sql.SQL("SELECT count(*) FROM {} WHERE {} IS DISTINCT FROM {}").format(
+            table, column, _cast(into, then["type"], now["type"])
         )
-    column, parts = sql.Identifier(name), []
-    if now["default"] != then["default"]:
-        default = sql.SQL("ALTER {} DROP DEFAULT").format(column)
-        if then["default"] is not None:
-            default = sql.SQL("ALTER {} SET DEFAULT {}").format(column, sql.SQL(then["default"]))
-        parts.append(default)
+        words = f"values of {name} would not come through {then['type']} as they are: a person decides about them"
+        steps.append(Counted(wanted.component, lossy, words))
+        notes.append("the table is written anew meanwhile, and nobody else reads or writes it; every value was counted "
+                     "to come through, and one that does not stops it before anything is changed")  # fmt: skip
+    if then["default"] is not None and (other_type or now["default"] != then["default"]):
+        parts.append(sql.SQL("ALTER {} SET DEFAULT {}").format(column, sql.SQL(then["default"])))
     if now["never"] != then["never"]:
         parts.append(
             sql.SQL("ALTER {} {} NOT NULL").format(column, sql.SQL("SET" if then["never"] else "DROP"))
@@ -107,7 +121,63 @@ def _column(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if not parts:
         raise NoInverse(f"{wanted.what} is put back by a person or its migration")
     text = sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(parts))
-    return Inverse((Sql(wanted.component, text, owned=table.as_string(None)),))
+    change = Sql(wanted.component, text, slow=other_type, owned=table.as_string(None))
+    return Inverse((*steps, change), notes=tuple(notes))
+
+
+def _cast(value: sql.Composable, now: str, then: str) -> sql.Composed:
+    """A value in another type, by the server's own rules; bytes that stand for text as that text, and back."""
+    if now == "bytea" and TEXT.match(then):
+        return sql.SQL("convert_from({}, 'UTF8')::{}").format(value, sql.SQL(then))
+    if TEXT.match(now) and then == "bytea":
+        return sql.SQL("convert_to({}, 'UTF8')").format(value)
+    return sql.SQL("{}::{}").format(value, sql.SQL(then))
+
+
+def _eased(wanted: Wanted, table: sql.Composed, column: sql.Identifier) -> Inverse:
+    """A column that was not there before keeps its values, and nobody has to fill it any more."""
+    if is_eased(wanted.what, wanted.now, None):
+        raise NoInverse(
+            f"{wanted.what} was not there before: dropping it would lose its values; a person decides on that"
+        )
+    text = sql.SQL("ALTER TABLE {} ALTER {} DROP NOT NULL").format(table, column)
+    note = "the column stays, with its values: dropping it would lose them. Nobody has to fill it any more"
+    return Inverse((Sql(wanted.component, text, owned=table.as_string(None)),), notes=(note,))
+
+
+def is_eased(what: str, now: str | None, then: str | None) -> bool:
+    """Whether it is not as it was, and holds nobody up all the same: a new column that may be left out."""
+    found = PART.fullmatch(what)
+    if found is None or found[3] != "column" or then is not None or now is None:
+        return False
+    column = COLUMN.fullmatch(now)
+    return bool(
+        column and (not column["never"] or column["default"] or column["identity"] or "generated as" in now)
+    )
+
+
+def _named(wanted: Wanted) -> Inverse:
+    """Its earlier name and place."""
+    now, then = (CALLED.fullmatch(value or "") for value in (wanted.now, wanted.then))
+    if now is None or then is None or bool(now["column"]) != bool(then["column"]):
+        raise NoInverse(f"{wanted.then or wanted.what} is put back by a person or its migration")
+    table = name_of("table", now["table"])
+    here, there = _names(now["table"]), _names(then["table"])
+    steps = []
+    if now["column"]:
+        old, new = sql.Identifier(now["column"]), sql.Identifier(then["column"])
+        steps.append((table, sql.SQL("RENAME COLUMN {} TO {}").format(old, new)))
+    else:
+        if here[1] != there[1]:
+            steps.append((table, sql.SQL("RENAME TO {}").format(sql.Identifier(there[1]))))
+        if here[0] != there[0]:
+            moved = sql.SQL("{}").format(sql.Identifier(here[0], there[1]))
+            steps.append((moved, sql.SQL("SET SCHEMA {}").format(sql.Identifier(there[0]))))
+    texts = [sql.SQL("ALTER TABLE {} {}").format(*step) for step in steps]
+    owned = table.as_string(None)
+    return Inverse(
+        tuple(Sql(wanted.component, text, owned=owned if not n else "") for n, text in enumerate(texts))
+    )
 
 
 def _constraint(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
@@ -151,6 +221,25 @@ def _trigger(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
 
 
+def _policy(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
+    """The server's own words of it, whole."""
+    policy, steps = sql.Identifier(name), []
+    if wanted.now is not None:
+        steps.append(sql.SQL("DROP POLICY {} ON {}").format(policy, table))
+    if wanted.then is not None:
+        steps.append(sql.SQL("CREATE POLICY {} ON {} {}").format(policy, table, sql.SQL(wanted.then)))
+    return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
+
+
+PARTS = {
+    "column": _column,
+    "constraint": _constraint,
+    "index": _index,
+    "trigger": _trigger,
+    "policy": _policy,
+}
+
+
 def _switch(value: str | None) -> tuple[str, str]:
     """A trigger's definition, and whether it is switched off or bound to something."""
     found = DISABLED.search(value or "")
@@ -166,16 +255,20 @@ def name_of(of: str, text: str) -> sql.Composed:
         if found is None:
             raise NoInverse(f"the rights of function {text} are put back by a person")
         return sql.SQL("{}({})").format(sql.Identifier(found[1], found[2]), sql.SQL(found[3]))
-    found = NAME.fullmatch(text)
-    if found is None:
-        raise NoInverse(f"{text} is no name of a table")
-    return sql.SQL("{}").format(sql.Identifier(_bare(found[1]), _bare(found[2])))
+    return sql.SQL("{}").format(sql.Identifier(*_names(text)))
 
 
 def column_of(text: str) -> tuple[str, str | None]:
     """`s.t, column c` -> the table and the column."""
     table, _, column = text.partition(", column ")
     return table, column or None
+
+
+def _names(table: str) -> tuple[str, str]:
+    found = NAME.fullmatch(table)
+    if found is None:
+        raise NoInverse(f"{table} is no name of a table")
+    return _bare(found[1]), _bare(found[2])
 
 
 def _bare(name: str) -> str:

@@ -59,6 +59,20 @@ class Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """A question before what follows: it counts what would be lost, and only where that is none it goes on. `words`:
+    what so many are."""
+
+    service: str
+    text: sql.Composed
+    words: str
+
+    @property
+    def shown(self) -> str:
+        return self.text.as_string(None)
+
+
+@dataclass(frozen=True, slots=True)
 class EndSessions:
     """End what is idle of the sessions that began since a value was set for new ones: they carry it until they end."""
 
@@ -157,7 +171,7 @@ class Call:
         return f"POST {self.url}"
 
 
-Step = Sql | EndSessions | Command | Write | Lies | Unit | Call
+Step = Sql | Counted | EndSessions | Command | Write | Lies | Unit | Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from systems.manifest_types import StateTable
 
-MOST = 3000  # rows of one question
+MOST = 5000  # rows of one question
 MOST_ROWS = 200  # of a table of settings
 SECTIONS = ("settings", "roles", "grants", "tables", "objects")
 LOGIN_RULES = "login rules"

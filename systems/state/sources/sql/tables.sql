@@ -28,7 +28,14 @@ parts as (
   from c join pg_trigger t on t.tgrelid = c.oid and not t.tgisinternal
   union all
   select c.name, 'policy ' || y.polname, concat_ws(' ',
-    y.polcmd, pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid))
+    case when y.polpermissive then 'AS PERMISSIVE' else 'AS RESTRICTIVE' end,
+    'FOR ' || case y.polcmd when 'r' then 'SELECT' when 'a' then 'INSERT' when 'w' then 'UPDATE' when 'd' then 'DELETE'
+      else 'ALL' end,
+    'TO ' || (
+      select string_agg(case when r = 0 then 'PUBLIC' else quote_ident(pg_get_userbyid(r)) end, ', ' order by r)
+      from unnest(y.polroles) r),
+    'USING (' || pg_get_expr(y.polqual, y.polrelid) || ')',
+    'WITH CHECK (' || pg_get_expr(y.polwithcheck, y.polrelid) || ')')
   from c join pg_policy y on y.polrelid = c.oid
 )
 select 'schema ' || nspname as what, 'owner ' || pg_get_userbyid(nspowner) as value, 'schema' as kind,
@@ -43,3 +50,11 @@ select name, concat_ws(', ', 'owner ' || pg_get_userbyid(relowner), case when re
 from c
 union all
 select name || ': ' || part, value, 'schema', name, null, null, null from parts
+union all
+-- what stays the same when somebody gives it another name
+select 'relation no. ' || oid, name, 'schema', name, null, null, null from c
+union all
+select 'relation no. ' || c.oid || ', column no. ' || t.attnum, c.name || ': column ' || t.attname, 'schema', c.name,
+  null, null, null
+from c join pg_attribute t on t.attrelid = c.oid and t.attnum > 0 and not t.attisdropped
+where c.relkind in ('r', 'p', 'f')
