@@ -74,8 +74,8 @@ def diagnose(
     causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature)
-    posterior = told_once(posterior, causes, changes, graph, board)
-    built = _shown(posterior, causes, changes, graph, board)
+    posterior, follows = told_once(posterior, causes, changes, graph, board)
+    built = _shown(posterior, causes, follows, changes, graph, board)
     best = posterior.sets[0][0]
     suspects = ((causes[i].component, p) for i, p in _ranked(posterior, causes) if not causes[i].is_known)
     return Diagnosis(
@@ -106,11 +106,13 @@ def _ranked(posterior: Posterior, causes: Sequence[Cause]) -> list[tuple[int, fl
 def _shown(
     posterior: Posterior,
     causes: Sequence[Cause],
+    follows: Mapping[int, int],
     changes: Sequence[Change],
     graph: SystemGraph,
     board: Board,
 ) -> dict[int, Hypothesis]:
-    """The causes worth showing in words, the most probable first, by their numbers."""
+    """The causes worth showing in words, the most probable first, by their numbers. `follows`: in whose place which of
+    them stands."""
     named = {i: causes[i].key for i in posterior.sets[0][0] if causes[i].is_known}
     known = [(i, p) for i, p in _ranked(posterior, causes) if causes[i].is_known]
     known = [(i, min(p, COINCIDENCE) if ledger.is_coincidence(causes[i]) else p) for i, p in known]
@@ -122,6 +124,7 @@ def _shown(
             p,
             tuple(n for j, n in named.items() if j != i and i in named),
             blame.blamed(causes[i], changes, graph, board),
+            [causes[j] for j, leader in follows.items() if leader == i],
         )
         for i, p in known[:SHOWN]
         if p >= WORTH_SHOWING or i in named

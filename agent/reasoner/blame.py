@@ -27,17 +27,22 @@ TRIFLE = re.compile(
 )
 
 
-def blamed(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> Change | None:
-    """The change that a cause follows from; None when none tells enough."""
+def blamed(
+    cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board
+) -> tuple[Change | None, float]:
+    """The change that a cause follows from, with what tells so in bits; None when none tells enough."""
     if cause.change is not None or cause.spec is None:
-        return cause.change
+        return cause.change, 0.0
     weighed = [
         (bits(cause, change, graph), change.first_new, change)
         for change in changes
         if follows(cause, change, changes, graph, board)
     ]
     told = [row for row in weighed if row[0] >= LEAST_BITS]
-    return max(told, key=lambda row: row[:2])[2] if told else None
+    if not told:
+        return None, 0.0
+    most, _, change = max(told, key=lambda row: row[:2])
+    return change, most
 
 
 def follows(

@@ -72,9 +72,21 @@ def weigh_times(
         if signs:
             _weigh_time(cause, board, signs[0].signal, signs[0].service)
             kinds = board.moved_by(signs[0].signal)
-            cause.is_measured = graph is not None and _is_borne_out(cause, signs, changes, graph, board)
+            made = _made(cause, signs, changes, board)
+            explained = [board.true[i] for i in cause.explains]
+            cause.is_measured = graph is not None and any(
+                _is_measured(c, explained, graph, board) for c in made
+            )
             cause.bonus_bits += AGREES_BITS * cause.is_measured
-            if not (cause.is_measured or _kindred(cause, board, kinds) or _is_described(cause, board)):
+            spoken_of = {w for c in made for w in words.names(c.thing, cause, explained)}
+            cause.is_spoken_of = _is_told(spoken_of)
+            cause.bonus_bits += words.bits(spoken_of)
+            if not (
+                cause.is_measured
+                or cause.is_spoken_of
+                or _kindred(cause, board, kinds)
+                or _is_described(cause, board)
+            ):
                 cause.bonus_bits -= NO_SIGN_BITS
             cause.bonus_bits -= SHARED_BITS * len(_shared(cause, signs, board))
         else:
@@ -82,19 +94,20 @@ def weigh_times(
             _led_to(cause, [n for m in cause.members for n in changed.get(m, ())], board)
 
 
-def _is_borne_out(
-    cause: Cause, signs: Sequence[Node], changes: Sequence[Change], graph: SystemGraph, board: Board
-) -> bool:
-    """Whether one of the changes that these signs are signs of set the very time or place that is measured."""
+def _made(cause: Cause, signs: Sequence[Node], changes: Sequence[Change], board: Board) -> list[Change]:
+    """The changes that these signs are signs of."""
     kinds = {k for n in signs for k in board.moved_by(n.signal)}
     seen = [n.onset for n in signs if n.onset is not None]
-    explained = [board.true[i] for i in cause.explains]
-    return any(
-        _is_measured(c, explained, graph, board)
-        for c in changes
+    return [
+        c for c in changes
         if c.component in cause.members and c.kind in kinds
         and any(abs(c.first_new.timestamp() - at) <= SEEN_BY_BOTH_S for at in seen)
-    )  # fmt: skip
+    ]  # fmt: skip
+
+
+def _is_told(names: set[str]) -> bool:
+    """Whether these names of what was changed, in what is said of the trouble, are no chance."""
+    return len(names) >= SPOKEN_OF or any(words.is_of_several(name) for name in names)
 
 
 def _shared(cause: Cause, signs: Sequence[Node], board: Board) -> set[str]:
@@ -129,6 +142,7 @@ def _led_to(cause: Cause, changed: Sequence[Node], board: Board) -> None:
         )
         if not kindred and node.onset is not None and first >= node.onset - SLACK_S:
             cause.bonus_bits += max(0.0, lag_bits(first - node.onset))
+            cause.led_by = node
             return
 
 
@@ -177,6 +191,7 @@ def build(
     for go, component in history.together(changes, graph)[:MOST]:
         members = history.members(component, graph)
         go = [c for c in go if not history.is_old(c, now) and not history.is_ours(c, changes)]
+        go = [c for c in go if not history.is_right_again(c)]
         if not members or not go:
             continue
         if any((m, s) in taken for m in members for s in board.signs_of(go[0].kind)):
@@ -252,7 +267,7 @@ def _cause(
     _weigh_time(cause, board, change.kind, change.component)
     explained = [board.true[i] for i in cause.explains]
     spoken_of = words.names(change.thing, cause, explained)
-    cause.is_spoken_of = len(spoken_of) >= SPOKEN_OF or any(words.is_of_several(name) for name in spoken_of)
+    cause.is_spoken_of = _is_told(spoken_of)
     cause.bonus_bits += words.bits(spoken_of)
     cause.is_measured = _is_measured(change, explained, graph, board)
     cause.bonus_bits += AGREES_BITS * cause.is_measured

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 from systems.state.renamed import is_number
-from systems.state.types import RUNTIME
+from systems.state.types import ALIKE, RUNTIME
 
 LOOKED_BACK_S = 7 * 86_400.0
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
@@ -139,6 +139,11 @@ def is_ours(change: Change, changes: Sequence[Change]) -> bool:
         for act in changes
         if act.actor == "ours"
     )
+
+
+def is_right_again(change: Change) -> bool:
+    """Whether it says that what a group promises holds again: that breaks nothing."""
+    return change.kind == "invariant" and change.after == ALIKE
 
 
 def is_old(change: Change, now: float | None) -> bool:

@@ -21,12 +21,15 @@ TIME = re.compile(
 )
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 NAMED = re.compile(r"[a-z]+")
-SLOWS = re.compile(r"delay|sleep|latency|throttl|stall|backoff|slow|wait|pause", re.IGNORECASE)
+SLOWS = re.compile(
+    r"delay|sleep|latency|throttl|stall|backoff|slow|wait|pause|interval|period|every|poll", re.IGNORECASE
+)
 GAVE_UP = re.compile(r"timed?[ -]?out", re.IGNORECASE)
 LONG_S = 0.5  # hardly anybody gives up sooner
 LEAST_S = 0.001  # a shorter time is measured too coarsely to agree with anything
 NEAR = 0.15  # of the new value
 FURTHER = 3.0  # times the new value: then it is not what they wait for
+WAITING = ("slow", "flow")  # what measures how long something or somebody waits
 MOST_TEXTS = 20
 
 
@@ -63,7 +66,7 @@ def seconds(what: str, value: str | None) -> float | None:
 def _durations(node: Node, board: Board) -> Iterator[float]:
     """Seconds, as measured where the signal is one of time, and as written in texts."""
     metric = str(getattr(board.catalog.get(node.signal), "metric", ""))
-    unit = UNITS.get(metric.rpartition("_")[2]) if node.klass == "slow" else None
+    unit = UNITS.get(metric.rpartition("_")[2]) if node.klass in WAITING else None
     for state in node.holding()[:MOST_TEXTS]:
         if unit and state.reading_value is not None:
             yield state.reading_value * unit

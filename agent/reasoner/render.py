@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from agent.reasoner.board import Board, Node
@@ -29,13 +30,20 @@ def hypothesis(
     board: Board,
     probability: float,
     together: tuple[str, ...],
-    change: Change | None,
+    blamed: tuple[Change | None, float],
+    besides: Iterable[Cause] = (),
 ) -> Hypothesis:
-    """One cause in words. `change`: the one it follows from, where there is one."""
+    """One cause in words. `blamed`: the change it follows from, where there is one, and what tells so. `besides`: what
+    else tells its story, and may be mended in its stead."""
     if cause.spec is None:
         return _of_change(cause, graph, board, probability, together)
-    spec = cause.spec
+    spec, (change, change_bits) = cause.spec, blamed
     names = bindings(cause, spec, graph, board)
+    paths = [_steps(p, cause, names, graph, board) for p in spec.paths]
+    for other in besides:
+        if other.spec is not None and other.spec.id != spec.id:
+            its = bindings(other, other.spec, graph, board)
+            paths += [_steps(p, other, its, graph, board) for p in other.spec.paths]
     pro = _pro(cause, graph, board)
     if change is not None:
         pro.insert(0, Evidence("", change.component, f"shortly before: {change.words}", 0.0, "change"))
@@ -53,9 +61,10 @@ def hypothesis(
         prevent=fill(spec.prevent, names),
         evidence_for=tuple(pro),
         evidence_against=tuple(_con(cause, board)),
-        paths=tuple(tuple(_steps(p, cause, names, graph, board)) for p in spec.paths),
+        paths=tuple(map(tuple, paths)),
         together_with=together,
         change=change,
+        change_bits=change_bits,
     )
 
 

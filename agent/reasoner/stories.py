@@ -28,8 +28,8 @@ def told_once(
     changes: Sequence[Change],
     graph: SystemGraph,
     board: Board,
-) -> Posterior:
-    """The posterior with one cause in the place of all that tell its story."""
+) -> tuple[Posterior, dict[int, int]]:
+    """The posterior with one cause in the place of all that tell its story, and in whose place it stands."""
     odds = posterior.marginal
     named = [i for i, c in enumerate(causes) if c.spec and (odds.get(i, 0.0) >= LEAST or _is_defined(c))]
     follows: dict[int, int] = {}
@@ -48,7 +48,7 @@ def told_once(
         if leads:
             follows[i] = leads[0]
     follows = {i: follows.get(j, j) for i, j in follows.items()}
-    return posterior.with_places(follows) if follows else posterior
+    return (posterior.with_places(follows) if follows else posterior), follows
 
 
 def _came_long_after(named: Cause, change: Cause, board: Board) -> bool:
@@ -69,13 +69,15 @@ def _is_defined(cause: Cause) -> bool:
 
 def _is_same(cause: Cause, leader: Cause) -> bool:
     """Whether it is the cause of a whole group, all of which shows it, on one replica alone; or only says that there
-    was a change, by the very signs that make the leader's cause of it."""
+    was a change, by the very signs that make the leader's cause of it, or of the change that led to the leader."""
     if cause.spec is None or leader.spec is None:
         return False
     if cause.spec.id == leader.spec.id:
-        mine, its = {*cause.members}, {*leader.members}
+        mine, all_ = {*cause.members}, {*leader.members}
         shown = {n.service for n in leader.signs}
-        return mine < its <= shown
+        return mine < all_ <= shown
     signs = {id(n) for n in cause.signs}
     plain = not cause.spec.match and all(n.changed for n in cause.signs)
-    return plain and cause.component == leader.component and signs <= {id(n) for n in leader.signs}
+    its = {id(n) for n in leader.signs}
+    led = leader.led_by is not None and id(leader.led_by) in signs
+    return plain and cause.component == leader.component and (led or signs <= its)

@@ -37,6 +37,8 @@ class Change(Protocol):
     @property
     def what(self) -> str: ...
     @property
+    def thing(self) -> str: ...
+    @property
     def before(self) -> str | None: ...
     @property
     def after(self) -> str | None: ...
@@ -124,6 +126,7 @@ class Hypothesis:
     together_with: tuple[str, ...] = ()
     kind: Literal["known", "change"] = "known"
     change: Change | None = None
+    change_bits: float = 0.0  # what tells that a named cause follows from it
 
     @property
     def key(self) -> str:

@@ -36,7 +36,7 @@ class Answers:
         for event in timeline:
             if event["kind"] == "check" and "signal" in event["data"]:
                 data = event["data"]
-                given = (SAID.get(data["answer"]), str(event["body"])[:300])
+                given = (SAID.get(data.get("answer", "")), str(event["body"])[:300])
                 self._left[data["signal"], data["service"]].append(given)
 
     def to(self, signal: str, service: str) -> tuple[bool | None, str] | None:

@@ -26,6 +26,7 @@ from systems.state import ledger
 
 LOOKED_BACK = timedelta(hours=24)
 TAKES_BACK = "revert-change"
+EVIDENT_BITS = 3.0  # by its time and its words: what tells less is not taken back for it
 SETTLES_S = 8.0  # what a fault brings for others shows within this
 
 
@@ -121,9 +122,13 @@ def settled(seconds: float) -> float:
 
 def takes_back(h: Hypothesis, changes: Sequence[Change]) -> list[list[PlannedStep]]:
     """The paths of a change that is a cause of its own: to take it back, on every replica that was changed alike; then,
-    one by one, what else was changed in the same go, since nothing told them apart."""
-    if h.kind != "change" or h.change is None:
+    one by one, what else was changed in the same go, since nothing told them apart. Where a named cause evidently
+    follows from a change, that is its last path."""
+    if h.change is None or (h.kind != "change" and (h.change_bits < EVIDENT_BITS or not h.change.id)):
         return []
+    if h.kind != "change":
+        settled = h.change.kind not in history.OF_A_MOMENT
+        return [[_back(c) for c in history.go_of(h.change, changes, h.members)[0]]] if settled else []
     alike, others = history.go_of(h.change, changes, h.members)
     return [[_back(c) for c in alike], *([_back(c)] for c in others)]
 

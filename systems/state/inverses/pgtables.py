@@ -108,7 +108,9 @@ def _column(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
         lossy = sql.SQL("SELECT count(*) FROM {} WHERE {} IS DISTINCT FROM {}").format(
             table, column, _cast(into, then["type"], now["type"])
         )
-        words = f"values of {name} would not come through {then['type']} as they are: a person decides about them"
+        words = (
+            f"values of {name} would not come through {then['type']} as they are: a person decides about them"
+        )
         steps.append(Counted(wanted.component, lossy, words))
         notes.append("the table is written anew meanwhile, and nobody else reads or writes it; every value was counted "
                      "to come through, and one that does not stops it before anything is changed")  # fmt: skip

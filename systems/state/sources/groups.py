@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 from systems.services import LoadedSystem
 from systems.state.facts import Fact, Facts, Read, Source
+from systems.state.types import ALIKE
 
 HOLDS_S = 4.0  # members are changed one after the other
-ALIKE = "alike"
 KINDS = ("config", "env", "release", "limit", "setting")
 ROLE = "primary or standby"
 
