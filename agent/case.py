@@ -168,6 +168,7 @@ class Measuring(Part):
     watched: float = 0.0  # seconds of green that were looked at
     rounds: dict[str, int] = {}  # clean runs in a row of our own, by journey
     relapsed: str = ""  # how it showed that it still comes and goes
+    lacking: list[str] = []  # what was told to be wanting still, while all was green
     said: Judgement | None = None  # what was measured last
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils import timezone
 
 from actions import policy, reverts
@@ -24,6 +26,7 @@ from systems import services
 from systems.probes import journeys
 
 TICK_S = 0.9
+A_FEW = "a few looks more"
 SUSTAIN = 4  # fresh looks in a row, all green
 
 
@@ -45,7 +48,7 @@ def step(run: Run) -> Outcome:
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     states, said = _judge(run, picture)
     count.said = said
-    if said.state != "recovered" and picture.starved:
+    if said.state != "recovered" and picture.starved and not _is_plain(states, said):
         count.green_since = None
         return Outcome(Phase.VERIFY, wait_s=TICK_S)  # what is slow or silent now tells nothing of the effect
     patience.note(case, count, states, said.active, at)
@@ -56,6 +59,7 @@ def step(run: Run) -> Outcome:
     if said.state == "recovered" and not lacking:
         return _recovered(run, said, picture)
     if lacking:
+        _tell_lacking(run, count, lacking)
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
     count.green_since = None
     if patience.is_too_early(count, cleared=said.cleared > 0):
@@ -78,6 +82,21 @@ def _judge(run: Run, picture: Picture) -> tuple[list[SignalState], Judgement]:
     return states, _unless_changed(run, states, said)
 
 
+def _is_plain(states: list[SignalState], said: Judgement) -> bool:
+    """Whether something that is still wrong shows what no lack of time makes: an exit, a refusal, a changed setting."""
+    left = (s for s in states if s.value and symptom_key(s.signal, s.service, s.label) in said.active)
+    return any((found := CATALOG.get(s.signal)) is not None and not found.is_timing(s.text) for s in left)
+
+
+def _tell_lacking(run: Run, count: Measuring, lacking: str) -> None:
+    """Why it is not over yet, once for each reason: whoever looks at the page sees nothing wrong any more."""
+    kind = re.sub(r"\d+", "#", lacking)
+    if lacking != A_FEW and kind not in count.lacking:
+        count.lacking.append(kind)
+        title = f"All is well now, and is watched for longer: {lacking}"
+        timeline.record(run.incident_id, Measured(), title[:500], actor="validator")
+
+
 def _over(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
     """Everything is green now: whether that is proven, and what was taken back still is; and what is still lacking."""
     said, lacking = _proven(run, count, said)
@@ -91,7 +110,7 @@ def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
     if green and any(at > green for _, at in ended):
         count.green_since, count.watched, count.green_looks = timezone.now(), 0.0, 0
     if count.green_looks < SUSTAIN:
-        return said, "a few looks more"
+        return said, A_FEW
     gap = 2 * relapse.longest_gap(run.incident, ended, acted)
     if count.watched < gap:
         return said, f"it came back before within {gap / 2:.0f} s"

@@ -108,7 +108,8 @@ BACK = [
      """TYPE text USING convert_from("code", 'UTF8')::text, ALTER "code" SET DEFAULT 'a'::text"""),
     ("alter table tiny_shop.typed alter wide type int using wide::int", "table tiny_shop.typed: column wide",
      'ALTER "wide" TYPE text USING "wide"::text'),
-    ("alter table tiny_shop.typed add must text not null default 'x'; alter table tiny_shop.typed alter must drop default",
+    ("alter table tiny_shop.typed add must text not null default 'x';"
+     "alter table tiny_shop.typed alter must drop default",
      "table tiny_shop.typed: column must", 'ALTER TABLE "tiny_shop"."typed" ALTER "must" DROP NOT NULL'),
     ("drop policy mine on tiny_shop.called", "table tiny_shop.called: policy mine",
      'CREATE POLICY "mine" ON "tiny_shop"."called" AS PERMISSIVE FOR SELECT TO @R USING ((id = 1))'),
