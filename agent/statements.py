@@ -16,6 +16,7 @@ from agent.reasoner import complaints
 from incidents.evidence import Picture
 from incidents.findings import Evidence, Finding, Opinion
 from incidents.models import Incident, Symptom
+from incidents.returned import CHANGE
 from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
 from systems.logrecords import rank_of
@@ -78,7 +79,7 @@ def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> 
         if leader is None or stands_before(statement, leader, system):
             others = [f for f in opinion.findings if not f.stated]
             return opinion.model_copy(
-                update={"findings": [_finding(statement, system), *others], "place": None}
+                update={"findings": [_finding(statement, said, system), *others], "place": None}
             )
     return opinion
 
@@ -94,8 +95,14 @@ def _deepest_first(said: Sequence[S], system: LoadedSystem) -> list[S]:
 
 def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bool:
     """Whether the cause's runbook expects what is said, where it is said; or its own part says the same, and who needs
-    that only repeats it."""
+    that only repeats it; or it is a change of the very kind that is spoken of, on the part that is spoken of."""
     members = system.graph.members(finding.component)
+    if (
+        finding.cause == CHANGE
+        and finding.change_kind in CATALOG[statement.signal].moved_by
+        and {statement.service, *_named(statement, system)} & {*members}
+    ):
+        return True
     where = {statement.service}
     if statement.service in system.graph.callers(members):
         where |= {*members}
@@ -128,14 +135,27 @@ def _direct(evidence: Evidence, members: Collection[str]) -> bool:
     return evidence.service in members and signal is not None and signal.metric.startswith(DIRECT)
 
 
-def _finding(statement: Statement, system: LoadedSystem) -> Finding:
-    """Where one other that the part needs turned it away, that one is where to look."""
+def _named(statement: Statement, system: LoadedSystem) -> frozenset[str]:
+    """Which of what its part needs the words of a statement name."""
+    return complaints.spoken_of([statement.text], statement.service, system.graph)
+
+
+def _about(statement: Statement, said: Sequence[Statement], system: LoadedSystem) -> str:
+    """Of which part it tells. Where one other that the part needs turned it away, or where several say the same of one
+    that all of them need, that one is where to look."""
+    named = _named(statement, system)
+    if len(named) != 1:
+        return str(statement.service)
+    (part,) = named
+    alike = {s.service for s in said if s.signal == statement.signal and part in _named(s, system)}
+    turned_away = not LETS_IN.isdisjoint(CATALOG[statement.signal].moved_by)
+    return part if turned_away or len(alike) > 1 else str(statement.service)
+
+
+def _finding(statement: Statement, said: Sequence[Statement], system: LoadedSystem) -> Finding:
     signal = CATALOG[statement.signal]
-    of: frozenset[str] = frozenset()
-    if not LETS_IN.isdisjoint(signal.moved_by):
-        of = complaints.spoken_of([statement.text], statement.service, system.graph)
     return Finding(
-        component=next(iter(of)) if len(of) == 1 else statement.service,
+        component=_about(statement, said, system),
         cause="",
         detail=statement.signal,
         title=statement.title,

@@ -60,7 +60,7 @@ class Named(Record):
 class Finding(Named):
     """One hypothesis: a cause on a component, how likely (0 to 1), what speaks for and against it, and what would mend
     it, the author's first choice first. `stated`: a part's own words; no probability, no path. `change_id`: of the
-    ledger, the change it blames; "": none."""
+    ledger, the change it blames, and `change_kind` what kind that is; "": none."""
 
     probability: float = 0.0
     pro: list[Evidence] = []
@@ -70,6 +70,7 @@ class Finding(Named):
     paths: list[list[PlannedStep]] = []
     stated: bool = False
     change_id: str = ""
+    change_kind: str = ""
 
 
 def none_of_these(probability: float) -> Finding:

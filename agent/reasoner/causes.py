@@ -50,7 +50,7 @@ class Cause:
     began: float | None = None
     ended: float | None = None  # when it was seen to be over
     slack_s: float = SLACK_S  # by which `began` may be too late
-    led_by: Node | None = None  # the sign of a change that may have led to it
+    led_by: list[Node] = field(default_factory=list)  # signs of changes that may have led to it
     is_spoken_of: bool = False  # what is said of the trouble names what was changed
     is_measured: bool = False  # the time that was set is measured, or the place is gone to
 

@@ -134,16 +134,17 @@ def _weigh_delay(cause: Cause, board: Board) -> None:
 
 
 def _led_to(cause: Cause, changed: Sequence[Node], board: Board) -> None:
-    first = first_sign(cause)
+    """What was changed on its part shortly before its first sign is how it may have come about; where it would not by
+    itself bring about such signs, that speaks for the named cause."""
+    first, most = first_sign(cause), 0.0
     for node in changed:
+        if node.onset is None or first < node.onset - SLACK_S or (bits := lag_bits(first - node.onset)) <= 0:
+            continue
+        cause.led_by.append(node)
         kinds = board.moved_by(node.signal)
-        kindred = any(
-            n.klass in BEHAVIOUR or k in board.moved_by(n.signal) for n in cause.signs for k in kinds
-        )
-        if not kindred and node.onset is not None and first >= node.onset - SLACK_S:
-            cause.bonus_bits += max(0.0, lag_bits(first - node.onset))
-            cause.led_by = node
-            return
+        if not any(n.klass in BEHAVIOUR or k in board.moved_by(n.signal) for n in cause.signs for k in kinds):
+            most = max(most, bits)
+    cause.bonus_bits += most
 
 
 def _kindred(cause: Cause, board: Board, kinds: Collection[str]) -> bool:

@@ -10,6 +10,7 @@ from systems.state.renamed import is_number
 from systems.state.types import ALIKE, RUNTIME
 
 LOOKED_BACK_S = 7 * 86_400.0
+SOON_S = 15.0  # members are compared a little after they were read
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
@@ -21,7 +22,9 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[C
     """What was changed in one go, with its part; gos and changes, the newest first. Where all replicas were changed
     alike it is the group's."""
     gos: dict[tuple[str, str, int], list[Change]] = {}
-    for change in sorted(_not_following(_whole(changes)), key=lambda c: (c.first_new, c.what), reverse=True):
+    for change in sorted(
+        _not_following(_whole(changes, graph)), key=lambda c: (c.first_new, c.what), reverse=True
+    ):
         of = members(change.component, graph)
         whole = next((g for g, names in graph.groups.items() if of and of[0] in names), change.component)
         gos.setdefault((whole, change.kind, int(change.first_new.timestamp() / ONE_GO_S)), []).append(change)
@@ -35,7 +38,7 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[C
     return found
 
 
-def _whole(changes: Sequence[Change]) -> list[Change]:
+def _whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
     """Without what changed of a thing in the go in which the thing itself did: who owns a table has its rights. What is
     called otherwise since has all that is said of it, and its indexes speak of it, under the new name."""
     things: dict[tuple[str, str], list[Change]] = {}
@@ -44,6 +47,15 @@ def _whole(changes: Sequence[Change]) -> list[Change]:
             things.setdefault((change.component, name), []).append(change)
 
     def follows(change: Change) -> bool:
+        if (
+            change.kind == "invariant"
+        ):  # what a group promises is broken by a change to a member, and mended so
+            return any(
+                change.what.startswith(o.what)
+                and 0 <= (change.first_new - o.first_new).total_seconds() < SOON_S
+                for o in changes
+                if o.kind != "invariant" and o.component in members(change.component, graph)
+            )
         own = things.get((change.component, change.what.rpartition(": ")[0]), ())
         return any(
             o is not change and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S for o in own

@@ -79,5 +79,5 @@ def _is_same(cause: Cause, leader: Cause) -> bool:
     signs = {id(n) for n in cause.signs}
     plain = not cause.spec.match and all(n.changed for n in cause.signs)
     its = {id(n) for n in leader.signs}
-    led = leader.led_by is not None and id(leader.led_by) in signs
+    led = bool(signs) and signs <= {id(n) for n in leader.led_by}
     return plain and cause.component == leader.component and (led or signs <= its)

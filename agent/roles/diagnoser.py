@@ -150,6 +150,7 @@ def finding(h: Hypothesis, paths: list[list[PlannedStep]]) -> Finding:
         category=h.category,
         severity=h.severity,
         change_id=h.change.id if h.change else "",
+        change_kind=h.change.kind if h.change else "",
         prevent=h.prevent,
         paths=[
             *(
