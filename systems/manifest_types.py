@@ -152,7 +152,8 @@ class StateHttp(Model):
 
 class StateSpec(Model):
     """Where else settled values of a service stand, beside what its other sections name. `owner`: who manages its
-    files, such as `gitops`. `names`: what they resolve to; `tls`: host:port that shows a certificate."""
+    files, such as `gitops`. `names`: what they resolve to; `tls`: host:port that shows a certificate. `keep`: the
+    values themselves may be kept in the portal's own folder, so that those that are secret or long can be put back."""
 
     files: Names = []
     tables: list[StateTable] = []
@@ -160,6 +161,7 @@ class StateSpec(Model):
     names: Names = []
     tls: list[Address] = []
     owner: str = Field("", max_length=80)
+    keep: bool = False
 
 
 class Service(Model):

@@ -13,7 +13,7 @@ from actions.models import Risk
 from systems.models import ChangeRow
 from systems.redact import MASK
 from systems.services import LoadedSystem
-from systems.state import inverses, masking, present
+from systems.state import inverses, masking, originals, present
 from systems.state.inverses import Inverse, NoInverse, Wanted
 from systems.state.inverses.files import golden
 from systems.state.inverses.postgres import WAITS
@@ -120,7 +120,7 @@ class RevertChange(Action[ChangeParams]):
         if ends:
             changes.append(f"{ends} idle sessions that began since carry the value, and are ended")
         counted = {"sessions": ends} if ends or ends is None else {}
-        again = f"It is applied again as it is now: {wanted.shown(now.value)}."
+        again = _again(ctx, row, wanted)
         return Preview(
             inverse.shown, changes, [ctx.target, *inverse.loads], again, "The change stays.", counted
         )
@@ -161,12 +161,16 @@ class RevertChange(Action[ChangeParams]):
         return Result(back, "; ".join(done))
 
     def may_roll_back(self, ctx: ActionContext, undo: dict[str, Any]) -> str | None:
-        row, _ = _undo(ctx, undo)
+        row, then = _undo(ctx, undo)
         right = golden(ctx.system, row.component, row.area, row.what)
         if right is not None and _mark(row, right) == row.mark_before:
             return (
                 f"`{row.what}` of {row.component} was not what its golden copy says: it would be wrong again"
             )
+        try:
+            _inverse_of(ctx, _wanted(row, _look(ctx, row).value, then))
+        except ActionRefused as error:
+            return str(error)
         return None
 
     def puts_back(self, ctx: ActionContext, undo: dict[str, Any]) -> list[str]:
@@ -247,7 +251,8 @@ def _before(ctx: ActionContext, row: ChangeRow) -> str | None:
     """The value as it was, exactly: what the ledger shows of it, where that is all of it, or the golden copy's."""
     if not row.mark_before:
         return None
-    for known in (row.before, golden(ctx.system, row.component, row.area, row.what)):
+    kept = originals.by_mark(ctx.system, row.component, row.mark_before) if row.source == "files" else None
+    for known in (row.before, golden(ctx.system, row.component, row.area, row.what), kept):
         if known is not None and _mark(row, known) == row.mark_before:
             return known
     what = (
@@ -277,6 +282,15 @@ def _undo(ctx: ActionContext, undo: dict[str, Any]) -> tuple[ChangeRow, str | No
         return row, vault.get(str(undo["vault"]))["value"]
     except FileNotFoundError:
         raise ActionRefused("what it was is not kept any more") from None
+
+
+def _again(ctx: ActionContext, row: ChangeRow, wanted: Wanted) -> str:
+    """How it is undone."""
+    try:
+        _inverse_of(ctx, _wanted(row, wanted.then, wanted.now))
+    except ActionRefused:
+        return f"It cannot be undone: nothing makes it what it is now again ({wanted.shown(wanted.now)})."
+    return f"It is applied again as it is now: {wanted.shown(wanted.now)}."
 
 
 def _taken_up(name: str, way: str) -> str:

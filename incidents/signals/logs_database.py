@@ -22,7 +22,7 @@ DATABASE = [
     log_signal(
         "log_access_rule",
         "{service} reports that a rule of the database keeps it out: {text}",
-        r"no pg_hba\.conf entry|pg_hba\.conf rejects|role \"[^\"]*\" is not permitted to log in|NOPERM|no permissions to (run|access)\b",
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects|role \"[^\"]*\" is not permitted to log in|NOPERM|no permissions to (run|access)\b|\b(ident|peer|certificate|GSSAPI|SSPI|LDAP|PAM|RADIUS|BSD) authentication failed",
         "database",
         opens=True,
         severity="high",

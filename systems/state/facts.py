@@ -14,7 +14,8 @@ class Fact:
     its table); `*`: it is told only when nothing else of the area is different. `coming`: what is written and not in
     effect yet. `loaded`: it takes effect when its component starts anew. `written_at`, `effective_at`, `ends`: epoch
     seconds, where the source tells them. `act`: it is no value but the mark of something that is done, in these words
-    ("was started anew"). `actor`: who did it, where the source knows: see types.Change."""
+    ("was started anew"). `actor`: who did it, where the source knows: see types.Change. `original`: a text by which it
+    could be made again, where the value does not say enough; see originals.py."""
 
     value: str
     kind: str
@@ -28,6 +29,7 @@ class Fact:
     owner: str = ""
     act: str = ""
     actor: str = ""
+    original: str | None = None
 
 
 Area = tuple[str, str]  # (component, what kind of thing)

@@ -21,6 +21,7 @@ from systems.redact import Redactor
 from systems.services import LoadedSystem
 from systems.state import kept, urgent
 from systems.state.facts import Read, Source
+from systems.state.originals import Originals
 from systems.state.settled import Settled
 from systems.state.types import Change
 
@@ -67,6 +68,7 @@ class Sampler:
         self.system, self.id = system, system.id
         self.now, self.clock, self.starved = now, clock, starved
         self.beats = [Beat(source, Settled(source.name), pause_s=source.every_s) for source in sources]
+        self.originals = Originals(system)
         self.peace = True
         self._loop: asyncio.AbstractEventLoop | None = None
         self._written: list[float] = []
@@ -163,6 +165,7 @@ class Sampler:
                     read, began, self.now(), self._redactor, peace=self.peace, pinned=beat.source.pinned
                 )
                 changes = self._capped(changes)
+                self._keep(read)
                 beat.version = kept.save(self.id, beat.settled, beat.version, changes)
                 return changes
             finally:
@@ -176,6 +179,12 @@ class Sampler:
             if not isinstance(error, kept.Overtaken):
                 log.warning("changes of %s are not stored (%s); trying again", self.system.slug, error)
             return []
+
+    def _keep(self, read: Read) -> None:
+        try:
+            self.originals.keep(read)
+        except OSError as error:  # the ledger is worth more
+            log.warning("values of %s are not kept: %s", self.system.slug, error)
 
     async def _load(self, beat: Beat) -> bool:
         """False: not now."""
@@ -227,5 +236,6 @@ class Sampler:
             if self.clock() - self._housekept > HOUSE_S:
                 self._housekept = self.clock()
                 kept.forget_old()
+                self.originals.keep_house()
         finally:
             connections.close_all()

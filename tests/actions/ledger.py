@@ -14,6 +14,7 @@ from systems.models import ChangeRow
 from systems.services import LoadedSystem
 from systems.state import kept
 from systems.state.facts import Read
+from systems.state.originals import Originals
 from systems.state.settled import Settled
 from systems.state.sources import settable
 
@@ -33,6 +34,7 @@ class Ledger:
             settled, began = self.settled.setdefault(name, Settled(name)), time.time()
             read = asyncio.run(self._read(name))
             hide = redact.for_system(self.system)
+            Originals(self.system).keep(read)
             kept.note(self.system.id, settled.take(read, began, time.time(), lambda: hide))  # noqa: B023
         # what ran out has the name of the value that says until when
         return {row.what: row for row in ChangeRow.objects.exclude(pk__in=known).order_by("area", "pk")}

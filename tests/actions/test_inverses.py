@@ -111,6 +111,9 @@ BACK = [
     ("alter table tiny_shop.typed add must text not null default 'x';"
      "alter table tiny_shop.typed alter must drop default",
      "table tiny_shop.typed: column must", 'ALTER TABLE "tiny_shop"."typed" ALTER "must" DROP NOT NULL'),
+    ("create rule nothing as on insert to tiny_shop.typed do instead nothing", "table tiny_shop.typed: rule nothing",
+     'DROP RULE "nothing" ON "tiny_shop"."typed"'),
+    ("alter database @D connection limit 90", "database @D: connection limit", "CONNECTION LIMIT  -1"),
     ("drop policy mine on tiny_shop.called", "table tiny_shop.called: policy mine",
      'CREATE POLICY "mine" ON "tiny_shop"."called" AS PERMISSIVE FOR SELECT TO @R USING ((id = 1))'),
     ("update tiny_shop.flags set percent = 90 where percent = 5", "tiny_shop.flags check'out: now: percent",

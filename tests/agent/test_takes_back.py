@@ -44,7 +44,9 @@ def test_a_change_that_is_a_cause_by_itself_has_its_inverse_for_a_path() -> None
     assert steps == [[("revert-change", "web-a", mine.id)], [("revert-change", "web-a", other.id)]]
 
 
-def test_a_named_cause_that_fits_keeps_its_own_plan_and_the_change_it_follows_from_is_the_last_resort() -> None:
+def test_a_named_cause_that_fits_keeps_its_own_plan_and_the_change_it_follows_from_is_the_last_resort() -> (
+    None
+):
     (leader, *_) = think_of(FULL, made(-4))
     assert leader.cause != "change"
     *own, last = [[s.action for s in path] for path in leader.paths]

@@ -9,6 +9,7 @@ from systems.envfile import parse_env
 from systems.manifest import Service
 from systems.probes.files import MAX_FILE
 from systems.services import LoadedSystem
+from systems.state import originals
 from systems.state.inverses import edits
 from systems.state.inverses.types import Inverse, Lies, NoInverse, Wanted, Write
 from systems.state.sources import files
@@ -25,7 +26,7 @@ def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
         raise NoInverse(f"the manifest names no {name} of {wanted.component} any more")
     loads = _loads(system, wanted.component, name)
     if wanted.area.endswith(OUTSIDE):
-        return Inverse((_lies(system, place, wanted),), loads)
+        return Inverse((_whole(system, place, wanted) or _lies(system, place, wanted),), loads)
     return Inverse((_key(place, wanted),), loads)
 
 
@@ -47,6 +48,21 @@ def _key(place: files.Place, wanted: Wanted) -> Write:
     )
     change = f"{key}: {wanted.shown(wanted.now)} -> {wanted.shown(wanted.then)}"
     return Write(place.path, place.name, edited, change)
+
+
+def _whole(system: LoadedSystem, place: files.Place, wanted: Wanted) -> Write | None:
+    """The file as it last could be read, where it is gone or cannot be read any more, and its text was kept."""
+    text_of_it = f"{place.name}: text"
+    gone = wanted.what == place.name and wanted.now is None
+    broken = wanted.what == text_of_it and wanted.then == files.AS_IT_IS
+    if not (gone or broken) or place.path.is_dir():
+        return None
+    text = originals.find(system, place.outside, text_of_it, files.AS_IT_IS)
+    if text is None:
+        return None
+    return Write(
+        place.path, place.name, text, f"its whole text ({len(text)} characters) as it last could be read"
+    )
 
 
 def _lies(system: LoadedSystem, place: files.Place, wanted: Wanted) -> Lies:

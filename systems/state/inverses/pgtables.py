@@ -11,7 +11,7 @@ from systems.services import LoadedSystem
 from systems.state.inverses.types import Counted, Inverse, NoInverse, Sql, Step, Wanted
 from systems.state.renamed import is_number
 
-PART = re.compile(r"(table|view) (.+?): (column|constraint|index|trigger|policy) (.+)")
+PART = re.compile(r"(table|view) (.+?): (column|constraint|index|trigger|policy|rule) (.+)")
 TABLE = re.compile(r"table ([^:]+)")
 ROWS = {
     "row security": ("ENABLE ROW LEVEL SECURITY", "DISABLE ROW LEVEL SECURITY"),
@@ -233,13 +233,19 @@ def _policy(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
 
 
+def _rule(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
+    steps = []
+    if wanted.now is not None:
+        steps.append(sql.SQL("DROP RULE {} ON {}").format(sql.Identifier(name), table))
+    if wanted.then is not None:
+        steps.append(sql.SQL("{}").format(sql.SQL(wanted.then)))
+    return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
+
+
 PARTS = {
-    "column": _column,
-    "constraint": _constraint,
-    "index": _index,
-    "trigger": _trigger,
-    "policy": _policy,
-}
+    "column": _column, "constraint": _constraint, "index": _index, "trigger": _trigger, "policy": _policy,
+    "rule": _rule,
+}  # fmt: skip
 
 
 def _switch(value: str | None) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from psycopg import sql
 
 from systems.services import LoadedSystem
+from systems.state import originals
 from systems.state.inverses import pgtables
 from systems.state.inverses.pgstarts import STARTS
 from systems.state.inverses.types import EndSessions, Inverse, NoInverse, Sql, Step, Wanted
@@ -80,7 +81,34 @@ def _value(name: str, value: str | None) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Literal, items))
 
 
+def _databases(wanted: Wanted) -> Inverse:
+    name, _, what = wanted.what.removeprefix("database ").partition(": ")
+    if wanted.now is None or wanted.then is None:
+        raise NoInverse(f"{wanted.what} is made or dropped by a person")
+    database, words = sql.Identifier(name), []
+    if what == "connection limit":
+        words = [sql.SQL("CONNECTION LIMIT {}").format(_limit(wanted.then))]
+    elif not what:
+        now, then = set(wanted.now.split(", ")), set(wanted.then.split(", "))
+        words = [sql.SQL("OWNER TO {}").format(sql.Identifier(w.removeprefix("owner "))) for w in then - now
+                 if w.startswith("owner ")]  # fmt: skip
+        if "nobody may connect" in now ^ then:
+            words.append(
+                sql.SQL("ALLOW_CONNECTIONS {}").format(sql.Literal("nobody may connect" not in then))
+            )
+    if not words:
+        raise NoInverse(f"{wanted.what} is put back by a person")
+    texts = [sql.SQL("ALTER DATABASE {} {}").format(database, word) for word in words]
+    return Inverse(tuple(Sql(wanted.component, text) for text in texts))
+
+
+def _limit(value: str) -> sql.Literal:
+    return sql.Literal(-1 if value == "none" else int(value))
+
+
 def _roles(system: LoadedSystem, wanted: Wanted) -> Inverse:
+    if wanted.what.startswith("database "):
+        return _databases(wanted)
     if found := re.fullmatch(r"role (.+): member of (.+)", wanted.what):
         return Inverse((Sql(wanted.component, _member(found[1], found[2], wanted)),))
     role, _, what = wanted.what.removeprefix("role ").partition(": ")
@@ -101,8 +129,7 @@ def _roles(system: LoadedSystem, wanted: Wanted) -> Inverse:
         ]
         text = sql.SQL("ALTER ROLE {} {}").format(name, sql.SQL(" ").join(map(sql.SQL, words)))
     elif what == "connection limit":
-        limit = sql.Literal(-1 if wanted.then == "none" else int(wanted.then))
-        text = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(name, limit)
+        text = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}").format(name, _limit(wanted.then))
     elif what == "valid until":
         until = "infinity" if wanted.then == "for ever" else wanted.then
         text = sql.SQL("ALTER ROLE {} VALID UNTIL {}").format(name, sql.Literal(until))
@@ -188,21 +215,38 @@ def _rows(system: LoadedSystem, wanted: Wanted) -> Inverse:
     return Inverse((Sql(wanted.component, text, rows=1),))
 
 
+def _tables(system: LoadedSystem, wanted: Wanted) -> Inverse:
+    if re.fullmatch(r"view [^:]+", wanted.what):
+        return Inverse((made_again(system, wanted),))
+    return pgtables.inverse(system, wanted)
+
+
 def _objects(system: LoadedSystem, wanted: Wanted) -> Inverse:
     if wanted.what.startswith("function "):
-        raise NoInverse(
-            f"of {wanted.what} only a fingerprint is kept, not its text: its migration or release makes it anew"
-        )
+        return Inverse((made_again(system, wanted),))
     if wanted.what.startswith("sequence "):
         return pgtables.sequence(wanted)
     raise NoInverse(f"{wanted.what} is made or dropped by its migration or a person")
+
+
+def made_again(system: LoadedSystem, wanted: Wanted) -> Sql:
+    """A function or view by the text that the server itself gave of it."""
+    area = wanted.component, wanted.area
+    text = originals.find(system, area, wanted.what, wanted.then) if wanted.then is not None else None
+    if text is None:
+        raise NoInverse(
+            f"of {wanted.what} only a fingerprint is kept, not its text: its migration or release makes it anew"
+            if wanted.then is not None
+            else f"{wanted.what} was not there before: whoever made it drops it"
+        )
+    return Sql(wanted.component, sql.SQL("{}").format(sql.SQL(text)))
 
 
 AREAS: dict[str, Callable[[LoadedSystem, Wanted], Inverse]] = {
     "settings": _settings,
     "roles": _roles,
     "grants": _grants,
-    "tables": pgtables.inverse,
+    "tables": _tables,
     "objects": _objects,
     "rows of ": _rows,
 }

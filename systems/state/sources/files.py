@@ -41,6 +41,7 @@ class Place:
     loaded: bool = False
     prefix: str = ""
     owner: str = ""
+    keep: bool = False  # its whole text may be kept
     stamp: object = field(default_factory=object)  # None: it is not there
     found: Read = field(default_factory=dict)
     waited: int = 0
@@ -106,20 +107,31 @@ def places(system: LoadedSystem) -> Iterator[Place]:
         if (spec := service.state) is not None:
             for path in spec.files:
                 prefix = f"{Path(path).name}: "
-                yield Place(name, path, system.path(path), "file", parse, prefix=prefix, owner=spec.owner)
+                yield Place(
+                    name,
+                    path,
+                    system.path(path),
+                    "file",
+                    parse,
+                    prefix=prefix,
+                    owner=spec.owner,
+                    keep=spec.keep,
+                )
 
 
 def _declared(system: LoadedSystem, name: str, service: Service) -> Iterator[Place]:
     owner = service.state.owner if service.state else ""
+    keep = service.state is not None and service.state.keep
     if service.config:
         file, golden = service.config.file, system.path(service.config.golden)
         at_start = service.config.reload == "restart"
-        yield Place(name, file, system.path(file), "config", parse, golden, at_start, owner=owner)
+        yield Place(name, file, system.path(file), "config", parse, golden, at_start, owner=owner, keep=keep)
     if service.env:
         golden_env = system.path(service.env.golden) if service.env.golden else None
         yield Place(
-            name, service.env.file, system.path(service.env.file), "env", _env, golden_env, True, owner=owner
-        )
+            name, service.env.file, system.path(service.env.file), "env", _env, golden_env, True, owner=owner,
+            keep=keep,
+        )  # fmt: skip
     if service.release and service.release.link:
         yield Place(name, service.release.link, system.path(service.release.link), "release", owner=owner)
     for volume in service.volumes:
@@ -145,8 +157,21 @@ def look_at(place: Place) -> Read:
         text = f"does not parse ({clean(str(error), 200)})"
     except OSError as error:
         text = f"cannot be read by the portal ({error.strerror})"
-    outside[name] = Fact(text, place.kind, parent=place.name, written_at=written, loaded=place.loaded)
+    whole = _whole(place.path) if place.keep and text == AS_IT_IS else None
+    outside[name] = Fact(
+        text, place.kind, parent=place.name, written_at=written, loaded=place.loaded, original=whole
+    )
     return read
+
+
+def _whole(path: Path) -> str | None:
+    """The text as a whole; None where it is a folder, none, or too long."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE + 1).decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if len(text) <= MAX_FILE else None
 
 
 def _outside(place: Place, lies: os.stat_result, target: os.stat_result) -> Facts:

@@ -19,7 +19,12 @@ from systems.state.sources import pgqueries as ask
 BOUNDS = sql.SQL(
     "set local statement_timeout = '1s'; set local lock_timeout = '100ms'; set local search_path = pg_catalog; "
 )
-NOT_ASKED = SERVER, ROWS = ("server", "rows")  # not asked as a question of settled values
+NOT_ASKED = SERVER, ROWS, WHOLE = (
+    "server",
+    "rows",
+    "originals",
+)  # not asked as a question of settled values
+BODY = ("objects", "tables")  # areas of what has a text of its own
 FEW, LOST = 100, 0.5  # a table that had so many rows and lost this share of them at once
 SECRET = ("primary_conninfo", "ssl_passphrase_command")
 
@@ -34,6 +39,8 @@ class Postgres(Source):
         self.name = f"postgres of {service.name}"
         self.service, self.dsn = service, service.postgres.dsn
         self.tables = service.state.tables if service.state else []
+        self.keeps = service.state is not None and service.state.keep
+        self._whole: dict[tuple[str, str], str] = {}  # (what, hash of its body) -> its text
         self._marks: dict[str, str] = {}
         self._facts: dict[str, Facts] = {}
         self._live: dict[str, int] = {}
@@ -50,6 +57,7 @@ class Postgres(Source):
         server = (await self._rows(self._questions[SERVER]) or [{}])[0]
         found = {"server": self._server(server)}
         try:
+            await self._originals()
             for area, question in self._questions.items():
                 # the rules are for superusers alone, unless somebody granted them: else they stay unknown
                 if area not in NOT_ASKED and (area != ask.LOGIN_RULES or server.get("reads_login_rules")):
@@ -67,6 +75,20 @@ class Postgres(Source):
             return None
         server = (await self._rows(self._questions[SERVER]) or [{}])[0]
         return await self._ask(area[1], self._questions[area[1]], server)
+
+    async def _originals(self) -> None:
+        """The texts of what has one, where they may be kept; who may not read them keeps none."""
+        if not self.keeps:
+            return
+        try:
+            (row,) = await self._rows(ask.asked(self._questions[WHOLE], self._marks.get(WHOLE)))
+        except (psycopg.errors.QueryCanceled, psycopg.OperationalError):
+            raise
+        except psycopg.Error:
+            return
+        if row["answer"] is not None:
+            self._whole = {(what, body): text for what, text, *_, body, _ in json.loads(row["answer"])}
+            self._marks[WHOLE] = row["mark"]
 
     async def _rows(self, question: ask.Question) -> list[dict[str, Any]]:
         """One question within its bounds. psycopg.Error when it is not answered; the connection stays."""
@@ -116,7 +138,8 @@ class Postgres(Source):
         secret = name in SECRET or (
             (area.startswith("rows of") or "." in name) and area != "tables" and masking.is_secret(name, text)
         )
-        return Fact(text, kind or of, secret, parent, coming, effective_at=loaded, ends=ends)
+        whole = self._whole.get((what, hidden)) if hidden and area in BODY else None
+        return Fact(text, kind or of, secret, parent, coming, effective_at=loaded, ends=ends, original=whole)
 
     def _server(self, row: dict[str, Any]) -> Facts:
         now = "standby" if row.get("standby") else "primary"

@@ -24,3 +24,11 @@ select 'role ' || m.rolname || ': member of ' || g.rolname,
   'grant', 'role ' || m.rolname, null, null, null
 from pg_auth_members a join pg_roles g on g.oid = a.roleid join r m on m.oid = a.member
 group by m.rolname, g.rolname
+union all
+select 'database ' || datname, concat_ws(', ', 'owner ' || pg_get_userbyid(datdba),
+    case when not datallowconn then 'nobody may connect' end), 'access', '', null, null, null
+from pg_database where datname = current_database()
+union all
+select 'database ' || datname || ': connection limit',
+  case when datconnlimit < 0 then 'none' else datconnlimit::text end, 'limit', 'database ' || datname, null, null, null
+from pg_database where datname = current_database()

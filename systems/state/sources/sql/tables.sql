@@ -27,6 +27,9 @@ parts as (
     case t.tgenabled when 'D' then '(disabled)' when 'R' then '(on replicas)' when 'A' then '(always)' end)
   from c join pg_trigger t on t.tgrelid = c.oid and not t.tgisinternal
   union all
+  select c.name, 'rule ' || w.rulename, pg_get_ruledef(w.oid)
+  from c join pg_rewrite w on w.ev_class = c.oid where w.rulename <> '_RETURN'
+  union all
   select c.name, 'policy ' || y.polname, concat_ws(' ',
     case when y.polpermissive then 'AS PERMISSIVE' else 'AS RESTRICTIVE' end,
     'FOR ' || case y.polcmd when 'r' then 'SELECT' when 'a' then 'INSERT' when 'w' then 'UPDATE' when 'd' then 'DELETE'
