@@ -151,9 +151,10 @@ class StateHttp(Model):
 
 
 class StateSpec(Model):
-    """Where else settled values of a service stand, beside what its other sections name. `owner`: who manages its
-    files, such as `gitops`. `names`: what they resolve to; `tls`: host:port that shows a certificate. `keep`: the
-    values themselves may be kept in the portal's own folder, so that those that are secret or long can be put back."""
+    """Where else settled values of a service stand, beside what its other sections name. `files`: of a folder whose
+    name ends in `/` only how it lies there. `owner`: who manages its files, such as `gitops`. `names`: what they
+    resolve to; `tls`: host:port that shows a certificate. `keep`: the values themselves may be kept in the portal's own
+    folder, so that those that are secret or long can be put back."""
 
     files: Names = []
     tables: list[StateTable] = []

@@ -48,16 +48,19 @@ def blamed(
 def follows(
     cause: Cause, change: Change, changes: Sequence[Change], graph: SystemGraph, board: Board
 ) -> bool:
-    """Whether a named cause may follow from a change: one on its part, before it, of the kind its own signs ask for."""
-    kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
+    """Whether a named cause may follow from a change: one on its part, before it, of the kind its own signs ask for, or
+    that showed on it shortly before."""
+    kinds = {k for n in (*cause.signs, *cause.led_by) for k in board.moved_by(n.signal)}
     there = (
         change.kind in kinds
         and not history.is_ours(change, changes)
         and set(history.members(change.component, graph)) & set(cause.members)
     )
+    over = history.undone(change, changes)
     return (
         bool(there)
         and not history.is_put_back(change, changes)
+        and (over is None or over >= ledger.first_sign(cause) - SLACK_S)
         and (cause.began is None or change.last_old.timestamp() <= ledger.first_sign(cause) + SLACK_S)
     )
 

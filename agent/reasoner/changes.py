@@ -81,6 +81,8 @@ def weigh_times(
             spoken_of = {w for c in made for w in words.names(c.thing, cause, explained)}
             cause.is_spoken_of = _is_told(spoken_of)
             cause.bonus_bits += words.bits(spoken_of)
+            if made and not (cause.is_measured or cause.is_spoken_of):
+                cause.bonus_bits += max(map(quantity.drastic_bits, made))
             if not (
                 cause.is_measured
                 or cause.is_spoken_of
@@ -255,7 +257,11 @@ def _cause(
     reach = [node for node, _, _ in reached]
     change = cause.change = max(
         go,
-        key=lambda c: (_is_measured(c, reach, graph, board), len(words.names(c.thing, cause, reach))),
+        key=lambda c: (
+            _is_measured(c, reach, graph, board),
+            len(words.names(c.thing, cause, reach)),
+            quantity.drastic_bits(c),
+        ),
     )
     at = change.effective_at or change.last_old
     cause.began, cause.slack_s = min(at.timestamp(), change.first_new.timestamp()) - ORDER_S, 0.0
@@ -272,6 +278,8 @@ def _cause(
     cause.bonus_bits += words.bits(spoken_of)
     cause.is_measured = _is_measured(change, explained, graph, board)
     cause.bonus_bits += AGREES_BITS * cause.is_measured
+    if not (cause.is_measured or cause.is_spoken_of):
+        cause.bonus_bits += quantity.drastic_bits(change)
     if is_coincidence(cause):
         cause.bonus_bits -= NO_SIGN_BITS
     cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)

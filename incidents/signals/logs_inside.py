@@ -99,7 +99,7 @@ SETTINGS = [
     log_signal(
         "log_permission_denied",
         "{service} is not allowed to do what it must: {text}",
-        r"permission denied|InsufficientPrivilege|(sqlstate|error)\W{1,3}42501|EACCES|Errno 13\b|Operation not permitted|AccessDenied|access denied for",
+        r"permission denied|InsufficientPrivilege|(sqlstate|error)\W{1,3}42501|EACCES|Errno 13\b|Operation not permitted|AccessDenied|access denied for|has (invalid|insecure|bad) permissions|permissions .{0,80}are too open|has group or world access|unsafe ownership",
         "database",
         outright=True,
         outlives_restart=True,

@@ -84,6 +84,7 @@ def _plain(layout: Layout, name: str, kind: str, title: str) -> dict[str, Any]:
         "tcp": layout.seen(name),
         "metrics": layout.seen_url(name, "/metrics.json"),
         "logs": [{"file": f"log/{name}.log"}],
+        "state": {"keep": True},
     }
 
 
@@ -166,7 +167,11 @@ def _postgres(layout: Layout) -> dict[str, Any]:
         "config": {"file": conf, "golden": "golden/etc/postgres/tuning.conf", "reload": "restart"},
         "credentials": [{"role": "app", "key": "DATABASE_URL", "consumers": CONSUMERS}],
         "snapshot": {"dir": "snapshots", "schema": "shop"},
-        "state": {"tables": [{"table": "shop.flags", "key": "name", "columns": ["percent"], "kind": "flag"}]},
+        "state": {
+            "tables": [{"table": "shop.flags", "key": "name", "columns": ["percent"], "kind": "flag"}],
+            "files": [f"{_relative(layout, str(layout.pg_home))}/data/"],
+            "keep": True,
+        },
         "migrations": {"argv": [sys.executable, "-m", "shop.migrate"], "service": "api-1"},
     }
 
@@ -189,6 +194,7 @@ def _redis(layout: Layout) -> dict[str, Any]:
             ],
         },
         "logs": [{"file": "log/redis.log"}],
+        "state": {"keep": True},
         "config": {"file": "etc/redis.conf", "golden": "golden/etc/redis.conf", "reload": "restart"},
     }
 
@@ -204,7 +210,8 @@ def _net(layout: Layout) -> dict[str, Any]:
 
 def _state(url: str, *only: str, sets: dict[str, str] | None = None) -> dict[str, Any]:
     """What of an administration page is settled, and by which calls it is set."""
-    return {"http": [{"url": url, "only": list(only), **({"sets": sets} if sets else {})}]}
+    page = {"url": url, "only": list(only), **({"sets": sets} if sets else {})}
+    return {"http": [page], "keep": True}
 
 
 def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:

@@ -107,12 +107,13 @@ def places(system: LoadedSystem) -> Iterator[Place]:
         if (spec := service.state) is not None:
             for path in spec.files:
                 prefix = f"{Path(path).name}: "
+                keys = None if path.endswith("/") else parse  # of such a folder only how it lies there
                 yield Place(
                     name,
                     path,
                     system.path(path),
                     "file",
-                    parse,
+                    keys,
                     prefix=prefix,
                     owner=spec.owner,
                     keep=spec.keep,
