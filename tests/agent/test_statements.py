@@ -61,3 +61,28 @@ def change_of(component: str, *said_by: str) -> Finding:
 def test_what_a_part_says_itself_accounts_for_its_callers_saying_the_same(cause: Finding, leads: str) -> None:
     found = statements.heard([said("api")], SYSTEM, Opinion(findings=[cause], none_probability=0.1))
     assert (found.findings[0].component, found.findings[0].stated) == (leads, leads == "api")
+
+
+REFUSED = "ERROR redis error: User default has no permissions to run the 'set' command"
+FULL = "ERROR redis error: MISCONF the disk is full, it cannot persist on disk"
+
+
+def heard(text: str, signal: str, *services: str, findings: list[Finding]) -> Finding:
+    manifest = parse_manifest(
+        "system: tiny\nservices:\n  cache: {kind: redis}\n"
+        "  api: {kind: http, depends_on: [cache]}\n  web: {kind: http, depends_on: [cache]}\n"
+    )
+    system = LoadedSystem(manifest, Path("/nowhere"), FakeRuntime(manifest.services))
+    told = [Symptom(signal, name, "", f"{name} says it", text, True, BEGAN, BEGAN) for name in services]
+    return statements.heard(told, system, Opinion(findings=findings, none_probability=0.1)).findings[0]
+
+
+@pytest.mark.parametrize(("kind", "leads"), [("access", "change"), ("limit", "")])
+def test_a_change_of_the_kind_that_is_spoken_of_accounts_for_what_is_said(kind: str, leads: str) -> None:
+    change = Finding(component="cache", cause="change", title="a change", probability=0.9, change_kind=kind)
+    assert heard(REFUSED, "log_access_rule", "api", findings=[change]).cause == leads
+
+
+def test_what_several_say_of_one_that_all_of_them_need_is_about_that_one() -> None:
+    assert heard(FULL, "log_no_space", "api", "web", findings=[]).component == "cache"
+    assert heard(FULL, "log_no_space", "api", findings=[]).component == "api"  # it may be its own disk

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.reasoner import COINCIDENCE, Diagnosis
+from agent.reasoner.quantity import drastic_bits
 from systems.state.types import RUNTIME, Change
 from tests.agent.reasoner.world import FAILED, KINDS, S, both, look
 
@@ -243,3 +244,57 @@ def test_what_runs_as_it_was_written_is_no_second_change() -> None:
     for other in (replace(runs, after="else"), replace(runs, first_new=at(-20), last_old=at(-60))):
         found = [h.change for h in told([FAILED], written, other).hypotheses if h.change is not None]
         assert other in found, "of another value or time it is one"
+
+
+@pytest.mark.parametrize(
+    ("what", "old", "new", "sign"),
+    [
+        ("session.ttl_s", "1800", "-1", 1),
+        ("pool.size", "10", "0", 1),
+        ("batch.rows", "100", "100000", 1),
+        ("batch.rows", "100", "110", -1),
+        ("log.level", "INFO", "DEBUG", -1),
+        ("experiments.banner", None, "b", -1),
+        ("timeout", "5 s", "5000 ms", 0),  # in other units it says nothing
+        ("catalogue", "10", "12.5 MB", 0),
+        ("mode", "fast", "safe", 0),
+    ],
+)
+def test_how_drastic_a_change_is_says_how_much_harm_it_may_do(
+    what: str, old: str | None, new: str, sign: int
+) -> None:
+    bits = drastic_bits(made(-3, what=what, old=old, new=new, kind="config", part="web-a"))
+    assert (bits > 0) - (bits < 0) == sign
+
+
+def test_a_promise_that_a_member_broke_is_no_second_change_and_one_that_holds_again_is_none() -> None:
+    of_one = made(-8, part="web-a", kind="config", what="bank.url", old="a", new="b")
+    broken = made(
+        -3, part="web", kind="invariant", what="bank.url, on all members", old="alike", new="b on web-a"
+    )
+    known = [h.change for h in told(FAILS, of_one, broken).hypotheses if h.change is not None]
+    assert known == [of_one]
+    mended = replace(broken, before="b on web-a", after="alike")
+    assert not [h for h in told(FAILS, mended).hypotheses if h.change is not None]
+
+
+def test_what_led_to_a_named_cause_is_its_story_and_its_last_resort() -> None:
+    opened = S("breaker_open", "web-a", label="bank")
+    drifted = S("config_drift", "web-a", text="bank.url: http://partner:80 -> http://partner:80/v9")
+    said = S("log_circuit_open", "web-a", text="bank breaker open")
+    wrong = made(
+        -2, part="web-a", kind="config", what="bank.url", old="http://partner:80", new="http://partner:80/v9"
+    )
+    states = [replace(s, onset=at(n)) for n, s in ((0, drifted), (2, opened), (2, said), (3, FAILED))]
+    found = told(states, wrong)
+    first = found.hypotheses[0]
+    assert first.component == "web-a" and first.probability > 0.6 and first.change is wrong
+    tried = [s.action for path in first.paths for s in path]
+    assert "restore-config" in tried  # what its setting is mended by, whatever else leads
+
+
+def test_what_was_over_before_the_trouble_is_not_blamed_for_a_named_cause() -> None:
+    lowered = made(-300)
+    raised = made(-200, old="2", new="30")
+    leader = told(FULL, lowered, raised).hypotheses[0]
+    assert leader.change is None or leader.change.id not in (lowered.id, raised.id)

@@ -118,3 +118,16 @@ async def test_a_file_just_being_written_is_left_for_the_next_look(config: Looki
     await config()
     (tmp_path / "api.yaml").write_text("log: {}\n")
     assert await config() == []
+
+
+async def test_of_a_folder_that_is_named_with_a_slash_only_how_it_lies_there_is_read(tmp_path: Path):
+    write(tmp_path / "data/rows.db", "1")
+    (tmp_path / "data").chmod(0o700)
+    looking = look_at(tmp_path, state={"files": ["data/"]})
+    assert await looking() == []
+    write(tmp_path / "data/rows.db", "2")
+    write(tmp_path / "data/more.db", "1")
+    assert await looking() == []
+    (tmp_path / "data").chmod(0o755)
+    (change,) = await looking()
+    assert (change.what, change.before, change.after) == ("data/: permissions", "rwx------", "rwxr-xr-x")
