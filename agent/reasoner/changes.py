@@ -258,6 +258,7 @@ def _cause(
     change = cause.change = max(
         go,
         key=lambda c: (
+            not history.rests_on_another(c, go),
             _is_measured(c, reach, graph, board),
             len(words.names(c.thing, cause, reach)),
             quantity.drastic_bits(c),

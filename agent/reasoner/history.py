@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from agent.reasoner.types import Change
@@ -62,6 +63,16 @@ def _whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
         )
 
     return [c for c in changes if is_number(c.what) or not follows(c)]
+
+
+def rests_on_another(change: Change, go: Sequence[Change]) -> bool:
+    """Whether it is of something made of a column that was changed in the same go: a constraint on it, an index. First
+    the column has to be as it was."""
+    table, _, part = change.what.partition(": ")
+    said = set(re.findall(r"\w+", f"{change.before} {change.after}"))
+    return not part.startswith("column ") and any(
+        o.what.startswith(f"{table}: column ") and o.what.rpartition(" ")[2] in said for o in go
+    )
 
 
 def _called(change: Change) -> set[str]:

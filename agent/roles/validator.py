@@ -38,7 +38,11 @@ class MeasuringValidator:
             s for s in states if symptom_key(s.signal, s.service, s.label) in keys and _is_older(s, acted_at)
         ]
         failing = [s for s in journeys if s.value]
-        ours = {k: s for k, s in active.items() if s.service not in theirs and s.label not in lines}
+        # That a setting is another one is no trouble of its own; the one that was repaired is looked at elsewhere.
+        ours = {
+            k: s for k, s in active.items()
+            if s.service not in theirs and s.label not in lines and not _is_change(s)
+        }  # fmt: skip
         cleared = len(before - active.keys())
         new = [_words(s) for k, s in ours.items() if k not in before]
         remaining = [_words(s) for k, s in active.items() if k in before]
@@ -49,7 +53,7 @@ class MeasuringValidator:
             why = f"{stale[0].service} has not been looked at since: {stale[0].signal}"
             return Judgement(state="holding", why=why, **told)
         if not ours and not failing and not blind:
-            outside = [_words(s) for s in active.values()]
+            outside = [_words(s) for s in active.values() if not _is_change(s)]
             why = _recovered_words(journeys, outside)
             return Judgement(state="recovered", why=why, remaining=outside, cleared=cleared)
         if blind and not ours:
@@ -57,6 +61,10 @@ class MeasuringValidator:
             return Judgement(state="holding", why=why, **told)
         worst = [_words(s) for s in failing] or new or remaining
         return Judgement(state="unwell", why="; ".join(worst[:3]), **told)
+
+
+def _is_change(state: SignalState) -> bool:
+    return state.signal in CATALOG and CATALOG[state.signal].changed
 
 
 def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:

@@ -298,3 +298,14 @@ def test_what_was_over_before_the_trouble_is_not_blamed_for_a_named_cause() -> N
     raised = made(-200, old="2", new="30")
     leader = told(FULL, lowered, raised).hypotheses[0]
     assert leader.change is None or leader.change.id not in (lowered.id, raised.id)
+
+
+def test_of_a_column_and_what_is_made_of_it_the_column_stands_for_both() -> None:
+    of = {"kind": "schema", "part": "db"}
+    column = made(-3, what="table s.stock: column held", old="integer", new="text", **of)  # type: ignore[arg-type]
+    check = made(-3, what="table s.stock: constraint held_check", old="CHECK ((held >= 0))", new=None, **of)  # type: ignore[arg-type]
+    states = timed(
+        S("log_errors", "db", text="held_check: operator does not exist: text >= smallint"), FAILED
+    )
+    (named,) = {h.change.what for h in told(states, check, column).hypotheses if h.change is not None}
+    assert named == column.what
