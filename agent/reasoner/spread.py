@@ -37,6 +37,8 @@ KINDRED, OTHER = 0.4, 0.08
 # trouble makes it say.
 OUTRIGHT, SPECIFIC = 0.03, 0.2
 NEEDED_OWN = 0.06
+# What is said of the changed part by name, in words that are the sign of such a change.
+COMPLAINED_OF = 0.6
 
 
 def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterator[tuple[Node, int, float]]:
@@ -95,10 +97,16 @@ def changed(
     """The same for what a change of these `kinds` to `members` may do: also their own state, and that of what they work
     on. Without a kind: for something unknown."""
     yield from reach(graph, board, members)
-    needed = _called(graph, members) - set(members)
+    needed, callers = _called(graph, members) - set(members), graph.callers(members, "calls")
     for number, node in enumerate(board.true):
         if not node.noted:
             continue  # context, as in `reach`
+        if (
+            node.service in callers
+            and not kinds.isdisjoint(board.moved_by(node.signal))
+            and about(graph, board, node, number) & {*members}
+        ):
+            yield node, number, COMPLAINED_OF
         if (node.klass == "own" or node.specific) and node.service in members:
             kindred = not kinds.isdisjoint(board.moved_by(node.signal)) if kinds else False
             yield node, number, KINDRED if kindred else OTHER

@@ -82,6 +82,7 @@ class OneWay(Filtered):
 
     id = "one_way"
     title = "A line carries one way only"
+    causes = ("", "edge_down")  # no answer comes: that runbook speaks of nothing else
     choices = tuple(
         ("net", edge, "OUTPUT", f"-p tcp --{end} {DATA} -j DROP")
         for edge in ("api-db", "api-redis", "api-upstream") for end in ("sport", "dport")
@@ -93,6 +94,7 @@ class Lossy(Filtered):
 
     id = "lossy_line"
     title = "A line loses a part of what it carries"
+    causes = ("", "edge_slow")
     choices = tuple(
         ("net", edge, "INPUT", f"-p tcp -m statistic --mode random --probability {share} -j DROP")
         for edge in ("api-db", "api-redis") for share in (0.4, 0.5)
@@ -104,6 +106,7 @@ class Narrow(OfWire):
 
     id = "narrow_line"
     title = "A line carries next to nothing"
+    causes = ("", "edge_slow")
     tool = "tc"
     kind = "limit"
     choices = tuple(("net", edge, rate) for edge in ("api-db", "api-redis") for rate in ("16kbit", "24kbit"))

@@ -28,7 +28,8 @@ from systems.state.types import Change
 log = logging.getLogger(__name__)
 
 REST_S = 60.0  # asked at least this often, however slow it is
-SOON_S = 0.7  # after trouble began; not more often than that
+SOON_S = 0.7  # while trouble is told of, not more often than that
+AT_ONCE_S = 0.05  # ... but the first time at once: what changed is wanted before anybody thinks about it
 TOUCH_S = 60.0
 HOUSE_S = 6 * 3600.0
 MOST_AN_HOUR = 600  # changes of one system; what is more is not kept
@@ -123,7 +124,7 @@ class Sampler:
             try:
                 async with asyncio.timeout(pause):
                     await beat.wake.wait()
-                await asyncio.sleep(SOON_S)
+                await asyncio.sleep(max(AT_ONCE_S, SOON_S - (self.clock() - beat.asked)))
             except TimeoutError:
                 pass
             beat.wake.clear()
@@ -132,7 +133,8 @@ class Sampler:
         """One read of one source, and what comes of it."""
         if not beat.loaded and not await self._load(beat):
             return []
-        began, at = self.now(), self.clock()
+        began = self.now()
+        at = beat.asked = self.clock()
         beat.reads += 1
         try:
             async with asyncio.timeout(beat.source.timeout_s):
