@@ -131,15 +131,16 @@ def restarted_since(ctx: ActionContext, names: list[str]) -> bool:
     return all(now[n] is not None and now[n] != before.get(n) for n in names)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file in one step, keeping mode and owner; readers see the old or the new one."""
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Replace a file in one step, keeping mode (but for `mode`) and owner; readers see the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         known = path.stat()
     except FileNotFoundError:
         known = path.parent.stat()
-    mode = known.st_mode & 0o777 if path.exists() else 0o640
+    if mode is None:
+        mode = known.st_mode & 0o777 if path.exists() else 0o640
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,22 @@ def run(ctx: ActionContext, inverse: Inverse) -> list[str]:
         elif way == "restart":
             done.append(effects.restart(ctx, name))
     return [word for word in done if word]
+
+
+def present(steps: Iterable[Step]) -> dict[str, str]:
+    """Path -> its text now, of the files that are put back as a whole: so much of it is nowhere else."""
+    whole = (s.path for s in steps if isinstance(s, Write) and s.mode is not None)
+    return {str(path): path.read_bytes().decode(errors="surrogateescape") for path in whole if path.is_file()}
+
+
+def write_back(ctx: ActionContext, files: Mapping[str, str]) -> list[str]:
+    """Those files with those texts."""
+    done = []
+    for path, text in files.items():
+        ctx.guard()
+        effects.write_whole(Path(path), text.encode(errors="surrogateescape"))
+        done.append(f"{path} is as it was found")
+    return done
 
 
 def _step(ctx: ActionContext, step: Step) -> str:
@@ -159,7 +175,7 @@ def _unit(ctx: ActionContext, step: Unit) -> None:
 
 def _file(step: Write | Lies) -> None:
     if isinstance(step, Write):
-        effects.write_whole(step.path, step.content.encode())
+        effects.write_whole(step.path, step.content.encode(), step.mode)
     elif step.mode is not None:
         step.path.chmod(step.mode)
     elif step.owner:

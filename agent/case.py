@@ -141,7 +141,8 @@ class Reads(Record):
 
 
 class Judgement(Record):
-    """What the measurements say. `remaining` and `new` are plain sentences, `active` the keys of what still holds."""
+    """What the measurements say. `remaining` and `new` are plain sentences, `active` the keys of what still holds, and
+    `ours` of that what is ours to control."""
 
     state: Literal["recovered", "holding", "unwell"]
     why: str
@@ -149,6 +150,7 @@ class Judgement(Record):
     new: list[str] = []
     cleared: int = 0
     active: list[str] = []
+    ours: list[str] = []
 
 
 class Measuring(Part):

@@ -88,6 +88,8 @@ class RevertChange(Action[ChangeParams]):
             return Risk.HIGH, "it would let somebody do more than now, which a person decides"
         if inverses.widens(row.kind, row.what, row.before, row.after):
             return Risk.HIGH, "it changes who may do what, which a person decides"
+        if _inverse(ctx, row, _look(ctx, row))[1].rewrites:
+            return Risk.HIGH, "the table is written anew, and nobody else can use it meanwhile"
         if (later := reverts.depending(row)) is not None:
             return Risk.HIGH, f"a later change may need the value of now: {later.words}"[:300]
         return None
@@ -132,7 +134,9 @@ class RevertChange(Action[ChangeParams]):
         now = _look(ctx, row)
         return {
             "change": params.change,
-            "vault": vault.put({"value": now.value}),
+            "vault": vault.put(
+                {"value": now.value, "files": reverting.present(_inverse(ctx, row, now)[1].steps)}
+            ),
             "pids": effects.pids(ctx, self._restarted(ctx, params)),
         }
 
@@ -156,7 +160,9 @@ class RevertChange(Action[ChangeParams]):
             return Result(True, "it is as the change made it already")
         if not now.is_put_back:
             raise ActionFailed(f"something else has changed it since: {_shown(row, now)}")
-        done = reverting.run(ctx, _inverse_of(ctx, _wanted(row, now.value, then)))
+        done = reverting.write_back(ctx, _files(undo)) or reverting.run(
+            ctx, _inverse_of(ctx, _wanted(row, now.value, then))
+        )
         back = effects.wait_until(lambda: _look(ctx, row).is_as_changed, IN_EFFECT_S)
         return Result(back, "; ".join(done))
 
@@ -167,6 +173,8 @@ class RevertChange(Action[ChangeParams]):
             return (
                 f"`{row.what}` of {row.component} was not what its golden copy says: it would be wrong again"
             )
+        if _files(undo):
+            return None
         try:
             _inverse_of(ctx, _wanted(row, _look(ctx, row).value, then))
         except ActionRefused as error:
@@ -175,11 +183,15 @@ class RevertChange(Action[ChangeParams]):
 
     def puts_back(self, ctx: ActionContext, undo: dict[str, Any]) -> list[str]:
         row, then = _undo(ctx, undo)
+        if files := _files(undo):
+            return [f"{path} is written as it was found" for path in files]
         inverse = _inverse_of(ctx, _wanted(row, _look(ctx, row).value, then))
         return [f"the change is applied again: {inverse.shown}", *inverse.notes]
 
     def lost_by_undo(self, ctx: ActionContext, undo: dict[str, Any]) -> dict[str, int | None]:
         row, then = _undo(ctx, undo)
+        if _files(undo):
+            return {}
         now = _look(ctx, row)
         ends = reverting.sessions(ctx, _inverse_of(ctx, _wanted(row, now.value, then)).steps)
         return {"sessions": ends} if ends or ends is None else {}
@@ -286,11 +298,21 @@ def _undo(ctx: ActionContext, undo: dict[str, Any]) -> tuple[ChangeRow, str | No
 
 def _again(ctx: ActionContext, row: ChangeRow, wanted: Wanted) -> str:
     """How it is undone."""
+    if reverting.present(_inverse_of(ctx, wanted).steps):
+        return "The file is written as it was found."
     try:
         _inverse_of(ctx, _wanted(row, wanted.then, wanted.now))
     except ActionRefused:
         return f"It cannot be undone: nothing makes it what it is now again ({wanted.shown(wanted.now)})."
     return f"It is applied again as it is now: {wanted.shown(wanted.now)}."
+
+
+def _files(undo: dict[str, Any]) -> dict[str, str]:
+    """Path -> the whole text that was found there, of a file that was put back as a whole."""
+    try:
+        return dict(vault.get(str(undo["vault"])).get("files") or {})
+    except FileNotFoundError:
+        return {}
 
 
 def _taken_up(name: str, way: str) -> str:

@@ -16,14 +16,19 @@ from incidents import timeline
 from incidents.evidence import SignalState
 from incidents.facts import Measured
 from incidents.findings import Finding
+from incidents.returned import CHANGE
 from incidents.signals import CATALOG
 from knowledge import service as knowledge
+from systems import services
 
 
 def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
     """The changed settings that spoke for what was acted on, and are still changed; and what is still gone."""
     found = run.case.acted_on
     shown = {(e.signal, e.service) for e in found.pro} if found else set()
+    if found and found.cause == CHANGE:  # what else was changed near it is shown with it, and is none of it
+        mine = services.load(run.incident.system.slug).graph.members(found.component)
+        shown = {(signal, service) for signal, service in shown if service in mine}
     return [s for s in states if s.value and _is_kept(s.signal) and (s.signal, s.service) in shown]
 
 

@@ -84,7 +84,7 @@ def _judge(run: Run, picture: Picture) -> tuple[list[SignalState], Judgement]:
 
 def _is_plain(states: list[SignalState], said: Judgement) -> bool:
     """Whether something that is still wrong shows what no lack of time makes: an exit, a refusal, a changed setting."""
-    left = (s for s in states if s.value and symptom_key(s.signal, s.service, s.label) in said.active)
+    left = (s for s in states if s.value and symptom_key(s.signal, s.service, s.label) in said.ours)
     return any((found := CATALOG.get(s.signal)) is not None and not found.is_timing(s.text) for s in left)
 
 

@@ -30,7 +30,8 @@ TRIFLE = re.compile(
 def blamed(
     cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board
 ) -> tuple[Change | None, float]:
-    """The change that a cause follows from, with what tells so in bits; None when none tells enough."""
+    """The change that a cause follows from, with what its words and its time tell of that in bits, 0 without a word in
+    common; None when none tells enough."""
     if cause.change is not None or cause.spec is None:
         return cause.change, 0.0
     weighed = [
@@ -42,7 +43,7 @@ def blamed(
     if not told:
         return None, 0.0
     most, _, change = max(told, key=lambda row: row[:2])
-    return change, most
+    return change, most if words.shared(_said(change), cause, cause.signs) else 0.0
 
 
 def follows(
@@ -70,6 +71,10 @@ def bits(cause: Cause, change: Change, graph: SystemGraph) -> float:
     may have been as long before as it seems to have been after."""
     lag = ledger.first_sign(cause) - (change.effective_at or change.last_old).timestamp()
     value = 0.0 if lag == math.inf else ledger.lag_bits(abs(lag), change.kind)
-    said = f"{change.what} {change.words} {change.before or ''} {change.after or ''}"
+    said = _said(change)
     value += words.bits(words.shared(said, cause, cause.signs))
     return value - (TRIFLE_BITS if TRIFLE.search(said) else 0.0)
+
+
+def _said(change: Change) -> str:
+    return f"{change.what} {change.words} {change.before or ''} {change.after or ''}"

@@ -59,10 +59,22 @@ def _whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
             )
         own = things.get((change.component, change.what.rpartition(": ")[0]), ())
         return any(
-            o is not change and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S for o in own
+            o is not change
+            and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S
+            and _speaks_of(change, o)
+            for o in own
         )
 
     return [c for c in changes if is_number(c.what) or not follows(c)]
+
+
+def _speaks_of(change: Change, renamed: Change) -> bool:
+    """Whether a change of a table has to do with a column of it that is called otherwise; of other things, always."""
+    names = [n.rpartition(": column ")[2] for n in (renamed.before, renamed.after) if n and ": column " in n]
+    said = f"{change.what} {change.before} {change.after}"
+    return not (is_number(renamed.what) and names) or any(
+        re.search(rf"\b{re.escape(n)}\b", said) for n in names
+    )
 
 
 def rests_on_another(change: Change, go: Sequence[Change]) -> bool:

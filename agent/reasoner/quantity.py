@@ -34,7 +34,7 @@ MOST_TEXTS = 20
 SIZED = ("config", "env", "setting", "limit", "route", "data", "flag")
 NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)\s*([a-zA-Z%]*)$")
 TALKS = re.compile(
-    r"(^|[._\- ])(log|logging|verbos\w*|colou?rs?|banners?|labels?|titles?|descriptions?|comments?|owner|greeting)"
+    r"(^|[._\- ])(log|logging|verbos\w*|colou?rs?|banners?|labels?|titles?|descriptions?|comments?|greeting)"
     r"([._\- ]|$)",
     re.IGNORECASE,
 )
@@ -61,9 +61,11 @@ def drastic_bits(change: Change) -> float:
     """How much likelier a change of this size does harm than any change: a number that changed its sign, came to
     nothing or is another order of magnitude; less for a small step, and for what only says how something talks or
     looks."""
+    if change.kind not in SIZED:
+        return 0.0
     if TALKS.search(change.what):
         return -TALK_BITS
-    if change.kind not in SIZED or change.before is None or change.after is None:
+    if change.before is None or change.after is None:
         return 0.0
     old, new = (NUMBERS.match(value.strip()) for value in (change.before, change.after))
     if old is None or new is None or old[2] != new[2]:

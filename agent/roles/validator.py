@@ -38,22 +38,18 @@ class MeasuringValidator:
             s for s in states if symptom_key(s.signal, s.service, s.label) in keys and _is_older(s, acted_at)
         ]
         failing = [s for s in journeys if s.value]
-        # That a setting is another one is no trouble of its own; the one that was repaired is looked at elsewhere.
-        ours = {
-            k: s for k, s in active.items()
-            if s.service not in theirs and s.label not in lines and not _is_change(s)
-        }  # fmt: skip
+        ours = {k: s for k, s in active.items() if s.service not in theirs and s.label not in lines}
         cleared = len(before - active.keys())
         new = [_words(s) for k, s in ours.items() if k not in before]
         remaining = [_words(s) for k, s in active.items() if k in before]
         told: dict[str, Any] = {
-            "remaining": remaining, "new": new, "cleared": cleared, "active": sorted(active)
+            "remaining": remaining, "new": new, "cleared": cleared, "active": sorted(active), "ours": sorted(ours),
         }  # fmt: skip
         if stale and not blind:  # whatever it says, it says of the time before
             why = f"{stale[0].service} has not been looked at since: {stale[0].signal}"
             return Judgement(state="holding", why=why, **told)
         if not ours and not failing and not blind:
-            outside = [_words(s) for s in active.values() if not _is_change(s)]
+            outside = [_words(s) for s in active.values()]
             why = _recovered_words(journeys, outside)
             return Judgement(state="recovered", why=why, remaining=outside, cleared=cleared)
         if blind and not ours:
@@ -61,10 +57,6 @@ class MeasuringValidator:
             return Judgement(state="holding", why=why, **told)
         worst = [_words(s) for s in failing] or new or remaining
         return Judgement(state="unwell", why="; ".join(worst[:3]), **told)
-
-
-def _is_change(state: SignalState) -> bool:
-    return state.signal in CATALOG and CATALOG[state.signal].changed
 
 
 def _recovered_words(journeys: list[SignalState], outside: list[str]) -> str:

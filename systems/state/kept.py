@@ -21,6 +21,7 @@ from systems.state.types import REQUESTS, Change
 
 KEEP = timedelta(days=90)
 LEVEL = 6
+FORMAT = 2  # of the values that sources tell: of another one nothing can be compared
 
 
 class Overtaken(RuntimeError):
@@ -29,13 +30,13 @@ class Overtaken(RuntimeError):
 
 def load(system_id: int, source: str) -> tuple[Settled, int]:
     """The state of a source as it was last written, and its version (0: never). What was made with another key of the
-    portal cannot be compared and is not known."""
+    portal, or when its values had another form, cannot be compared and is not known."""
     settled = Settled(source)
     row = SettledState.objects.filter(system_id=system_id, component="", source=source).first()
     if row is None:
         return settled, 0
     data = json.loads(zlib.decompress(bytes(row.packed)))
-    if data["key"] == masking.key_id():
+    if (data["key"], data.get("format")) == (masking.key_id(), FORMAT):
         unpack(settled, data)
         touched = row.read_at.timestamp()
         settled.read_at = {area: max(at, touched) for area, at in settled.read_at.items()}
@@ -120,6 +121,7 @@ def forget_old() -> None:
 def pack(settled: Settled) -> bytes:
     data = {
         "key": masking.key_id(),
+        "format": FORMAT,
         "areas": [
             [*area, settled.read_at[area], {what: _bare(kept) for what, kept in seen.items()}]
             for area, seen in settled.areas.items()

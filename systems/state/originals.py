@@ -11,49 +11,60 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
 
 from systems.services import LoadedSystem
 from systems.state import masking
-from systems.state.facts import Area, Fact, Read
+from systems.state.facts import Area, Fact, Facts, Read
 
 KEEP_S = 14 * 86_400.0  # since it was last so
 MOST_BYTES = 65_536  # of one value
-MOST = 4000  # values of one system
+MOST = 2000  # values of one area
 
 
 class Originals:
-    """Those of one system. Not for two threads at once."""
+    """Those of one system."""
 
     def __init__(self, system: LoadedSystem) -> None:
         self._system = system
-        self._kept: dict[str, int] = {}  # mark -> hash of the text
+        self._kept: dict[Area, dict[str, int]] = {}  # of what is so now: mark -> hash of the text
+        self._lock = threading.Lock()
 
     def keep(self, read: Read) -> None:
         """Keep what is new of it. OSError where that cannot be written."""
-        for area, facts in read.items():
-            if not is_kept(self._system, area[0]):
+        with self._lock:
+            for area, facts in read.items():
+                if is_kept(self._system, area[0]):
+                    self._kept[area] = self._of(area, facts, self._kept.get(area, {}))
+
+    def _of(self, area: Area, facts: Facts, known: dict[str, int]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for what, fact in facts.items():
+            text = _text(fact)
+            if text is None or len(text) > MOST_BYTES or len(found) >= MOST:
                 continue
-            for what, fact in facts.items():
-                text = _text(fact)
-                if text is None or len(text) > MOST_BYTES or len(self._kept) >= MOST:
-                    continue
-                mark = masking.mark(area, what, fact.value)
-                if self._kept.get(mark) != hash(text):
-                    _write(_path(self._system, mark), text)
-                    self._kept[mark] = hash(text)
+            mark = masking.mark(area, what, fact.value)
+            if known.get(mark) != hash(text):
+                _write(_path(self._system, mark), text)
+            found[mark] = hash(text)
+        return found
 
     def keep_house(self) -> None:
-        """Drop what was so for the last time long ago."""
-        for mark in self._kept:
-            _path(self._system, mark).touch()
+        """Drop what was so for the last time long ago, of whichever system."""
+        with self._lock:
+            for mark in {mark for kept in self._kept.values() for mark in kept}:
+                with suppress(FileNotFoundError):
+                    os.utime(_path(self._system, mark))
         oldest = time.time() - KEEP_S
-        for path in _folder().glob(f"{self._system.id}-*"):
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+        for path in _folder().iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
 
 
 def is_kept(system: LoadedSystem, component: str) -> bool:

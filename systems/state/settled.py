@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from systems.redact import Redactor
+from systems.redact import MASK, Redactor
 from systems.state import masking, renamed, words
 from systems.state.facts import Area, Fact, Facts, Read
 from systems.state.types import Change, Place
@@ -20,6 +20,7 @@ from systems.state.types import Change, Place
 OFTEN = 5  # changes of one kind of thing ...
 WITHIN_S = 3600.0  # ... in this time make it volatile
 MOST = 40  # changes of one area in one read that are told one by one
+UNKNOWN = "?"  # the mark of what cannot be compared
 SLACK_S = 2.0  # of clocks, for times that others tell
 
 
@@ -173,13 +174,9 @@ class _Look:
         then = {w: k.shown for w, k in before.items() if renamed.is_number(w)}
         now = {w: f.value for w, f in facts.items() if renamed.is_number(w)}
         moved = renamed.moved(then, now)
-        left, came = {old for old, _ in moved.values()}, {new for _, new in moved.values()}
-        gone = {
-            w: k for w, k in before.items() if w not in facts and not {w, k.parent} & left and w not in then
-        }
-        fresh = {
-            w: f for w, f in facts.items() if w not in before and not {w, f.parent} & came and w not in now
-        }
+        before = self._under_new_names(before, dict(moved.values()))
+        gone = {w: k for w, k in before.items() if w not in facts and w not in then}
+        fresh = {w: f for w, f in facts.items() if w not in before and w not in now}
         for what, kept in gone.items():
             if kept.parent not in gone and kept.kind != "act":
                 more = sum(k.parent == what for k in gone.values())
@@ -201,10 +198,27 @@ class _Look:
                     told = True
                     yield change
 
+    def _under_new_names(self, before: Seen, names: dict[str, str]) -> Seen:
+        """What is known of what is called otherwise now, so that all else that changed of it is told as well. What was
+        not kept whole cannot be compared under another name, and counts as it is."""
+        if not names:
+            return before
+        found: Seen = {}
+        for what, kept in before.items():
+            new, parent = renamed.under(what, names), renamed.under(kept.parent, names)
+            if new == what or renamed.is_number(what):
+                found[what] = kept
+            elif MASK not in kept.shown and "body " not in kept.shown and len(kept.shown) < masking.SHOWN:
+                mark = masking.mark(self.area, new, kept.shown)
+                found[new] = replace(kept, mark=mark, parent=parent)
+            else:
+                found[new] = replace(kept, mark=UNKNOWN, parent=parent)
+        return found
+
     def _difference(self, what: str, kept: Kept, fact: Fact) -> Iterator[Change]:
         now = self.kept(what, fact)
         old, was = self.hide.text(kept.shown), self.hide.text(kept.coming_shown)
-        if kept.mark != now.mark:
+        if kept.mark != now.mark and kept.mark != UNKNOWN:
             if fact.act and fact.value in ("", "0"):
                 return  # a counter that began anew
             yield self._change(what, fact, old, now.shown, (kept.mark, now.mark))

@@ -23,6 +23,7 @@ from systems.models import ChangeRow
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
 from systems.state import present
+from systems.state.renamed import moved
 from tests.actions.conftest import ROLE
 from tests.actions.ledger import Ledger
 from tests.actions.test_revert import admin
@@ -168,7 +169,7 @@ RENAMED = [
     ("alter table tiny_shop.moves set schema tiny_archive", "table tiny_shop.moves",
      'ALTER TABLE "tiny_archive"."moves" SET SCHEMA "tiny_shop"'),
     ("alter table tiny_shop.moves rename to moves_old; alter table tiny_shop.moves_old set schema tiny_archive",
-     "table tiny_shop.moves", 'ALTER TABLE "tiny_archive"."moves_old" RENAME TO "moves"'),
+     "table tiny_shop.moves", 'RENAME TO "moves"; ALTER TABLE "tiny_archive"."moves" SET SCHEMA "tiny_shop"'),
     ('alter table tiny_shop.called rename total to "Sum, all"', "table tiny_shop.called: column total",
      'ALTER TABLE "tiny_shop"."called" RENAME COLUMN "Sum, all" TO "total"'),
 ]  # fmt: skip
@@ -189,6 +190,29 @@ def test_what_got_another_name_is_neither_gone_nor_new(
     table = row.after.partition(":")[0].removeprefix("table ")
     admin.execute(f"drop table {table}".encode())
     assert [r.what for r in ledger().values() if r.area == "tables"] == [f"table {table}"]
+
+
+def test_what_else_changed_of_what_was_renamed_is_told(
+    ledger: Ledger, admin: psycopg.Connection[Any]
+) -> None:
+    ledger()
+    for statement in (
+        "alter table tiny_shop.called rename to bills", "drop policy mine on tiny_shop.bills",
+        "alter table tiny_shop.bills alter total type bigint", "alter table tiny_shop.bills rename id to number",
+    ):  # fmt: skip
+        admin.execute(statement.encode())
+    told = {r.what: (r.before, r.after) for r in ledger().values() if not r.what.startswith("relation")}
+    assert told["table tiny_shop.bills: column total"] == ("integer", "bigint")
+    assert told["table tiny_shop.bills: policy mine"][1] is None
+    assert not any("column number" in what or "column id" in what for what in told)
+    names = {r.before: r.after for r in ChangeRow.objects.filter(what__startswith="relation")}
+    assert names["table tiny_shop.called: column id"] == "table tiny_shop.bills: column number"
+
+
+def test_numbers_of_another_server_tell_no_names() -> None:
+    was = {f"relation no. {n}": f"table s.{name}" for n, name in enumerate("abc")}
+    now = {f"relation no. {n}": f"table s.{name}" for n, name in enumerate(("new", "a", "b"))}
+    assert moved(was, now) == {}
 
 
 def test_what_no_statement_brings_back_says_what_does(ledger: Ledger, admin: psycopg.Connection[Any]) -> None:

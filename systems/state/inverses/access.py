@@ -29,9 +29,16 @@ def widens(kind: str, what: str, now: str | None, then: str | None) -> bool:
             return True
     if what.endswith(": owner"):
         return True
+    if kind == "schema" and what.startswith(("function ", "view ")) and _but_body(now) != _but_body(then):
+        return True
     if kind == "schema" and (": policy " in what or _of_rights(now) != _of_rights(then)):
         return True
     return kind in SETTING_KINDS and (MASK in f"{now}{then}" or bool(SETTINGS.search(what)))
+
+
+def _but_body(value: str | None) -> set[str]:
+    """How a function or view runs, and whose it is; not what it does."""
+    return {w for w in (value or "").split(", ") if not w.startswith("body ")}
 
 
 def _of_rights(value: str | None) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from systems.probes.files import MAX_FILE
 from systems.services import LoadedSystem
 from systems.state import originals
 from systems.state.inverses import edits
-from systems.state.inverses.types import Inverse, Lies, NoInverse, Wanted, Write
+from systems.state.inverses.types import Inverse, Lies, NoInverse, Step, Wanted, Write
 from systems.state.sources import files
 
 OUTSIDE = ": file"  # of the area of how a file lies there
@@ -26,7 +27,7 @@ def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
         raise NoInverse(f"the manifest names no {name} of {wanted.component} any more")
     loads = _loads(system, wanted.component, name)
     if wanted.area.endswith(OUTSIDE):
-        return Inverse((_whole(system, place, wanted) or _lies(system, place, wanted),), loads)
+        return Inverse(_whole(system, place, wanted) or (_lies(system, place, wanted),), loads)
     return Inverse((_key(place, wanted),), loads)
 
 
@@ -50,19 +51,23 @@ def _key(place: files.Place, wanted: Wanted) -> Write:
     return Write(place.path, place.name, edited, change)
 
 
-def _whole(system: LoadedSystem, place: files.Place, wanted: Wanted) -> Write | None:
-    """The file as it last could be read, where it is gone or cannot be read any more, and its text was kept."""
+def _whole(system: LoadedSystem, place: files.Place, wanted: Wanted) -> tuple[Step, ...]:
+    """The file as it last could be read, where it is gone or no longer parses, and it was kept."""
     text_of_it = f"{place.name}: text"
     gone = wanted.what == place.name and wanted.now is None
     broken = wanted.what == text_of_it and wanted.then == files.AS_IT_IS
-    if not (gone or broken) or place.path.is_dir():
-        return None
-    text = originals.find(system, place.outside, text_of_it, files.AS_IT_IS)
-    if text is None:
-        return None
-    return Write(
-        place.path, place.name, text, f"its whole text ({len(text)} characters) as it last could be read"
-    )
+    if not (gone or (broken and (wanted.now or "").startswith(files.BROKEN))) or place.path.is_dir():
+        return ()
+    kept = originals.find(system, place.outside, text_of_it, files.AS_IT_IS)
+    try:
+        was = files.Whole.of(kept) if kept is not None else None
+    except (ValueError, KeyError, TypeError):
+        return ()
+    if was is None:
+        return ()
+    change = f"its whole text ({len(was.text)} characters) as it last could be read"
+    write = Write(place.path, place.name, was.text, change, mode=was.mode)
+    return (write, Lies(place.path, place.name, owner=was.owner)) if gone and os.geteuid() == 0 else (write,)
 
 
 def _lies(system: LoadedSystem, place: files.Place, wanted: Wanted) -> Lies:

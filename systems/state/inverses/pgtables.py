@@ -59,7 +59,12 @@ def _kept(wanted: Wanted) -> Inverse:
             )
         elif not word.startswith("owner "):
             raise NoInverse(_whole(wanted))
-    return Inverse(tuple(Sql(wanted.component, step, owned=name.as_string(None)) for step in steps))
+    return _together(wanted, steps, name.as_string(None))
+
+
+def _together(wanted: Wanted, texts: list[sql.Composed], owned: str) -> Inverse:
+    """All of them or none: what is sent in one message is one transaction."""
+    return Inverse((Sql(wanted.component, sql.SQL("; ").join(texts), owned=owned),) if texts else ())
 
 
 def sequence(wanted: Wanted) -> Inverse:
@@ -98,6 +103,7 @@ def _column(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
         raise NoInverse(f"{wanted.what} is put back by a migration, which says what becomes of the values")
     parts: list[sql.Composed] = []
     steps: list[Step] = []
+    before: list[sql.Composed] = []
     notes: list[str] = []
     other_type = now["type"] != then["type"]
     if now["default"] is not None and (other_type or now["default"] != then["default"]):
@@ -105,15 +111,16 @@ def _column(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if other_type:
         into = _cast(column, now["type"], then["type"])
         parts.append(sql.SQL("ALTER {} TYPE {} USING {}").format(column, sql.SQL(then["type"]), into))
-        lossy = sql.SQL("SELECT count(*) FROM {} WHERE {} IS DISTINCT FROM {}").format(
+        lossy = sql.SQL("FROM {} WHERE {} IS DISTINCT FROM {}").format(
             table, column, _cast(into, then["type"], now["type"])
         )
         words = (
             f"values of {name} would not come through {then['type']} as they are: a person decides about them"
         )
-        steps.append(Counted(wanted.component, lossy, words))
-        notes.append("the table is written anew meanwhile, and nobody else reads or writes it; every value was counted "
-                     "to come through, and one that does not stops it before anything is changed")  # fmt: skip
+        steps.append(Counted(wanted.component, sql.SQL("SELECT count(*) {}").format(lossy), words))
+        before += [sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table), _unless(lossy, words)]
+        notes.append("the table is written anew meanwhile, and nobody else reads or writes it; every value is looked at"
+                     " under that lock, and one that does not come through leaves all as it is")  # fmt: skip
     if then["default"] is not None and (other_type or now["default"] != then["default"]):
         parts.append(sql.SQL("ALTER {} SET DEFAULT {}").format(column, sql.SQL(then["default"])))
     if now["never"] != then["never"]:
@@ -123,8 +130,17 @@ def _column(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if not parts:
         raise NoInverse(f"{wanted.what} is put back by a person or its migration")
     text = sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(parts))
-    change = Sql(wanted.component, text, slow=other_type, owned=table.as_string(None))
-    return Inverse((*steps, change), notes=tuple(notes))
+    whole = sql.SQL("; ").join([*before, text])
+    change = Sql(wanted.component, whole, slow=other_type, owned=table.as_string(None))
+    return Inverse((*steps, change), notes=tuple(notes), rewrites=other_type)
+
+
+def _unless(rows: sql.Composed, words: str) -> sql.Composed:
+    """Fails with these words where there are such rows."""
+    block = sql.SQL(
+        "BEGIN IF EXISTS (SELECT {}) THEN RAISE EXCEPTION USING MESSAGE = {}; END IF; END"
+    ).format(rows, sql.Literal(words))
+    return sql.SQL("DO {}").format(sql.Literal(block.as_string(None)))
 
 
 def _cast(value: sql.Composable, now: str, then: str) -> sql.Composed:
@@ -176,10 +192,7 @@ def _named(wanted: Wanted) -> Inverse:
             moved = sql.SQL("{}").format(sql.Identifier(here[0], there[1]))
             steps.append((moved, sql.SQL("SET SCHEMA {}").format(sql.Identifier(there[0]))))
     texts = [sql.SQL("ALTER TABLE {} {}").format(*step) for step in steps]
-    owned = table.as_string(None)
-    return Inverse(
-        tuple(Sql(wanted.component, text, owned=owned if not n else "") for n, text in enumerate(texts))
-    )
+    return _together(wanted, texts, table.as_string(None))
 
 
 def _constraint(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
@@ -220,7 +233,7 @@ def _trigger(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
     if wanted.then is not None and (then[1] != now[1] if now[0] == then[0] else then[1]):
         how = sql.SQL(HOW[then[1]])
         steps.append(sql.SQL("ALTER TABLE {} {} TRIGGER {}").format(table, how, sql.Identifier(name)))
-    return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
+    return _together(wanted, steps, table.as_string(None))
 
 
 def _policy(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
@@ -230,7 +243,7 @@ def _policy(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
         steps.append(sql.SQL("DROP POLICY {} ON {}").format(policy, table))
     if wanted.then is not None:
         steps.append(sql.SQL("CREATE POLICY {} ON {} {}").format(policy, table, sql.SQL(wanted.then)))
-    return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
+    return _together(wanted, steps, table.as_string(None))
 
 
 def _rule(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
@@ -239,7 +252,7 @@ def _rule(wanted: Wanted, table: sql.Composed, name: str) -> Inverse:
         steps.append(sql.SQL("DROP RULE {} ON {}").format(sql.Identifier(name), table))
     if wanted.then is not None:
         steps.append(sql.SQL("{}").format(sql.SQL(wanted.then)))
-    return Inverse(tuple(Sql(wanted.component, text, owned=table.as_string(None)) for text in steps))
+    return _together(wanted, steps, table.as_string(None))
 
 
 PARTS = {

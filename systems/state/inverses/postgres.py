@@ -230,14 +230,16 @@ def _objects(system: LoadedSystem, wanted: Wanted) -> Inverse:
 
 
 def made_again(system: LoadedSystem, wanted: Wanted) -> Sql:
-    """A function or view by the text that the server itself gave of it."""
+    """A function or view by the text that the server itself gave of it, in the place of the one that is there: whose it
+    is and who may use it stays so."""
+    if wanted.now is None or wanted.then is None:
+        gone = "is gone, and with it who may use it" if wanted.now is None else "was not there before"
+        raise NoInverse(f"{wanted.what} {gone}: its migration, or whoever made it, puts that right")
     area = wanted.component, wanted.area
-    text = originals.find(system, area, wanted.what, wanted.then) if wanted.then is not None else None
+    text = originals.find(system, area, wanted.what, wanted.then)
     if text is None:
         raise NoInverse(
             f"of {wanted.what} only a fingerprint is kept, not its text: its migration or release makes it anew"
-            if wanted.then is not None
-            else f"{wanted.what} was not there before: whoever made it drops it"
         )
     return Sql(wanted.component, sql.SQL("{}").format(sql.SQL(text)))
 

@@ -110,12 +110,14 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A file with one key as it was: `content` of it, nothing else of it changed. May hold secrets."""
+    """A file with one key as it was: `content` of it, nothing else of it changed. May hold secrets. `mode`: of a file
+    that is put back as a whole."""
 
     path: Path
     name: str
     content: str
     change: str  # in words, without the secret
+    mode: int | None = None
 
     @property
     def shown(self) -> str:
@@ -177,11 +179,12 @@ Step = Sql | Counted | EndSessions | Command | Write | Lies | Unit | Call
 @dataclass(frozen=True, slots=True)
 class Inverse:
     """`loads`: services that are told to read it again, by their declared way, or started anew ("restart"). `notes`:
-    what else people should know of it."""
+    what else people should know of it. `rewrites`: while it runs nobody else can use what it is done to."""
 
     steps: tuple[Step, ...]
     loads: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    rewrites: bool = False
 
     @property
     def shown(self) -> str:

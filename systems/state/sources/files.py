@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ FRESH_S = 0.4  # a file written this moment may not be whole yet
 PATIENCE = 4  # ... but is read after so many looks all the same
 MOST_KEYS = 2000
 AS_IT_IS = "can be read"
+BROKEN = "does not parse"
 
 
 @dataclass(slots=True)
@@ -155,24 +157,43 @@ def look_at(place: Place) -> Read:
     try:
         read[place.area] = keys_of(place, place.path, written)
     except (Unparsable, EnvFileError) as error:
-        text = f"does not parse ({clean(str(error), 200)})"
+        text = f"{BROKEN} ({clean(str(error), 200)})"
     except OSError as error:
         text = f"cannot be read by the portal ({error.strerror})"
-    whole = _whole(place.path) if place.keep and text == AS_IT_IS else None
+    whole = _whole(place.path, target) if place.keep and text == AS_IT_IS else None
     outside[name] = Fact(
         text, place.kind, parent=place.name, written_at=written, loaded=place.loaded, original=whole
     )
     return read
 
 
-def _whole(path: Path) -> str | None:
-    """The text as a whole; None where it is a folder, none, or too long."""
+@dataclass(frozen=True)
+class Whole:
+    """A file as it was. `owner`: user:group."""
+
+    text: str
+    mode: int
+    owner: str
+
+    @classmethod
+    def of(cls, kept: str) -> Whole:
+        """What an original says. ValueError, KeyError or TypeError when it says nothing of the kind."""
+        return cls(**json.loads(kept))
+
+
+def _whole(path: Path, target: os.stat_result) -> str | None:
+    """The file as an original keeps it; None where it is a folder, no text, or too long."""
     try:
         with path.open("rb") as file:
             text = file.read(MAX_FILE + 1).decode()
     except (OSError, UnicodeDecodeError):
         return None
-    return text if len(text) <= MAX_FILE else None
+    owner = f"{_user(target.st_uid)}:{_group(target.st_gid)}"
+    return (
+        json.dumps(asdict(Whole(text, stat.S_IMODE(target.st_mode), owner)))
+        if len(text) <= MAX_FILE
+        else None
+    )
 
 
 def _outside(place: Place, lies: os.stat_result, target: os.stat_result) -> Facts:

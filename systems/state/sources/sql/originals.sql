@@ -8,6 +8,7 @@ where p.prokind in ('f', 'p') and not exists (
   select 1 from pg_depend d where d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e')
 union all
 select 'view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-  'CREATE OR REPLACE VIEW ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ' AS ' || pg_get_viewdef(c.oid),
-  'schema', '', null, md5(pg_get_viewdef(c.oid)), null
+  'CREATE OR REPLACE VIEW ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+    || coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') || ' AS ' || pg_get_viewdef(c.oid),
+  'schema', '', null, md5(concat_ws(',', pg_get_viewdef(c.oid), array_to_string(c.reloptions, ','))), null
 from pg_class c join n on n.oid = c.relnamespace where c.relkind = 'v'

@@ -49,7 +49,7 @@ select name, concat_ws(', ', 'owner ' || pg_get_userbyid(relowner), case when re
     case when relrowsecurity then 'row security' end,
     case when relforcerowsecurity then 'row security for its owner too' end, array_to_string(reloptions, ', ')),
   'schema', 'schema ' || nspname, null,
-  case when relkind in ('v', 'm') then md5(pg_get_viewdef(oid)) end, null
+  case when relkind in ('v', 'm') then md5(concat_ws(',', pg_get_viewdef(oid), array_to_string(reloptions, ','))) end, null
 from c
 union all
 select name || ': ' || part, value, 'schema', name, null, null, null from parts
