@@ -97,12 +97,9 @@ def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bo
     """Whether the cause's runbook expects what is said, where it is said; or its own part says the same, and who needs
     that only repeats it; or it is a change of the very kind that is spoken of, on the part that is spoken of."""
     members = system.graph.members(finding.component)
-    if (
-        finding.cause == CHANGE
-        and finding.change_kind in CATALOG[statement.signal].moved_by
-        and {statement.service, *_named(statement, system)} & {*members}
-    ):
-        return True
+    if finding.cause == CHANGE and finding.change_kind:
+        of_its_kind = finding.change_kind in CATALOG[statement.signal].moved_by
+        return of_its_kind and bool({statement.service, *_named(statement, system)} & {*members})
     where = {statement.service}
     if statement.service in system.graph.callers(members):
         where |= {*members}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from agent.reasoner import history, quantity, spread, wiring, words
+from agent.reasoner import drastic, history, quantity, spread, wiring, words
 from agent.reasoner.board import ORDER_S, SLACK_S, Board, Node
 from agent.reasoner.causes import EXCLUDED_BITS, Cause
 from agent.reasoner.types import Change
@@ -81,8 +81,7 @@ def weigh_times(
             spoken_of = {w for c in made for w in words.names(c.thing, cause, explained)}
             cause.is_spoken_of = _is_told(spoken_of)
             cause.bonus_bits += words.bits(spoken_of)
-            if made and not (cause.is_measured or cause.is_spoken_of):
-                cause.bonus_bits += max(map(quantity.drastic_bits, made))
+            cause.bonus_bits += max(map(drastic.bits, made), default=0.0)
             if not (
                 cause.is_measured
                 or cause.is_spoken_of
@@ -229,8 +228,14 @@ def _share(causes: Sequence[Cause]) -> None:
 
 
 def is_coincidence(cause: Cause) -> bool:
-    """Whether only its time speaks for it."""
-    return cause.kind == "change" and not (cause.signs or cause.is_spoken_of or cause.is_measured)
+    """Whether only its time speaks for it: no sign, no word, no measurement, nor what it does itself."""
+    spoken_for = cause.signs or cause.is_spoken_of or cause.is_measured
+    return cause.kind == "change" and not (spoken_for or _does(cause) >= drastic.GREATLY)
+
+
+def _does(cause: Cause) -> float:
+    """What its change does speaks for it, as long as that was not taken back."""
+    return drastic.bits(cause.change) if cause.change is not None and cause.ended is None else 0.0
 
 
 def _has_path(cause: Cause, graph: SystemGraph, board: Board) -> bool:
@@ -261,7 +266,7 @@ def _cause(
             not history.rests_on_another(c, go),
             _is_measured(c, reach, graph, board),
             len(words.names(c.thing, cause, reach)),
-            quantity.drastic_bits(c),
+            drastic.bits(c),
         ),
     )
     at = change.effective_at or change.last_old
@@ -279,8 +284,7 @@ def _cause(
     cause.bonus_bits += words.bits(spoken_of)
     cause.is_measured = _is_measured(change, explained, graph, board)
     cause.bonus_bits += AGREES_BITS * cause.is_measured
-    if not (cause.is_measured or cause.is_spoken_of):
-        cause.bonus_bits += quantity.drastic_bits(change)
+    cause.bonus_bits += _does(cause)
     if is_coincidence(cause):
         cause.bonus_bits -= NO_SIGN_BITS
     cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)

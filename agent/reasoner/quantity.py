@@ -31,14 +31,6 @@ NEAR = 0.15  # of the new value
 FURTHER = 3.0  # times the new value: then it is not what they wait for
 WAITING = ("slow", "flow")  # what measures how long something or somebody waits
 MOST_TEXTS = 20
-SIZED = ("config", "env", "setting", "limit", "route", "data", "flag")
-NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)\s*([a-zA-Z%]*)$")
-TALKS = re.compile(
-    r"(^|[._\- ])(log|logging|verbos\w*|colou?rs?|banners?|labels?|titles?|descriptions?|comments?|greeting)"
-    r"([._\- ]|$)",
-    re.IGNORECASE,
-)
-SIGN_BITS, ORDER_BITS, TALK_BITS = 2.0, 1.0, 2.0
 
 
 def agrees(change: Change, nodes: Iterable[Node], board: Board) -> bool:
@@ -55,30 +47,6 @@ def agrees(change: Change, nodes: Iterable[Node], board: Board) -> bool:
     if told:
         return max(told) <= FURTHER * new and min(told) < new
     return new >= LONG_S and any(GAVE_UP.search(s.text) for node in nodes for s in node.holding())
-
-
-def drastic_bits(change: Change) -> float:
-    """How much likelier a change of this size does harm than any change: a number that changed its sign, came to
-    nothing or is another order of magnitude; less for a small step, and for what only says how something talks or
-    looks."""
-    if change.kind not in SIZED:
-        return 0.0
-    if TALKS.search(change.what):
-        return -TALK_BITS
-    if change.before is None or change.after is None:
-        return 0.0
-    old, new = (NUMBERS.match(value.strip()) for value in (change.before, change.after))
-    if old is None or new is None or old[2] != new[2]:
-        return 0.0
-    before, after = float(old[1]), float(new[1])
-    if before == after:
-        return 0.0
-    if before * after < 0:
-        return SIGN_BITS
-    if not before or not after:
-        return ORDER_BITS
-    ratio = max(before / after, after / before)
-    return ORDER_BITS if ratio >= 10 else -ORDER_BITS if ratio <= 1.5 else 0.0
 
 
 def seconds(what: str, value: str | None) -> float | None:

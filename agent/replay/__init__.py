@@ -201,7 +201,7 @@ class _Replay:
             round(leader.probability, 4),
             self._since(seconds),
             leader.stated,
-            next((c.what for c in self.bundle.changes if c.id and c.id == leader.change_id), ""),
+            next((c.thing for c in self.bundle.changes if c.id and c.id == leader.change_id), ""),
             leader.change_id,
         )
 

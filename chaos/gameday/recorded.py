@@ -18,6 +18,7 @@ from incidents.findings import NONE, Finding
 from incidents.models import Incident, State, TimelineEvent
 from incidents.verdict import ACT_AT
 from systems.models import ChangeRow, System
+from systems.state.ledger import change_of
 
 EFFECTIVE = (Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN, Status.ROLLED_BACK)
 SHOWN = 5
@@ -136,7 +137,7 @@ def _said(lead: Finding, at: datetime) -> Said:
 
 def _blamed(change_id: str) -> Touched | None:
     row = ChangeRow.objects.filter(pk=int(change_id)).first() if change_id.isdecimal() else None
-    return Touched(row.component, row.kind, row.what) if row is not None else None
+    return Touched(row.component, row.kind, change_of(row).thing) if row is not None else None
 
 
 def _of(incidents: Sequence[Incident], since: datetime, *kinds: Any) -> QuerySet[TimelineEvent]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.reasoner import COINCIDENCE, Diagnosis
-from agent.reasoner.quantity import drastic_bits
+from agent.reasoner import COINCIDENCE, Diagnosis, drastic
 from systems.state.types import RUNTIME, Change
 from tests.agent.reasoner.world import FAILED, KINDS, S, both, look
 
@@ -263,7 +262,33 @@ def test_what_runs_as_it_was_written_is_no_second_change() -> None:
 def test_how_drastic_a_change_is_says_how_much_harm_it_may_do(
     what: str, old: str | None, new: str, sign: int
 ) -> None:
-    bits = drastic_bits(made(-3, what=what, old=old, new=new, kind="config", part="web-a"))
+    bits = drastic.bits(made(-3, what=what, old=old, new=new, kind="config", part="web-a"))
+    assert (bits > 0) - (bits < 0) == sign
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "old", "new", "sign"),
+    [
+        ("schema", "table s.new", None, "owner app", -1),
+        ("schema", "table s.a: index i", None, "CREATE INDEX i", -1),
+        ("schema", "table s.a: column c", None, "text", -1),
+        ("schema", "table s.a: column c", None, "text not null", 1),
+        ("schema", "table s.a: column c", None, "text not null default ''", -1),
+        ("schema", "table s.a: trigger t", None, "CREATE TRIGGER t", 1),
+        ("schema", "table s.a: column c", "text", None, 1),
+        ("schema", "table s.a", "owner app", "owner app, row security", 1),
+        ("grant", "table s.a: rights of app", "SELECT", "SELECT, TRIGGER", -1),
+        ("grant", "table s.a: rights of app", "INSERT, SELECT", "SELECT", 1),
+        ("role", "role app", "login", "no login", 1),
+        ("access", "user default", "on ~* +@all", "on ~* +@all -@write", 1),
+        ("access", "user reporting", None, "on ~report:* -@all +get", -1),
+        ("release", "releases/api/current", "1.4.2", "1.4.3", 0),
+    ],
+)
+def test_who_takes_away_or_forbids_does_harm_rather_than_who_adds(
+    kind: str, what: str, old: str | None, new: str | None, sign: int
+) -> None:
+    bits = drastic.bits(made(-3, what=what, old=old, new=new, kind=kind))  # type: ignore[arg-type]
     assert (bits > 0) - (bits < 0) == sign
 
 

@@ -1,0 +1,84 @@
+"""How much likelier a change does harm than any change, by what it does: whether it takes something away or adds to it,
+and how far it goes. In bits; no text of the trouble is looked at.
+
+Who adds a table, an index, a right or a flag seldom breaks anything; who takes one away, forbids, hides or demands
+something does. A number that changed its sign, came to nothing or is another order of magnitude is a likelier slip than
+a small step. What only says how something talks or looks does next to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent.reasoner.types import Change
+
+SIZED = ("config", "env", "setting", "limit", "route", "data", "flag")
+NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)\s*([a-zA-Z%]*)$")
+TALKS = re.compile(
+    r"(^|[._\- ])(log|logging|verbos\w*|colou?rs?|banners?|labels?|titles?|descriptions?|comments?|greeting)"
+    r"([._\- ]|$)",
+    re.IGNORECASE,
+)
+DEMANDS = re.compile(r": (trigger|constraint|policy|rule) ")
+HIDES = ("row security", "no login", "nobody may connect")
+GREATLY, SOMEWHAT = 2.0, 1.0
+FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
+
+
+def bits(change: Change) -> float:
+    """From -GREATLY to GREATLY; 0 where it says nothing."""
+    if change.kind in SIZED:
+        return -GREATLY if TALKS.search(change.what) else _by_size(change.before, change.after)
+    if change.kind == "schema":
+        return _of_schema(change)
+    if change.kind == "grant":
+        return _of_rights(change.before, change.after)
+    if change.kind in ("role", "access") and change.what.startswith(("user ", "role ", "database ")):
+        return _of_access(change.before, change.after)
+    return 0.0
+
+
+def _by_size(before: str | None, after: str | None) -> float:
+    old, new = (NUMBERS.match((value or "").strip()) for value in (before, after))
+    if old is None or new is None or old[2] != new[2]:
+        return 0.0
+    was, now = float(old[1]), float(new[1])
+    if was == now:
+        return 0.0
+    if was * now < 0:
+        return GREATLY
+    if not was or not now:
+        return SOMEWHAT
+    ratio = max(was / now, now / was)
+    return SOMEWHAT if ratio >= 10 else -SOMEWHAT if ratio <= 1.5 else 0.0
+
+
+def _of_schema(change: Change) -> float:
+    index = ": index " in change.what
+    if change.after is None:
+        return SOMEWHAT if index else GREATLY
+    if _hides(change.before, change.after):
+        return GREATLY
+    if change.before is not None:
+        return -GREATLY if index else 0.0
+    if DEMANDS.search(change.what) or (" not null" in change.after and " default " not in change.after):
+        return SOMEWHAT
+    return -GREATLY
+
+
+def _of_rights(before: str | None, after: str | None) -> float:
+    was, now = set((before or "").split(", ")) - {""}, set((after or "").split(", ")) - {""}
+    return SOMEWHAT if was - now else -GREATLY if now > was else 0.0
+
+
+def _of_access(before: str | None, after: str | None) -> float:
+    if after is None:
+        return SOMEWHAT
+    if before is None:
+        return -SOMEWHAT
+    forbids = set(FORBIDS.findall(f" {after}")) - set(FORBIDS.findall(f" {before}"))
+    return GREATLY if _hides(before, after) else SOMEWHAT if forbids else 0.0
+
+
+def _hides(before: str | None, after: str | None) -> bool:
+    return any(word in (after or "") and word not in (before or "") for word in HIDES)
