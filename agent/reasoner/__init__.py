@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from agent.reasoner import blame, render, unknown
+from agent.reasoner import blame, led, render, unknown
 from agent.reasoner import changes as ledger
 from agent.reasoner.board import Board, arrange
 from agent.reasoner.causes import Cause, build
@@ -66,11 +66,11 @@ def diagnose(
     started = time.perf_counter()
     graph = SystemGraph.of(system)
     board = arrange(states, catalog if catalog is not None else _catalog(), leaks, settled)
-    ledger.date(changes, board)
+    led.date(changes, board)
     causes = build(
         specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {}, settled=settled
     )
-    ledger.weigh_times(causes, board, changes, graph)
+    led.weigh_times(causes, board, changes, graph)
     causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature)

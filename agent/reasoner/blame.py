@@ -1,7 +1,7 @@
 """Which change a named cause follows from: one on its part, before it, that can have brought about its own signs.
 
 Of several it is the one whose time and words tell most. How soon trouble followed is weighed as for a change that is a
-cause by itself (`changes.lag_bits`); that a change is spoken of in the evidence, word for word, is seldom chance.
+cause by itself (`lags.lag_bits`); that a change is spoken of in the evidence, word for word, is seldom chance.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import math
 import re
 from collections.abc import Sequence
 
-from agent.reasoner import changes as ledger
 from agent.reasoner import history, words
 from agent.reasoner.board import SLACK_S, Board
 from agent.reasoner.causes import Cause
+from agent.reasoner.lags import first_sign, lag_bits
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 
@@ -61,16 +61,16 @@ def follows(
     return (
         bool(there)
         and not history.is_put_back(change, changes)
-        and (over is None or over >= ledger.first_sign(cause) - SLACK_S)
-        and (cause.began is None or change.last_old.timestamp() <= ledger.first_sign(cause) + SLACK_S)
+        and (over is None or over >= first_sign(cause) - SLACK_S)
+        and (cause.began is None or change.last_old.timestamp() <= first_sign(cause) + SLACK_S)
     )
 
 
 def bits(cause: Cause, change: Change, graph: SystemGraph) -> float:
     """What time and words say for it; signs without a time say nothing of the first. Where the order is not known, it
     may have been as long before as it seems to have been after."""
-    lag = ledger.first_sign(cause) - (change.effective_at or change.last_old).timestamp()
-    value = 0.0 if lag == math.inf else ledger.lag_bits(abs(lag), change.kind)
+    lag = first_sign(cause) - (change.effective_at or change.last_old).timestamp()
+    value = 0.0 if lag == math.inf else lag_bits(abs(lag), change.kind)
     said = _said(change)
     value += words.bits(words.shared(said, cause, cause.signs))
     return value - (TRIFLE_BITS if TRIFLE.search(said) else 0.0)

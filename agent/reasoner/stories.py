@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from agent.reasoner import blame
 from agent.reasoner.board import Board
 from agent.reasoner.causes import Cause
-from agent.reasoner.changes import PROMPT_S, first_sign
 from agent.reasoner.infer import Posterior
+from agent.reasoner.lags import PROMPT_S, first_sign
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 
