@@ -43,7 +43,8 @@ def blamed(
     if not told:
         return None, 0.0
     most, _, change = max(told, key=lambda row: row[:2])
-    return change, most if words.shared(_said(change), cause, cause.signs) else 0.0
+    nodes = [*cause.signs, *(board.true[i] for i in cause.explains)]
+    return change, most if words.shared(_said(change), cause, nodes) else 0.0
 
 
 def follows(

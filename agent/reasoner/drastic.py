@@ -22,6 +22,7 @@ TALKS = re.compile(
 DEMANDS = re.compile(r": (trigger|constraint|policy|rule) ")
 HIDES = ("row security", "no login", "nobody may connect")
 GREATLY, SOMEWHAT = 2.0, 1.0
+FAR, NEAR = 100.0, 1.5  # one number from another, as a ratio
 FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
 
 
@@ -50,7 +51,7 @@ def _by_size(before: str | None, after: str | None) -> float:
     if not was or not now:
         return SOMEWHAT
     ratio = max(was / now, now / was)
-    return SOMEWHAT if ratio >= 10 else -SOMEWHAT if ratio <= 1.5 else 0.0
+    return SOMEWHAT if ratio >= FAR else -SOMEWHAT if ratio <= NEAR else 0.0
 
 
 def _of_schema(change: Change) -> float:

@@ -24,7 +24,7 @@ from systems.state.settled import Settled
 from systems.state.sources.files import Files
 from systems.state.types import Change
 from tests.agent.reasoner.test_changes import FAILED, FULL, at, made, timed
-from tests.agent.reasoner.world import GRAPH, SPECS, S
+from tests.agent.reasoner.world import GRAPH, SPECS, S, both
 from tests.agent.world import MANIFEST, World, finding, path
 
 CONFIG = "{kind: http, depends_on: [db], config: {file: web.conf, golden: good.conf, reload: HUP}}"
@@ -44,16 +44,22 @@ def test_a_change_that_is_a_cause_by_itself_has_its_inverse_for_a_path() -> None
     assert steps == [[("revert-change", "web-a", mine.id)], [("revert-change", "web-a", other.id)]]
 
 
-def test_a_named_cause_that_fits_keeps_its_own_plan_and_the_change_it_follows_from_is_the_last_resort() -> (
+def test_a_named_cause_keeps_its_own_plan_and_the_change_that_it_evidently_follows_from_is_one_path_more() -> (
     None
 ):
-    (leader, *_) = think_of(FULL, made(-4))
-    assert leader.cause != "change"
-    *own, last = [[s.action for s in path] for path in leader.paths]
-    assert own and last == ["revert-change"]
-    assert "revert-change" not in [action for path in own for action in path]
-    long_before = think_of(FULL, made(-3000))[0]
-    assert [[s.action for s in path] for path in long_before.paths] == own
+    said = timed(*both("log_too_many_connections", text='FATAL: too many connections for role "app"'))
+    full = [*said, *(s for s in FULL if s.signal != "log_too_many_connections")]
+    (leader, *_) = think_of(full, made(-4))
+    (alone, *_) = think_of(full)
+    assert leader.cause == alone.cause != "change"
+    assert [[s.action for s in p] for p in leader.paths] == [
+        *([s.action for s in p] for p in alone.paths), ["revert-change"]
+    ]  # fmt: skip
+    for other in (
+        made(-3000),
+        made(-4, what="limit of the archive", part="db"),
+    ):  # long ago; of something else
+        assert think_of(full, other)[0].paths == alone.paths
 
 
 @pytest.fixture
