@@ -19,7 +19,7 @@ from agent.reasoner.causes import Cause, build
 from agent.reasoner.infer import TEMPERATURE, Posterior, infer
 from agent.reasoner.questions import next_checks
 from agent.reasoner.runbooks import Compiled
-from agent.reasoner.stories import told_once
+from agent.reasoner.stories import is_bystander, told_once
 from agent.reasoner.types import (
     Boosts,
     Catalog,
@@ -40,6 +40,7 @@ __all__ = ["Diagnosis", "Evidence", "Hypothesis", "NextCheck", "PlannedStep", "S
 
 SHOWN = 8
 COINCIDENCE = 0.55  # at most, for a change of whose own kind nothing has a sign: too little to act on
+SURER = 0.6  # of a cause beside which a mere change is a bystander
 WORTH_SHOWING = 0.005
 
 
@@ -115,7 +116,13 @@ def _shown(
     them stands."""
     named = {i: causes[i].key for i in posterior.sets[0][0] if causes[i].is_known}
     known = [(i, p) for i, p in _ranked(posterior, causes) if causes[i].is_known]
-    known = [(i, min(p, COINCIDENCE) if ledger.is_coincidence(causes[i]) else p) for i, p in known]
+    first, sure = known[0] if known else (-1, 0.0)
+    capped = {
+        i for i, p in known
+        if ledger.is_coincidence(causes[i])
+        or (p < sure >= SURER and is_bystander(causes[i], causes[first], board))
+    }  # fmt: skip
+    known = [(i, min(p, COINCIDENCE) if i in capped else p) for i, p in known]
     return {
         i: render.hypothesis(
             causes[i],

@@ -19,6 +19,7 @@ from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 
 LEAST = 0.02  # a named cause less probable than this tells no story, unless all that defines it was measured
+LIKE = 0.5  # of the chance that one has to bring it about: then the other may as well have done so
 DENIED = ("rules out", "required", "not measured", "other")
 
 
@@ -81,3 +82,12 @@ def _is_same(cause: Cause, leader: Cause) -> bool:
     its = {id(n) for n in leader.signs}
     led = bool(signs) and signs <= {id(n) for n in leader.led_by}
     return plain and cause.component == leader.component and (led or signs <= its)
+
+
+def is_bystander(cause: Cause, surer: Cause, board: Board) -> bool:
+    """Whether it rests on a change alone, and a surer cause brings about all that it would: then that there was a
+    change is all that speaks for it, and nothing is done about it beside the other."""
+    if not cause.is_change or not all(n.changed or n.is_journey for n in cause.signs):
+        return False
+    noted = [i for i in cause.explains if board.true[i].noted]
+    return all(surer.explains.get(i, 0.0) >= LIKE * cause.explains[i] for i in noted)

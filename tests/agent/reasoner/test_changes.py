@@ -334,3 +334,22 @@ def test_of_a_column_and_what_is_made_of_it_the_column_stands_for_both() -> None
     )
     (named,) = {h.change.what for h in told(states, check, column).hypotheses if h.change is not None}
     assert named == column.what
+
+
+def test_a_change_beside_a_surer_cause_that_brings_about_all_it_would_is_a_bystander() -> None:
+    """A harmless setting of a page, changed when the database let nobody in, was put back, and the page rolled back."""
+    said = 'FATAL: too many connections for role "app"'
+    shown = timed(
+        *both("log_too_many_connections", text=said), *both("not_ready"), S("app_errors", "front"), FAILED
+    )
+    wall = timed(S("pg_connections_saturated", "db", label="app", reading_value=100))
+    drifted = timed(S("config_drift", "front", text="animation_delay: (not set) -> 200"))
+    page = made(-1, what="animation_delay", kind="config", part="front", old=None, new="200")
+    found = told([*wall, *shown, *drifted], made(-4), page)
+    assert found.hypotheses[0].component == "db" and found.hypotheses[0].probability > 0.6
+    beside = [h for h in found.hypotheses if h.component == "front"]
+    assert beside and all(h.probability <= COINCIDENCE for h in beside)
+    # one that has a sign of its own, which the other does not bring about, is a trouble of its own
+    ill = timed(S("proc_stopped", "front"))
+    own = told([*wall, *shown, *ill], made(-4))
+    assert any(h.component == "front" and h.probability > COINCIDENCE for h in own.hypotheses)
