@@ -16,11 +16,13 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from agent import behind
 from incidents.facts import Seen
 from incidents.models import Incident, Symptom, TimelineEvent
 from incidents.picture import Picture
 from incidents.signals import CATALOG
 from incidents.standing import standing
+from systems import services
 
 Z = 1.645  # one-sided 95 %
 MISSED = 0.01  # how likely the fault may be overlooked
@@ -173,12 +175,6 @@ def _quiet(incident: Incident, effect: datetime | None) -> list[float]:
     return stretches
 
 
-def is_setting(signal_id: str) -> bool:
-    """Whether the signal says that a setting, which has a place to be put back from, is not what it was."""
-    signal = CATALOG.get(signal_id)
-    return signal is not None and signal.changed and not signal.of_a_limit
-
-
 def limits_changed(incident: Incident, picture: Picture) -> list[str]:
     """Of limits of this incident's parts that somebody set at run time and that were not seen to be put back, in words:
     nothing of ours put one back, so what they bring about will come back."""
@@ -191,12 +187,12 @@ def still_changed(incident: Incident, picture: Picture) -> list[str]:
     limits, verdict = limits_changed(incident, picture), incident.verdict
     if verdict.standing not in ("known", "refuted") or not verdict.bars:
         return limits
-    shown = {(e.signal, e.service) for e in verdict.bars[0].pro}
+    shown = behind.shown(verdict.bars[0], services.load(incident.system.slug).graph)
     # of the whole system: what was changed long before belongs to no incident; what was given up, to this one only
     theirs = Symptom.objects.filter(system_id=incident.system_id).filter(
         Q(cleared_at=None) | Q(incident=incident)
     )
-    mine = [s for s in theirs if is_setting(s.signal) and (s.signal, s.service) in shown]
+    mine = [s for s in theirs if behind.is_setting(s.signal) and (s.signal, s.service) in shown]
     return limits + _left(mine, picture, "what caused them")
 
 

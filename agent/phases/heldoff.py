@@ -6,7 +6,7 @@ either: a person is told what holds it off, and what is still to be put right.
 
 from __future__ import annotations
 
-from agent import relapse
+from agent import behind
 from agent.case import Judgement
 from agent.journal import Outcome
 from agent.models import Run
@@ -16,25 +16,15 @@ from incidents import timeline
 from incidents.evidence import SignalState
 from incidents.facts import Measured
 from incidents.findings import Finding
-from incidents.returned import CHANGE
 from incidents.signals import CATALOG
-from knowledge import service as knowledge
 from systems import services
 
 
 def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
     """The changed settings that spoke for what was acted on, and are still changed; and what is still gone."""
-    found = run.case.acted_on
-    shown = {(e.signal, e.service) for e in found.pro} if found else set()
-    if found and found.cause == CHANGE:  # what else was changed near it is shown with it, and is none of it
-        mine = services.load(run.incident.system.slug).graph.members(found.component)
-        shown = {(signal, service) for signal, service in shown if service in mine}
-    return [s for s in states if s.value and _is_kept(s.signal) and (s.signal, s.service) in shown]
-
-
-def _is_kept(signal_id: str) -> bool:
-    """Whether what it says stays so until somebody puts it back."""
-    return relapse.is_setting(signal_id) or (signal_id in CATALOG and CATALOG[signal_id].put_back)
+    graph = services.load(run.incident.system.slug).graph
+    shown = behind.shown(run.case.acted_on, graph)
+    return [s for s in states if s.value and behind.is_kept(s.signal) and (s.signal, s.service) in shown]
 
 
 def is_it(run: Run, states: list[SignalState], said: Judgement) -> bool:
@@ -45,10 +35,7 @@ def is_it(run: Run, states: list[SignalState], said: Judgement) -> bool:
 
 
 def _is_a_setting(finding: Finding | None) -> bool:
-    spec = next((s for s in knowledge.active_specs() if finding and s.id == finding.cause), None)
-    return spec is None or any(
-        _is_kept(key.partition("@")[0]) for key in [*spec.requires, *spec.shows_one_of]
-    )
+    return finding is None or behind.is_of_a_change(finding) or behind.spec_of(finding) is None
 
 
 def tell(run: Run, states: list[SignalState]) -> Outcome:

@@ -45,7 +45,13 @@ def told_once(
             follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
     by_odds = sorted(named, key=lambda i: -odds.get(i, 0.0))
     for place, i in enumerate(by_odds):
-        leads = [j for j in by_odds[:place] if j not in follows and _is_same(causes[i], causes[j])]
+        leads = [
+            j for n, j in enumerate(by_odds)
+            if j not in follows and j != i and (
+                (n < place and _is_same(causes[i], causes[j]))
+                or (odds.get(j, 0.0) >= LIKE * odds.get(i, 0.0) and _led_to(causes[i], causes[j]))
+            )
+        ]  # fmt: skip
         if leads:
             follows[i] = leads[0]
     follows = {i: follows.get(j, j) for i, j in follows.items()}
@@ -71,17 +77,28 @@ def _is_defined(cause: Cause) -> bool:
 def _is_same(cause: Cause, leader: Cause) -> bool:
     """Whether it is the cause of a whole group, all of which shows it, on one replica alone; or only says that there
     was a change, by the very signs that make the leader's cause of it, or of the change that led to the leader."""
+    if _led_to(cause, leader):
+        return True
     if cause.spec is None or leader.spec is None:
         return False
     if cause.spec.id == leader.spec.id:
         mine, all_ = {*cause.members}, {*leader.members}
         shown = {n.service for n in leader.signs}
         return mine < all_ <= shown
-    signs = {id(n) for n in cause.signs}
-    plain = not cause.spec.match and all(n.changed for n in cause.signs)
     its = {id(n) for n in leader.signs}
-    led = bool(signs) and signs <= {id(n) for n in leader.led_by}
-    return plain and cause.component == leader.component and (led or signs <= its)
+    return _is_plain(cause) and cause.component == leader.component and {id(n) for n in cause.signs} <= its
+
+
+def _led_to(change: Cause, leader: Cause) -> bool:
+    """Whether the one only says that there was a change, by signs that may have led to the other, on the same part."""
+    signs = {id(n) for n in change.signs}
+    same = change.component == leader.component and bool(signs) and _is_plain(change)
+    return same and leader.spec is not None and signs <= {id(n) for n in leader.led_by}
+
+
+def _is_plain(cause: Cause) -> bool:
+    """Whether all that its runbook knows of it is that there was a change."""
+    return cause.spec is not None and not cause.spec.match and all(n.changed for n in cause.signs)
 
 
 def is_bystander(cause: Cause, surer: Cause, board: Board) -> bool:

@@ -353,3 +353,16 @@ def test_a_change_beside_a_surer_cause_that_brings_about_all_it_would_is_a_bysta
     ill = timed(S("proc_stopped", "front"))
     own = told([*wall, *shown, *ill], made(-4))
     assert any(h.component == "front" and h.probability > COINCIDENCE for h in own.hypotheses)
+
+
+def test_that_a_setting_was_changed_and_what_it_led_to_are_no_rivals_whichever_is_likelier() -> None:
+    """A line was set down: that it is cut and that its setting differs had 42 and 40 %, and nobody acted."""
+    down = S("link_down", "wire", label="web-db")
+    drifted = S("config_drift", "wire", text="edges.web-db.up: true -> false")
+    late = [*both("log_connect_timeout"), *both("log_pool_timeout"), *both("not_ready"), FAILED]
+    states = [replace(s, onset=at(n)) for n, s in ((0, drifted), (1, down), *((2, s) for s in late))]
+    wrong = made(-1, part="wire", kind="config", what="edges.web-db.up", old="true", new="false")
+    found = told(states, wrong)
+    first, *rest = found.hypotheses
+    assert first.component == "wire" and first.cause == "edge_down" and first.probability > 0.6
+    assert not [h for h in rest if h.component == "wire" and h.probability > 0.1]

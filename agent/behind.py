@@ -1,0 +1,44 @@
+"""Which changed settings are behind a cause: those that it is, or that may have led to it."""
+
+from __future__ import annotations
+
+from incidents.findings import Finding
+from incidents.returned import CHANGE
+from incidents.signals import CATALOG
+from knowledge import service as knowledge
+from knowledge.spec import RunbookSpec
+from systems.graph import SystemGraph
+
+
+def shown(finding: Finding | None, graph: SystemGraph) -> set[tuple[str, str]]:
+    """(signal, service) of what speaks for it. Where the change itself is the cause, what else was changed near it is
+    shown with it, and is none of it."""
+    if finding is None:
+        return set()
+    said = {(e.signal, e.service) for e in finding.pro}
+    if not is_of_a_change(finding):
+        return said
+    mine = graph.members(finding.component)
+    return {(signal, service) for signal, service in said if service in mine}
+
+
+def is_kept(signal_id: str) -> bool:
+    """Whether what it says stays so until somebody puts it back."""
+    return is_setting(signal_id) or (signal_id in CATALOG and CATALOG[signal_id].put_back)
+
+
+def is_setting(signal_id: str) -> bool:
+    """Whether the signal says that a setting, which has a place to be put back from, is not what it was."""
+    signal = CATALOG.get(signal_id)
+    return signal is not None and signal.changed and not signal.of_a_limit
+
+
+def is_of_a_change(finding: Finding) -> bool:
+    """Whether it is the change itself that is taken for the cause: one of the ledger, or one that its runbook needs."""
+    spec = spec_of(finding)
+    needed = [*spec.requires, *spec.shows_one_of] if spec else []
+    return finding.cause == CHANGE or any(is_kept(key.partition("@")[0]) for key in needed)
+
+
+def spec_of(finding: Finding) -> RunbookSpec | None:
+    return next((s for s in knowledge.active_specs() if s.id == finding.cause), None)

@@ -1,0 +1,40 @@
+"""Which changed settings are behind a cause, and which only lie beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent import behind
+from incidents.findings import Evidence, Finding
+from tests import runbooks
+from tests.agent.reasoner.world import GRAPH
+
+OWN = Evidence(text="web-a: timeout 2 -> 2s", weight=4.0, signal="config_drift", service="web-a")
+BESIDE = Evidence(text="edge: a text for a banner", weight=4.0, signal="config_drift", service="edge")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("cause", ["config_changed", "change"])
+def test_where_the_change_is_the_cause_what_was_changed_beside_it_is_none_of_it(cause: str) -> None:
+    """The setting was put back, all was well, and it was "not recovered": a banner of another part's stood still."""
+    runbooks.load()
+    found = Finding(component="web-a", cause=cause, pro=[OWN, BESIDE])
+    assert behind.shown(found, GRAPH) == {("config_drift", "web-a")}
+    assert behind.shown(found.model_copy(update={"component": "web"}), GRAPH) == {("config_drift", "web-a")}
+
+
+@pytest.mark.django_db
+def test_what_may_have_led_to_another_cause_is_behind_it_wherever_it_is() -> None:
+    """Sessions were ended; the setting that leaves them open is another part's."""
+    runbooks.load()
+    found = Finding(component="db", cause="connections_exhausted", pro=[OWN, BESIDE])
+    assert behind.shown(found, GRAPH) == {("config_drift", "web-a"), ("config_drift", "edge")}
+    assert behind.shown(None, GRAPH) == set()
+
+
+@pytest.mark.django_db
+def test_a_lost_table_that_was_repaired_must_be_back() -> None:
+    runbooks.load()
+    lost = Evidence(text="", weight=4.0, signal="pg_table_missing", service="db")
+    found = Finding(component="db", cause="table_missing", pro=[lost])
+    assert behind.shown(found, GRAPH) == {("pg_table_missing", "db")} and behind.is_kept("pg_table_missing")
