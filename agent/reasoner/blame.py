@@ -1,7 +1,8 @@
 """Which change a named cause follows from: one on its part, before it, that can have brought about its own signs.
 
-Of several it is the one whose time and words tell most. How soon trouble followed is weighed as for a change that is a
-cause by itself (`lags.lag_bits`); that a change is spoken of in the evidence, word for word, is seldom chance.
+Of several it is the one whose time and words, and what it does, tell most. How soon trouble followed is weighed as for
+a change that is a cause by itself (`lags.lag_bits`); that a change is spoken of in the evidence, word for word, is
+seldom chance.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from agent.reasoner import history, words
+from agent.reasoner import drastic, history, words
 from agent.reasoner.board import SLACK_S, Board
 from agent.reasoner.causes import Cause
 from agent.reasoner.lags import first_sign, lag_bits
@@ -30,8 +31,8 @@ TRIFLE = re.compile(
 def blamed(
     cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board
 ) -> tuple[Change | None, float]:
-    """The change that a cause follows from, with what its words and its time tell of that in bits, 0 without a word in
-    common; None when none tells enough."""
+    """The change that a cause follows from, with what tells so in bits, 0 where its time alone does; None when none
+    tells enough."""
     if cause.change is not None or cause.spec is None:
         return cause.change, 0.0
     weighed = [
@@ -43,8 +44,16 @@ def blamed(
     if not told:
         return None, 0.0
     most, _, change = max(told, key=lambda row: row[:2])
-    nodes = [*cause.signs, *(board.true[i] for i in cause.explains)]
-    return change, most if words.shared(_said(change), cause, nodes) else 0.0
+    return change, most if _is_evident(change, cause, board) else 0.0
+
+
+def _is_evident(change: Change, cause: Cause, board: Board) -> bool:
+    """Whether more than its time tells so: a word in common, or that it takes away and is of the kind that the cause's
+    own signs are signs of (a table under another name, where the number of tables fell)."""
+    if words.shared(_said(change), cause, [*cause.signs, *(board.true[i] for i in cause.explains)]):
+        return True
+    kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
+    return change.kind in kinds and drastic.bits(change) >= drastic.GREATLY
 
 
 def follows(
@@ -68,12 +77,12 @@ def follows(
 
 
 def bits(cause: Cause, change: Change, graph: SystemGraph) -> float:
-    """What time and words say for it; signs without a time say nothing of the first. Where the order is not known, it
-    may have been as long before as it seems to have been after."""
+    """What its time, its words and what it does say for it; signs without a time say nothing of the first. Where the
+    order is not known, it may have been as long before as it seems to have been after."""
     lag = first_sign(cause) - (change.effective_at or change.last_old).timestamp()
     value = 0.0 if lag == math.inf else lag_bits(abs(lag), change.kind)
     said = _said(change)
-    value += words.bits(words.shared(said, cause, cause.signs))
+    value += words.bits(words.shared(said, cause, cause.signs)) + drastic.bits(change)
     return value - (TRIFLE_BITS if TRIFLE.search(said) else 0.0)
 
 

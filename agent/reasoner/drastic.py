@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from agent.reasoner.types import Change
+from systems.state.renamed import is_number
 
 SIZED = ("config", "env", "setting", "limit", "route", "data", "flag")
 NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)\s*([a-zA-Z%]*)$")
@@ -21,6 +22,7 @@ TALKS = re.compile(
 )
 DEMANDS = re.compile(r": (trigger|constraint|policy|rule) ")
 HIDES = ("row security", "no login", "nobody may connect")
+INDEX = ": index "
 GREATLY, SOMEWHAT = 2.0, 1.0
 FAR, NEAR = 100.0, 1.5  # one number from another, as a ratio
 FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
@@ -55,11 +57,13 @@ def _by_size(before: str | None, after: str | None) -> float:
 
 
 def _of_schema(change: Change) -> float:
-    index = ": index " in change.what
+    index = INDEX in change.what
     if change.after is None:
         return SOMEWHAT if index else GREATLY
     if _hides(change.before, change.after):
         return GREATLY
+    if change.before is not None and is_number(change.what):
+        return 0.0 if INDEX in change.before else GREATLY  # nobody finds it under the name that they know
     if change.before is not None:
         return -GREATLY if index else 0.0
     if DEMANDS.search(change.what) or (" not null" in change.after and " default " not in change.after):

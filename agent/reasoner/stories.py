@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from agent.reasoner import blame
-from agent.reasoner.board import Board
+from agent.reasoner.board import Board, Node
 from agent.reasoner.causes import Cause
 from agent.reasoner.infer import Posterior
 from agent.reasoner.lags import PROMPT_S, first_sign
@@ -45,14 +45,12 @@ def told_once(
             follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
     by_odds = sorted(named, key=lambda i: -odds.get(i, 0.0))
     for place, i in enumerate(by_odds):
-        leads = [
-            j for n, j in enumerate(by_odds)
-            if j not in follows and j != i and (
-                (n < place and _is_same(causes[i], causes[j]))
-                or (odds.get(j, 0.0) >= LIKE * odds.get(i, 0.0) and _led_to(causes[i], causes[j]))
-            )
-        ]  # fmt: skip
-        if leads:
+        surer = by_odds[:place]
+        as_sure = [j for j in by_odds[place + 1 :] if odds.get(j, 0.0) >= LIKE * odds.get(i, 0.0)]
+        leads = [j for j in surer if _is_of_a_group(causes[i], causes[j])]
+        leads += [j for j in surer if _is_change_of(causes[i], causes[j])]
+        leads += [j for j in as_sure if _is_nothing_but_a_change(causes[i]) and _led_to(causes[i], causes[j])]
+        if leads := [j for j in leads if j not in follows]:
             follows[i] = leads[0]
     follows = {i: follows.get(j, j) for i, j in follows.items()}
     return (posterior.with_places(follows) if follows else posterior), follows
@@ -74,31 +72,43 @@ def _is_defined(cause: Cause) -> bool:
     return required and not any(how in DENIED for _, _, how, _ in cause.against)
 
 
-def _is_same(cause: Cause, leader: Cause) -> bool:
-    """Whether it is the cause of a whole group, all of which shows it, on one replica alone; or only says that there
-    was a change, by the very signs that make the leader's cause of it, or of the change that led to the leader."""
-    if _led_to(cause, leader):
-        return True
-    if cause.spec is None or leader.spec is None:
+def _is_of_a_group(cause: Cause, leader: Cause) -> bool:
+    """Whether it is the cause of a whole group, all of which shows it, on one replica alone."""
+    if cause.spec is None or leader.spec is None or cause.spec.id != leader.spec.id:
         return False
-    if cause.spec.id == leader.spec.id:
-        mine, all_ = {*cause.members}, {*leader.members}
-        shown = {n.service for n in leader.signs}
-        return mine < all_ <= shown
-    its = {id(n) for n in leader.signs}
-    return _is_plain(cause) and cause.component == leader.component and {id(n) for n in cause.signs} <= its
+    mine, all_ = {*cause.members}, {*leader.members}
+    return mine < all_ <= {n.service for n in leader.signs}
+
+
+def _is_change_of(change: Cause, leader: Cause) -> bool:
+    """Whether it only says that there was a change, by the very signs that make the leader's cause of it, or of what
+    led to the leader."""
+    its = _ids(change.signs) <= _ids(leader.signs)
+    return _is_plain_beside(change, leader) and (its or _led_to(change, leader))
 
 
 def _led_to(change: Cause, leader: Cause) -> bool:
-    """Whether the one only says that there was a change, by signs that may have led to the other, on the same part."""
-    signs = {id(n) for n in change.signs}
-    same = change.component == leader.component and bool(signs) and _is_plain(change)
-    return same and leader.spec is not None and signs <= {id(n) for n in leader.led_by}
+    """Whether the signs of a change may have led to the leader."""
+    signs = _ids(change.signs)
+    return bool(signs) and _is_plain_beside(change, leader) and signs <= _ids(leader.led_by)
 
 
-def _is_plain(cause: Cause) -> bool:
-    """Whether all that its runbook knows of it is that there was a change."""
-    return cause.spec is not None and not cause.spec.match and all(n.changed for n in cause.signs)
+def _is_nothing_but_a_change(cause: Cause) -> bool:
+    """Whether its runbook knows of nothing else that it would show."""
+    named = {key.partition("@")[0] for key in cause.spec.symptoms} if cause.spec else set()
+    return bool(named) and named <= {n.signal for n in cause.signs}
+
+
+def _is_plain_beside(change: Cause, leader: Cause) -> bool:
+    """Whether both are runbooks' causes of one part, and nothing but a change is needed for the one."""
+    if change.spec is None or leader.spec is None or change.spec.id == leader.spec.id:
+        return False
+    plain = not change.spec.match and all(n.changed for n in change.signs)
+    return plain and change.component == leader.component
+
+
+def _ids(nodes: Sequence[Node]) -> set[int]:
+    return {id(n) for n in nodes}
 
 
 def is_bystander(cause: Cause, surer: Cause, board: Board) -> bool:

@@ -219,7 +219,9 @@ def wrong_actions(acts: Sequence[Act], key: Key) -> list[str]:
 def _why_wrong(act: Act, key: Key) -> str:
     if key.restraint:
         return "nothing was to be done"
-    if act.takes_back is not None and blames_one(act.takes_back, key.harmless):
+    # a harmless change is often of the same thing as the harmful one: a comment on the role that lost its right
+    at_fault = blames_one(act.takes_back, [*key.changed, *key.culprits])
+    if act.takes_back is not None and not at_fault and blames_one(act.takes_back, key.harmless):
         return f"{act.takes_back.what} did no harm"
     if is_collateral(act, key):
         return "nothing was wrong there"

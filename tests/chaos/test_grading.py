@@ -137,6 +137,14 @@ def test_wrong_actions_say_why():
     assert row.collateral == ["restart-service@redis"]
 
 
+def test_the_harmful_change_of_a_thing_that_a_harmless_one_is_of_too_may_be_taken_back():
+    """A comment on the role whose setting kept everybody out."""
+    made = Touched("postgres", "role", "role app: local_preload_libraries")
+    beside = Touched("postgres", "role", "app")
+    key = Key(frozenset({"postgres"}), frozenset({""}), frozenset({"postgres"}), (made,), (made,), (beside,))
+    assert graded(key, acts=[Act("revert-change", "postgres", takes_back=made)]).wrong_actions == []
+
+
 def test_with_nothing_to_do_every_action_is_wrong():
     calm = replace(KEY, restraint=True, culprits=())
     row = graded(calm, acts=[Act("restart-service", "api-1", interrupts=frozenset({"api-1"}))], whole=True)

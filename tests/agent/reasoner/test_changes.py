@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.reasoner import COINCIDENCE, Diagnosis, drastic
+from agent.roles.diagnoser import takes_back
 from systems.state.types import RUNTIME, Change
 from tests.agent.reasoner.world import FAILED, KINDS, S, both, look
 
@@ -276,6 +277,8 @@ def test_how_drastic_a_change_is_says_how_much_harm_it_may_do(
         ("schema", "table s.a: column c", None, "text not null default ''", -1),
         ("schema", "table s.a: trigger t", None, "CREATE TRIGGER t", 1),
         ("schema", "table s.a: column c", "text", None, 1),
+        ("schema", "relation no. 16412", "table s.a", "table old.a", 1),
+        ("schema", "relation no. 16412", "table s.a: index i", "table s.a: index j", 0),
         ("schema", "table s.a", "owner app", "owner app, row security", 1),
         ("grant", "table s.a: rights of app", "SELECT", "SELECT, TRIGGER", -1),
         ("grant", "table s.a: rights of app", "INSERT, SELECT", "SELECT", 1),
@@ -366,3 +369,15 @@ def test_that_a_setting_was_changed_and_what_it_led_to_are_no_rivals_whichever_i
     first, *rest = found.hypotheses
     assert first.component == "wire" and first.cause == "edge_down" and first.probability > 0.6
     assert not [h for h in rest if h.component == "wire" and h.probability > 0.1]
+
+
+def test_of_what_was_changed_in_one_go_it_is_the_table_that_was_moved_and_not_where_to() -> None:
+    """The new schema was blamed, which nothing takes back, and a table was to be restored that was all there."""
+    of = {"kind": "schema", "part": "db"}
+    where = made(-20, what="schema legacy", old=None, new="owner app", **of)  # type: ignore[arg-type]
+    moved = made(-20, what="relation no. 16412", old="table s.stock", new="table legacy.stock", **of)  # type: ignore[arg-type]
+    states = timed(S("pg_tables_missed", "db"), S("pg_table_missing", "db"), FAILED)
+    for together in ((where, moved), (moved, where)):
+        first = told(states, *together).hypotheses[0]
+        assert (first.component, first.change) == ("db", moved)
+        assert takes_back(first, together)[0][0].params == {"change": moved.id}
