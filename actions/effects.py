@@ -14,6 +14,7 @@ import psycopg
 import redis
 
 from actions.base import ActionContext, ActionFailed, ActionRefused
+from systems import pgguards
 from systems.manifest_types import Service
 from systems.runtimes.base import RUNNING, RuntimeFailed
 
@@ -195,12 +196,11 @@ def admin(service: Service, timeout_ms: int = 15_000) -> psycopg.Connection[Any]
     """An autocommit session with the portal's most powerful role on that database."""
     if service.postgres is None:
         raise ActionRefused(f"{service.name} is not a database in the manifest")
-    return psycopg.connect(
-        service.postgres.admin_dsn or service.postgres.dsn,
-        autocommit=True,
+    return pgguards.connect(
+        f"-c statement_timeout={timeout_ms} -c lock_timeout=5000",
+        conninfo=service.postgres.admin_dsn or service.postgres.dsn,
         connect_timeout=3,
         application_name="opsportal-admin",
-        options=f"-c statement_timeout={timeout_ms} -c lock_timeout=5000",
     )
 
 

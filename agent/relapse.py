@@ -27,6 +27,7 @@ from systems import services
 Z = 1.645  # one-sided 95 %
 MISSED = 0.01  # how likely the fault may be overlooked
 MOST_RUNS = 300
+ALONE = 12  # what went away by itself: so many clean runs, or twice as many as failed
 MOST_GAP_S = 90.0  # a fault that comes back less often is another incident
 JOURNEY = "journey_failed"
 AFTER = timedelta(seconds=5)  # a run that began while it was ill ends a little later
@@ -120,7 +121,10 @@ def _proof(journey: str, rows: list[tuple[datetime, bool]], effect: datetime | N
     since = max(fails[-1], effect) if effect else fails[-1]
     clean = sum(1 for at, _ in rows if at > since)
     failed = ill.count(False)
-    return Proof(journey, failed, len(ill), clean, runs_needed(failed, len(ill)), fails[-1])
+    needed = runs_needed(failed, len(ill))
+    if effect is None:  # nothing is known to have ended it
+        needed = max(needed, min(ALONE, 2 * failed))
+    return Proof(journey, failed, len(ill), clean, needed, fails[-1])
 
 
 def exits(incident: Incident) -> list[tuple[str, datetime]]:

@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
+
+from systems import pgguards
 
 NAME = "opsportal-prober"
 OWN = (NAME, "opsportal-admin", "opsportal-check")
@@ -56,18 +59,23 @@ async def session(dsn: str, user: object) -> AsyncIterator[Connection]:
     async with shared.lock:
         try:
             if shared.connection is None or shared.connection.closed:
-                shared.connection = await psycopg.AsyncConnection.connect(
-                    dsn,
-                    autocommit=True,
-                    row_factory=dict_row,
-                    connect_timeout=2,
-                    application_name=NAME,
-                )
+                shared.connection = await pgguards.connected(partial(_connect, dsn))
                 await shared.connection.execute(SETUP)
             yield shared.connection
         except BaseException:
             await shared.drop()
             raise
+
+
+async def _connect(dsn: str, options: str) -> Connection:
+    return await psycopg.AsyncConnection.connect(
+        dsn,
+        autocommit=True,
+        row_factory=dict_row,
+        connect_timeout=2,
+        application_name=NAME,
+        options=options or None,
+    )
 
 
 async def leave(user: object) -> None:

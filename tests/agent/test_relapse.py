@@ -114,3 +114,24 @@ def test_the_failed_runs_of_the_incident_before_say_nothing_of_this_one() -> Non
         started_at=began - timedelta(seconds=30), resolved_at=began - timedelta(seconds=8),
     )  # fmt: skip
     assert relapse.proofs(incident, effect) == []
+
+
+def test_what_failed_each_time_and_went_away_by_itself_is_watched_for_longer() -> None:
+    """One of two replicas refused everybody: six runs met it, five the other one, and all was said to be well."""
+    system = System.objects.create(slug="half", title="Half", manifest_path="/nowhere/manifest.yaml")
+    began = timezone.now()
+    told = [0.0] * 6 + [1.0] * 5
+    rows = [
+        (system.pk, began + timedelta(seconds=2 * n), "a", "journey.ok", "buy", ok, "")
+        for n, ok in enumerate(told)
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into systems_reading (system_id, at, service, metric, label, value, text)"
+            " values (%s, %s, %s, %s, %s, %s, %s)",
+            rows,
+        )
+    incident = Incident.objects.create(system=system, fingerprint="h", title="h", started_at=began)
+    (alone,) = relapse.proofs(incident, None)
+    assert (alone.clean, alone.needed) == (5, 12)
+    assert relapse.proofs(incident, began + timedelta(seconds=11)) == [], "it ended with what was done"

@@ -126,7 +126,15 @@ class Postgres(Source):
         if area == ask.LOGIN_RULES:
             return _rules(rows)
         loaded = server.get("loaded") if area == "settings" else None
-        return {what: self._fact(area, row, kind, loaded) for row in rows if (what := row[0])}
+        facts = {what: self._fact(area, row, kind, loaded) for row in rows if (what := row[0])}
+        if area == "settings" and (untold := {row[0] for row in rows if row[1] is None}):
+            known = self._facts.get(area, {})  # what is not told now is as it was
+            return {
+                k: known[k] if k in untold else fact
+                for k, fact in facts.items()
+                if k not in untold or k in known
+            }
+        return facts
 
     def _fact(self, area: str, row: list[Any], kind: str | None, loaded: float | None) -> Fact:
         what, value, of, parent, coming, hidden, ends = row

@@ -1,5 +1,6 @@
 """What is seen of real servers: Postgres and Redis."""
 
+import asyncio
 import os
 import time
 import uuid
@@ -11,6 +12,7 @@ import pytest
 import redis.asyncio as aioredis
 from psycopg.conninfo import make_conninfo
 
+from systems import pgguards
 from systems.probes import pgshare
 from systems.redact import MASK
 from systems.state.sources.postgres import Postgres
@@ -174,6 +176,32 @@ async def test_a_lock_or_a_slow_server_makes_it_unknown_within_its_bounds(place:
         row = await (await connection.execute("select current_setting('statement_timeout') as s")).fetchone()
         assert row == {"s": "1500ms"}
     await looking.source.close()
+
+
+@pytest.mark.parametrize(
+    "limit", ["idle_session_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"]
+)
+async def test_a_limit_that_keeps_everybody_out_is_seen_all_the_same(place: Place, limit: str) -> None:
+    """It ended the portal's own sessions too: what had been changed could neither be read nor taken back."""
+    looking = place.looking()
+    assert await looking() == []
+    await pgshare.leave(looking.source)
+    await place.do(f"alter database {place.name} set {limit} = '1ms'")
+    found = by_what(await looking())
+    assert found[f"database {place.name}: {limit}"].after == "1ms"
+    with pgguards.connect(conninfo=place.dsn) as session:
+        await asyncio.sleep(0.05)
+        session.execute("select pg_sleep(0.05)")
+        assert session.execute(f"show {limit}").fetchone() == ("0",)
+
+
+async def test_what_a_session_had_to_bring_along_is_no_change_of_the_server(place: Place) -> None:
+    looking = place.looking()
+    assert await looking() == []
+    await pgshare.leave(looking.source)
+    brought = pgguards.as_options(180000)
+    looking.source.dsn = make_conninfo(place.dsn, options=brought)
+    assert await looking() == []
 
 
 async def test_redis_settings_users_and_what_was_done_to_it(tmp_path: Path):
