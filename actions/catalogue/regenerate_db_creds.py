@@ -67,9 +67,8 @@ class RegenerateDbCreds(Action[CredentialParams]):
         for file, key in _files(ctx, params, golden=False):
             if key not in parse_env(ctx.system.path(file).read_text(), file):
                 raise ActionRefused(f"{file} has no {key}: regenerate the environment first")
-        with effects.admin(ctx.service) as session:
-            if session.execute("select 1 from pg_roles where rolname = %s", [params.role]).fetchone() is None:
-                raise ActionRefused(f"the database has no role {params.role}")
+        if why := _refused_whatever_the_password(ctx, str(params.role)):
+            raise ActionRefused(why)
 
     def preview(self, ctx: ActionContext, params: CredentialParams) -> Preview:
         names = _consumers(ctx, params)
@@ -103,6 +102,13 @@ class RegenerateDbCreds(Action[CredentialParams]):
         kept = vault.get(str((ctx.undo or {})["vault"]))
         ctx.guard()
         _set_password(ctx, str(params.role), str(kept["new"]))
+        if not _can_log_in(ctx, params, str(kept["new"])):  # before anybody is interrupted
+            _set_password(
+                ctx, str(params.role), kept["verifier"] or _old_password(ctx, params, kept["files"])
+            )
+            raise ActionFailed(
+                f"{params.role} was refused with a new password too: it has its old one again, nobody was restarted"
+            )
         for file, key in _files(ctx, params):
             ctx.guard()
             text = ctx.system.path(file).read_text()
@@ -190,6 +196,22 @@ def _replaced(value: str, password: str) -> str:
 def password_of(value: str) -> str:
     parts = urlsplit(value)
     return unquote(parts.password or "") if parts.scheme and parts.netloc else value
+
+
+def _refused_whatever_the_password(ctx: ActionContext, role: str) -> str:
+    """Why a new password would not let the role in; empty where it may."""
+    with effects.admin(ctx.service) as session:
+        row = session.execute(
+            "select rolcanlogin, rolvaliduntil < now(), to_char(rolvaliduntil, 'YYYY-MM-DD HH24:MI TZ')"
+            " from pg_roles where rolname = %s",
+            [role],
+        ).fetchone()
+    if row is None:
+        return f"the database has no role {role}"
+    may_log_in, is_over, until = row
+    if not may_log_in:
+        return f"the role {role} may not log in at all (NOLOGIN): no password lets it in"
+    return f"the password of {role} ran out on {until} (VALID UNTIL): so would a new one" if is_over else ""
 
 
 def _verifier(ctx: ActionContext, params: CredentialParams) -> str | None:

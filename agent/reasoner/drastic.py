@@ -21,6 +21,7 @@ TALKS = re.compile(
     re.IGNORECASE,
 )
 DEMANDS = re.compile(r": (trigger|constraint|policy|rule) ")
+UNTIL, DATE = ": valid until", re.compile(r"\d{4}-\d\d-\d\d")
 HIDES = ("row security", "no login", "nobody may connect")
 INDEX = ": index "
 GREATLY, SOMEWHAT = 2.0, 1.0
@@ -37,8 +38,14 @@ def bits(change: Change) -> float:
     if change.kind == "grant":
         return _of_rights(change.before, change.after)
     if change.kind in ("role", "access") and change.what.startswith(("user ", "role ", "database ")):
-        return _of_access(change.before, change.after)
+        return GREATLY if _is_over(change) else _of_access(change.before, change.after)
     return 0.0
+
+
+def _is_over(change: Change) -> bool:
+    """Whether it is a date until which something holds, and that is past."""
+    until = DATE.match(change.after or "") if change.what.endswith(UNTIL) else None
+    return until is not None and until[0] <= f"{change.first_new:%Y-%m-%d}"
 
 
 def _by_size(before: str | None, after: str | None) -> float:

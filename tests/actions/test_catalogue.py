@@ -219,6 +219,34 @@ def test_rotation_changes_role_and_files_and_comes_back(
     assert in_file("etc/web-1.env") == SECRET
 
 
+@pytest.mark.parametrize(
+    ("done", "why"),
+    [("nologin", "may not log in at all"), ("valid until '2001-02-03'", "ran out on 2001-02-03")],
+)
+def test_no_new_password_where_none_would_help(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any, done: str, why: str
+) -> None:
+    """Every consumer was restarted with a new one, for nothing."""
+    with psycopg.connect(system.service("db").postgres.dsn, autocommit=True) as session:  # type: ignore[union-attr]
+        session.execute(f"alter role {ROLE} {done}".encode())
+    request = service.propose("tiny", "regenerate-db-creds", "db", {}, requested_by="agent")
+    assert request.status == Status.REFUSED and why in request.status_why
+    assert runtime.calls == []
+
+
+def test_a_new_password_is_tried_before_anybody_is_interrupted(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any
+) -> None:
+    """A login that is refused for another reason, which nobody saw, is no better with another password."""
+    with psycopg.connect(system.service("db").postgres.dsn, autocommit=True) as session:  # type: ignore[union-attr]
+        session.execute(f"alter role {ROLE} set session_preload_libraries = 'no_such_library'".encode())
+    before = system.path("etc/web-1.env").read_text()
+    request = run("regenerate-db-creds", "db", {}, alice)
+    assert request.status == Status.FAILED and "nobody was restarted" in str(request.result)
+    assert system.path("etc/web-1.env").read_text() == before
+    assert runtime.calls == []
+
+
 @pytest.mark.parametrize("password", ["p@ss:/?#[]%", "ünï", "plain", "a b"])
 def test_passwords_are_quoted_into_urls(password: str) -> None:
     text = "A=1\nexport DSN='postgresql://u:old@h:1/d?x=1'\nDSN2=keep\n"

@@ -283,6 +283,8 @@ def test_how_drastic_a_change_is_says_how_much_harm_it_may_do(
         ("grant", "table s.a: rights of app", "SELECT", "SELECT, TRIGGER", -1),
         ("grant", "table s.a: rights of app", "INSERT, SELECT", "SELECT", 1),
         ("role", "role app", "login", "no login", 1),
+        ("role", "role app: valid until", "for ever", "2025-12-31 00:00:00 UTC", 1),
+        ("role", "role app: valid until", "for ever", "2036-01-01 00:00:00 UTC", 0),
         ("access", "user default", "on ~* +@all", "on ~* +@all -@write", 1),
         ("access", "user reporting", None, "on ~report:* -@all +get", -1),
         ("release", "releases/api/current", "1.4.2", "1.4.3", 0),
