@@ -10,7 +10,7 @@ from psycopg import sql
 
 from systems.services import LoadedSystem
 from systems.state import originals
-from systems.state.inverses import pgtables
+from systems.state.inverses import pgrules, pgtables
 from systems.state.inverses.pgstarts import STARTS
 from systems.state.inverses.types import EndSessions, Inverse, NoInverse, Sql, Step, Wanted
 
@@ -251,4 +251,5 @@ AREAS: dict[str, Callable[[LoadedSystem, Wanted], Inverse]] = {
     "tables": _tables,
     "objects": _objects,
     "rows of ": _rows,
+    "login rules": pgrules.inverse,
 }
