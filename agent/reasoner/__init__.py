@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from agent.reasoner import blame, led, render, unknown
+from agent.reasoner import blame, history, led, render, unknown
 from agent.reasoner import changes as ledger
 from agent.reasoner.board import Board, arrange
 from agent.reasoner.causes import Cause, build
@@ -71,8 +71,10 @@ def diagnose(
     causes = build(
         specs, graph, board, priors=priors or {}, boosts=boosts or {}, learned=learned or {}, settled=settled
     )
-    led.weigh_times(causes, board, changes, graph)
-    causes += ledger.build(changes, causes, graph, board, now.timestamp() if now else None, settled)
+    moment = now.timestamp() if now else None
+    led.weigh_times(causes, board, changes, graph, moment)
+    changes = [c for c in changes if not history.waits(c, moment)]
+    causes += ledger.build(changes, causes, graph, board, moment, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature)
     posterior, follows = told_once(posterior, causes, changes, graph, board)

@@ -15,8 +15,16 @@ SOON_S = 15.0  # members are compared a little after they were read
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
+STARTED_S = 10.0
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
+
+
+def waits(change: Change, now: float | None) -> bool:
+    """Whether it is written and not in effect: its part was not started since. The start itself is seen a little later,
+    so what is quite new may be."""
+    settled = change.pending and change.kind not in OF_A_MOMENT
+    return settled and now is not None and now - change.first_new.timestamp() > STARTED_S
 
 
 def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[Change], str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from agent.reasoner import drastic, words
+from agent.reasoner import drastic, history, words
 from agent.reasoner.board import SLACK_S, Board, Node
-from agent.reasoner.causes import Cause
+from agent.reasoner.causes import EXCLUDED_BITS, Cause
 from agent.reasoner.changes import AGREES_BITS, NO_SIGN_BITS, is_measured, is_told
 from agent.reasoner.lags import PROMPT_S, first_sign, lag_bits, weigh_time
 from agent.reasoner.types import Change
@@ -33,7 +33,11 @@ def date(changes: Sequence[Change], board: Board) -> None:
 
 
 def weigh_times(
-    causes: Sequence[Cause], board: Board, changes: Sequence[Change] = (), graph: SystemGraph | None = None
+    causes: Sequence[Cause],
+    board: Board,
+    changes: Sequence[Change] = (),
+    graph: SystemGraph | None = None,
+    now: float | None = None,
 ) -> None:
     """Weigh the time of those causes of runbooks that need a change, also against them, and whether what was set is
     what is measured; and let a change speak for what it may have led to: a named cause whose own signs it would not by
@@ -48,6 +52,9 @@ def weigh_times(
             weigh_time(cause, board, signs[0].signal, signs[0].service)
             kinds = board.moved_by(signs[0].signal)
             made = _made(cause, signs, changes, board)
+            if made and all(history.waits(c, now) for c in made):
+                not_yet = (signs[0].signal, signs[0].service, "not in effect", -EXCLUDED_BITS)
+                cause.against.append(not_yet)
             explained = [board.true[i] for i in cause.explains]
             cause.is_measured = graph is not None and any(
                 is_measured(c, explained, graph, board) for c in made

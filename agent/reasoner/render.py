@@ -213,6 +213,7 @@ _HOW = {
     "rules out": "speaks against it: {what}",
     "not measured": "nothing measures whether {what}",
     "required": "would have to be there, and is not: {what}",
+    "not in effect": "it is written, and counts only from the next start on: {what}",
     "too late": "it came after the trouble had begun: {what}",
 }
 _MISSING = ("absent", "required")

@@ -20,7 +20,7 @@ from systems.graph import SystemGraph
 
 LEAST = 0.02  # a named cause less probable than this tells no story, unless all that defines it was measured
 LIKE = 0.5  # of the chance that one has to bring it about: then the other may as well have done so
-DENIED = ("rules out", "required", "not measured", "other")
+DENIED = ("rules out", "required", "not measured", "other", "not in effect")
 
 
 def told_once(

@@ -2,7 +2,7 @@
 
 from incidents.signals.adaptive import Baseline
 from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
-from incidents.signals.detectors import Failing
+from incidents.signals.detectors import Above, Failing
 
 SIGNALS = [
     Signal(
@@ -46,5 +46,17 @@ SIGNALS = [
         klass="own",
         trust=0.97,
         timing=ALWAYS,
+    ),
+    Signal(
+        "source_values_odd",
+        "{service} holds values that are no numbers ({text})",
+        "consistency.odd",
+        Above(0),
+        "database",
+        source="probe",
+        severity="high",
+        hold=Hold(2),
+        klass="own",
+        trust=0.97,
     ),
 ]

@@ -23,7 +23,8 @@ MAX_KEYS = 20
 
 
 class ConsistencyProbe(Probe):
-    """One instance per rule. Value 1 = agree, 0 = differ, None = one side could not be read."""
+    """One instance per rule. consistency.ok: 1 = agree, 0 = differ, None = one side could not be read.
+    consistency.odd, of the source: how many of its values are no numbers that anybody could show (NaN, infinity)."""
 
     name = "consistency"
     timeout_s = 4.0
@@ -49,13 +50,19 @@ class ConsistencyProbe(Probe):
         shown = await asyncio.gather(*(self._shown(self.rule, key) for key, _ in rows))
         if rows and all(isinstance(value, Unread) for value in shown):
             raise ProbeFailed(str(shown[0]))
+        odd = [f"{self.rule.field} of {key} is {wanted}" for key, wanted in rows if is_odd(wanted)]
         wrong = [
             f"{self._name(key)} shows {value}, the database has {wanted}"
             for (key, wanted), value in zip(rows, shown, strict=True)
-            if not isinstance(value, Unread) and not same(value, wanted)
+            if not isinstance(value, Unread) and not is_odd(wanted) and not same(value, wanted)
         ]
         text = clean(f"{self.rule.field}: {'; '.join(wrong[:5])}" if wrong else "")
-        return [Reading(service.name, "consistency.ok", float(not wrong), text, self.rule.name)]
+        return [
+            Reading(service.name, "consistency.ok", float(not wrong), text, self.rule.name),
+            Reading(
+                self.rule.sql_service, "consistency.odd", len(odd), clean("; ".join(odd[:5])), self.rule.name
+            ),
+        ]
 
     def _name(self, key: str) -> str:
         assert self.rule is not None
@@ -90,6 +97,11 @@ class Unread(str):
     """Why one value could not be read."""
 
     __slots__ = ()
+
+
+def is_odd(value: Any) -> bool:
+    """Whether it is of a number's kind, and none: whoever shows something else for it is not to blame."""
+    return isinstance(value, float | Decimal) and not Decimal(value).is_finite()
 
 
 def same(shown: Any, wanted: Any) -> bool:

@@ -545,6 +545,28 @@ async def test_a_price_that_differs_from_the_database_is_named(tmp_path: Path) -
     assert found.text == "item.price: product:2 shows 0.01, the database has 19.99"
 
 
+async def test_a_value_of_the_source_that_is_no_number_is_the_sources_trouble(tmp_path: Path) -> None:
+    """The cache was emptied, because it showed nothing for a price that was NaN in the database."""
+    shown = {"1": None, "2": 0.01, "3": 3}
+    async with http_server(lambda _m, path, _b: (200, {"price": shown[path[-1]]})) as url:
+        rule = {
+            "name": "price",
+            "service": "s",
+            "url": url + "/{key}",
+            "field": "price",
+            "sql_service": "db",
+            "sql": "select * from (values (1, 'NaN'::numeric), (2, 'infinity'::numeric), (3, 3)) v",
+        }
+        services = {"s": {"kind": "http"}, "db": {"kind": "postgres", "postgres": {"dsn": DSN}}}
+        system = make_system(tmp_path, services, consistency=[rule])
+        (probe,) = ConsistencyProbe.build(system, Clock())
+        found = await look(probe, system)
+        await probe.close()
+    assert one(found, "consistency.ok", "price").value == 1
+    odd = one(found, "consistency.odd", "price")
+    assert (odd.service, odd.value, odd.text) == ("db", 2, "price of 1 is NaN; price of 2 is Infinity")
+
+
 async def test_a_link_is_judged_by_what_the_far_end_says(tmp_path: Path) -> None:
     postgres = psycopg.conninfo.conninfo_to_dict(DSN)
     direct = f"{postgres['host']}:{postgres['port']}"

@@ -383,3 +383,15 @@ def test_of_what_was_changed_in_one_go_it_is_the_table_that_was_moved_and_not_wh
         first = told(states, *together).hypotheses[0]
         assert (first.component, first.change) == ("db", moved)
         assert takes_back(first, together)[0][0].params == {"change": moved.id}
+
+
+def test_what_is_written_and_counts_from_the_next_start_on_is_no_cause() -> None:
+    """A link pointed to another release, which nobody had started; it was rolled back for a page's error."""
+    drifted = S("release_changed", "web-a", text="1.4.2 -> 1.4.3", onset=at(-60))
+    moved = made(-60, part="web-a", kind="release", what="releases/web/current", old="1.4.2", new="1.4.3")
+    waiting = replace(moved, pending=True)
+    states = [drifted, *FAILS]
+    blames = {h.component: h for h in told(states, moved).hypotheses if h.cause in ("bad_release", "change")}
+    assert blames["web-a"].probability > 0.2, "it may be, once it is in effect"
+    rest = [h for h in told(states, waiting).hypotheses if h.cause in ("bad_release", "change")]
+    assert all(h.probability < 0.05 for h in rest), rest
