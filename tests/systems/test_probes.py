@@ -351,16 +351,17 @@ async def test_a_redis_that_is_away_is_0_and_the_rest_unknown(tmp_path: Path) ->
 
 # ---- files
 async def test_a_changed_setting_is_told_but_a_secret_is_not(tmp_path: Path) -> None:
-    golden = "middleware: {delay_s: 0}\nauth: {jwt_secret: alpha}\nlist: [1, 2]\n"
+    golden = "middleware: {delay_s: 0}\nauth: {jwt_secret: alpha, token_ttl_s: 3600}\nlist: [1, 2]\n"
     (tmp_path / "g.yaml").write_text(golden)
     live = tmp_path / "c.yaml"
     live.write_text(golden)
     system = make_system(tmp_path, {"s": {"kind": "http", "config": {"file": "c.yaml", "golden": "g.yaml"}}})
     probe = ConfigProbe()
     assert one(await look(probe, system), "config.drift").value == 0
-    live.write_text("middleware: {delay_s: 6}\nauth: {jwt_secret: beta-beta}\nlist: [1, 2]\n")
+    live.write_text("middleware: {delay_s: 6}\nauth: {jwt_secret: beta-beta, token_ttl_s: -1}\nlist: [1, 2]\n")
     drift = one(await look(probe, system), "config.drift")
-    assert (drift.value, drift.text) == (1, "auth.jwt_secret: changed; middleware.delay_s: 0 -> 6")
+    assert drift.text == "auth.jwt_secret: changed; auth.token_ttl_s: 3600 -> -1; middleware.delay_s: 0 -> 6"
+    assert drift.value == 1
 
 
 @pytest.mark.parametrize(
