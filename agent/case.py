@@ -205,6 +205,7 @@ class Case(Part):
     looks: Looks = Looks()
     opinion: Opinion = Opinion()
     shown: list[Shown] | None = None
+    read_of: str = ""  # the cause whose passages were told last
     answers: list[Answer] = []
     round: int = 0  # how often the diagnosis was begun anew: what was asked before may be asked again
     before: list[str] = []  # keys of what held when it was last planned

@@ -267,7 +267,10 @@ def _publish(run: Run, opinion: Opinion) -> None:
 
 
 def _passages(run: Run, leader: Finding) -> None:
-    """The runbook passages that speak of what is seen, for the page and the postmortem."""
+    """The runbook passages that speak of what is seen, for the page and the postmortem; once for each cause."""
+    if run.case.read_of == leader.key:
+        return
+    run.case.read_of = leader.key
     symptoms = [s.text for s in leader.pro[:5]]
     found = retrieval.search(" ".join([leader.title, *symptoms]), limit=3)
     passages = [Passage(runbook=p.slug, heading=p.heading, text=p.text[:600], score=p.score) for p in found]
