@@ -175,6 +175,16 @@ RENAMED = [
 ]  # fmt: skip
 
 
+def test_that_everybody_only_reads_is_taken_back_by_who_would_only_read_too(
+    ledger: Ledger, admin: psycopg.Connection[Any]
+) -> None:
+    ledger()
+    admin.execute(named(admin, "alter database @D set default_transaction_read_only = on").encode())
+    rows = ledger()
+    row = rows[named(admin, "database @D: default_transaction_read_only")]
+    assert "RESET" in round_trip(ledger.system, row)
+
+
 @pytest.mark.parametrize(("done", "thing", "wanted"), RENAMED)
 def test_what_got_another_name_is_neither_gone_nor_new(
     ledger: Ledger, admin: psycopg.Connection[Any], done: str, thing: str, wanted: str
