@@ -97,12 +97,13 @@ class Sql(Value):
         run(site, *chosen[4].replace("{}", str(was)).split(";"))
 
 
-READS_TEXT = "SET client_encoding TO 'UTF8'"  # whatever the database says by now
+# Whatever the database says by now.
+BY_ITSELF = "SET client_encoding TO 'UTF8'; SET default_transaction_read_only TO off"
 
 
 def run(site: Site, *statements: str) -> None:
     with site.superuser() as db:
-        db.execute(READS_TEXT)
+        db.execute(BY_ITSELF)
         for statement in statements:
             db.execute(statement)
 
@@ -110,7 +111,7 @@ def run(site: Site, *statements: str) -> None:
 def ask(site: Site, question: str) -> Any:
     """The one value of the one row; None when there is no row."""
     with site.superuser() as db:
-        db.execute(READS_TEXT)
+        db.execute(BY_ITSELF)
         row = db.execute(question).fetchone()
     return None if row is None else row[0]
 

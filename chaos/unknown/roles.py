@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.site import Site
-from chaos.unknown.base import Sql, ask
+from chaos.unknown.base import Sql, ask, run
 
 # The value that a role, a database or both set for a session that begins.
 OF = (
@@ -26,9 +26,13 @@ def setting(whose: str, name: str, value: str) -> tuple[str, ...]:
 
 
 class RoleSetting(Sql):
-    """What every session of the shop begins with."""
+    """What every session of the shop begins with, and has until it ends."""
 
     kind = "role"
+
+    def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
+        super().restore(site, chosen, was)
+        run(site, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'")
 
 
 class ReadOnly(RoleSetting):
