@@ -154,14 +154,16 @@ class Store:
         minute = batch.at.replace(second=0, microsecond=0)
         known = self._minutes.get(batch.system_id)
         if known is not None and known[0] != minute:
-            await connection.execute(_ROLL_UP, _rollup_params(batch.system_id, *known))
+            try:
+                await connection.execute(_ROLL_UP, _rollup_params(batch.system_id, *known))
+            except psycopg.DataError:  # it would be refused for ever, and nothing after it be stored
+                log.exception("the minute %s was not rolled up", known[0])
         if known is None or known[0] != minute:
             known = self._minutes[batch.system_id] = (minute, {})
         for reading in batch.readings:
             if reading.value is not None:
-                known[1].setdefault((reading.service, reading.metric, reading.label), _Minute()).add(
-                    reading.value
-                )
+                one = known[1].setdefault((reading.service, reading.metric, reading.label), _Minute())
+                one.add(float(reading.value))  # an int among floats would be refused, with all of the minute
 
 
 def _write_params(batch: Batch, rows: list[Reading]) -> dict[str, Any]:

@@ -60,7 +60,11 @@ class ConsistencyProbe(Probe):
         return [
             Reading(service.name, "consistency.ok", float(not wrong), text, self.rule.name),
             Reading(
-                self.rule.sql_service, "consistency.odd", len(odd), clean("; ".join(odd[:5])), self.rule.name
+                self.rule.sql_service,
+                "consistency.odd",
+                float(len(odd)),
+                clean("; ".join(odd[:5])),
+                self.rule.name,
             ),
         ]
 

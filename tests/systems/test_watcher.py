@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from systems import frames, partitions, queries, services, watch
-from systems.models import System
+from systems.models import Rollup, System
 from systems.readings import Reading
 from systems.runtimes import fake
 from systems.services import LoadedSystem
@@ -240,6 +240,19 @@ async def test_hostile_texts_are_stored(registered: System) -> None:
     latest = await sync_to_async(queries.latest)(registered)
     assert len(latest) == 1
     assert next(iter(latest.values())).text.startswith("x?y")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_one_whole_number_does_not_stop_the_store(registered: System) -> None:
+    """A probe counted and said 0, not 0.0: from the next minute on nothing was stored, not even by other probes."""
+    store, start = Store(), datetime.now(UTC).replace(second=0, microsecond=0)
+    for minute in range(3):
+        at = start + timedelta(minutes=minute)
+        found = [Reading("a", "consistency.odd", 0), Reading("a", "http.ok", 1.0), Reading("a", "cpu.pct", 0.5)]
+        await store.write(batch(registered, at, *found))
+    await store.close()
+    rolled = await sync_to_async(lambda: Rollup.objects.filter(system=registered).count())()
+    assert rolled == 9
 
 
 @pytest.mark.django_db(transaction=True)
