@@ -16,6 +16,7 @@ from systems.graph import SystemGraph
 KINDS = {
     "redis": re.compile(
         r"\b(?:redis|valkey|cache)\b|invalid (?:username-)?password pair|no permissions to (?:run|access)\b|"
+        r"command not allowed when used memory|"
         r"\b(?:WRONGPASS|NOAUTH|NOPERM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE|OOM command)\b",
         re.IGNORECASE,
     ),

@@ -94,6 +94,16 @@ DATABASE = [
         moved_by=("schema",),
     ),
     log_signal(
+        "log_store_full",
+        "{service} reports that a store is full and takes no more: {text}",
+        r"command not allowed when used memory|\b1114\b.{0,40}is full|quota exceeded|read-only-allow-delete|disk usage exceeded flood-stage",
+        "database",
+        times=2,
+        opens=True,
+        severity="high",
+        moved_by=("setting", "limit"),
+    ),
+    log_signal(
         "log_read_only",
         "{service} may only read, and cannot write: {text}",
         r"read-only transaction|ReadOnlySqlTransaction|READONLY You can't write|read only replica|\bNOREPLICAS\b|\bMASTERDOWN\b|NoReplicasError",

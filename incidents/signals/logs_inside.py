@@ -122,7 +122,7 @@ RESOURCES = [
     log_signal(
         "log_out_of_memory",
         "{service} ran out of memory: {text}",
-        r"MemoryError|Out of memory|oom-kill|OOM command not allowed|Cannot allocate memory",
+        r"MemoryError|Out of memory|oom-kill|Cannot allocate memory",
         "container",
         opens=True,
         severity="high",

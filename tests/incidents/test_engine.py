@@ -105,6 +105,7 @@ LINES = {
     "log_relation_missing": 'relation "shop.coupons" does not exist',
     "log_column_missing": 'column "total" does not exist',
     "log_deadlock": "ERROR:  deadlock detected",
+    "log_store_full": "ERROR redis error: command not allowed when used memory > 'maxmemory'.",
     "log_read_only": "ERROR:  cannot execute INSERT in a read-only transaction",
     "log_value_refused": 'null value in column "unit" of relation "order_lines" violates not-null constraint',
     "log_type_mismatch": "operator does not exist: text = bytea",

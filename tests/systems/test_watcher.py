@@ -251,7 +251,7 @@ async def test_one_whole_number_does_not_stop_the_store(registered: System) -> N
         found = [Reading("a", "consistency.odd", 0), Reading("a", "http.ok", 1.0), Reading("a", "cpu.pct", 0.5)]
         await store.write(batch(registered, at, *found))
     await store.close()
-    rolled = await sync_to_async(lambda: Rollup.objects.filter(system=registered).count())()
+    rolled = await sync_to_async(lambda: Rollup.objects.filter(system_id=registered.pk).count())()
     assert rolled == 9
 
 
