@@ -50,7 +50,7 @@ def build(
         go = [c for c in go if not history.is_right_again(c)]
         if not members or not go:
             continue
-        if any((m, s) in taken for m in members for s in board.signs_of(go[0].kind)):
+        if any((m, s) in taken for m in members for c in go for s in board.signs_of(c.kind)):
             continue
         if not sick & {
             *members,
@@ -112,7 +112,7 @@ def _cause(
     prior = math.log2(PRIOR / (1 - PRIOR))
     cause = Cause("change", component, members, prior, kind="change")
     cause.group = frozenset([*members, *graph.peers(members[0])])
-    reached = list(spread.changed(graph, board, members, {go[0].kind}))
+    reached = list(spread.changed(graph, board, members, {c.kind for c in go}))
     reach = [node for node, _, _ in reached]
     change = cause.change = max(
         go,
@@ -121,6 +121,7 @@ def _cause(
             is_measured(c, reach, graph, board),
             len(words.names(c.thing, cause, reach)),
             drastic.bits(c),
+            drastic.distance(c),
         ),
     )
     at = change.effective_at or change.last_old

@@ -8,6 +8,7 @@ a small step. What only says how something talks or looks does next to nothing.
 
 from __future__ import annotations
 
+import math
 import re
 
 from agent.reasoner.types import Change
@@ -48,11 +49,20 @@ def _is_over(change: Change) -> bool:
     return until is not None and until[0] <= f"{change.first_new:%Y-%m-%d}"
 
 
-def _by_size(before: str | None, after: str | None) -> float:
+def distance(change: Change) -> float:
+    """How far one number is from the other, as the logarithm of their ratio; 0 for what is none."""
+    was, now = _numbers(change.before, change.after)
+    return abs(math.log2(now / was)) if was * now > 0 else 0.0
+
+
+def _numbers(before: str | None, after: str | None) -> tuple[float, float]:
+    """Both, where they have the same unit; else (0, 0)."""
     old, new = (NUMBERS.match((value or "").strip()) for value in (before, after))
-    if old is None or new is None or old[2] != new[2]:
-        return 0.0
-    was, now = float(old[1]), float(new[1])
+    return (float(old[1]), float(new[1])) if old and new and old[2] == new[2] else (0.0, 0.0)
+
+
+def _by_size(before: str | None, after: str | None) -> float:
+    was, now = _numbers(before, after)
     if was == now:
         return 0.0
     if was * now < 0:

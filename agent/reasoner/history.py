@@ -18,6 +18,7 @@ OURS_S = 2.0
 STARTED_S = 10.0
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
+AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 
 
 def waits(change: Change, now: float | None) -> bool:
@@ -36,7 +37,9 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[C
     ):
         of = members(change.component, graph)
         whole = next((g for g, names in graph.groups.items() if of and of[0] in names), change.component)
-        gos.setdefault((whole, change.kind, int(change.first_new.timestamp() / ONE_GO_S)), []).append(change)
+        gos.setdefault(
+            (whole, AS_ONE.get(change.kind, change.kind), int(change.first_new.timestamp() / ONE_GO_S)), []
+        ).append(change)
     found = []
     for (whole, _, _), made in gos.items():
         parts = {c.component for c in made}
@@ -105,13 +108,21 @@ def _called(change: Change) -> set[str]:
 
 def _not_following(changes: Sequence[Change]) -> list[Change]:
     """All but what only shows, in what runs, what was written in the same go: values of the one are those of the
-    other."""
+    other; and a use that is near its limit since that was set."""
     written: dict[str, list[Change]] = {}
+    limits: dict[str, list[Change]] = {}
     for change in changes:
         if change.kind in WRITTEN:
             written.setdefault(change.component, []).append(change)
+        if change.kind == "limit":
+            limits.setdefault(change.component, []).append(change)
 
     def follows(change: Change) -> bool:
+        if change.kind == "crossing":  # there is less room, since somebody made it less
+            return any(
+                abs((c.first_new - change.first_new).total_seconds()) < SOON_S
+                for c in limits.get(change.component, ())
+            )
         near = [
             c
             for c in written.get(change.component, ())
@@ -121,7 +132,7 @@ def _not_following(changes: Sequence[Change]) -> list[Change]:
         own = {change.before, change.after} - {None}
         return bool(own) and own <= values
 
-    return [c for c in changes if c.kind not in RUNS or not follows(c)]
+    return [c for c in changes if c.kind not in (*RUNS, "crossing") or not follows(c)]
 
 
 def go_of(
@@ -132,7 +143,7 @@ def go_of(
     near = [
         c
         for c in changes
-        if c.kind == change.kind
+        if AS_ONE.get(c.kind, c.kind) == AS_ONE.get(change.kind, change.kind)
         and abs((c.first_new - change.first_new).total_seconds()) < ONE_GO_S
         and c.id != change.id
     ]

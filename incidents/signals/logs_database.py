@@ -101,6 +101,7 @@ DATABASE = [
         times=2,
         opens=True,
         severity="high",
+        outright=True,
         moved_by=("setting", "limit"),
     ),
     log_signal(

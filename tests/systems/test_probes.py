@@ -358,7 +358,9 @@ async def test_a_changed_setting_is_told_but_a_secret_is_not(tmp_path: Path) -> 
     system = make_system(tmp_path, {"s": {"kind": "http", "config": {"file": "c.yaml", "golden": "g.yaml"}}})
     probe = ConfigProbe()
     assert one(await look(probe, system), "config.drift").value == 0
-    live.write_text("middleware: {delay_s: 6}\nauth: {jwt_secret: beta-beta, token_ttl_s: -1}\nlist: [1, 2]\n")
+    live.write_text(
+        "middleware: {delay_s: 6}\nauth: {jwt_secret: beta-beta, token_ttl_s: -1}\nlist: [1, 2]\n"
+    )
     drift = one(await look(probe, system), "config.drift")
     assert drift.text == "auth.jwt_secret: changed; auth.token_ttl_s: 3600 -> -1; middleware.delay_s: 0 -> 6"
     assert drift.value == 1

@@ -248,7 +248,11 @@ async def test_one_whole_number_does_not_stop_the_store(registered: System) -> N
     store, start = Store(), datetime.now(UTC).replace(second=0, microsecond=0)
     for minute in range(3):
         at = start + timedelta(minutes=minute)
-        found = [Reading("a", "consistency.odd", 0), Reading("a", "http.ok", 1.0), Reading("a", "cpu.pct", 0.5)]
+        found = [
+            Reading("a", "consistency.odd", 0),
+            Reading("a", "http.ok", 1.0),
+            Reading("a", "cpu.pct", 0.5),
+        ]
         await store.write(batch(registered, at, *found))
     await store.close()
     rolled = await sync_to_async(lambda: Rollup.objects.filter(system_id=registered.pk).count())()

@@ -395,3 +395,24 @@ def test_what_is_written_and_counts_from_the_next_start_on_is_no_cause() -> None
     assert blames["web-a"].probability > 0.2, "it may be, once it is in effect"
     rest = [h for h in told(states, waiting).hypotheses if h.cause in ("bad_release", "change")]
     assert all(h.probability < 0.05 for h in rest), rest
+
+
+def test_of_a_limit_and_a_setting_of_one_command_the_limit_that_fell_far_leads() -> None:
+    """The cache keeps all and may have little: with the policy put back first it would have thrown nearly all out."""
+    said = "redis error: command not allowed when used memory > 'maxmemory'."
+    states = timed(*both("log_store_full", text=said), *both("app_errors"), *both("not_ready"), FAILED)
+    kept = made(
+        -3, part="cache", kind="setting", what="maxmemory-policy", old="allkeys-lru", new="noeviction"
+    )
+    little = made(-3, part="cache", kind="limit", what="maxmemory", old="50331648", new="655360")
+    near = made(
+        -2, part="cache", kind="crossing", what="memory of Redis", old="below its limit", new="near its limit"
+    )
+    (blames,) = {h.change for h in told(states, kept, little, near).hypotheses if h.change is not None}
+    assert blames is little
+    first = told(states, near, kept, little).hypotheses[0]
+    assert first.probability > COINCIDENCE
+    assert [[s.params["change"] for s in path] for path in takes_back(first, [kept, little])] == [
+        [little.id],
+        [kept.id],
+    ]
