@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 LONGEST = 110
+SUREST = 0.999
 # 2026-11-23 21:01:12.158 UTC [30074] app@shop/[unknown] FATAL:  ...   or   [2026-11-23T21:01:12Z] ERROR ...
 _STAMP = re.compile(
     r"^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d| ?UTC)?\]?\s*(?:\[\d+\]\s*)?(?:\S+@\S+\s+)?"
@@ -39,6 +40,19 @@ def _body(text: str) -> str:
     if start and (parts := _FIELD.findall(text[start.start() :])):
         return text[: start.start()] + ", ".join(dict.fromkeys(p.replace('\\"', '"') for p in parts))
     return text
+
+
+def percent(share: float) -> str:
+    """A share 0..1, never rounded up to all nor down to none of it."""
+    value = share * 100
+    if 99 < value < 100:
+        return f"{min(value, 99.9):.1f} %"
+    return f"{value:.0f} %" if value >= 1 or value == 0 else "< 1 %"
+
+
+def sure(probability: float) -> str:
+    """How likely something is held to be: never certain."""
+    return percent(min(probability, SUREST))
 
 
 def counted(number: int | None, things: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from incidents.findings import NONE, Evidence, Finding, Named, Repair
+from incidents.plain import sure
 
 ACT_AT = 0.60  # a cause must be at least this probable to be called the cause, and to be acted on
 NAMED_AT = 0.05  # a best guess below this is not worth a name
@@ -120,7 +121,7 @@ def of(incident: Row) -> Verdict:
         return Verdict("stated", summary, f"what {lead.component} itself says: {summary}", **place, **shown)
     if lead.probability >= ACT_AT:
         return Verdict("known", summary, _named(lead), diagnosis=lead.key, **place, **shown)
-    guess = f"best guess {_named(lead)} ({_percent(lead.probability)})"
+    guess = f"best guess {_named(lead)} ({sure(lead.probability)})"
     named = lead.probability >= NAMED_AT
     cause = f"not known yet: {guess if named else 'no known cause fits'}{tried}"
     return Verdict("guess" if named else "unknown", f"{seen}; cause {cause}", cause, **shown)
@@ -148,8 +149,3 @@ def _named(lead: Named) -> str:
 
 def _was(lead: Named) -> str:
     return f"{_named(lead)} was taken for the cause, but its repair did not help"
-
-
-def _percent(share: float) -> str:
-    """Never rounded up to certainty."""
-    return f"{min(share * 100, 99.9):.1f} %" if share > 0.99 else f"{share * 100:.0f} %"

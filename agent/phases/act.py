@@ -22,6 +22,7 @@ from incidents import lifecycle, timeline
 from incidents.facts import Planned
 from incidents.findings import Finding, PlannedStep
 from incidents.models import State
+from incidents.plain import sure
 from incidents.verdict import ACT_AT
 
 
@@ -127,5 +128,5 @@ def _ask_why(run: Run, item: PlannedStep) -> str:
     probability = finding.probability
     slug = run.incident.system.slug
     if probability < ACT_AT and actions.risk_of(slug, item.action, item.target) != Risk.LOW:
-        return f"this is only the best guess ({probability:.0%}), and the step is not without risk"
+        return f"this is only the best guess ({sure(probability)}), and the step is not without risk"
     return ""

@@ -15,7 +15,7 @@ from agent.context import active_symptoms, is_self_healed, left_of_history, of_o
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
-from incidents import evidence, service, timeline
+from incidents import evidence, plain, service, timeline
 from incidents.evidence import Picture, SignalState
 from incidents.facts import Checked, Passage, Passages, Weighed
 from incidents.findings import Finding, Opinion, Question, none_of_these
@@ -261,7 +261,9 @@ def _publish(run: Run, opinion: Opinion) -> None:
             facts = Weighed(hypotheses=bars, questions=opinion.questions[:3])
             cause = run.incident.verdict.cause
             title = (
-                f"Most likely: {cause}, {leader.probability:.0%}" if leader and known else f"Cause {cause}"
+                f"Most likely: {cause}, {plain.sure(leader.probability)}"
+                if leader and known
+                else f"Cause {cause}"
             )
             timeline.record(run.incident_id, facts, title)
 
@@ -281,13 +283,13 @@ def _passages(run: Run, leader: Finding) -> None:
 
 def _why_unknown(found: Opinion) -> str:
     if found.place is not None:
-        where, sure = found.place.component, found.place.probability
-        return f"what it is is not known; it is in {where}, as far as can be told ({sure:.0%})"
+        where, p = found.place.component, found.place.probability
+        return f"what it is is not known; it is in {where}, as far as can be told ({plain.sure(p)})"
     likely = [f for f in found.findings if f.probability >= NAMED_AT]
     if not likely:
         return "no known cause explains the symptoms"
     best = likely[0]
     return (
         f"no cause is certain enough to act on: the best guess, {best.title.lower()} on {best.component}, "
-        f"reaches {best.probability:.0%}"
+        f"reaches {plain.sure(best.probability)}"
     )

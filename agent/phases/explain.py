@@ -13,6 +13,7 @@ from incidents import evidence, lifecycle, postmortem, story, timeline
 from incidents.facts import HandedOver, Moved, Planned
 from incidents.findings import Finding
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
+from incidents.plain import sure
 from incidents.standing import told
 
 WATCHED = "watched"  # outcome of a run that was not allowed to act
@@ -59,7 +60,7 @@ def hand_over(run: Run, why: str) -> Outcome:
         [
             why,
             *(f"- seen: {title}" for title in facts.seen),
-            *(f"- {f.title} on {f.component}: {f.probability:.0%}" for f in findings),
+            *(f"- {f.title} on {f.component}: {sure(f.probability)}" for f in findings),
         ]
     )
 

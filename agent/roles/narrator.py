@@ -18,7 +18,7 @@ from incidents.facts import (
     Seen,
     Weighed,
 )
-from incidents.plain import counted
+from incidents.plain import counted, sure
 from incidents.sections import ActionItem, Moment, Sections, Sentence
 from incidents.story import Cause, Event, Story, TakenBack
 
@@ -157,8 +157,8 @@ def _why(story: Story) -> list[Sentence]:
 def _said_of(cause: Cause) -> str:
     """The cause in one sentence, as sure as it is and no surer."""
     if cause.standing == "known":
-        sure = f" ({100 * cause.confidence:.1f} % sure)" if cause.confidence is not None else ""
-        return f"The cause was found to be {cause.diagnosis}: {cause.words}{sure}."
+        how = f" ({sure(cause.confidence)} sure)" if cause.confidence is not None else ""
+        return f"The cause was found to be {cause.diagnosis}: {cause.words}{how}."
     if cause.standing == "stated":
         return f"{_capital(cause.words)}."
     return "The cause is not known." if cause.standing == "looking" else f"The cause is {cause.words}."

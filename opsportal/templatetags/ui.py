@@ -135,10 +135,13 @@ def pct(value: Any) -> str:
     """A share 0..1 as a percentage that never rounds up to certainty."""
     if not isinstance(value, NUMBER):
         return "–"
-    share = value * 100
-    if 99 < share < 100:
-        return f"{min(share, 99.9):.1f} %"
-    return f"{share:.0f} %" if share >= 1 or share == 0 else "< 1 %"
+    return plain.percent(float(value))
+
+
+@register.filter
+def sure(value: Any) -> str:
+    """A probability as a percentage: nothing is held to be certain."""
+    return plain.sure(float(value)) if isinstance(value, NUMBER) else "–"
 
 
 @register.filter

@@ -269,7 +269,7 @@ def test_unknown_is_handed_over_with_the_guesses(world: World, monkeypatch: pyte
     run = world.drive(world.start(incident))
     assert (run.outcome, world.effects(), ActionRequest.objects.count()) == ("handed_over", [], 0)
     event = TimelineEvent.objects.get(incident=incident, kind="handover")
-    assert "30%" in event.data["why"]
+    assert "30 %" in event.data["why"]
     assert [f["cause"] for f in event.data["findings"]] == ["stuck", "slow"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from incidents.plain import gist
+from incidents.plain import gist, percent, sure
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,15 @@ def test_is_cut_at_a_word() -> None:
     cut = gist("word " * 60)
     assert len(cut) <= 110
     assert cut.endswith("word…")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.0, "0 %"), (0.004, "< 1 %"), (0.34, "34 %"), (0.991, "99.1 %"), (0.99999, "99.9 %"), (1.0, "100 %")],
+)
+def test_a_share_is_never_rounded_up_to_all_nor_down_to_none(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_a_belief_is_never_certain() -> None:
+    assert (sure(1.0), sure(0.9999), sure(0.6)) == ("99.9 %", "99.9 %", "60 %")

@@ -9,9 +9,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from agent.roles.narrator import PlainNarrator
 from incidents import facts, lifecycle, postmortem, timeline
+from incidents import story as told
+from incidents.findings import Named, none_of_these
 from incidents.models import Incident, Postmortem, State, Symptom
 from incidents.sections import ActionItem, Sentence
+from incidents.service import note_repair
 from systems import partitions
 
 
@@ -167,3 +171,45 @@ def test_an_incident_about_which_nothing_is_known(incident: Incident) -> None:
     found = postmortem.generate(incident.number)
     assert found.sections.why[0].text == "The cause is not known."
     assert found.sections.what_was_done[-1].text == "Nothing was changed."
+
+
+def held_for(incident: Incident, probability: float) -> None:
+    """So sure is what leads, and no surer."""
+    lead = incident.hypotheses[0].model_copy(update={"probability": probability})
+    Incident.objects.filter(pk=incident.pk).update(
+        hypotheses=[lead, none_of_these(1 - probability)], confidence=probability
+    )
+    incident.refresh_from_db()
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.9999, "99.9 %"), (1.0, "99.9 %"), (0.934, "93 %")])
+def test_a_cause_is_told_as_sure_as_it_is_and_never_certain(
+    story: Incident, probability: float, said: str
+) -> None:
+    held_for(story, probability)
+    why = PlainNarrator().tell(told.of(story)).why[0].text
+    assert why == f"The cause was found to be oven-1:timer: wrong timer on oven-1 ({said} sure)."
+
+
+def test_a_guess_is_told_as_a_guess(story: Incident) -> None:
+    held_for(story, 0.34)
+    text = postmortem.markdown(postmortem.generate(story.number))
+    assert "The cause is not known yet: best guess wrong timer on oven-1 (34 %)." in text
+    assert "found to be" not in text and "What spoke for it" not in text
+
+
+def test_two_causes_that_were_repaired_are_both_told_with_how_to_prevent_them(story: Incident) -> None:
+    """The diagnosis is of the second one; what mended the first was measured as well."""
+    first = Named(component="flour", cause="full", title="Disk full", prevent="Watch the disk of flour")
+    timer = Named(**{n: getattr(story.hypotheses[0], n) for n in Named.model_fields})
+    note_repair(story.pk, first, ["clean-up on flour"], helped=True)
+    note_repair(
+        story.pk, timer.model_copy(update={"prevent": "Lock the timer"}), ["restore-config"], helped=True
+    )
+    sections = postmortem.generate(story.number).sections
+    why = [s.text for s in sections.why]
+    assert why[0].startswith("The cause was found to be oven-1:timer: wrong timer on oven-1")
+    assert "Disk full on flour was a cause too: clean-up on flour mended it." in why
+    wanted = {"Watch the disk of flour", "Lock the timer", "Review timers before release"}
+    assert {s.text for s in sections.prevention} == wanted
+    assert {item.text for item in sections.action_items} == wanted

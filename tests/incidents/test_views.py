@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,11 @@ from django.utils import timezone
 
 from actions import audit
 from incidents import evidence, facts, lifecycle, postmortem, timeline
-from incidents.findings import Evidence, Question
+from incidents.findings import Evidence, Question, none_of_these
 from incidents.models import Incident, State
 from incidents.openings import Opening
 from incidents.picture import Picture
+from incidents.plain import sure
 from incidents.sections import ActionItem, Sentence
 from incidents.signals import SignalState
 from tests.pages import make_incident, make_request, make_system, person
@@ -290,6 +292,35 @@ def test_no_unit_of_information_theory_on_the_page(boss: Client, incident: Incid
     page = boss.get(f"/incidents/{incident.number}/").content.decode()
     assert "Does it answer" in page and "would tell much" in page
     assert not re.search(r">[^<]*\bbits\b[^<]*<|title=\"[^\"]*\bbits\b|gain_bits", page)
+
+
+@pytest.mark.parametrize(
+    ("probability", "headline", "head"),
+    [
+        (0.34, "cause not known yet: best guess the process is gone on api (34 %)", ""),
+        (0.9999, "api-1 cannot reach its database", "99.9 % sure"),
+        (1.0, "api-1 cannot reach its database", "99.9 % sure"),
+    ],
+)
+def test_headline_and_bars_are_one_opinion(
+    boss: Client, incident: Incident, probability: float, headline: str, head: str
+) -> None:
+    """Also when the row was written at another time than the bars."""
+    lead = incident.hypotheses[0].model_copy(update={"probability": probability})
+    less = lead.model_copy(update={"cause": "worn", "title": "It is worn", "probability": probability / 4})
+    incident.hypotheses = [lead, less, none_of_these(1 - probability)]
+    incident.confidence = 0.77
+    incident.save()
+    page = unescape(boss.get(f"/incidents/{incident.number}/").content.decode())
+    title = re.search(r"<h1[^>]*>(.*?)<span", page, re.S)
+    assert title and headline in title[1]
+    assert re.findall(r">([^<]*% sure)<", page) == ([head] if head else [])
+    bar = r'<b>([^<]*)</b>(?: <span class="muted">on</span> <b>(\w+)</b>)?.*?class="p">(.*?)</span>'
+    bars = re.findall(bar, page)
+    wanted = [("The process is gone", "api", probability), ("It is worn", "api", probability / 4),
+              ("None of these", "", 1 - probability)]  # fmt: skip
+    assert bars == [(name, where, sure(p)) for name, where, p in wanted]
+    assert "77 %" not in page
 
 
 def test_what_is_wrong_now_comes_before_what_is_over(boss: Client, incident: Incident) -> None:

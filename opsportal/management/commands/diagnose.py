@@ -19,6 +19,7 @@ from agent.foreign import answers
 from agent.foreign.result import Result
 from agent.foreign.service import diagnose
 from incidents.foreign import times
+from incidents.plain import sure
 from systems.readings import clean
 
 
@@ -71,7 +72,7 @@ class Command(BaseCommand):
                 if s.since and s.since > times.OLDEST
                 else ""
             )
-            self._line(f"\n{number}. {s.probability:.0%}  {s.title}  [{s.cause}, {s.category}]{since}")
+            self._line(f"\n{number}. {sure(s.probability)}  {s.title}  [{s.cause}, {s.category}]{since}")
             if s.change is not None:
                 at = times.as_datetime(s.change.at)
                 self._line(f"     change {s.change.id}: {s.change.words} ({at:%Y-%m-%d %H:%M:%S UTC})")
@@ -138,7 +139,7 @@ def _table(lines: list[answers.Line]) -> Table:
             line.name,
             line.result.verdict,
             said,
-            f"{lead.probability:.0%}" if lead else "",
+            sure(lead.probability) if lead else "",
             wish,
             mark,
             f"{line.result.seconds:.1f}",
