@@ -5,7 +5,13 @@ from __future__ import annotations
 from html import unescape
 
 import psycopg
+import pytest
 
+from knowledge.models import Lesson, OutcomeStat
+from opsportal import tokens
+from systems.manifest_types import Journey
+from systems.probes import journeys
+from tests.outside.test_switches import Boss
 from tests.outside.ward import Ward
 
 APIS = ("api-1", "api-2")
@@ -25,6 +31,15 @@ def slow(ward: Ward) -> str:
     for journey in ("browse", "order"):
         ward.set("gateway", "journey.ok", 0, "no answer in 2.5 s", journey)
     return golden
+
+
+def nothing_was_repaired(ward: Ward) -> bool:
+    """Nothing says so: no line of any incident, no repair of one, nothing that is learnt."""
+    told = ward.incidents
+    said = any(e["title"].startswith("Recovered") for i in told for e in i["events"])
+    learnt = Lesson.objects.filter(actions__contains=[{"worked": True}]).exists()
+    counted = OutcomeStat.objects.filter(successes__gt=0).exists()
+    return not (said or learnt or counted or any(i["repaired"] for i in told))
 
 
 def test_a_cure_whose_slow_signs_are_read_late_is_not_put_back(ward: Ward) -> None:
@@ -78,20 +93,48 @@ def test_a_repair_that_changed_nothing_leaves_no_known_bad_state(ward: Ward) -> 
     assert not ward.requests("rolled_back")
 
 
-def test_a_worker_is_not_well_between_its_deaths(ward: Ward) -> None:
-    """It dies every half minute, whoever starts it again, and nothing is to be seen of it in between."""
+@pytest.mark.parametrize("period", [5, 32])
+def test_a_worker_is_not_well_between_its_deaths(ward: Ward, period: int) -> None:
+    """It dies again and again, whoever starts it again. Where it is soon dead again its work piles up while it is."""
+    felt = period < 10
 
     def die(number: int) -> None:
-        if number % 32 == 0:
+        if number % period == 0:
             ward.runtime.crash("worker", exit_code=1)
+        dead = felt and number % period < 2
+        ward.set("worker", "worker.heartbeat_age_s", 60 if dead else 0.5, "", "orders")
+        ward.set("cache", "queue.oldest_s", 40 if dead else 0.2, "", "orders")
 
     ward.each_look = die
     ward.look_until(lambda: ward.numbers)
     ward.look(32 * 4)
     assert state(ward) != "resolved", ward.titles()
+    assert nothing_was_repaired(ward), ward.titles()
+    assert "restart worker" in ward.calls or not felt, (ward.calls, ward.titles())
     ward.each_look = lambda _: None
+    ward.heal()
     ward.look_until(lambda: state(ward) == "resolved", most=150)
     assert len(ward.numbers) == 1
+
+
+def test_a_worker_that_dies_once_in_fifty_looks_is_called_over_once_at_most(ward: Ward) -> None:
+    """After its first death nobody can know that there will be another one; after the second one that is known."""
+    died: list[int] = []
+    ends: list[int] = []
+
+    def die(number: int) -> None:
+        if number % 50 == 0:
+            ward.runtime.crash("worker", exit_code=1)
+            died.append(number)
+
+    ward.each_look = die
+    ward.look_until(lambda: ward.numbers)
+    for _ in range(50 * 4):
+        ward.look()
+        if all(i["state"] == "resolved" for i in ward.incidents):
+            ends.append(len(died))
+    assert len(died) >= 4 and set(ends) <= {1}, (ends, ward.titles())
+    assert nothing_was_repaired(ward), ward.titles()
 
 
 def test_half_of_all_checkouts_is_not_well_because_one_went_through(ward: Ward) -> None:
@@ -111,6 +154,42 @@ def test_half_of_all_checkouts_is_not_well_because_one_went_through(ward: Ward) 
     ward.each_look = lambda _: ward.heal()
     ward.look_until(lambda: state(ward) == "resolved")
     assert "Recovered" not in str(ward.titles())
+
+
+def test_orders_that_fail_in_blocks_are_not_repaired_by_what_was_done_between_two(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight good looks, eight bad ones, before and after a configuration is put back; of the runs that are raised to
+    tell it sooner every other one fails."""
+    boss = Boss("mira", "actions.add_policyrule", tokens.READ)
+    raised: list[bool] = []
+    repaired, begun = False, ward.looked + 1
+
+    async def every_other(_: object, journey: Journey) -> tuple[float, str]:
+        raised.append(repaired and len(raised) % 2 == 1)
+        return 40.0, "POST /order: 500" if raised[-1] else ""
+
+    monkeypatch.setattr(journeys, "run_journey", every_other)
+
+    def block(number: int) -> None:
+        nonlocal repaired
+        bad = (number - begun) // 8 % 2 == 0
+        ward.set("gateway", "journey.ok", float(not bad), "POST /order: 500" if bad else "", "order")
+        if not repaired and ward.requests("succeeded"):
+            repaired = True
+            ward.heal(*APIS)
+            ward.set("gateway", "journey.ok", 1, "", "browse")
+
+    slow(ward)
+    boss.post("/api/stop", {"note": "the sale runs"})
+    ward.each_look = block
+    ward.look(30)
+    boss.lift()
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.look(100)
+    assert any(raised), "it was asked of the system's own journeys, and they told"
+    assert nothing_was_repaired(ward), ward.titles()
+    assert "resolved" not in [i["state"] for i in ward.incidents], ward.titles()
 
 
 def test_symptoms_that_go_by_themselves_are_no_recovery_of_ours(ward: Ward) -> None:
