@@ -132,6 +132,28 @@ def test_what_failed_is_not_tried_again_until_something_else_was_changed(
     assert ask(incident, "restart-service", "web-1").status == Status.APPROVED
 
 
+def test_what_just_failed_for_one_incident_is_not_tried_for_another(
+    system: LoadedSystem, row: System, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = trouble(row, "web-1"), trouble(row, "front")
+
+    def fail(*_: Any) -> None:
+        raise ActionFailed("does not come up")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RestartService, "execute", fail)
+        assert service.execute(ask(first, "restart-service", "web-1").pk).status == Status.FAILED
+    for again, target in (("restart-service", "web-1"), ("rolling-restart", "web")):
+        refused = ask(second, again, target)
+        assert refused.status == Status.REFUSED
+        assert "restart-service on web-1 failed" in refused.status_why
+        assert f"for #{first.number}; nothing was changed since" in refused.status_why
+    known = service.already("tiny", "restart-service", "web-1", {}, second.number)
+    assert known is not None and (known.what, known.incident) == ("failed", first.number)
+    assert ask(second, "restart-service", "web-2").status == Status.APPROVED
+    assert effects_of(runtime) == []
+
+
 def test_a_new_run_goes_on_with_what_the_old_one_asked(system: LoadedSystem, row: System) -> None:
     incident = trouble(row, "db")
     ask_ = {"requested_by": "agent", "incident_id": incident.number}

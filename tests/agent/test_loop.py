@@ -218,6 +218,72 @@ def test_rejected_with_no_other_path_hands_over_and_never_acts(world: World, per
     assert event.data["tried"] == ["web:broken|rebuild@db"]
 
 
+def test_after_a_no_the_next_request_comes_from_fresh_looks(world: World, person: User):
+    """However steady the diagnosis was, and however often it is woken in between."""
+    world.findings = [finding("broken", 0.95, path("rebuild db"), path("rebuild web"))]
+    run = world.start(world.open())
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    run = world.drive(run, until=waiting.exists)
+    actions.decide(waiting.get().pk, person, False, "not now")
+    seen = world.diagnosed
+    for _ in range(10):  # woken again and again with nothing new to see
+        world.time_passes(run)
+        loop.advance(run.pk)
+    assert (waiting.exists(), ActionRequest.objects.count()) == (False, 1)
+    ticks = 0
+    while not waiting.exists():
+        world.tick()
+        ticks += 1
+        for _ in range(4):
+            world.time_passes(run)
+            loop.advance(run.pk)
+        assert ticks < 20
+    assert waiting.get().target == "web"
+    assert min(ticks, world.diagnosed - seen) >= diagnose.AFTER_NO
+    assert world.effects() == []
+
+
+@pytest.mark.parametrize("step", ["rebuild db", "mend db"])
+def test_two_incidents_with_one_path_have_one_effect_and_the_second_waits_for_it(
+    world: World, person: User, step: str
+):
+    """While a person is asked for the first one, and while the effect for it is being measured."""
+    asked = step.startswith("rebuild")
+    world.findings = [finding("broken", 0.95, path(step))]
+    world.cured = bool
+    first = world.open()
+    second = Incident.objects.create(
+        system=world.system, fingerprint="beside", title="db does not answer", started_at=first.started_at
+    )
+    Symptom.objects.create(
+        system=world.system, incident=second, signal="http_unreachable", service="db", title="db does not answer",
+        first_seen=first.started_at, last_seen=first.started_at,
+    )  # fmt: skip
+    waiting = ActionRequest.objects.filter(status=Status.WAITING)
+    one = world.drive(world.start(first), until=waiting.exists if asked else world.effects)
+    two = world.start(second)
+
+    def waits() -> list[str]:
+        return [t for t in titles(second, "plan") if t.startswith(f"Waits for incident #{first.number}: ")]
+
+    world.drive(two, until=lambda: bool(waits()))
+    for _ in range(5):  # told once, and nothing else is done meanwhile
+        world.tick()
+        world.time_passes(two)
+        loop.advance(two.pk)
+    said = "is waiting for approval for" if asked else "was done at"
+    assert len(waits()) == 1 and f"{step.replace(' ', ' on ')} {said}" in waits()[0], waits()
+    assert ActionRequest.objects.count() == 1
+    if asked:
+        actions.decide(waiting.get().pk, person, True)
+    one = world.drive(one)
+    world.clear()
+    two = world.drive(two)
+    assert (one.outcome, two.outcome) == ("recovered", "recovered")
+    done = step.replace(" ", "@")
+    assert (world.effects(), ActionRequest.objects.filter(status=Status.SUCCEEDED).count()) == ([done], 1)
+
+
 def test_what_did_not_help_is_rolled_back_and_the_next_path_taken(world: World):
     world.findings = [finding("stuck", 0.95, path("mend web"), path("patch web"))]
     world.cured = lambda effects: "patch@web" in effects
