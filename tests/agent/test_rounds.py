@@ -1,0 +1,88 @@
+"""Runs of the system's own journeys that the agent raises: which ones, how many, and what they prove."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from agent import rounds
+from agent.case import Case, Measuring
+from agent.relapse import Proof
+from systems.manifest import parse_manifest
+from systems.manifest_types import Journey
+from systems.probes import journeys
+from systems.runtimes.fake import FakeRuntime
+from systems.services import LoadedSystem
+
+MANIFEST = """
+system: kiosk
+services: {web: {kind: http}}
+journeys:
+  - {name: browse, service: web, steps: [{get: "http://127.0.0.1:9/"}]}
+  - {name: order, service: web, steps: [{get: "http://127.0.0.1:9/order"}]}
+  - {name: come back, service: web, keeps: session, steps: [{get: "http://127.0.0.1:9/me"}]}
+"""
+
+
+class Kiosk:
+    """What was raised, and which journeys fail."""
+
+    def __init__(self) -> None:
+        manifest = parse_manifest(MANIFEST)
+        self.system = LoadedSystem(manifest, Path("/nowhere"), FakeRuntime(manifest.services))
+        self.case, self.count = Case(), Measuring(since=timezone.now())
+        self.raised: list[str] = []
+        self.failing: set[str] = set()
+
+    async def run_journey(self, _: object, journey: Journey) -> tuple[float, str]:
+        self.raised.append(journey.name)
+        return 40.0, "status 500" if journey.name in self.failing else ""
+
+    def go(self, *names: str, times: int = 1) -> str:
+        """A second goes by before each; what the last one said."""
+        said, now = "", timezone.now()
+        wanting = [Proof(name, failed=2, runs=4, clean=0, needed=12, last_failed=now) for name in names]
+        for _ in range(times):
+            if self.case.raised.at:
+                self.case.raised.at -= timedelta(seconds=1)
+            said = rounds.go(self.case, self.count, self.system, wanting)
+        return said
+
+
+@pytest.fixture
+def kiosk(monkeypatch: pytest.MonkeyPatch) -> Kiosk:
+    made = Kiosk()
+    monkeypatch.setattr(journeys, "run_journey", made.run_journey)
+    return made
+
+
+def test_one_that_keeps_its_session_is_never_raised_and_never_proven_by_it(kiosk: Kiosk) -> None:
+    """A visitor made for the purpose has not been there before, and what was damaged is what others left."""
+    kiosk.failing = {"come back"}
+    assert kiosk.go("come back", times=20) == ""
+    assert (kiosk.raised, kiosk.count.rounds, kiosk.case.raised.runs) == ([], {}, 0)
+
+
+def test_beside_one_that_keeps_its_session_only_the_plain_ones_are_raised_and_counted(kiosk: Kiosk) -> None:
+    assert kiosk.go("come back", "order", times=3) == ""
+    assert set(kiosk.raised) == {"order"}
+    assert kiosk.count.rounds == {"order": len(kiosk.raised)} and kiosk.case.raised.runs == len(kiosk.raised)
+
+
+def test_a_run_that_fails_is_told_and_the_row_begins_anew(kiosk: Kiosk) -> None:
+    assert kiosk.go("browse", "order") == ""
+    assert kiosk.count.rounds == {"browse": 3, "order": 2}
+    kiosk.failing = {"order"}
+    assert kiosk.go("browse", "order") == "order: status 500"
+    assert kiosk.count.rounds == {"browse": 6, "order": 0}
+
+
+def test_no_more_than_five_a_second_and_three_hundred_in_all(kiosk: Kiosk) -> None:
+    kiosk.go("order")
+    rounds.go(kiosk.case, kiosk.count, kiosk.system, [])
+    assert len(kiosk.raised) == 5
+    kiosk.go("order", times=80)
+    assert len(kiosk.raised) == rounds.MOST == kiosk.case.raised.runs
