@@ -134,7 +134,10 @@ def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
             if j.name in {p.name for p in wanting}
         ]
         return _unwell(said, [why], active), ""
-    return said, "; ".join(f"{p.clean + rounds.get(p.name, 0)} of {p.needed} runs" for p in wanting)
+    left = [
+        f"{ran} of {p.needed} runs" for p in wanting if (ran := p.clean + rounds.get(p.name, 0)) < p.needed
+    ]
+    return said, "; ".join(left) or A_FEW
 
 
 def _unwell(said: Judgement, words: list[str], active: list[str]) -> Judgement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import psycopg
@@ -197,11 +198,13 @@ def test_symptoms_that_go_by_themselves_are_no_recovery_of_ours(ward: Ward) -> N
         ward.set(name, "app.error_rate", 0.5)
     ward.set("gateway", "journey.ok", 0, "GET /order: 500", "order")
     ward.look_until(lambda: ward.numbers)
-    ward.look(2)
+    ward.look(5)
     ward.heal()
     ward.look_until(lambda: state(ward) == "resolved")
     told = ward.titles()
     assert "what caused them was not found" in str(told), told
+    lacking = [re.findall(r"(\d+) of (\d+) runs", t) for t in told if "is watched for longer" in t]
+    assert all(int(ran) < int(needed) for found in lacking for ran, needed in found), told
     assert "Recovered" not in str(told)
 
 
