@@ -18,6 +18,9 @@ OURS_S = 2.0
 STARTED_S = 10.0
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
+RUN = "run"
+BY_A_START = (*WRITTEN, "release")  # what counts from the next start on
+STARTED_FOR_S = 6.0  # it is written, started, and both are read
 AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 
 
@@ -108,31 +111,26 @@ def _called(change: Change) -> set[str]:
 
 def _not_following(changes: Sequence[Change]) -> list[Change]:
     """All but what only shows, in what runs, what was written in the same go: values of the one are those of the
-    other; and a use that is near its limit since that was set."""
-    written: dict[str, list[Change]] = {}
-    limits: dict[str, list[Change]] = {}
+    other; a use that is near its limit since that was set; and the start by which what was written came to count."""
+    settled: dict[str, list[Change]] = {}
     for change in changes:
-        if change.kind in WRITTEN:
-            written.setdefault(change.component, []).append(change)
-        if change.kind == "limit":
-            limits.setdefault(change.component, []).append(change)
+        settled.setdefault(change.component, []).append(change)
+
+    def beside(change: Change, kinds: Collection[str], seconds: float) -> list[Change]:
+        found = (c for c in settled[change.component] if c.kind in kinds)
+        return [c for c in found if abs((c.first_new - change.first_new).total_seconds()) < seconds]
 
     def follows(change: Change) -> bool:
         if change.kind == "crossing":  # there is less room, since somebody made it less
-            return any(
-                abs((c.first_new - change.first_new).total_seconds()) < SOON_S
-                for c in limits.get(change.component, ())
-            )
-        near = [
-            c
-            for c in written.get(change.component, ())
-            if abs((c.first_new - change.first_new).total_seconds()) < ONE_GO_S
-        ]
+            return bool(beside(change, ("limit",), SOON_S))
+        if change.kind == "act":  # it was started so that what was written counts
+            return change.what == RUN and bool(beside(change, BY_A_START, STARTED_FOR_S))
+        near = beside(change, WRITTEN, ONE_GO_S)
         values = ({c.before for c in near} | {c.after for c in near}) - {None}
         own = {change.before, change.after} - {None}
         return bool(own) and own <= values
 
-    return [c for c in changes if c.kind not in (*RUNS, "crossing") or not follows(c)]
+    return [c for c in changes if c.kind not in (*RUNS, "crossing", "act") or not follows(c)]
 
 
 def go_of(

@@ -416,3 +416,16 @@ def test_of_a_limit_and_a_setting_of_one_command_the_limit_that_fell_far_leads()
         [little.id],
         [kept.id],
     ]
+
+
+def test_the_start_by_which_a_setting_came_to_count_is_no_second_change() -> None:
+    """A worker had another address and was started anew: that it was started had 47 %, and nobody acted."""
+    at_once = made(-2, part="consumer", kind="act", what="run", old=None, new="1795957894.3")
+    moved = made(
+        -1, part="consumer", kind="env", what="DATABASE_URL", old="postgresql://db/a", new="postgresql://db/b"
+    )
+    states = timed(S("log_errors", "consumer"), S("log_pool_timeout", "consumer"))
+    both_ = {h.change for h in told(states, at_once, moved).hypotheses if h.change is not None}
+    assert both_ == {moved}
+    alone = {h.change for h in told(states, at_once).hypotheses if h.change is not None}
+    assert alone == {at_once}, "where nothing was written it may be the start itself"
