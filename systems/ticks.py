@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import psycopg
+
 from systems.readings import Reading
 from systems.runtimes.base import RuntimeEvent
 from systems.services import LoadedSystem
@@ -37,6 +39,9 @@ class Tick:
 Handler = Callable[[Tick], Awaitable[None] | None]
 
 
+AWAY = (OSError, psycopg.OperationalError, psycopg.InterfaceError)
+
+
 class Outlet:
     """Delivers ticks to one receiver, in order. The oldest are dropped when it stays behind."""
 
@@ -56,14 +61,17 @@ class Outlet:
         self._wake.set()
 
     async def deliver(self, tick: Tick) -> bool:
-        """Whether the receiver took it; what it raises is logged."""
+        """Whether the receiver is done with it; what it raises is logged. Who is away may take it later; what it cannot
+        take it never will, and the next ones must not wait for that."""
         try:
             result = self._send(tick)
             if inspect.isawaitable(result):
                 await result
-        except Exception:
+        except Exception as error:
             log.exception("%s failed on a tick of %s", self.name, tick.system.slug)
-            return False
+            if isinstance(error, AWAY) or not self._retry:
+                return False
+            self.dropped += 1
         return True
 
     async def run(self) -> None:

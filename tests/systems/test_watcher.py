@@ -343,6 +343,27 @@ async def test_a_database_outage_loses_no_tick(registered: System, monkeypatch: 
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_a_tick_that_can_never_be_stored_is_left_out_and_no_other_waits_for_it(
+    registered: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen()
+    watcher = Watcher(services.load_all, [seen], interval_s=0.2)
+    assert watcher.store is not None
+    real, stored = watcher.store.write, list[datetime]()
+
+    async def picky(item: Batch) -> None:
+        if len(seen.ticks) > 1 and item.at == seen.ticks[1].at:
+            raise psycopg.DataError("no number")
+        await real(item)
+        stored.append(item.at)
+
+    monkeypatch.setattr(watcher.store, "write", picky)
+    async with Running(watcher):
+        await until(lambda: len(stored) >= 4, "the store goes on")
+    assert stored[0] == seen.ticks[0].at and seen.ticks[1].at not in stored
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_old_partitions_are_dropped_and_new_ones_made_ahead(registered: System) -> None:
     now = datetime.now(UTC)
     old = now - timedelta(days=3)
