@@ -53,6 +53,11 @@ class Outlet:
         self._wake = asyncio.Event()
         self.dropped = 0
 
+    @property
+    def waiting(self) -> int:
+        """Ticks that have yet to be taken."""
+        return len(self._queue)
+
     def put(self, tick: Tick) -> None:
         if len(self._queue) >= BUFFER:
             self._queue.popleft()

@@ -70,6 +70,11 @@ class Watcher:
         self.looked_at: dict[str, float] = {}  # epoch seconds of each system's last tick, or of its start
         self._ticked: dict[str, float] = {}  # the same on the steady clock
 
+    @property
+    def unstored(self) -> tuple[int, int]:
+        """Ticks that wait to be stored, and how many were left out."""
+        return (self._stored.waiting, self._stored.dropped) if self._stored is not None else (0, 0)
+
     async def run(self, stop: asyncio.Event | None = None) -> None:
         """Watch until `stop` is set (or the task is cancelled)."""
         stop = stop or asyncio.Event()

@@ -17,6 +17,7 @@ register = template.Library()
 PAUSE_S = 5.0  # Redis was away: pages do not wait for it again so soon
 BLIND_S = 10.0
 POOLS_S = 300.0  # so long it is told that the prober, not a service, was what hung
+WAITING = 30  # looks: what waits for less is a moment's work
 _silent_until = 0.0
 
 
@@ -45,6 +46,12 @@ def _lines(sign: dict[str, Any]) -> list[str]:
         lines.append(
             f"The watcher's own connections hung at {_clock(pools['last'])} and were made anew (so often since it "
             f"started: {pools['rebuilt']}); what it read is of a fresh connection."
+        )
+    unstored = sign.get("unstored") or {}
+    if unstored.get("waiting", 0) > WAITING or unstored.get("left_out"):
+        lines.append(
+            f"What is read is not all stored: {unstored['waiting']} looks wait for the database, {unstored['left_out']} "
+            "were left out since the watcher started. Plots, postmortems and bundles lack them; its log says why."
         )
     if not (told := sign.get("starved")):
         return lines

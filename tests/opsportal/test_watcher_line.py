@@ -56,3 +56,13 @@ def test_connections_of_its_own_that_hung_are_told_for_a_while(client: Client, d
     assert "data-watcher" not in page(client)
     sign(starved=None, looked_at={}, pools={"rebuilt": 3, "last": time.time() - 4})
     assert "own connections hung at" in page(client)
+
+
+def test_what_is_read_and_not_stored_is_told(client: Client, db: None, sign: Any) -> None:
+    """Ten minutes of readings were missing from plots and postmortems, and only the log said so."""
+    sign(starved=None, looked_at={}, unstored={"waiting": 3, "left_out": 0})
+    assert "data-watcher" not in page(client)
+    sign(starved=None, looked_at={}, unstored={"waiting": 120, "left_out": 0})
+    assert "120 looks wait for the database" in page(client)
+    sign(starved=None, looked_at={}, unstored={"waiting": 0, "left_out": 2})
+    assert "2 were left out" in page(client)

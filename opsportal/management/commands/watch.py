@@ -55,7 +55,7 @@ async def _watch() -> None:
     signs = _Signs(strain := starved.Watch())
     handlers = [*wiring.tick_handlers(), signs.on_tick]
     watcher = Watcher(services.load_all, on_tick=handlers, strain=strain)
-    signs.looked_at = watcher.looked_at
+    signs.looked_at, signs.unstored = watcher.looked_at, lambda: watcher.unstored
     async with asyncio.TaskGroup() as group:
         helpers = [
             group.create_task(_repeat(wiring.sweep, SWEEP_EVERY_S)),
@@ -84,6 +84,7 @@ class _Signs:
         self._readiness = Readiness()
         self._systems: dict[str, Any] = {}
         self.looked_at: dict[str, float] = {}  # epoch seconds, of each system that is watched now
+        self.unstored: Callable[[], tuple[int, int]] = lambda: (0, 0)  # ticks: waiting, left out
 
     async def on_tick(self, tick: Tick) -> None:
         self._readiness.note(tick.system, detection.latest(tick.system.slug))
@@ -96,7 +97,11 @@ class _Signs:
             looked, known = dict(self.looked_at), dict(self._systems)
             systems = {slug: {**known[slug], "ticked_at": at} for slug, at in looked.items() if slug in known}
             pools = {"rebuilt": web.rebuilds.count, "last": web.rebuilds.last}
-            heartbeat.beat("watcher", systems=systems, starved=told, looked_at=looked, pools=pools)
+            waiting, left_out = self.unstored()
+            unstored = {"waiting": waiting, "left_out": left_out}
+            heartbeat.beat(
+                "watcher", systems=systems, starved=told, looked_at=looked, pools=pools, unstored=unstored
+            )
         except redis.RedisError as error:
             log.warning("no sign of life: %s", error)
 
