@@ -50,8 +50,9 @@ def _lines(sign: dict[str, Any]) -> list[str]:
     unstored = sign.get("unstored") or {}
     if unstored.get("waiting", 0) > WAITING or unstored.get("left_out"):
         lines.append(
-            f"What is read is not all stored: {unstored['waiting']} looks wait for the database, {unstored['left_out']} "
-            "were left out since the watcher started. Plots, postmortems and bundles lack them; its log says why."
+            f"What is read is not all stored: {unstored['waiting']} looks wait for the database, "
+            f"{unstored['left_out']} were left out since the watcher started. Plots, postmortems and bundles lack "
+            "them; its log says why."
         )
     if not (told := sign.get("starved")):
         return lines
