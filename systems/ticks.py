@@ -42,6 +42,11 @@ Handler = Callable[[Tick], Awaitable[None] | None]
 AWAY = (OSError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
+def name_of(handler: Handler) -> str:
+    """What a receiver is called in the log."""
+    return getattr(handler, "__qualname__", type(handler).__name__)
+
+
 class Outlet:
     """Delivers ticks to one receiver, in order. The oldest are dropped when it stays behind."""
 

@@ -20,7 +20,7 @@ from systems.runtimes.base import RuntimeEvent
 from systems.services import LoadedSystem
 from systems.state.beside import sampler_for
 from systems.store import Batch, Store
-from systems.ticks import Handler, Outlet, Tick
+from systems.ticks import Handler, Outlet, Tick, name_of
 from systems.watch import SystemWatch
 
 __all__ = ["Handler", "Tick", "Watcher"]
@@ -144,7 +144,7 @@ class Watcher:
     async def _add(self, system: LoadedSystem, *, start: bool) -> None:
         slug = system.slug
         watch = self._watches[slug] = SystemWatch(system, self._clock, self._now)
-        outlets = self._outlets[slug] = [Outlet(_name(handler), handler) for handler in self._handlers]
+        outlets = self._outlets[slug] = [Outlet(name_of(handler), handler) for handler in self._handlers]
         self.looked_at[slug], self._ticked[slug] = self._now(), self._clock()
         if self.store is not None and system.id is not None:
             try:
@@ -296,7 +296,3 @@ def _templates(system: LoadedSystem) -> dict[str, list[str]]:
         return queries.known_templates(system)
     finally:
         connections.close_all()
-
-
-def _name(handler: Handler) -> str:
-    return getattr(handler, "__qualname__", type(handler).__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,11 +95,8 @@ def test_what_went_quiet_together_counts_as_long_as_it_was_quiet(monkeypatch: py
     )
 
 
-def test_the_failed_runs_of_the_incident_before_say_nothing_of_this_one() -> None:
-    """The last one was over ten seconds ago; a journey that failed then, was well, and now fails each time."""
-    system = System.objects.create(slug="soon", title="Soon", manifest_path="/nowhere/manifest.yaml")
-    began = timezone.now()
-    told = [(-12, 0), (-9, 1), (-6, 1), (-3, 1), (0, 0), (2, 0)]
+def ran(system: System, began: datetime, told: Sequence[tuple[float, float]]) -> None:
+    """Runs of a journey: (seconds after `began`, 1 = it went well)."""
     rows = [(system.pk, began + timedelta(seconds=s), "a", "journey.ok", "buy", ok, "") for s, ok in told]
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -106,6 +104,14 @@ def test_the_failed_runs_of_the_incident_before_say_nothing_of_this_one() -> Non
             " values (%s, %s, %s, %s, %s, %s, %s)",
             rows,
         )
+
+
+def test_the_failed_runs_of_the_incident_before_say_nothing_of_this_one() -> None:
+    """The last one was over ten seconds ago; a journey that failed then, was well, and now fails each time."""
+    system = System.objects.create(slug="soon", title="Soon", manifest_path="/nowhere/manifest.yaml")
+    began = timezone.now()
+    told = [(-12, 0), (-9, 1), (-6, 1), (-3, 1), (0, 0), (2, 0)]
+    ran(system, began, told)
     incident = Incident.objects.create(system=system, fingerprint="f", title="f", started_at=began)
     effect = began + timedelta(seconds=3)
     assert [p.failed for p in relapse.proofs(incident, effect)] == [3], "as if it had been one trouble"
@@ -121,16 +127,7 @@ def test_what_failed_each_time_and_went_away_by_itself_is_watched_for_longer() -
     system = System.objects.create(slug="half", title="Half", manifest_path="/nowhere/manifest.yaml")
     began = timezone.now()
     told = [0.0] * 6 + [1.0] * 5
-    rows = [
-        (system.pk, began + timedelta(seconds=2 * n), "a", "journey.ok", "buy", ok, "")
-        for n, ok in enumerate(told)
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into systems_reading (system_id, at, service, metric, label, value, text)"
-            " values (%s, %s, %s, %s, %s, %s, %s)",
-            rows,
-        )
+    ran(system, began, [(2 * n, ok) for n, ok in enumerate(told)])
     incident = Incident.objects.create(system=system, fingerprint="h", title="h", started_at=began)
     (alone,) = relapse.proofs(incident, None)
     assert (alone.clean, alone.needed) == (5, 12)
