@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from systems import redact
@@ -18,6 +19,7 @@ class Looking:
     source: Source
     settled: Settled = field(init=False)
     peace: bool = True
+    mine: Callable[[Change], bool] = lambda _: True  # of a server that others use too
 
     def __post_init__(self) -> None:
         self.settled = Settled(self.source.name)
@@ -28,7 +30,7 @@ class Looking:
         read = self.source.last = await self.source.read()
         if self.settled.same(read, began):
             return []
-        return self.settled.take(
+        found = self.settled.take(
             read,
             began,
             time.time(),
@@ -36,6 +38,7 @@ class Looking:
             peace=self.peace,
             pinned=self.source.pinned,
         )
+        return [change for change in found if self.mine(change)]
 
     async def words(self) -> list[str]:
         return [change.words for change in await self()]

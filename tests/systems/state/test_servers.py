@@ -34,7 +34,11 @@ class Place:
     def looking(self, **state: object) -> Looking:
         spec = {"kind": "postgres", "postgres": {"dsn": self.dsn}, "state": state or None}
         system = make_system(self.folder, {"db": {k: v for k, v in spec.items() if v}})
-        return Looking(system, Postgres(system, system.service("db")))
+        return Looking(system, Postgres(system, system.service("db")), mine=self._is_mine)
+
+    def _is_mine(self, change: Change) -> bool:
+        """Roles and databases are the whole server's, where other tests make theirs at the same time."""
+        return not change.what.startswith(("role ", "database ")) or self.name in change.what
 
     async def do(self, *statements: str) -> None:
         for statement in statements:
@@ -195,6 +199,17 @@ async def test_a_limit_that_keeps_everybody_out_is_seen_all_the_same(place: Plac
         assert session.execute(f"show {limit}").fetchone() == ("0",)
 
 
+async def test_a_server_that_knows_no_such_limit_is_read_without(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only speaks like Postgres refuses the setting, and could be read before."""
+    monkeypatch.setattr(pgguards, "LIMITS", ((0, "no_such_limit_timeout"),))
+    looking = place.looking()
+    assert await looking() == []
+    with pgguards.connect(conninfo=place.dsn) as session:
+        assert session.execute("select 1").fetchone() == (1,)
+
+
 async def test_what_a_session_had_to_bring_along_is_no_change_of_the_server(place: Place) -> None:
     looking = place.looking()
     assert await looking() == []
@@ -206,7 +221,9 @@ async def test_what_a_session_had_to_bring_along_is_no_change_of_the_server(plac
 
 async def test_redis_settings_users_and_what_was_done_to_it(tmp_path: Path):
     system = make_system(tmp_path, {"cache": {"kind": "redis", "redis": {"url": REDIS_URL}}})
-    looking = Looking(system, Redis(system, system.service("cache")))
+    ours = {"lfu-log-factor", "replica-priority", "slave-priority", "user ledger-test", "FLUSHDB"}
+    source = Redis(system, system.service("cache"))
+    looking = Looking(system, source, mine=lambda change: change.what.partition(":")[0] in ours)
     client = aioredis.Redis.from_url(REDIS_URL, db=9)
     before = await client.config_get("lfu-log-factor")
     try:
