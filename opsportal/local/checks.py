@@ -12,13 +12,13 @@ CHECKS: dict[str, list[str]] = {
     "mypy": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()"],
 }
-# Fast ones share the cores, and who has none left takes over another's. Patient ones wait most of the time: two go side
+# Fast ones share the cores. Patient ones wait most of the time: two go side
 # by side; so do those that only need a portal of their own. What is tried on a sandbox of processes and on one of
 # containers is tried on both at once. The other slow ones measure whole portals and sandboxes: each has the machine to
 # itself.
 CORES = min(4, os.cpu_count() or 1)
 TESTS: dict[str, list[str]] = {
-    "fast tests": ["-m", "not slow", "-n", str(CORES), "--dist", "worksteal"],
+    "fast tests": ["-m", "not slow", "-n", str(CORES)],
     "patient tests": ["-m", "slow and patient", "-n", str(min(2, CORES)), "--dist", "loadfile"],
     "paired tests": ["-m", "slow and paired", "-n", str(min(2, CORES))],
     "twin tests": ["-m", "slow and twin", "-n", str(min(2, CORES)), "--dist", "loadgroup"],
