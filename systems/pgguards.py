@@ -31,9 +31,12 @@ def connect(options: str = "", **how: Any) -> psycopg.Connection[Any]:
         version = session.info.server_version
         try:
             session.execute(lifting(version))
-            return session
         except psycopg.OperationalError:
             session.close()
+            continue
+        except psycopg.Error:
+            pass  # what speaks like it and has no such limit: the session is as good without
+        return session
     return psycopg.connect(options=f"{options} {as_options(version)}", autocommit=True, **how)
 
 
@@ -45,9 +48,12 @@ async def connected(connect: Callable[[str], Awaitable[Session]]) -> Session:
         version = session.info.server_version
         try:
             await session.execute(lifting(version))
-            return session
         except psycopg.OperationalError:
             await session.close()
+            continue
+        except psycopg.Error:
+            pass
+        return session
     return await connect(as_options(version))
 
 

@@ -39,7 +39,7 @@ class Tick:
 Handler = Callable[[Tick], Awaitable[None] | None]
 
 
-AWAY = (OSError, psycopg.OperationalError, psycopg.InterfaceError)
+AWAY = (OSError, psycopg.Error)  # but for psycopg.DataError
 
 
 def name_of(handler: Handler) -> str:
@@ -79,7 +79,7 @@ class Outlet:
                 await result
         except Exception as error:
             log.exception("%s failed on a tick of %s", self.name, tick.system.slug)
-            if isinstance(error, AWAY) or not self._retry:
+            if not self._retry or (isinstance(error, AWAY) and not isinstance(error, psycopg.DataError)):
                 return False
             self.dropped += 1
         return True

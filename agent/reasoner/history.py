@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from agent.reasoner.board import Board
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 from systems.state.renamed import is_number
@@ -16,6 +17,7 @@ ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
 STARTED_S = 10.0
+SEES_STARTS = "unit_down"  # whoever reads this of a part reads its starts
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
 RUN = "run"
@@ -24,11 +26,13 @@ STARTED_FOR_S = 6.0  # it is written, started, and both are read
 AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 
 
-def waits(change: Change, now: float | None) -> bool:
-    """Whether it is written and not in effect: its part was not started since. The start itself is seen a little later,
-    so what is quite new may be."""
+def waits(change: Change, now: float | None, board: Board) -> bool:
+    """Whether it is written and not in effect: its part was not started since, and its starts are seen. The start
+    itself is seen a little later, so what is quite new may be."""
     settled = change.pending and change.kind not in OF_A_MOMENT
-    return settled and now is not None and now - change.first_new.timestamp() > STARTED_S
+    unit = board.get(SEES_STARTS, change.component)
+    seen = unit is not None and unit.value is not None
+    return settled and seen and now is not None and now - change.first_new.timestamp() > STARTED_S
 
 
 def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[Change], str]]:

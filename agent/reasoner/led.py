@@ -16,6 +16,7 @@ from systems.graph import SystemGraph
 SHARED_BITS = 3.0
 DELAYED_BITS = 3.0  # at most: some causes build up slowly
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
+LINK_BITS = 4.0  # some who serve what a link points to need no start for it
 SEEN_BY_BOTH_S = 6.0  # the probe and the ledger look at the same thing at their own times
 
 
@@ -52,9 +53,9 @@ def weigh_times(
             weigh_time(cause, board, signs[0].signal, signs[0].service)
             kinds = board.moved_by(signs[0].signal)
             made = _made(cause, signs, changes, board)
-            if made and all(history.waits(c, now) for c in made):
-                not_yet = (signs[0].signal, signs[0].service, "not in effect", -EXCLUDED_BITS)
-                cause.against.append(not_yet)
+            if made and all(history.waits(c, now, board) for c in made):
+                bits = LINK_BITS if all(c.kind == "release" for c in made) else EXCLUDED_BITS
+                cause.against.append((signs[0].signal, signs[0].service, "not in effect", -bits))
             explained = [board.true[i] for i in cause.explains]
             cause.is_measured = graph is not None and any(
                 is_measured(c, explained, graph, board) for c in made

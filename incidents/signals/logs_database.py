@@ -96,7 +96,7 @@ DATABASE = [
     log_signal(
         "log_store_full",
         "{service} reports that a store is full and takes no more: {text}",
-        r"command not allowed when used memory|\b1114\b.{0,40}is full|quota exceeded|read-only-allow-delete|disk usage exceeded flood-stage",
+        r"command not allowed when used memory|\b1114\b.{0,40}is full|(disk|storage) quota exceeded|read-only-allow-delete|disk usage exceeded flood-stage",
         "database",
         times=2,
         opens=True,

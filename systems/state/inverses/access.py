@@ -14,7 +14,8 @@ KINDS = ("grant", "access", "role", "certificate")
 # settings by which somebody is let in, or is seen
 SETTINGS = re.compile(
     r"(^|[_.\-: ])(ssl|tls|password|passwd|auth|requirepass|masterauth|listen_addresses|bind|protected-mode|hba|acl|"
-    r"krb|security|login|secret|token|key|cert|allow|deny|cors|firewall|row_security)", re.I)  # fmt: skip
+    r"krb|security|login|read_only|readonly|secret|token|key|cert|allow|deny|cors|firewall|"
+    r"row_security)", re.I)  # fmt: skip
 SETTING_KINDS = ("config", "env", "setting", "flag", "data", "route", "spec", "file")
 
 
