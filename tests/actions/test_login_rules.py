@@ -13,6 +13,7 @@ import yaml
 
 from systems import services
 from systems.services import LoadedSystem
+from systems.state.inverses import widens
 from systems.state.inverses.pgrules import rule
 from tests.actions.ledger import Ledger
 from tests.actions.test_inverses import round_trip, why_not
@@ -82,3 +83,8 @@ def test_a_rule_that_somebody_made_a_comment_comes_back(file: Path, admin: psyco
     admin.execute("select pg_reload_conf()")
     row = ledger()["host all tiny_nobody 10.9.9.8 255.255.255.255 scram-sha-256"]
     assert "no comment any more" in round_trip(ledger.system, row)
+
+
+def test_that_everybody_may_write_again_is_for_a_person() -> None:
+    for kind in ("setting", "role"):
+        assert widens(kind, "database shop: default_transaction_read_only", "on", None)

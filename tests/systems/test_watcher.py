@@ -322,12 +322,17 @@ async def test_unchanged_readings_are_stored_now_and_then_only(registered: Syste
     assert await sync_to_async(count)("http.ok") == 16
 
 
+@pytest.mark.parametrize(
+    "error", [psycopg.OperationalError("away"), psycopg.errors.UndefinedTable("it is being migrated")]
+)
 @pytest.mark.django_db(transaction=True)
-async def test_a_database_outage_loses_no_tick(registered: System, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_database_outage_loses_no_tick(
+    registered: System, monkeypatch: pytest.MonkeyPatch, error: psycopg.Error
+) -> None:
     seen = Seen()
     watcher = Watcher(services.load_all, [seen], interval_s=0.2)
     assert watcher.store is not None
-    real, failures = watcher.store.write, [psycopg.OperationalError("away")] * 2
+    real, failures = watcher.store.write, [error] * 2
     stored: list[datetime] = []
 
     async def flaky(item: Batch) -> None:
