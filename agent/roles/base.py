@@ -19,6 +19,8 @@ from incidents.sections import Sections
 from incidents.story import Story
 from incidents.typed import Record
 
+TAKES_BACK = "revert-change"  # the action by which a change is taken back
+
 
 class Diagnoser(Protocol):
     def diagnose(self, incident: Incident, states: list[SignalState]) -> Opinion: ...

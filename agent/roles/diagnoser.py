@@ -13,6 +13,7 @@ from agent.context import seconds_seen
 from agent.reasoner import Diagnosis, Hypothesis, history
 from agent.reasoner import Evidence as Observed
 from agent.reasoner.types import Boosts, Change, Learned
+from agent.roles.base import TAKES_BACK
 from incidents import evidence
 from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question, somewhere_in
@@ -25,7 +26,6 @@ from systems import services
 from systems.state import ledger
 
 LOOKED_BACK = timedelta(hours=24)
-TAKES_BACK = "revert-change"
 EVIDENT_BITS = 3.0  # by its time and its words: what tells less is not taken back for it
 SETTLES_S = 8.0  # what a fault brings for others shows within this
 

@@ -18,7 +18,7 @@ from actions import service as actions
 from agent import harm
 from agent.case import Choice, Path
 from agent.harm import RESTART, Harm
-from agent.roles.base import Brief
+from agent.roles.base import TAKES_BACK, Brief
 from incidents.findings import Finding, PlannedStep
 from incidents.models import Incident
 from incidents.returned import CHANGE
@@ -26,9 +26,11 @@ from incidents.verdict import ACT_AT
 from knowledge import lessons
 from knowledge import service as knowledge
 
+PUT_BACK = {"revert", "config", "env", "release", "credentials", "job"}  # the effects that write a state anew
 RETRY_S = 30.0
 NO_DOUBT = 0.97  # what is less likely is weighed by what it would cost in vain
 NEXT_S = 2.0  # for each place in the order that the author of a runbook prefers: a small nudge, not a rule
+LEAVES = 0.5  # of its cures what leaves the change in place that the trouble evidently follows from
 LIKELIER_S = 15.0  # ... and of changes made in one go, where the one that most speaks for stands first
 
 Steps = list[PlannedStep]
@@ -111,15 +113,30 @@ def paths(
                 found[path.key] = finding, path.model_copy(update={"runbook": runbook_of(finding.cause)})
     # A dry run asks the target: where there is nothing to choose and hardly a doubt, its rating will do.
     measured = len(found) > 1 or any(f.probability < NO_DOUBT for f, _ in found.values())
-    weighed = [_weighed(f, path, lambda s: harm_of(s, measured), cure_rate) for f, path in found.values()]
+    weighed = []
+    for finding, path in found.values():
+        leaves = _is_left(finding, path, effects_of)
+        weighed.append(_weighed(finding, path, lambda s: harm_of(s, measured), cure_rate, LEAVES**leaves))
     return Choice(paths=sorted(weighed, key=lambda p: p.cost), left_out=list(dict.fromkeys(left_out)))
 
 
+def _is_left(finding: Finding, path: Path, effects_of: EffectsOf) -> bool:
+    """Whether a named cause evidently follows from a change, which this path leaves in place: it works around what the
+    other takes away."""
+    is_evident = finding.cause != CHANGE and any(s.action == TAKES_BACK for p in finding.paths for s in p)
+    done = {effect.partition(":")[0] for step in path.steps for effect in effects_of(step)}
+    return is_evident and not done & PUT_BACK
+
+
 def _weighed(
-    finding: Finding, path: Path, harm_of: Callable[[PlannedStep], Harm], cure_rate: CureRate
+    finding: Finding,
+    path: Path,
+    harm_of: Callable[[PlannedStep], Harm],
+    cure_rate: CureRate,
+    less: float,
 ) -> Path:
     cures = min((cure_rate(finding.cause, s.action) for s in path.steps[:1]), default=0.0)
-    harms, p = [harm_of(s) for s in path.steps], finding.probability * cures
+    harms, p = [harm_of(s) for s in path.steps], finding.probability * cures * less
     cost = harm.expected_s(harms, finding.probability) + (1 - p) * RETRY_S
     cost += (LIKELIER_S if finding.cause == CHANGE else NEXT_S) * path.index
     return path.model_copy(update={"p_success": p, "cost": cost, "loss": harm.loss_s(harms)})

@@ -11,7 +11,7 @@ from agent.roles.planner import paths
 from incidents.findings import Finding, PlannedStep
 from tests.agent.world import finding, path
 
-EFFECTS = {"rewrite": ["file", "restart"], "restart-it": ["restart"]}
+EFFECTS = {"rewrite": ["config", "restart"], "revert-change": ["revert"], "restart-it": ["restart"]}
 RISKS = {"mend": "low", "patch": "medium", "rebuild": "high"}
 
 
@@ -59,6 +59,17 @@ def test_a_fix_that_has_failed_often_drops_behind():
     findings = [finding("x", 0.9, path("mend db"), path("patch db"))]
     assert words(order(findings))[0] == "mend@db"
     assert words(order(findings, rates={"mend": 0.1, "patch": 0.9}))[0] == "patch@db"
+
+
+def test_what_leaves_the_change_in_place_that_it_evidently_follows_from_drops_behind_its_inverse():
+    """Going round it, or making anew what only lies elsewhere, mends less than taking it back; writing anew from the
+    good copy does take it back."""
+    back = path("revert-change db")
+    lost = {"revert-change": Harm("medium")}
+    assert words(order([finding("x", 0.9, path("mend db"), back)], lost=lost))[0] == "revert-change@db"
+    assert words(order([finding("x", 0.9, path("rewrite db"), back)], lost=lost))[0] == "rewrite@db"
+    by_itself = finding("change", 0.9, back, path("mend db"))
+    assert words(order([by_itself], lost=lost))[0] == "revert-change@db"
 
 
 def test_what_does_not_lead_earns_no_path():
