@@ -7,7 +7,7 @@ import re
 from django.utils import timezone
 
 from actions import policy, reverts
-from agent import beside, credit, patience, relapse, roles, served
+from agent import anew, beside, credit, patience, relapse, roles, served
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
 from agent.context import is_self_healed, of_others, symptom_key, without_label
@@ -17,7 +17,8 @@ from agent.phases import explain, heldoff, putback, waiting
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
 from incidents.evidence import Picture, SignalState
-from incidents.facts import Measured
+from incidents.facts import Measured, Noted
+from incidents.findings import PlannedStep
 from incidents.health import name_of
 from incidents.models import State
 from incidents.signals import CATALOG
@@ -214,6 +215,8 @@ def _recovered(run: Run, said: Judgement, picture: Picture) -> Outcome:
 def _not_recovered(run: Run, said: Judgement) -> Outcome:
     """Undo what brought nothing, keep what helped in part, and look again."""
     case = run.case
+    if not said.cleared and (further := anew.steps(run)):
+        return _go_on(run, further)
     timeline.record(
         run.incident_id,
         Measured(outcome="not_recovered", remaining=said.remaining, new=said.new, cleared=said.cleared),
@@ -229,6 +232,18 @@ def _not_recovered(run: Run, said: Judgement) -> Outcome:
     case.begin_anew()
     case.again = again = Again(why=said.why, relapsed=relapsed)
     return _look_again(run, again)
+
+
+def _go_on(run: Run, further: list[PlannedStep]) -> Outcome:
+    """The same path by some steps more, before any of it is taken back."""
+    case, words = run.case, ", ".join(s.words for s in further)
+    assert case.attempt is not None
+    case.tried.append(case.attempt.path.key)
+    case.attempt.path = case.attempt.path.model_copy(update={"steps": [*case.attempt.done, *further]})
+    case.measuring = None
+    title = f"Reading its file again brought nothing, and it runs since the change: {words} comes next"
+    timeline.record(run.incident_id, Noted(), title[:300])
+    return Outcome(Phase.ACT, f"goes on with {words}"[:120], {"path": case.attempt.path.key})
 
 
 def _look_again(run: Run, again: Again) -> Outcome:

@@ -19,6 +19,7 @@ from incidents.findings import Finding, PlannedStep
 from incidents.models import Incident, TimelineEvent
 from systems import redact, services
 from systems.models import ChangeRow
+from systems.runtimes.fake import FakeRuntime
 from systems.state import kept
 from systems.state.settled import Settled
 from systems.state.sources.files import Files
@@ -133,8 +134,32 @@ def test_a_value_known_to_be_bad_is_not_applied_again(
     actions.decide(asked(incident).pk, person, True)  # type: ignore[union-attr]
     world.drive(run)
     assert file.read_text() == "delay = 1\n"
-    kept_ = TimelineEvent.objects.filter(incident=incident, title__startswith="Kept, not rolled back")
+    kept_ = TimelineEvent.objects.filter(incident=incident, title__startswith="Kept, not rolled back: revert")
     assert "golden copy" in kept_.get().title
+
+
+@pytest.mark.parametrize("since", ["it was changed", "long before"])
+def test_who_reads_its_file_at_its_start_only_is_started_anew_before_it_is_all_taken_back(
+    blamed: tuple[World, Path, Finding], person: User, since: str
+) -> None:
+    world, file, leader = blamed
+    runtime = services.load("mini").runtime
+    assert isinstance(runtime, FakeRuntime)
+    if since == "long before":
+        runtime.set_state("web", started_at=time.time() - 3600)
+    first = runtime.state("web").pid
+    world.findings = [leader]
+    world.cured = lambda effects: "delay = 0" in file.read_text() and runtime.state("web").pid != first
+    incident = world.open()
+    run = world.drive(world.start(incident), until=lambda: asked(incident) is not None)
+    actions.decide(asked(incident).pk, person, True)  # type: ignore[union-attr]
+    run = world.drive(run)
+    done = list(ActionRequest.objects.filter(incident=incident, undo_of=None).values_list("slug", flat=True))
+    if since == "it was changed":
+        assert (run.outcome, file.read_text()) == ("recovered", "delay = 0\n")
+        assert sorted(done) == ["restart-service", "revert-change"]
+    else:  # it took the change as it takes its taking back: by reading it again
+        assert (run.outcome, done, file.read_text()) == ("handed_over", ["revert-change"], "delay = 6\n")
 
 
 def test_symptoms_gone_but_changed_again_is_no_recovery(

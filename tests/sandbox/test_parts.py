@@ -15,6 +15,7 @@ import yaml
 from sandbox.build.prepare import Site
 from sandbox.shop.api.profile import ProfileCache
 from sandbox.shop.kit.config import Config
+from sandbox.shop.net.__main__ import Net
 from sandbox.shop.net.edge import Edge
 from sandbox.shop.net.path import Wire
 
@@ -125,6 +126,20 @@ async def test_an_edge_carries_bytes_by_both_paths(tmp_path: Path, echo: tuple[s
     finally:
         accepting.cancel()
         wire.close()
+
+
+async def test_a_reload_takes_where_an_edge_leads_and_keeps_what_it_cannot_read(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    text = "edges: {api-db: {address: '127.0.0.1:1', target: '127.0.0.1:%s', up: true}}"
+    file.write_text(text % 2)
+    config = Config(file)
+    config.load()
+    net = Net(config)
+    config.listeners.append(net._apply)
+    for port, leads in (("3", 3), ("nowhere", 3), ("4", 4)):
+        file.write_text(text % port)
+        config.reload()
+        assert net.edges["api-db"].target == ("127.0.0.1", leads)
 
 
 async def test_a_cut_wire_is_silence_until_failover(tmp_path: Path, echo: tuple[str, int]) -> None:

@@ -46,7 +46,13 @@ class Net:
         logging.getLogger("shop").info("net is up: %s", media)
 
     def _apply(self) -> None:
+        """What a reload takes: where an edge leads, and whether it is up. Its address and its kind it has from the
+        start on."""
         for name, edge in self.edges.items():
+            try:
+                edge.target = parse_address(self.config.get(f"edges.{name}.target"))
+            except ValueError as error:
+                logging.getLogger("shop").error("edge %s keeps its target: %s", name, error)
             edge.set_admin(bool(self.config.get(f"edges.{name}.up", True)))
 
     async def _watch(self, edge: Edge) -> None:
