@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from incidents.findings import Finding
 from incidents.returned import CHANGE
 from incidents.signals import CATALOG
@@ -9,17 +11,28 @@ from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
 from systems.graph import SystemGraph
 
+PUT_BACK = {"revert", "config", "env", "release", "credentials", "job"}  # the effects that write a state anew
 
-def shown(finding: Finding | None, graph: SystemGraph) -> set[tuple[str, str]]:
+
+def shown(
+    finding: Finding | None, graph: SystemGraph, put_back: Collection[str] = ()
+) -> set[tuple[str, str]]:
     """(signal, service) of what speaks for it. Where the change itself is the cause, what else was changed near it is
-    shown with it, and is none of it."""
+    shown with it, and is none of it; nor where a changed setting of the part was behind it and was put back (the parts
+    that were: `put_back`)."""
     if finding is None:
         return set()
     said = {(e.signal, e.service) for e in finding.pro}
-    if not is_of_a_change(finding):
-        return said
     mine = graph.members(finding.component)
+    was_a_setting = any(is_setting(s) and p in put_back and p in mine for s, p in said)
+    if not was_a_setting and not is_of_a_change(finding):
+        return said
     return {(signal, service) for signal, service in said if service in mine}
+
+
+def writes(effects: Collection[str]) -> bool:
+    """Whether something is as it was before, after what has these effects."""
+    return any(effect.partition(":")[0] in PUT_BACK for effect in effects)
 
 
 def is_kept(signal_id: str) -> bool:

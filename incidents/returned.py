@@ -37,6 +37,8 @@ def before(incident: Incident, *, over: bool = False) -> Incident | None:
     old = old.filter(resolved_at__gte=incident.started_at - WITHIN, opened_at__lt=incident.opened_at)
     lead = explanation(incident)
     for one in old.order_by("-resolved_at"):
+        if _is_of_another(incident, one):
+            continue
         theirs = explanation(one)
         if lead is not None and lead == theirs:
             return one
@@ -74,6 +76,20 @@ def _looks_alike(one: Incident, other: Incident) -> bool:
         return False
     a, b = ({(s.signal, s.service, s.label) for s in rows} for rows in (mine, theirs))
     return len(a & b) >= ALIKE * len(a | b)
+
+
+def _is_of_another(one: Incident, other: Incident) -> bool:
+    """Whether both show the same sign on the same part, each of another thing there: another path, queue or volume. The
+    cause may have the same name, and is another trouble."""
+    mine, theirs = _labels(one), _labels(other)
+    return any(mine[name].isdisjoint(theirs[name]) for name in mine.keys() & theirs.keys())
+
+
+def _labels(incident: Incident) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in incident.symptoms.filter(opens=True).exclude(signal=JOURNEY).exclude(label=""):
+        found.setdefault((row.signal, row.service), set()).add(row.label)
+    return found
 
 
 def _opening(incident: Incident) -> list[Symptom]:

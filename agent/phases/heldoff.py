@@ -6,6 +6,7 @@ either: a person is told what holds it off, and what is still to be put right.
 
 from __future__ import annotations
 
+from actions import service as actions
 from agent import behind
 from agent.case import Judgement
 from agent.journal import Outcome
@@ -22,8 +23,10 @@ from systems import services
 
 def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
     """The changed settings that spoke for what was acted on, and are still changed; and what is still gone."""
-    graph = services.load(run.incident.system.slug).graph
-    shown = behind.shown(run.case.acted_on, graph)
+    slug = run.incident.system.slug
+    done = run.case.attempt.done if run.case.attempt else []
+    back = {s.target for s in done if behind.writes(actions.effects_of(slug, s.action, s.target, s.params))}
+    shown = behind.shown(run.case.acted_on, services.load(slug).graph, back)
     return [s for s in states if s.value and behind.is_kept(s.signal) and (s.signal, s.service) in shown]
 
 

@@ -16,7 +16,7 @@ SOON_S = 15.0  # members are compared a little after they were read
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
-STARTED_S = 10.0
+STARTED_S = 6.0
 SEES_STARTS = "unit_down"  # whoever reads this of a part reads its starts
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
@@ -156,11 +156,12 @@ def go_of(
 
 def is_put_back(change: Change, changes: Sequence[Change]) -> bool:
     """Whether it gave a thing the value back that it had had before, or took away what had just been added: such a
-    state is known to do no harm."""
+    state is known to do no harm. One that somebody had brought in, and that was taken back since, is not."""
     name = (change.component, change.kind, change.what)
     earlier = [c for c in changes if (c.component, c.kind, c.what) == name and c.first_new < change.first_new]
     settled = change.kind not in OF_A_MOMENT and change.before != change.after
-    return settled and any(c.before == change.after for c in earlier)
+    was_tried = any(c.after == change.after for c in earlier)
+    return settled and not was_tried and any(c.before == change.after for c in earlier)
 
 
 def undone(change: Change, changes: Sequence[Change]) -> float | None:

@@ -50,6 +50,9 @@ def told_once(
         leads = [j for j in surer if _is_of_a_group(causes[i], causes[j])]
         leads += [j for j in surer if _is_change_of(causes[i], causes[j])]
         leads += [j for j in as_sure if _is_nothing_but_a_change(causes[i]) and _led_to(causes[i], causes[j])]
+        leads += [
+            j for j in surer if _is_nothing_but_a_change(causes[j]) and _makes(causes[j], causes[i], board)
+        ]
         if leads := [j for j in leads if j not in follows]:
             follows[i] = leads[0]
     follows = {i: follows.get(j, j) for i, j in follows.items()}
@@ -91,6 +94,12 @@ def _led_to(change: Cause, leader: Cause) -> bool:
     """Whether the signs of a change may have led to the leader."""
     signs = _ids(change.signs)
     return bool(signs) and _is_plain_beside(change, leader) and signs <= _ids(leader.led_by)
+
+
+def _makes(change: Cause, other: Cause, board: Board) -> bool:
+    """Whether a change may have led to the other cause, and is of a kind that brings its signs about by itself."""
+    kinds = {k for n in change.signs for k in board.moved_by(n.signal)}
+    return _led_to(change, other) and any(k in kinds for n in other.signs for k in board.moved_by(n.signal))
 
 
 def _is_nothing_but_a_change(cause: Cause) -> bool:

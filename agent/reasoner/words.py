@@ -32,8 +32,8 @@ def shared(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
 
 
 def names(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
-    """The names of things that these nodes speak of and a text has too: quoted, or of several words in one, which a
-    sentence may write apart (`statement_timeout`: "due to statement timeout"), or word for word."""
+    """The names of things that these nodes speak of, or are of, and a text has too: quoted, or of several words in one,
+    which a sentence may write apart (`statement_timeout`: "due to statement timeout"), or word for word."""
     own = {name.lower() for name in (cause.component, *cause.group)}
     texts = [s.text.lower() for n in nodes for s in n.holding()]
     told = {w for text in texts for w in _named(text)}
@@ -41,7 +41,13 @@ def names(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
     phrases = {p for p in _phrases(said) if any(p in _plain(text) for text in texts)}
     spaced = [f" {' '.join(re.split(r'[^a-z0-9]+', text))} " for text in texts]
     apart = {w for w in SEVERAL.findall(said.lower()) if _is_told_apart(w, spaced)}
-    return (told & named | apart) - own | phrases
+    labels = {s.label.lower() for n in nodes if not n.is_journey for s in n.holding()}
+    labels = {name for name in labels if SEVERAL.fullmatch(name) and _is_in(name, said.lower())}
+    return (told & named | apart | labels) - own | phrases
+
+
+def _is_in(name: str, said: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", said) is not None
 
 
 def _is_told_apart(name: str, texts: Iterable[str]) -> bool:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from actions import service as actions
-from agent import harm
+from agent import behind, harm
 from agent.case import Choice, Path
 from agent.harm import RESTART, Harm
 from agent.roles.base import TAKES_BACK, Brief
@@ -26,7 +26,6 @@ from incidents.verdict import ACT_AT
 from knowledge import lessons
 from knowledge import service as knowledge
 
-PUT_BACK = {"revert", "config", "env", "release", "credentials", "job"}  # the effects that write a state anew
 RETRY_S = 30.0
 NO_DOUBT = 0.97  # what is less likely is weighed by what it would cost in vain
 NEXT_S = 2.0  # for each place in the order that the author of a runbook prefers: a small nudge, not a rule
@@ -124,8 +123,7 @@ def _is_left(finding: Finding, path: Path, effects_of: EffectsOf) -> bool:
     """Whether a named cause evidently follows from a change, which this path leaves in place: it works around what the
     other takes away."""
     is_evident = finding.cause != CHANGE and any(s.action == TAKES_BACK for p in finding.paths for s in p)
-    done = {effect.partition(":")[0] for step in path.steps for effect in effects_of(step)}
-    return is_evident and not done & PUT_BACK
+    return is_evident and not any(behind.writes(effects_of(s)) for s in path.steps)
 
 
 def _weighed(

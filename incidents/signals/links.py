@@ -18,7 +18,7 @@ SIGNALS = [
         settle=True,
         klass="refuses",
         timing=UNLESS_PLAIN,
-        moved_by=("route", "name", "spec"),
+        moved_by=("route", "name", "spec", "config"),
     ),
     Signal(
         "link_slow",

@@ -33,6 +33,16 @@ def test_what_may_have_led_to_another_cause_is_behind_it_wherever_it_is() -> Non
 
 
 @pytest.mark.django_db
+def test_where_its_own_setting_was_put_back_what_was_changed_elsewhere_is_none_of_it() -> None:
+    """The way is up again, as it was written before; what a page looks like was changed at the same time."""
+    runbooks.load()
+    found = Finding(component="web-a", cause="overload", pro=[OWN, BESIDE])
+    assert behind.shown(found, GRAPH, {"web-a"}) == {("config_drift", "web-a")}
+    assert behind.shown(found, GRAPH, {"db"}) == {("config_drift", "web-a"), ("config_drift", "edge")}
+    assert behind.writes({"config:web-a", "reload:web-a"}) and not behind.writes({"restart:web-a"})
+
+
+@pytest.mark.django_db
 def test_a_lost_table_that_was_repaired_must_be_back() -> None:
     runbooks.load()
     lost = Evidence(text="", weight=4.0, signal="pg_table_missing", service="db")

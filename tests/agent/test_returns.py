@@ -189,6 +189,11 @@ def test_only_the_same_first_sign_is_the_same_trouble(world: World):
     Symptom.objects.update(signal="journey_failed")
     assert returned.before(new) is None  # whatever the trouble is, customers notice it
     Symptom.objects.update(signal="http_unreachable")
+    first.symptoms.update(label="the way to a")
+    new.symptoms.update(label="the way to b")
+    assert returned.before(new) is None  # another thing of the same part
+    new.symptoms.update(label="the way to a")
+    assert returned.before(new) == first
     known(world, first.number, finding("stuck", 0.9))
     assert returned.before(new) is None  # it may still turn out to be something else
     assert returned.before(new, over=True) == first

@@ -63,6 +63,17 @@ def test_a_change_is_spoken_of_where_its_name_is_said_word_for_word(
     assert any(words.is_of_several(name) for name in found) is spoken
 
 
+@pytest.mark.parametrize(
+    ("label", "spoken"), [("web-db", True), ("web-d", False), ("db", False), ("old-web-db", False)]
+)
+def test_what_a_sign_is_of_is_what_it_speaks_of(label: str, spoken: bool) -> None:
+    """A way that carries nothing, and the setting of just that way."""
+    states = [S("link_down", "wire", text="reset", label=label)]
+    node = Node("link_down", "wire", True, 0.01, states=states)
+    found = words.names("edges.web-db.target", Cause("change", "wire", ("wire",), -5.0), [node])
+    assert (label in found) is spoken and any(map(words.is_of_several, found)) is spoken
+
+
 def test_a_sign_of_a_change_is_no_older_than_the_value_that_the_ledger_saw_before_it() -> None:
     """The probe may see it seconds late, the ledger knows that it was not there yet."""
     drifted = S("config_drift", "web-a", text="auth.ttl: 3600 -> 4200", onset=timed(FAILED)[0].onset)
