@@ -18,7 +18,7 @@ def leads_elsewhere(change: Change, graph: SystemGraph, explained: Iterable[Node
     """Whether it names a part where another was named that is no replica of it, and requests fail."""
     before, after = _parts(change.before, graph), _parts(change.after, graph)
     gone, come = before - after, after - before
-    if not gone or not come or all(c in graph.peers(g) for c in come for g in gone):
+    if not gone or not come or all(c == g or c in graph.peers(g) for c in come for g in gone):
         return False
     return any(n.is_journey or n.klass in LED for n in explained)
 
@@ -30,7 +30,9 @@ def is_tried(change: Change, explained: Iterable[Node]) -> bool:
 
 
 def _parts(text: str | None, graph: SystemGraph) -> set[str]:
-    return {w for w in NAME.findall(text or "") if w in graph.kinds}
+    """The parts it names, a group by those who are in it."""
+    words = NAME.findall(text or "")
+    return {m for w in words for m in ((w,) if w in graph.kinds else graph.groups.get(w, ()))}
 
 
 def _addresses(text: str | None) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.reasoner import complaints, words
+from agent.reasoner import complaints, wiring, words
 from agent.reasoner.board import Node
 from agent.reasoner.causes import Cause
 from tests.agent.reasoner.test_changes import blamed, made, timed, told
@@ -110,3 +110,18 @@ def test_who_finds_little_in_a_cache_waits_and_hardly_fails() -> None:
         for states in (slow, failing)
     ]
     assert odds[0] > 0.6 > odds[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "elsewhere"),
+    [
+        ("front", "web", True), ("front", "db", True), ("web", "web-a", False), ("web-a", "web-b", False),
+        ("web", "front", True), ("25", "30", False),
+    ],
+)  # fmt: skip
+def test_a_way_leads_elsewhere_where_it_names_another_part_a_group_as_well_as_one(
+    old: str, new: str, elsewhere: bool
+) -> None:
+    change = made(-3, what="front.sent_to", kind="route", part="edge", old=old, new=new)
+    nodes = [Node("journey_failed", "edge", True, 0.01, states=[FAILED])]
+    assert wiring.leads_elsewhere(change, GRAPH, nodes) is elsewhere
