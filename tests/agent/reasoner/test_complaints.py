@@ -123,5 +123,5 @@ def test_a_way_leads_elsewhere_where_it_names_another_part_a_group_as_well_as_on
     old: str, new: str, elsewhere: bool
 ) -> None:
     change = made(-3, what="front.sent_to", kind="route", part="edge", old=old, new=new)
-    nodes = [Node("journey_failed", "edge", True, 0.01, states=[FAILED])]
+    nodes = [Node("journey_failed", "edge", True, 0.01, states=[FAILED], is_journey=True)]
     assert wiring.leads_elsewhere(change, GRAPH, nodes) is elsewhere
