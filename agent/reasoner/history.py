@@ -23,6 +23,7 @@ RUNS = ("route", "setting")
 RUN = "run"
 BY_A_START = (*WRITTEN, "release")  # what counts from the next start on
 STARTED_FOR_S = 6.0  # it is written, started, and both are read
+OF_THE_TARGET = ("permissions", "owner")  # of a link: they are others where it points to something else
 AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 
 
@@ -75,7 +76,15 @@ def _whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
                 for o in changes
                 if o.kind != "invariant" and o.component in members(change.component, graph)
             )
-        own = things.get((change.component, change.what.rpartition(": ")[0]), ())
+        of, _, said = change.what.rpartition(": ")
+        if said in OF_THE_TARGET and any(
+            o.component == change.component
+            and o.what == f"{of}: points to"
+            and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S
+            for o in changes
+        ):
+            return True
+        own = things.get((change.component, of), ())
         return any(
             o is not change
             and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S

@@ -11,7 +11,7 @@ import pytest
 from agent.reasoner import COINCIDENCE, Diagnosis, drastic, history
 from agent.roles.diagnoser import takes_back
 from systems.state.types import RUNTIME, Change
-from tests.agent.reasoner.world import FAILED, KINDS, S, both, look
+from tests.agent.reasoner.world import FAILED, GRAPH, KINDS, S, both, look
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -447,3 +447,13 @@ def test_a_value_from_before_does_no_harm_but_for_one_that_was_brought_in_and_ta
     first, back, second = made(-90), made(-60, old="2", new="30"), made(-4)
     assert history.is_put_back(back, [first, back, second])
     assert not history.is_put_back(second, [first, back, second])
+
+
+def test_whose_a_link_s_target_is_follows_from_where_it_points() -> None:
+    """A release that leads nowhere was named by the permissions of the link itself, which nobody had set."""
+    of: dict[str, Any] = {"part": "front", "old": "rwxr-xr-x", "new": "rwxrwxrwx"}
+    points = made(-3, what="releases/current: points to", kind="release", part="front", old="1", new="2")
+    rights = made(-3, what="releases/current: permissions", kind="file", **of)
+    alone = made(-3, what="releases/other: permissions", kind="file", **of)
+    found = [c for go, _ in history.together([points, rights, alone], GRAPH) for c in go]
+    assert points in found and alone in found and rights not in found
