@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 
-from agent.reasoner import drastic, history, words
+from agent.reasoner import drastic, history, spread, words
 from agent.reasoner.board import SLACK_S, Board, Node
 from agent.reasoner.causes import EXCLUDED_BITS, Cause
 from agent.reasoner.changes import AGREES_BITS, NO_SIGN_BITS, is_measured, is_told
@@ -73,6 +73,8 @@ def weigh_times(
             ):
                 cause.bonus_bits -= NO_SIGN_BITS
             cause.bonus_bits -= SHARED_BITS * len(_shared(cause, signs, board))
+            if graph is not None and not _is_felt(cause, graph, board):
+                cause.bonus_bits += spread.silent_bits(graph, board, cause.members)
         else:
             _weigh_delay(cause, board)
             _led_to(cause, [n for m in cause.members for n in changed.get(m, ())], board)
@@ -130,6 +132,14 @@ def _kindred(cause: Cause, board: Board, kinds: Collection[str]) -> bool:
     """Whether what it explains on its part has a sign of the change's own kind."""
     nodes = (board.true[i] for i in cause.explains)
     return any(k in board.moved_by(n.signal) for n in nodes if n.service in cause.members for k in kinds)
+
+
+def _is_felt(cause: Cause, graph: SystemGraph, board: Board) -> bool:
+    """Whether its part, or somebody who needs it, shows anything of what it would explain but that it was changed: all
+    else may be where it is by itself."""
+    near = {*cause.members, *graph.callers(cause.members)}
+    nodes = (board.true[i] for i in cause.explains)
+    return any(n.is_journey or (n.service in near and not n.changed) for n in nodes)
 
 
 def _is_described(cause: Cause, board: Board) -> bool:

@@ -457,3 +457,18 @@ def test_whose_a_link_s_target_is_follows_from_where_it_points() -> None:
     alone = made(-3, what="releases/other: permissions", kind="file", **of)
     found = [c for go, _ in history.together([points, rights, alone], GRAPH) for c in go]
     assert points in found and alone in found and rights not in found
+
+
+def test_a_change_that_a_runbook_names_and_nobody_feels_is_no_cause_of_what_is_elsewhere() -> None:
+    """Two parts were near a limit that had been lowered; a page's animation, which nobody found slow, was put back."""
+    near = [
+        S("rss_near_limit", part, text="77 of 40 MB", onset=at(0), reading_value=192.0)
+        for part in ("web-a", "web-b")
+    ]
+    drifted = S("config_drift", "front", text="animation_delay: (not set) -> 200", onset=at(-1))
+    page = made(-1, what="animation_delay", kind="config", part="front", old=None, new="200")
+    limits = [made(-1, what="memory limit", part=p, old="160 MB", new="40 MB") for p in ("web-a", "web-b")]
+    found = told([*near, drifted], page, *limits)
+    assert found.hypotheses[0].component == "web" and found.hypotheses[0].probability > 0.6
+    felt = told([drifted, *timed(S("http_slow", "front", text="230 ms"))], page)
+    assert (felt.hypotheses[0].component, felt.hypotheses[0].cause) == ("front", "artificial_delay")
