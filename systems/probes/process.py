@@ -90,6 +90,9 @@ def exit_text(code: int | None) -> str:
         return f"signal {-code}"
 
 
+LIMIT_S = 4.0  # a limit that is raised is to be seen in the next looks or so
+
+
 class ProcessProbe(FileProbe):
     """proc.* and child.*: CPU, memory, threads, files and children of a running unit."""
 
@@ -116,7 +119,7 @@ class ProcessProbe(FileProbe):
 
     def _limit(self, system: LoadedSystem, unit: str) -> float | None:
         known = self._limits.get(unit)
-        if known is None or self.clock() - known[0] > 15:
+        if known is None or self.clock() - known[0] > LIMIT_S:
             known = self._limits[unit] = (self.clock(), system.runtime.state(unit).memory_limit_mb)
         return known[1]
 
