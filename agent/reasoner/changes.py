@@ -130,8 +130,9 @@ def _cause(
     for node, number, chance in reached:
         cause.explain(number, node, chance)
     cause.signs = [
-        n for n in board.true if change.kind in board.moved_by(n.signal) and _concerns(n, cause, graph)
-    ]
+        n for n in board.true
+        if change.kind in board.moved_by(n.signal) and _concerns(n, cause, graph) and not drastic.allows_more(change)
+    ]  # fmt: skip
     weigh_time(cause, board, change.kind, change.component)
     explained = [board.true[i] for i in cause.explains]
     spoken_of = words.names(change.thing, cause, explained)

@@ -33,7 +33,8 @@ FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
 def bits(change: Change) -> float:
     """From -GREATLY to GREATLY; 0 where it says nothing."""
     if change.kind in SIZED:
-        return -GREATLY if TALKS.search(change.what) else _by_size(change.before, change.after)
+        harmless = TALKS.search(change.what) or allows_more(change)
+        return -GREATLY if harmless else _by_size(change.before, change.after)
     if change.kind == "schema":
         return _of_schema(change)
     if change.kind == "grant":
@@ -41,6 +42,12 @@ def bits(change: Change) -> float:
     if change.kind in ("role", "access") and change.what.startswith(("user ", "role ", "database ")):
         return GREATLY if _is_over(change) else _of_access(change.before, change.after)
     return 0.0
+
+
+def allows_more(change: Change) -> bool:
+    """Whether it raises a limit: nothing runs out for that."""
+    was, now = _numbers(change.before, change.after)
+    return change.kind == "limit" and 0 < was < now
 
 
 def _is_over(change: Change) -> bool:

@@ -472,3 +472,14 @@ def test_a_change_that_a_runbook_names_and_nobody_feels_is_no_cause_of_what_is_e
     assert found.hypotheses[0].component == "web" and found.hypotheses[0].probability > 0.6
     felt = told([drifted, *timed(S("http_slow", "front", text="230 ms"))], page)
     assert (felt.hypotheses[0].component, felt.hypotheses[0].cause) == ("front", "artificial_delay")
+
+
+def test_a_limit_that_was_raised_is_not_what_runs_out() -> None:
+    """A part had too few open files; a store that it calls may have more clients since, and that was put back."""
+    out = timed(S("log_too_many_files", "web-a", text="accept() out of system resource"), FAILED, *FAILS)
+    raised = made(-1, what="maxclients", part="cache", old="500", new="600")
+    own = made(-1, what="open files", part="web-a", old="20000", new="4")
+    found = told(out, raised, own).hypotheses
+    assert found[0].component == "web-a" and found[0].probability > 0.9
+    assert all(h.probability < 0.1 for h in found if h.component == "cache")
+    assert drastic.bits(raised) < 0 <= drastic.bits(replace(raised, before="600", after="50"))
