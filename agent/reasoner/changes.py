@@ -125,7 +125,7 @@ def _cause(
         ),
     )
     at = change.effective_at or change.last_old
-    cause.began, cause.slack_s = min(at.timestamp(), change.first_new.timestamp()) - ORDER_S, 0.0
+    cause.began, cause.slack_s = at.timestamp() - ORDER_S, 0.0
     cause.ended = history.undone(change, changes)
     for node, number, chance in reached:
         cause.explain(number, node, chance)

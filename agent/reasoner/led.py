@@ -22,11 +22,11 @@ SEEN_BY_BOTH_S = 6.0  # the probe and the ledger look at the same thing at their
 
 def date(changes: Sequence[Change], board: Board) -> None:
     """Tell the signs of changes since when each may have been: a change is noticed some time after it was made, and the
-    ledger knows when what changed was last seen as before."""
+    ledger knows when what changed was last seen as before; or, of what counts from the next start on, that start."""
     for node in (n for n in board.nodes.values() if n.changed and n.value and n.onset is not None):
         kinds = board.moved_by(node.signal)
         seen = [
-            c.last_old.timestamp() for c in changes
+            (c.effective_at or c.last_old).timestamp() for c in changes
             if c.component == node.service and c.kind in kinds
             and abs(c.first_new.timestamp() - (node.onset or 0.0)) <= SEEN_BY_BOTH_S
         ]  # fmt: skip

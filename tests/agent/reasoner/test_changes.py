@@ -487,3 +487,23 @@ def test_a_limit_that_was_raised_is_not_what_runs_out() -> None:
     assert found[0].component == "web-a" and found[0].probability > 0.6
     assert all(h.probability < 0.1 for h in found if h.component == "cache")
     assert drastic.bits(raised) < 0 <= drastic.bits(replace(raised, before="600", after="50"))
+
+
+@pytest.mark.parametrize(("started", "leads"), [(-1.0, True), (6.0, False)])
+def test_what_counts_from_a_start_on_is_no_cause_of_what_was_there_before_it(
+    started: float, leads: bool
+) -> None:
+    """Replicas were started one after the other with another release, in which nothing was; the cache had let nobody in
+    for five seconds by then."""
+    wrong = [
+        S("log_auth_failed", p, text="invalid username-password pair", onset=at(0))
+        for p in ("web-a", "web-b")
+    ]
+    seen = [S("release_changed", p, text="1.4.2 -> 1.4.3", onset=at(-1)) for p in ("web-a", "web-b")]
+    late = [replace(s, onset=at(1)) for s in (FAILED, *both("app_errors"))]
+    changes = [
+        replace(made(-1, what="current: points to", kind="release", part=p), effective_at=at(started))
+        for p in ("web-a", "web-b")
+    ]
+    odds = [h.probability for h in told([*wrong, *seen, *late], *changes).hypotheses if h.component == "web"]
+    assert (max(odds, default=0.0) > 0.6) is leads
