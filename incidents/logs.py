@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from systems import redact
+from systems.logs.reading import level_of
+from systems.logs.tails import matching
 from systems.readings import clean
 from systems.services import LoadedSystem
 
 READ_BYTES = 96_000
 LINE_LIMIT = 600
-_BAD = re.compile(
-    r'"(?:level|severity)"\s*:\s*"(?:error|critical|fatal)"|\b(?:ERROR|CRITICAL|FATAL|Traceback|PANIC)\b',
-    re.I,
-)
-_WARN = re.compile(r'"(?:level|severity)"\s*:\s*"warn(?:ing)?"|\bWARN(?:ING)?\b', re.I)
+_TONES = ("", "w", "e")
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,8 @@ def tail(system: LoadedSystem, service: str, lines: int = 150) -> list[Line]:
     spec = system.service(service)
     raw: list[str] = []
     for log in spec.logs:
-        raw += _end_of(system.path(log.file))
+        for file in matching(system.path(log.file)):
+            raw += _end_of(file)
     if not spec.logs and spec.unit:
         raw = system.runtime.logs(spec.unit, lines)
     hide = redact.for_system(system)
@@ -58,9 +56,9 @@ def _end_of(path: Path) -> list[str]:
 
 
 def _line(text: str) -> Line:
-    tone = "e" if _BAD.search(text) else "w" if _WARN.search(text) else ""
+    level = level_of(text)
     short = _spoken(text)
-    return Line(short, tone, text if short != text else "")
+    return Line(short, _TONES[level.rank if level else 0], text if short != text else "")
 
 
 def _spoken(text: str) -> str:

@@ -12,7 +12,7 @@ from incidents.signals.detectors import LogMatch, NewError
 from incidents.signals.keys import Keys
 from incidents.signals.quiet import Quiet
 from incidents.signals.state import Key
-from systems.logrecords import is_access
+from systems.logs.reading import is_access
 from systems.readings import Reading
 
 READ = "log.lines_rate"  # its value says whether the log could be read at all

@@ -9,7 +9,7 @@ from incidents.signals.keys import Keys
 from incidents.signals.logscan import Scanner
 from incidents.signals.quiet import Quiet
 from systems.graph import SystemGraph
-from systems.logrecords import rank_of
+from systems.logs.reading import rank_of
 
 SAID = 'FATAL: password authentication failed for user "app"'
 ACCESS = [

@@ -1,0 +1,312 @@
+"""Lines into records: what belongs together is one, also where other lines come in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from systems.logs.dialects.structured import of_record
+from systems.logs.dialects.structured import read as read_json
+from systems.logs.levels import ERROR, Level
+from systems.logs.lines import Line, Stream
+from systems.logs.reading import ENGINES, plain, read
+from systems.logs.records import Record
+from systems.logs.traces import shapes
+
+JOIN_LIMIT = 400  # lines of one record that are kept
+TEXT_LIMIT = 60_000  # characters of it
+MOST_OPEN = 64  # writers whose last record is still open
+WORDS_FOLLOW = frozenset({"java.util.logging", "dotnet", "erlang"})
+EXPORTED = "__CURSOR="  # journald's export: fields up to an empty line
+STRUCTURED = frozenset({"json", "journal", "postgres csv"})
+PATIENCE = 30  # records of others between two lines of one traceback
+
+
+@dataclass(slots=True)
+class _Open:
+    """A record that may go on. `mode`: the language of its trace; `waits`: lines must follow before it is whole."""
+
+    line: Line
+    part: str
+    lines: list[str] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
+    mode: str = ""
+    waits: bool = False
+    blank: bool = False
+    others: int = 0
+    size: int = 0
+    heads: int = 1  # lines before which no exception can be
+    partial: bool = False
+
+    def add(self, text: str, body: str) -> None:
+        self.size += len(text)
+        if len(self.lines) < JOIN_LIMIT and self.size < TEXT_LIMIT:
+            self.lines.append(text)
+            self.bodies.append(body)
+
+
+def records(lines: Iterable[bytes]) -> Iterator[Record]:
+    """All records of lines that end."""
+    assembler = Assembler()
+    for raw in lines:
+        yield from assembler.line(plain(raw))
+    yield from assembler.flush()
+
+
+class Assembler:
+    """Joins the lines of one file or stream into records. An unfinished trace is held back until it ends or nothing
+    follows."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], _Open] = {}
+        self._last: dict[str, tuple[str, str]] = {}  # carrier -> whose record came last
+        self._stream = Stream()
+
+    def feed(self, lines: Iterable[bytes]) -> Iterator[Record]:
+        """Records of the given lines. A trace that has not ended is held back until the next call."""
+        any_line = False
+        for raw in lines:
+            any_line = True
+            yield from self.line(plain(raw))
+        for key, held in list(self._open.items()):
+            if not any_line or not (held.waits or held.partial):
+                del self._open[key]
+                yield from _record(held)
+
+    def flush(self) -> Iterator[Record]:
+        """Give out what is held back."""
+        yield from self._blank()
+        for held in self._open.values():
+            yield from _record(held)
+        self._open.clear()
+
+    def line(self, text: str) -> Iterator[Record]:
+        """Take one line of clean text."""
+        if not text or text.isspace():
+            yield from self._blank()
+            return
+        if self._stream.fields or text.startswith(EXPORTED):
+            if text.startswith(EXPORTED):
+                yield from self._blank()
+            name, _, value = text.partition("=")
+            self._stream.fields[name] = value
+            return
+        said = read(text, self._stream)
+        line, carrier, text = said.line, said.carrier, said.shown
+        if not line.body and line.dialect in ("w3c", "postgres csv"):
+            return
+        if not line.body.strip() and not line.more and line.dialect not in WORDS_FOLLOW:
+            yield from self._blank()
+            return
+        key = (carrier, line.who if not line.inner else "")
+        held = self._holder(line, carrier, key)
+        if held is not None and self._joins(held, line, text):
+            return
+        yield from self._begin(key, line, carrier, text, said.part)
+
+    # -- going on ----------------------------------------------------------------------------------------------
+
+    def _holder(self, line: Line, carrier: str, key: tuple[str, str]) -> _Open | None:
+        """The open record that this line could belong to."""
+        if key in self._open:
+            return self._open[key]
+        if line.dialect == "" or line.inner or line.more:
+            return self._open.get(self._last.get(carrier, ("", "")))
+        return None
+
+    def _blank(self) -> Iterator[Record]:
+        """An empty line: what it ends, and what it only divides."""
+        if fields := self._stream.fields:
+            self._stream.fields = {}
+            if (line := of_record(fields)) is not None:
+                line.dialect = "journal"
+                new = _Open(line, "")
+                new.add(line.body, line.body)
+                yield from _record(new)
+        for held in self._open.values():
+            held.blank = True
+
+    def _joins(self, held: _Open, line: Line, text: str) -> bool:
+        """Whether the line went to the record that is open."""
+        unknown = line.dialect == "" or line.inner  # no dialect knows it: it has no level of its own
+        if held.partial:
+            held.partial = line.more and line.dialect == "cri"
+            held.lines[-1] += text
+            held.bodies[-1] += line.body
+            if not held.partial:
+                whole = read(held.lines[-1], self._stream)
+                whole.line.stamp = whole.line.stamp or held.line.stamp
+                held.line, held.bodies[-1] = whole.line, whole.line.body
+            return True
+        if line.more and line.dialect != "cri":
+            held.add(text, line.body)
+            return True
+        if _goes_on(held, line, unknown):
+            _advance(held, line)
+            held.add(text, line.body)
+            held.blank = False
+            return True
+        if held.waits and held.mode == "python" and not unknown and held.others < PATIENCE:
+            held.others += 1  # another's line in between
+        return False
+
+    # -- beginning ---------------------------------------------------------------------------------------------
+
+    def _begin(
+        self, key: tuple[str, str], line: Line, carrier: str, text: str, part: str
+    ) -> Iterator[Record]:
+        held = self._open.get(key)
+        if held is not None and held.mode == "python" and held.waits and 0 < held.others < PATIENCE:
+            new = _Open(line, part)
+            new.add(text, line.body)
+            yield from _record(new)
+            return
+        if held is not None:
+            del self._open[key]
+            yield from _record(held)
+        for other in [k for k, o in self._open.items() if not (o.waits or o.partial)]:
+            yield from _record(self._open.pop(other))
+        if len(self._open) >= MOST_OPEN:
+            yield from _record(self._open.pop(next(iter(self._open))))
+        new = _Open(line, part, partial=line.more and line.dialect == "cri")
+        new.add(text, line.body)
+        _enter(new, line)
+        if line.closed and not new.partial:
+            yield from _record(new)
+            return
+        self._open[key] = new
+        self._last[carrier] = key
+
+
+def _enter(held: _Open, line: Line) -> None:
+    """What kind of trace the first line begins."""
+    body = line.body
+    if shapes.PYTHON in body:
+        held.mode, held.waits = "python", True
+    elif body.startswith(("panic: ", "fatal error: ", "goroutine ")) or "panic serving" in body:
+        held.mode, held.waits = "go", True
+    elif body.startswith("thread '") and shapes.RUST.match(body):
+        held.mode, held.waits = "rust", True
+    elif shapes.NODE_SOURCE.match(body):
+        held.mode, held.waits = "node", True
+    elif line.dialect == "logcat" and body.startswith("FATAL EXCEPTION"):
+        held.mode = "android"
+    elif line.dialect in WORDS_FOLLOW:
+        held.mode, held.waits = line.dialect, True
+
+
+def _goes_on(held: _Open, line: Line, unknown: bool) -> bool:
+    body = line.body
+    if not unknown:
+        return _headed(held, line)
+    if line.inner and line.dialect not in ENGINES:  # each line has a head of its own
+        return (shapes.of_trace(body) and _is_trace(held)) or _mode_goes_on(held, body)
+    if shapes.goes_on(body):
+        return not held.blank or shapes.CHAINED.match(body) is not None or _is_trace(held)
+    if shapes.closes(body):
+        return not held.blank and len(held.lines) > 1
+    return _mode_goes_on(held, body) or (_is_trace(held) and shapes.of_trace(body)) or _faults(held, body)
+
+
+def _headed(held: _Open, line: Line) -> bool:
+    """A line with level and all, as every line of a trace has where a logger puts them before it."""
+    if held.mode == "java.util.logging" and line.dialect == "leveled" and len(held.lines) == 1:
+        return True
+    if held.mode == "android":
+        return line.who == held.line.who and line.level == held.line.level
+    same = line.level == held.line.level and line.who == held.line.who and line.dialect == held.line.dialect
+    return same and shapes.of_trace(line.body) and (_is_trace(held) or shapes.frame(line.body))
+
+
+def _mode_goes_on(held: _Open, body: str) -> bool:
+    """What the language of the trace lets follow."""
+    mode = held.mode
+    if mode == "python" and held.waits:
+        return True
+    if mode == "go":
+        return shapes.GO_FRAME.match(body) is not None or body.startswith("panic: ")
+    if (mode == "rust" and len(held.lines) == 1) or (mode in ("dotnet", "erlang") and not held.blank):
+        return True
+    return mode == "node" and held.waits and shapes.begins(body)
+
+
+def _faults(held: _Open, body: str) -> bool:
+    """An error that was logged, and its exception right below."""
+    level = held.line.level
+    if level is None or not level.rank or held.blank or held.line.closed or len(held.lines) > held.heads:
+        return False
+    return shapes.begins(body)
+
+
+def _is_trace(held: _Open) -> bool:
+    return held.mode != "" or any(shapes.begins(body.lstrip()) for body in held.bodies[:3])
+
+
+def _advance(held: _Open, line: Line) -> None:
+    """What the line changes in what is awaited."""
+    body = line.body
+    held.others = 0
+    if shapes.PYTHON in body:
+        held.mode, held.waits = "python", True
+    elif held.mode == "python" and held.waits:
+        bare = body.lstrip(" |+-")
+        indented = len(body) - len(bare) > (4 if body[:3] == "  |" or body[:3] == "  +" else 0)
+        if not indented and bare and not bare.startswith("File "):
+            held.waits = False
+    elif held.mode in ("rust", "node") and not body[:1].isspace():
+        held.waits = held.mode == "rust"
+    elif held.mode == "java.util.logging":
+        held.line.level, held.line.body, held.mode, held.waits = line.level, body, "", False
+        held.bodies[0], held.heads = "", 2
+    elif not held.mode and shapes.goes_on(body) and body.lstrip().startswith(("at ", "Caused by", "... ")):
+        held.mode, held.waits = "frames", True
+    elif body.startswith("goroutine "):
+        held.mode, held.waits = "go", True
+
+
+def _record(held: _Open) -> Iterator[Record]:
+    line = held.line
+    if (
+        len(held.lines) > 1
+        and held.lines[0][:1] == "{"
+        and (spread := read_json("\n".join(held.lines))) is not None
+    ):
+        spread.stamp = spread.stamp or line.stamp
+        held = _Open(spread, held.part, [spread.body], [spread.body])
+        line = spread
+    body = held.bodies[0] or line.body
+    trace = list(held.bodies)
+    if not body and len(trace) > 1:  # the head of a record whose words follow
+        body = trace[1].strip()
+    extra = line.trace.split("\n") if line.trace else []
+    several = len(trace) > 1 or bool(extra)
+    structured = line.dialect in STRUCTURED or bool(extra)
+    text = "\n".join(held.lines)
+    if structured:
+        rest = [line.rest] if line.rest and line.rest != line.body else []
+        text = "\n".join([line.body, *extra, *rest, *held.lines[1:]])
+    yield Record(
+        text,
+        _level(line.level, trace + extra),
+        body,
+        line.stamp,
+        line.dialect,
+        trace + extra if several or shapes.begins(body) else [],
+        line.rest,
+        line.access,
+        held.part,
+        plain=not several and not structured and not (line.inner and line.level is not None),
+    )
+
+
+def _level(level: Level | None, bodies: list[str]) -> Level | None:
+    """The level that was said; of a crash that nobody logged, error."""
+    if level is not None:
+        return level
+    if any(shapes.begins(body.lstrip(" |")) for body in bodies[:12]):
+        return ERROR
+    return (
+        ERROR
+        if len(bodies) > 1 and shapes.FRAME.match(bodies[1]) and shapes.NAMES.search(bodies[0])
+        else None
+    )

@@ -1,0 +1,71 @@
+"""A record: what one writer said at once, be it one line or a trace of a hundred."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from functools import cached_property
+
+from systems.logs import stamps
+from systems.logs.levels import Level
+from systems.logs.lines import Access
+from systems.logs.traces import shapes
+from systems.logs.traces.telling import Told, told
+from systems.readings import TEXT_LIMIT, clean
+
+NOTHING = Told()
+
+
+@dataclass
+class Record:
+    """`text`: all of it; `body`: its first line without time, level and place; `trace`: lines that tell of an
+    exception; `part`: whose it is, where whoever carried it said so."""
+
+    text: str
+    level: Level | None
+    body: str
+    stamp: object = None
+    dialect: str = ""
+    trace: list[str] = field(default_factory=list)
+    rest: str = ""
+    access: Access | None = None
+    part: str = ""
+    plain: bool = True  # the text of one line, as it was written
+
+    @property
+    def rank(self) -> int:
+        """0 information, 1 warning, 2 error."""
+        return self.level.rank if self.level is not None else 0
+
+    def time(self, zone: tzinfo | None = None) -> datetime | None:
+        """When, if the record tells its zone (or `zone` does)."""
+        return stamps.aware(self.stamp, zone)
+
+    @cached_property
+    def fault(self) -> Told:
+        """The exception that it tells of."""
+        return told(self.trace) if self.trace else NOTHING
+
+    @cached_property
+    def said(self) -> str:
+        """What is said, in a line: for templates and patterns."""
+        fault = self.fault
+        if not fault.said:
+            return self.body
+        parts = [fault.said]
+        if self.body and self.body not in fault.said and not shapes.heads(self.body):
+            parts.insert(0, self.body.replace(fault.said, "").rstrip(" :|-")[:200])
+        if fault.cause and fault.cause not in fault.said:
+            parts.append(f"because of {fault.cause}")
+        return " | ".join(filter(None, parts))
+
+    @cached_property
+    def told(self) -> str:
+        """The record in one line that says its level and what matters: what is kept and shown of it."""
+        if self.plain:
+            return clean(self.text, TEXT_LIMIT)
+        said = self.said.replace("\n", " | ")
+        if self.fault.place:
+            said = f"{said} | {self.fault.place}"
+        speaks = self.level is None or self.rank == 0 or (self.rank == 2 and shapes.begins(said))
+        return clean(said if speaks or self.level is None else f"{self.level.name.upper()} {said}")
