@@ -14,6 +14,8 @@ from systems.logs.traces.telling import Told, told
 from systems.readings import TEXT_LIMIT, clean
 
 NOTHING = Told()
+SHOWN = 5  # lines of a record without an exception
+LONGEST = 1000
 
 
 @dataclass
@@ -51,7 +53,8 @@ class Record:
         """What is said, in a line: for templates and patterns."""
         fault = self.fault
         if not fault.said:
-            return self.body
+            more = [line.strip() for line in self.trace[:SHOWN] if line.strip() and line not in self.body]
+            return " | ".join([self.body, *more])[:LONGEST] if more else self.body
         parts = [fault.said]
         if self.body and self.body not in fault.said and not shapes.heads(self.body):
             parts.insert(0, self.body.replace(fault.said, "").rstrip(" :|-")[:200])

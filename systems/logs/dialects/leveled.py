@@ -43,7 +43,7 @@ def read(text: str) -> Line | None:
 
 def _tagged(text: str) -> Line | None:
     """`... level=error ...`, where nothing before it said a level."""
-    found = _TAGGED.search(text, 0, 200)
+    found = None if text[:1].isspace() else _TAGGED.search(text, 0, 200)
     level = of_word(found[1]) if found else None
     return Line("leveled", text, None, level) if level is not None else None
 

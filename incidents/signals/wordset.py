@@ -1,0 +1,75 @@
+"""All patterns of words.yaml as one automaton: a text is read once, however many patterns there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import re2
+
+from incidents.signals.words import Spec, specs
+from systems.logs.reading import is_access, level_of
+from systems.logs.records import Record
+from systems.logs.spoken import spoken
+
+LONGEST = 4000
+UNSAID = 1  # a line that says no level counts as a warning: it is no outright error, and need not be chatter
+
+
+class WordSet:
+    """Which signals a text is a sign of."""
+
+    def __init__(self, entries: Sequence[Spec]) -> None:
+        self._specs = entries
+        self._of: list[
+            tuple[int, bool]
+        ] = []  # of each pattern: whose it is, and whether it takes the hit back
+        self._set = re2.Set.SearchSet(_options())
+        for number, spec in enumerate(entries):
+            for pattern in spec.patterns:
+                self._add(pattern, number, taken_back=False)
+            for pattern in spec.but:
+                self._add(pattern, number, taken_back=True)
+        self._set.Compile()
+
+    def _add(self, pattern: str, number: int, *, taken_back: bool) -> None:
+        self._set.Add(pattern)
+        self._of.append((number, taken_back))
+
+    def of_text(self, text: str, rank: int | None) -> tuple[str, ...]:
+        """The signals of what a part says. `rank` None: it says no level."""
+        said = UNSAID if rank is None else rank
+        said_itself = spoken(text[:LONGEST]).encode("utf-8", "replace")
+        hits: set[int] = set()
+        not_so: set[int] = set()
+        for index in self._set.Match(said_itself) or ():
+            number, taken_back = self._of[index]
+            (not_so if taken_back else hits).add(number)
+        return tuple(self._specs[n].id for n in sorted(hits - not_so) if self._specs[n].least <= said)
+
+    def of_line(self, text: str) -> tuple[str, ...]:
+        """The signals of a line as it is kept; none of a line that tells of a request."""
+        if is_access(text):
+            return ()
+        level = level_of(text)
+        return self.of_text(text, None if level is None else level.rank)
+
+    def of_record(self, record: Record) -> tuple[str, ...]:
+        """The signals of a whole record."""
+        if record.access is not None:
+            return ()
+        return self.of_text(record.said, None if record.level is None else record.rank)
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = 1 << 28
+    return options
+
+
+@lru_cache(maxsize=1)
+def wordset() -> WordSet:
+    """The set of all entries, made once."""
+    return WordSet(specs())
