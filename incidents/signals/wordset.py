@@ -8,7 +8,7 @@ from functools import lru_cache
 import re2
 
 from incidents.signals.words import Spec, specs
-from systems.logs.reading import is_access, level_of
+from systems.logs.reading import is_access, level_of, read
 from systems.logs.records import Record
 from systems.logs.spoken import spoken
 
@@ -52,7 +52,7 @@ class WordSet:
         if is_access(text):
             return ()
         level = level_of(text)
-        return self.of_text(text, None if level is None else level.rank)
+        return self.of_text(read(text).line.body, None if level is None else level.rank)
 
     def of_record(self, record: Record) -> tuple[str, ...]:
         """The signals of a whole record."""

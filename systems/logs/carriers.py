@@ -19,9 +19,9 @@ def peeled(text: str) -> Line | None:
     """The line inside; None when nothing is around it. `more` here: an engine cut it, and the rest follows."""
     if text[:1].isdigit() and (found := _CRI.match(text)):
         return Line("cri", found[4], found[1], None, found[2], inner=True, more=found[3] == "P")
-    if " | " in text[:70] or text[:70].rstrip().endswith(" |"):
-        if found := _COMPOSE.match(text):
-            return Line("compose", found[3], None, None, f"{found[1]}{found[2] or ''}", inner=True)
-    elif text[:5] == "[pod/" and (found := _KUBECTL.match(text)):
-        return Line("kubectl", found[3], None, None, f"{found[1]}/{found[2]}", inner=True)
+    if text[:5] == "[pod/":
+        if found := _KUBECTL.match(text):
+            return Line("kubectl", found[3], None, None, f"{found[1]}/{found[2]}", inner=True)
+    elif (" | " in text[:70] or text[:70].rstrip().endswith(" |")) and (found := _COMPOSE.match(text)):
+        return Line("compose", found[3], None, None, f"{found[1]}{found[2] or ''}", inner=True)
     return None

@@ -68,14 +68,20 @@ class Assembler:
         for raw in lines:
             any_line = True
             yield from self.line(plain(raw))
+        if not any_line:  # nothing followed since the last call: it was the end
+            yield from self.flush()
         for key, held in list(self._open.items()):
-            if not any_line or not (held.waits or held.partial):
+            if not (held.waits or held.partial):
                 del self._open[key]
                 yield from _record(held)
 
     def flush(self) -> Iterator[Record]:
         """Give out what is held back."""
         yield from self._blank()
+        if entry := self._stream.entry:  # it breaks off
+            line = Line("postgres csv", entry[0])
+            self._stream.entry = []
+            yield from _record(_Open(line, "", lines=entry, bodies=entry))
         for held in self._open.values():
             yield from _record(held)
         self._open.clear()

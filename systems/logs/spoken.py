@@ -22,7 +22,7 @@ _QUERY = re.compile(r"\?[\w.%~-]+=[^\s\"']*")
 _ROW = re.compile(r"(?i)\b(?:Key|Failing row contains|Schlüssel|clé) ?\([^)]*\)(?:=\([^)]*\))?")
 _QUOTING = re.compile(
     r"(?i)\b(?:user (?:typed|entered|searched(?: for)?|said|wrote|input)|customer (?:typed|wrote|said)|searched for"
-    r"|search(?:ed)?(?: term)?:|received (?:message|text)|message from \S+:)\s.*$"
+    r"|search(?:ed)?(?: term)?:|received (?:message|text)|message from \S+)[:\s].*$"
 )
 
 

@@ -185,6 +185,32 @@ async def test_the_probe_counts_lines_errors_and_templates(tmp_path: Path) -> No
     assert (template.value, template.text) == (2.0, "ERROR pool timeout after 3.00 sec")
 
 
+async def test_an_access_log_becomes_rates_by_route_and_status(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    await logs.after(b"")
+    line = '10.0.0.7 - - [28/Nov/2026:20:00:00 +0000] "GET {} HTTP/1.1" {} 12 "-" "FATAL ERROR"\n'
+    text = line.format("/item/1", 200) * 2 + line.format("/item/2?q=x", 502) + line.format("/cart", 404)
+    found = await logs.after(text.encode(), 2.0)
+    assert {r.label: r.value for r in found if r.metric == "log.requests"} == {
+        "GET /item/* 5xx": 0.5,
+        "GET /item/* 2xx": 1.0,
+        "GET /cart 4xx": 0.5,
+    }
+    assert (one(found, "log.requests_rate").value, one(found, "log.requests_failed").value) == (2.0, 0.25)
+    assert one(found, "log.error_rate").value == 0
+    assert not [r for r in found if r.metric == "log.template"]
+
+
+async def test_a_pattern_in_the_manifest_is_followed(tmp_path: Path) -> None:
+    system = make_system(tmp_path, {"a": {"kind": "http", "logs": [{"file": "log/*.log"}]}})
+    (tmp_path / "log").mkdir()
+    probe = LogsProbe(Clock())
+    await probe.observe(system, system.service("a"))
+    (tmp_path / "log" / "new.log").write_text("ERROR boiler burst\n")
+    found = await probe.observe(system, system.service("a"))
+    assert [r.text for r in found if r.metric == "log.template"] == ["ERROR boiler burst"]
+
+
 async def test_what_refuses_the_probers_own_login_says_nothing_of_the_applications(tmp_path: Path) -> None:
     dsn = "postgresql://prober:wrong@127.0.0.1:1/shop"
     (tmp_path / "db.log").write_text("")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from systems.logs.levels import BY_LETTER, ERROR, SYSLOG, Level, listed, of_value
+from systems.logs.levels import BY_LETTER, ERROR, INFO, SYSLOG, Level, listed, of_value
 from systems.logs.lines import Access, Dialect, Line
 
 LEVELS = (
@@ -75,7 +75,7 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
     if level is None and key == "" and any(_says(fields, k) for k in _SAYS_FAULT):
         level = ERROR
     if "@t" in data and "@l" not in data and level is None:  # CLEF leaves it out when it is Information
-        key = "@l"
+        key, level = "@l", INFO
     rest = _rest(data)
     if not message:
         message = faults.pop(0).split("\n", 1)[0] if faults else rest
