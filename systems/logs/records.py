@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from functools import cached_property
 
 from systems.logs import stamps
 from systems.logs.levels import Level
@@ -33,6 +32,7 @@ class Record:
     access: Access | None = None
     part: str = ""
     plain: bool = True  # the text of one line, as it was written
+    _fault: Told | None = None
 
     @property
     def rank(self) -> int:
@@ -43,12 +43,16 @@ class Record:
         """When, if the record tells its zone (or `zone` does)."""
         return stamps.aware(self.stamp, zone)
 
-    @cached_property
+    @property
     def fault(self) -> Told:
         """The exception that it tells of."""
-        return told(self.trace) if self.trace else NOTHING
+        if not self.trace:
+            return NOTHING
+        if self._fault is None:
+            self._fault = told(self.trace)
+        return self._fault
 
-    @cached_property
+    @property
     def said(self) -> str:
         """What is said, in a line: for templates and patterns."""
         fault = self.fault
@@ -62,7 +66,7 @@ class Record:
             parts.append(f"because of {fault.cause}")
         return " | ".join(filter(None, parts))
 
-    @cached_property
+    @property
     def told(self) -> str:
         """The record in one line that says its level and what matters: what is kept and shown of it."""
         if self.plain:

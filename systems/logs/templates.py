@@ -21,23 +21,19 @@ _SPACED = (
         ),
         "<time>",
     ),
-    (re.compile(r"(?<![\w.])\(?[\d.,]+ ?(?:[KMGT]i?B|bytes)\)(?=\s|$)"), ""),  # (1.2 KB): said twice
+    (re.compile(r"\([\d.,]+ ?[KMGT]?i?B\)"), "<size>"),
+    (re.compile(r"(?<!\S)<\d+ ?(?:sec|second|ms|s|min)\b"), "<n>"),  # less than a second is a value, too
 )
-# What one word can be as a whole, or hold. Applied to words that are not plain.
-_WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.I), "<id>"),
-    (re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.]*\.\d)(?:/\d+)?"), "<addr>"),
-    (re.compile(r"(?<![\w.-])(?:[A-Za-z0-9_-]+\.)+[a-z]{2,}:\d+\b"), "<addr>"),
-    (re.compile(r"\b(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}\b"), "<hex>"),
-    (re.compile(r"\b0x[0-9a-fA-F]+\b"), "<hex>"),
-    (re.compile(r"\b(?=[0-9a-fA-F]*\d)(?=[0-9]*[a-fA-F])[0-9a-fA-F]{6,}\b"), "<hex>"),
-    (
-        re.compile(
-            r"[+-]?(?<![A-Za-z_\d])\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?(?=(?:ms|s|us|ns|m|h|kB|KB|MB|GB|TB|[KMG]iB|%|B)?(?![A-Za-z]))"
-        ),
-        "<n>",
-    ),
-    (re.compile(r"\d+"), "<n>"),
+# What one word can be as a whole, or hold: the group that matches names it.
+_HEX = "[0-9a-fA-F]"
+_WORD = re.compile(
+    rf"(?P<id>\b{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}\b)"
+    r"|(?P<addr>(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?![\w.]*\.\d)(?:/\d+)?"
+    r"|(?<![\w.-])(?:[A-Za-z0-9_-]+\.)+[a-z]{2,}:\d+\b)"
+    rf"|(?P<hex>\b(?:{_HEX}{{2}}[:-]){{5}}{_HEX}{{2}}\b|\b0x{_HEX}+\b"
+    rf"|\b(?={_HEX}*\d)(?=[0-9]*[a-fA-F]){_HEX}{{6,}}\b)"
+    r"|(?P<n>[+-]?(?<![A-Za-z_\d])\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?"
+    r"(?=(?:ms|s|us|ns|m|h|kB|KB|MB|GB|TB|[KMG]iB|%|B)?(?![A-Za-z]))|\d+)"
 )
 MAX_TOKENS = 40
 MAX_GROUP = 100
@@ -45,6 +41,7 @@ MAX_KNOWN = 20_000
 MAX_GROUPS = 2000
 LIKE = 0.6
 SIBLINGS = 3
+FIRST_WORDS = 6  # the first word says most of what a line is about
 _LETTERS = str.isalpha
 _FIELD = re.compile(r"^([A-Za-z_][\w.-]*)=(?!=)(.+?)([,;)\]]*)$")
 _words: dict[str, str] = {}
@@ -58,7 +55,7 @@ def mask(message: str) -> str:
 def _tokens(message: str) -> list[str]:
     if '"' in message:
         message = _QUOTED.sub(lambda m: f'"{m[1]}_<*>"' if m[1] else '"<*>"', message)
-    if ":" in message or "(" in message:
+    if ":" in message or "(" in message or "<" in message:
         for pattern, word in _SPACED:
             message = pattern.sub(word, message)
     found = []
@@ -77,11 +74,11 @@ def _masked(token: str) -> str:
     """One word with what varies in it masked."""
     if (field := _FIELD.match(token)) and "<" not in token:
         return token if field[2].isalpha() else f"{field[1]}={WILD}{field[3]}"
-    if not any(c.isdigit() for c in token):
-        return token
-    for pattern, word in _WORDS:
-        token = pattern.sub(word, token)
-    return token
+    return _WORD.sub(_name, token)
+
+
+def _name(found: re.Match[str]) -> str:
+    return f"<{found.lastgroup}>"
 
 
 class Cluster:
@@ -137,6 +134,7 @@ class Miner:
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._groups: dict[tuple[int, str], list[Cluster]] = {}
         self._exact: dict[str, Cluster] = {}
+        self._rests: dict[str, list[Cluster]] = {}  # by all words but the first
         for label in known:
             self.add(label)
 
@@ -172,12 +170,35 @@ class Miner:
             best.absorb(tokens)
             self._gather(group, best)
             return best, False
+        rest = " ".join(tokens[1:])
+        if (general := self._whoever(rest, tokens)) is not None:
+            return general, False
         if len(self._groups) > MAX_GROUPS:
             self._groups.clear()
+            self._rests.clear()
             group = self._groups.setdefault((len(tokens), _first_word(tokens)), [])
         cluster = Cluster(tokens)
         group.append(cluster)
+        self._rests.setdefault(rest, []).append(cluster)
         return cluster, True
+
+    def _whoever(self, rest: str, tokens: list[str]) -> Cluster | None:
+        """The lines that only differ in their first word, once there are many of them: `alice signed in`."""
+        alike = self._rests.get(rest, [])
+        if not alike or _constants(tokens[1:]) < 2:
+            return None
+        general = alike[0]
+        if general.tokens[0] != WILD:
+            if len(alike) < FIRST_WORDS or general.tokens[1:] != tokens[1:]:
+                return None
+            general.absorb([WILD, *tokens[1:]])
+            for special in alike[1:]:
+                special.into = general
+                group = self._groups.get((len(special.tokens), _first_word(special.tokens)), [])
+                if special in group:
+                    group.remove(special)
+            del alike[1:]
+        return general if general.differing(tokens)[0] == 0 else None
 
     def _alike(self, group: list[Cluster], best: Cluster, tokens: list[str], count: int, where: int) -> bool:
         if count == 0:

@@ -150,6 +150,14 @@ def test_words_that_vary_in_long_lines_become_wildcards() -> None:
     assert new is False
 
 
+def test_lines_that_begin_with_a_name_are_of_one_kind_once_there_are_many() -> None:
+    miner = Miner()
+    for name in ("alice", "carol", "dave", "erin", "frank", "grace", "heidi"):
+        last = miner.add(f"{name} signed in today")
+    assert last == ("<*> signed in today", False)
+    assert miner.add("Accepted key for root today")[0] != miner.add("Rejected key for root today")[0]
+
+
 def test_the_miner_stays_small_under_endless_new_words() -> None:
     miner = Miner()
     labels = {miner.add(f"thing {'abcdefghij'[i % 10] * (i % 97 + 1)} happened")[0] for i in range(5000)}

@@ -19,13 +19,13 @@ from systems.logs.lines import Dialect, Line, Reader
 # The first that knows a line has it: what is exact stands before what is general.
 DIALECTS: tuple[Dialect, ...] = (
     *structured.DIALECTS,
+    *logfmt.DIALECTS,
     *access.DIALECTS,
     *servers.DIALECTS,
     *stores.DIALECTS,
     *devices.DIALECTS,
     *postgres.DIALECTS,
     *syslog.DIALECTS,
-    *logfmt.DIALECTS,
     *stamped.DIALECTS,
     *leveled.DIALECTS,
 )

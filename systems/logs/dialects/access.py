@@ -63,6 +63,8 @@ def _told(
 
 def combined(text: str) -> Line | None:
     """Common and combined log format, of any server that keeps to it."""
+    if '" ' not in text or "[" not in text:
+        return None
     found = _CLF.match(text)
     if found is not None:
         return _told("access", text, found[2], found[3], found[4])
@@ -81,6 +83,8 @@ def envoy(text: str) -> Line | None:
 
 
 def haproxy(text: str) -> Line | None:
+    if "] " not in text[:100]:
+        return None
     if found := _HAPROXY.match(text):
         return _told("haproxy", text, found[2], found[8] or "", found[6] if found[6] != "-1" else "499")
     if found := _HAPROXY_TCP.match(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from systems.logs.levels import BY_LETTER, ERROR, INFO, SYSLOG, Level, listed, of_value
@@ -52,6 +53,8 @@ _PASSED = listed(
     "levelname asctime stream datetime __CURSOR __MONOTONIC_TIMESTAMP _BOOT_ID _MACHINE_ID"
 )
 LIMIT = 20_000
+MOST_KEYS = 60
+_UNTOLD = _PASSED.union(MESSAGES)
 DEEPEST = 6
 
 
@@ -72,7 +75,7 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
     key, level = _level(fields)
     message = _text(fields.first(MESSAGES))
     faults = list(_faults(fields, message))
-    if level is None and key == "" and any(_says(fields, k) for k in _SAYS_FAULT):
+    if level is None and key == "" and any(_says(fields, k) for k in fields.there(_SAYS_FAULT)):
         level = ERROR
     if "@t" in data and "@l" not in data and level is None:  # CLEF leaves it out when it is Information
         key, level = "@l", INFO
@@ -93,11 +96,23 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
     )
 
 
+@lru_cache(maxsize=4096)
+def _there(keys: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Records of one logger have the same keys: what can be among them is looked for once."""
+    known = frozenset(keys)
+    return tuple(n for n in names if n in known or n.partition(".")[0] in known)
+
+
 class Fields:
     """Fields of a record by their dotted names, whether nested or written so."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.data = data
+        self._keys = tuple(data)
+
+    def there(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the names that the record can have."""
+        return _there(self._keys, names) if len(self._keys) < MOST_KEYS else names
 
     def get(self, name: str) -> Any:
         if name in self.data:
@@ -112,7 +127,7 @@ class Fields:
         return at
 
     def first(self, names: tuple[str, ...]) -> Any:
-        for name in names:
+        for name in self.there(names):
             if (value := self.get(name)) not in (None, "", {}, []):
                 return value
         return None
@@ -124,7 +139,7 @@ def _level(fields: Fields) -> tuple[str, Level | None]:
     if isinstance(s := data.get("s"), str) and len(s) <= 2 and "c" in data:  # MongoDB
         return "s", BY_LETTER.get(s[:1])
     gelf = "short_message" in data
-    for name in LEVELS:
+    for name in fields.there(LEVELS):
         value = fields.get(name)
         if value is None:
             continue
@@ -166,7 +181,7 @@ def _says(fields: Fields, name: str) -> bool:
 def _faults(fields: Fields, message: str) -> Iterator[str]:
     """What came along of an exception: each text once."""
     told = message
-    for name in FAULTS:
+    for name in fields.there(FAULTS):
         value = fields.get(name)
         if not value or isinstance(value, bool | int | float):
             continue
@@ -216,10 +231,9 @@ def _access(fields: Fields) -> Access | None:
 
 def _rest(data: Mapping[str, Any]) -> str:
     """What else it holds, as words."""
-    skip = _PASSED.union(MESSAGES)
     words = []
     for key, value in data.items():
-        if key in skip or value is None or value == "":
+        if key in _UNTOLD or value is None or value == "":
             continue
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         if "\n" not in shown:
