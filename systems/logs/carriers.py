@@ -7,6 +7,7 @@ import re
 
 from systems.logs.lines import Line
 
+ENGINES = frozenset({"docker", "cri", "compose", "kubectl"})  # what they put before a line is no part of it
 _CRI = re.compile(
     r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([FP])(?::\S*)? ?(.*)$",
     re.S,

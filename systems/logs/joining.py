@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from systems.logs.dialects.structured import of_record
 from systems.logs.dialects.structured import read as read_json
 from systems.logs.levels import ERROR, Level
 from systems.logs.lines import Line, Stream
-from systems.logs.reading import ENGINES, plain, read
+from systems.logs.reading import plain, read
 from systems.logs.records import Record
 from systems.logs.traces import shapes
+from systems.logs.traces.belonging import WORDS_FOLLOW, Open, advance, enter, goes_on, hangs_on
 
-JOIN_LIMIT = 400  # lines of one record that are kept
-TEXT_LIMIT = 60_000  # characters of it
 MOST_OPEN = 64  # writers whose last record is still open
-WORDS_FOLLOW = frozenset({"java.util.logging", "dotnet", "erlang"})
 EXPORTED = "__CURSOR="  # journald's export: fields up to an empty line
 STRUCTURED = frozenset({"json", "journal", "postgres csv"})
 PATIENCE = 30  # records of others between two lines of one traceback
-
-
-@dataclass(slots=True)
-class _Open:
-    """A record that may go on. `mode`: the language of its trace; `waits`: lines must follow before it is whole."""
-
-    line: Line
-    part: str
-    lines: list[str] = field(default_factory=list)
-    bodies: list[str] = field(default_factory=list)
-    mode: str = ""
-    waits: bool = False
-    blank: bool = False
-    others: int = 0
-    size: int = 0
-    heads: int = 1  # lines before which no exception can be
-    partial: bool = False
-
-    def add(self, text: str, body: str) -> None:
-        self.size += len(text)
-        if len(self.lines) < JOIN_LIMIT and self.size < TEXT_LIMIT:
-            self.lines.append(text)
-            self.bodies.append(body)
 
 
 def records(lines: Iterable[bytes]) -> Iterator[Record]:
@@ -58,7 +32,7 @@ class Assembler:
     follows."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, str], _Open] = {}
+        self._open: dict[tuple[str, str], Open] = {}
         self._last: dict[str, tuple[str, str]] = {}  # carrier -> whose record came last
         self._stream = Stream()
 
@@ -81,7 +55,7 @@ class Assembler:
         if entry := self._stream.entry:  # it breaks off
             line = Line("postgres csv", entry[0])
             self._stream.entry = []
-            yield from _record(_Open(line, "", lines=entry, bodies=entry))
+            yield from _record(Open(line, "", lines=entry, bodies=entry))
         for held in self._open.values():
             yield from _record(held)
         self._open.clear()
@@ -112,7 +86,7 @@ class Assembler:
 
     # -- going on ----------------------------------------------------------------------------------------------
 
-    def _holder(self, line: Line, carrier: str, key: tuple[str, str]) -> _Open | None:
+    def _holder(self, line: Line, carrier: str, key: tuple[str, str]) -> Open | None:
         """The open record that this line could belong to."""
         if key in self._open:
             return self._open[key]
@@ -126,13 +100,13 @@ class Assembler:
             self._stream.fields = {}
             if (line := of_record(fields)) is not None:
                 line.dialect = "journal"
-                new = _Open(line, "")
+                new = Open(line, "")
                 new.add(line.body, line.body)
                 yield from _record(new)
         for held in self._open.values():
             held.blank = True
 
-    def _joins(self, held: _Open, line: Line, text: str) -> bool:
+    def _joins(self, held: Open, line: Line, text: str) -> bool:
         """Whether the line went to the record that is open."""
         unknown = line.dialect == "" or line.inner  # no dialect knows it: it has no level of its own
         if held.partial:
@@ -147,8 +121,11 @@ class Assembler:
         if line.more and line.dialect != "cri":
             held.add(text, line.body)
             return True
-        if _goes_on(held, line, unknown):
-            _advance(held, line)
+        if unknown and hangs_on(held, line):
+            held.add(text)
+            return True
+        if goes_on(held, line, unknown):
+            advance(held, line)
             held.add(text, line.body)
             held.blank = False
             return True
@@ -163,7 +140,7 @@ class Assembler:
     ) -> Iterator[Record]:
         held = self._open.get(key)
         if held is not None and held.mode == "python" and held.waits and 0 < held.others < PATIENCE:
-            new = _Open(line, part)
+            new = Open(line, part)
             new.add(text, line.body)
             yield from _record(new)
             return
@@ -174,9 +151,9 @@ class Assembler:
             yield from _record(self._open.pop(other))
         if len(self._open) >= MOST_OPEN:
             yield from _record(self._open.pop(next(iter(self._open))))
-        new = _Open(line, part, partial=line.more and line.dialect == "cri")
+        new = Open(line, part, partial=line.more and line.dialect == "cri")
         new.add(text, line.body)
-        _enter(new, line)
+        enter(new, line)
         if line.closed and not new.partial:
             yield from _record(new)
             return
@@ -184,93 +161,7 @@ class Assembler:
         self._last[carrier] = key
 
 
-def _enter(held: _Open, line: Line) -> None:
-    """What kind of trace the first line begins."""
-    body = line.body
-    if shapes.PYTHON in body:
-        held.mode, held.waits = "python", True
-    elif body.startswith(("panic: ", "fatal error: ", "goroutine ")) or "panic serving" in body:
-        held.mode, held.waits = "go", True
-    elif body.startswith("thread '") and shapes.RUST.match(body):
-        held.mode, held.waits = "rust", True
-    elif shapes.NODE_SOURCE.match(body):
-        held.mode, held.waits = "node", True
-    elif line.dialect == "logcat" and body.startswith("FATAL EXCEPTION"):
-        held.mode = "android"
-    elif line.dialect in WORDS_FOLLOW:
-        held.mode, held.waits = line.dialect, True
-
-
-def _goes_on(held: _Open, line: Line, unknown: bool) -> bool:
-    body = line.body
-    if not unknown:
-        return _headed(held, line)
-    if line.inner and line.dialect not in ENGINES:  # each line has a head of its own
-        return (shapes.of_trace(body) and _is_trace(held)) or _mode_goes_on(held, body)
-    if shapes.goes_on(body):
-        return not held.blank or shapes.CHAINED.match(body) is not None or _is_trace(held)
-    if shapes.closes(body):
-        return not held.blank and len(held.lines) > 1
-    return _mode_goes_on(held, body) or (_is_trace(held) and shapes.of_trace(body)) or _faults(held, body)
-
-
-def _headed(held: _Open, line: Line) -> bool:
-    """A line with level and all, as every line of a trace has where a logger puts them before it."""
-    if held.mode == "java.util.logging" and line.dialect == "leveled" and len(held.lines) == 1:
-        return True
-    if held.mode == "android":
-        return line.who == held.line.who and line.level == held.line.level
-    same = line.level == held.line.level and line.who == held.line.who and line.dialect == held.line.dialect
-    return same and shapes.of_trace(line.body) and (_is_trace(held) or shapes.frame(line.body))
-
-
-def _mode_goes_on(held: _Open, body: str) -> bool:
-    """What the language of the trace lets follow."""
-    mode = held.mode
-    if mode == "python" and held.waits:
-        return True
-    if mode == "go":
-        return shapes.GO_FRAME.match(body) is not None or body.startswith("panic: ")
-    if (mode == "rust" and len(held.lines) == 1) or (mode in ("dotnet", "erlang") and not held.blank):
-        return True
-    return mode == "node" and held.waits and shapes.begins(body)
-
-
-def _faults(held: _Open, body: str) -> bool:
-    """An error that was logged, and its exception right below."""
-    level = held.line.level
-    if level is None or not level.rank or held.blank or held.line.closed or len(held.lines) > held.heads:
-        return False
-    return shapes.begins(body)
-
-
-def _is_trace(held: _Open) -> bool:
-    return held.mode != "" or any(shapes.begins(body.lstrip()) for body in held.bodies[:3])
-
-
-def _advance(held: _Open, line: Line) -> None:
-    """What the line changes in what is awaited."""
-    body = line.body
-    held.others = 0
-    if shapes.PYTHON in body:
-        held.mode, held.waits = "python", True
-    elif held.mode == "python" and held.waits:
-        bare = body.lstrip(" |+-")
-        indented = len(body) - len(bare) > (4 if body[:3] == "  |" or body[:3] == "  +" else 0)
-        if not indented and bare and not bare.startswith("File "):
-            held.waits = False
-    elif held.mode in ("rust", "node") and not body[:1].isspace():
-        held.waits = held.mode == "rust"
-    elif held.mode == "java.util.logging":
-        held.line.level, held.line.body, held.mode, held.waits = line.level, body, "", False
-        held.bodies[0], held.heads = "", 2
-    elif not held.mode and shapes.goes_on(body) and body.lstrip().startswith(("at ", "Caused by", "... ")):
-        held.mode, held.waits = "frames", True
-    elif body.startswith("goroutine "):
-        held.mode, held.waits = "go", True
-
-
-def _record(held: _Open) -> Iterator[Record]:
+def _record(held: Open) -> Iterator[Record]:
     line = held.line
     if (
         len(held.lines) > 1
@@ -278,10 +169,10 @@ def _record(held: _Open) -> Iterator[Record]:
         and (spread := read_json("\n".join(held.lines))) is not None
     ):
         spread.stamp = spread.stamp or line.stamp
-        held = _Open(spread, held.part, [spread.body], [spread.body])
+        held = Open(spread, held.part, [spread.body], [spread.body])
         line = spread
     body = held.bodies[0] or line.body
-    trace = list(held.bodies)
+    trace = [part for each in held.bodies for part in each.split("\n")]
     if not body and len(trace) > 1:  # the head of a record whose words follow
         body = trace[1].strip()
     extra = line.trace.split("\n") if line.trace else []
@@ -297,7 +188,7 @@ def _record(held: _Open) -> Iterator[Record]:
         body,
         line.stamp,
         line.dialect,
-        trace + extra if several or shapes.begins(body) else [],
+        trace + extra if several or shapes.begins(body) or "[object] (" in body else [],
         line.rest,
         line.access,
         held.part,
@@ -309,7 +200,7 @@ def _level(level: Level | None, bodies: list[str]) -> Level | None:
     """The level that was said; of a crash that nobody logged, error."""
     if level is not None:
         return level
-    if any(shapes.begins(body.lstrip(" |")) for body in bodies[:12]):
+    if any(shapes.begins(body.lstrip(" |")) or shapes.TRACEBACK.match(body) for body in bodies[:12]):
         return ERROR
     return (
         ERROR

@@ -19,7 +19,7 @@ WARNING, ERROR, CRITICAL = Level("warning", 1), Level("error", 2), Level("critic
 ALERT, EMERGENCY, FATAL = Level("alert", 2), Level("emergency", 2), Level("fatal", 2)
 
 _WORDS: dict[Level, str] = {
-    TRACE: "trace trc trce verbose verb silly finest finer",
+    TRACE: "trace trac trc trce verbose verb silly finest finer",
     DEBUG: "debug dbg dbug debu fine spam debug1 debug2 debug3 debug4 debug5",
     INFO: "info inf information informational config note log normal ok success default progress",
     NOTICE: "notice notification",
@@ -28,7 +28,7 @@ _WORDS: dict[Level, str] = {
     CRITICAL: "critical crit crt criti",
     ALERT: "alert alrt",
     EMERGENCY: "emergency emerg emrg",
-    FATAL: "fatal ftl panic pnc dpanic fata",
+    FATAL: "fatal ftl panic pani pnc dpanic fata",
 }
 # What databases and others say when their messages are not English.
 _FOREIGN: dict[Level, str] = {

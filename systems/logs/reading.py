@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from systems.logs import dialects
-from systems.logs.carriers import peeled
+from systems.logs.carriers import ENGINES, peeled
 from systems.logs.dialects.access import w3c
 from systems.logs.dialects.postgres import csvlog
 from systems.logs.levels import ERROR, Level
@@ -16,7 +16,6 @@ from systems.logs.traces import shapes
 
 LINE_LIMIT = 20_000
 DEEPEST = 5
-ENGINES = frozenset({"docker", "cri", "compose", "kubectl"})
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 _HIDDEN = re.compile(
@@ -96,6 +95,9 @@ def _inside(text: str, stream: Stream | None) -> Line | None:
             return found
         if (stream.entry or text[24:40].find(",") >= 0) and (found := csvlog(text, stream)) is not None:
             return found
+    if text[:1] == " " and (bare := text.lstrip())[:2].isdigit():  # some indent whole records
+        found = dialects.read(bare)
+        return found if found is not None and found.level is not None and found.stamp is not None else None
     return peeled(text) or dialects.read(text)
 
 

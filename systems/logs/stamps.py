@@ -14,7 +14,7 @@ _ZONES = {
 }  # fmt: skip
 _NAMES = "|".join(sorted((*_ZONES, "IST", "WIB", "PKT", "ART", "CLT", "COT"), key=len, reverse=True))
 ISO = (
-    r"\d{4}[-/.]\d\d[-/.]\d\d[T _\-]\d\d[:.]\d\d[:.]\d\d(?:[.,:]\d+)?"
+    r"\d{4}[-/.]\d\d[-/.]\d\d(?:[T _\-]|, )\d\d[:.]\d\d[:.]\d\d(?:[.,:]\d+)?"
     rf"(?: ?(?:{_NAMES})\b| ?[+-]\d\d:?\d\d\b)?"
 )
 CLF = r"\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
@@ -87,7 +87,7 @@ def _read(text: str) -> datetime | None:
 
 def _iso(text: str) -> datetime:
     date = text[:10].replace("/", "-").replace(".", "-")
-    clock = text[11:]
+    clock = text[11:].lstrip()
     if clock[2:3] == ".":  # 2005-06-03-15.42.50.675872
         clock = clock[:8].replace(".", ":") + clock[8:]
     clock = _FRACTION.sub(".", clock)

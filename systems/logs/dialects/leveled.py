@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from systems.logs.dialects.stamped import where_gone
-from systems.logs.levels import ERROR, Level, listed, of_word
+from systems.logs.levels import ERROR, WARNING, Level, listed, of_word
 from systems.logs.lines import Dialect, Line
 
 _LARGE = re.compile(
@@ -14,6 +14,8 @@ _LARGE = re.compile(
 _SMALL = re.compile(r"^(?:\[([A-Za-z]{3,11})\s*\]|<([a-z]{3,8})>|([A-Za-z]{3,9}):(?=\s+(?!\d+\b)\S))\s*")
 _BASIC = re.compile(r"^([A-Z]{4,8}):([\w.-]+):(.*)$", re.S)
 _NPM = re.compile(r"^npm (ERR!|WARN|error|warn|notice) (.*)$", re.S)
+_LOGRUS = re.compile(r"^(TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d+\] +(.*)$", re.S)
+_NODE_WARNS = re.compile(r"^\(node:\d+\) (?!Unhandled)((?:\[\w+\] )?\w*Warning: .*)$", re.S)
 _DOTNET = re.compile(r"^(trce|dbug|info|warn|fail|crit): ([\w.`]+\[\d+\])$")
 # A crash, or an exception by its name: traces know these.
 _NO_LEVEL = ("panic: ", "fatal error: ", "note: ", "Error: ", "Exception: ")
@@ -27,6 +29,10 @@ def read(text: str) -> Line | None:
     if found := _BASIC.match(text):
         if (level := of_word(found[1])) is not None:
             return Line("leveled", found[3], None, level)
+    elif found := _LOGRUS.match(text):
+        return Line("leveled", found[2], None, of_word(found[1]))
+    elif found := _NODE_WARNS.match(text):
+        return Line("node", found[1], None, WARNING)
     elif found := _NPM.match(text):
         return Line("npm", found[2], None, ERROR if found[1] == "ERR!" else of_word(found[1]))
     elif found := _DOTNET.match(text):

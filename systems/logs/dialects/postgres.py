@@ -30,7 +30,7 @@ STATEMENTS = listed(
 )
 _STDERR = re.compile(
     rf"^(?:({stamps.ISO}"
-    rf"|[A-Z][a-z]{{2}} \d\d \d\d:\d\d:\d\d)?([^\n]{{0,160}}?)(?<![^\W_])([^\W\d_]{{2,16}}\d?):  (.*))$",
+    rf"|[A-Z][a-z]{{2}} \d\d \d\d:\d\d:\d\d)?([^\n]{{0,160}}?)(?<![^\W_])([^\W\d_]{{2,16}}\d?):  (\S.*))$",
     re.S,
 )
 _STATE = re.compile(r"^(?:ERROR: +)?([0-9A-Z]{5}): ")

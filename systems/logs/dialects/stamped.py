@@ -10,26 +10,25 @@ from systems.logs.levels import Level, of_word
 from systems.logs.lines import Dialect, Line
 
 _HEAD = re.compile(
-    rf"^(?:\[[A-Za-z][\w-]{{1,20}}\] +\d* *-? *|[\w./-]+\.log[\w.:-]* "
+    rf"^(?:\[([A-Za-z][\w-]{{1,20}})\] +\d* *-? *|[\w./-]+\.log[\w.:-]* "
     rf"|[A-Za-z][\w.-]*:(?=\d{{4}}-))?[\[(<]?({stamps.ANY})"
 )
 _JUL = re.compile(r"^([A-Z][a-z]{2} \d\d?, \d{4} \d\d?:\d\d:\d\d [AP]M) ([\w.$]+ [\w<>$]+)$")
 _SLOT = re.compile(
-    r"(\s*)(?:([\])|:;,>-]+(?=[\s\[(|]|$))|\[((?:[^\[\]]|\[[^\[\]]*\]){0,160})\]|\(([^)]{0,60})\)"
+    r"(\s*)(?:([\])|:;,>-]+(?=[\s\[(|]|$)|\|)|\[((?:[^\[\]]|\[[^\[\]]*\]){0,160})\]|\(([^)]{0,60})\)"
     r"|<([\w.:/ -]{0,40})>|([^\s\[\]|]+))"
 )
 _WORD = re.compile(r"^\W?([^\W\d_]{2,13}\d?)(?=$|[\W_])")
 _LIKE_NAME = re.compile(r"[\d._/$@#\\]|^--?$|::|-\w")
 _LAST = re.compile(r"^[\w-]+\.([A-Z]{4,9})$")
-_AFTER = re.compile(
-    r"^(?: [\w.:-]+\](?= ))?(?:/[\w.-]+\])?[\]\s:|>)*-]+(?:<\d+\.\d+\.\d+> |(?:\d+/\d+ )?\(\d+\) : )?"
-)
+_AFTER = re.compile(r"^(?: [\w.:-]+\](?= ))?(?:/[\w.-]+\])?[\]\s:|>)*-]+(?:(?:\d+/\d+ )?\(\d+\) : )?")
+_PROCESS = re.compile(r"\]? (<\d+\.\d+\.\d+>) ( *)")
 _SPRING = re.compile(r"^\d+ --- (?:\[[^\]]*\] ?)+(\S+) +: ")
 _BRACKETS = re.compile(r"^(?:\[(?:[^\[\]]|\[[^\[\]]*\])*\]\s*(?:[-:|]+\s+)?)+(?=\S)")
 _WHERE = re.compile(
     r"^(?=[\w$\\]*(?:::|[.$/\\#@:])[\w$\[])(?![\w.$]*(?:Error|Exception|Throwable)\b)(?![a-z]+://)(?!\d+\.)"
     r"[\w.$/\\#@<>:-]*[\w>$](?:\[[^\]]*\])?(?:\([^)]*\))?(?:@\d+)?(?:\s*:|\s+(?:--?|\|))\s+(?=\S)"
-    r"|^[\w$]+(?:\.[\w$]+)+\s+(?=\[)"
+    r"|^[\w$]+(?:\.[\w$]+)+(?:\s+(?=\[)|\|)"
 )
 _METHOD = re.compile(r"^[A-Za-z_]\w*(?:\.[\w$<>]+){2,} (?=[^\s:|-])")
 MOST_SLOTS = 9
@@ -43,13 +42,19 @@ def read(text: str) -> Line | None:
         return None
     if found := _JUL.match(text):
         return Line("java.util.logging", found[2], found[1])
-    level, end = _level(text, head.end())
+    level, end = of_word(head[1]) if head[1] else None, head.end()
+    if level is None:
+        level, end = _level(text, end)
     if level is None:
         said = text[head.end() :]
         said = said[1:] if said[:1] in "])>" else said
         said = said[1:] if said[:1] == " " else said
-        return Line("stamped", said, head[1], inner=bool(said) and said[0] not in "[(")
-    return Line("stamped", where_gone(text[end:]), head[1], level)
+        return Line("stamped", said, head[2], inner=bool(said) and said[0] not in "[(")
+    if process := _PROCESS.match(
+        text, end
+    ):  # of the BEAM; a report of it goes over lines that are indented behind it
+        return Line("stamped", process[2] + text[process.end() :], head[2], level, process[1])
+    return Line("stamped", where_gone(text[end:]), head[2], level)
 
 
 def where_gone(said: str) -> str:
@@ -86,7 +91,7 @@ def _level(text: str, at: int) -> tuple[Level | None, int]:
             if (found := _inside(words)) is not None:
                 return found, at
             continue
-        if fields:
+        if fields and not (token[-1] == ":" and token.isupper()):
             continue
         level, length = _of_token(token, text, at, first=number == 0, space=space)
         if level is not None:

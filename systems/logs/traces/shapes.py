@@ -10,29 +10,31 @@ _KINDS = (
 )
 # `KeyError: 'id'`, `java.io.IOException: full`, `psycopg.errors.UndefinedTable: ...`, `Foo::BarError (said):`.
 EXCEPTION = re.compile(
-    rf"^(?:(?:[\w$]+(?:\.|::|\\))*[A-Z][\w$]*?{_KINDS}|Error|Exception|(?:\w+\.)*(?:errors?|exceptions?|exc)\.[A-Z]\w+)"
+    rf"^(?:(?:[\w$]+(?:\.|::|\\))*(?:[A-Z][\w$]*?{_KINDS}|Error|Exception|Throwable)|(?:\w+\.)*(?:errors?|exceptions?|exc)\.[A-Z]\w+)"
     r"(?:\[\w+\]|<\S+>|(?: \[[A-Z_0-9]+\]))?(?::|\s*$|\s\(.*\):?$)"
 )
-DOTTED = re.compile(rf"^(?:[\w$]+(?:\.|::|\\))+[A-Z][\w$]*?{_KINDS}\b(?::|\s*$)")
+DOTTED = re.compile(rf"^(?:[\w$]+(?:\.|::|\\))+(?:[A-Z][\w$]*?)?{_KINDS}\b(?::|\s*$)")
 _BEGINS = re.compile(
     r"^(?:Traceback \(most recent call last\)|  \+ Exception Group Traceback|panic: |fatal error: "
     r"|goroutine \d+ \[|SIG[A-Z]+: "
     r"|thread '[^']*'(?: \(\d+\))? panicked at|fatal runtime error: "
     r"|Unhandled [Ee]xception|Uncaught |Exception in thread |\(node:\d+\) Unhandled|UnhandledPromiseRejection"
     r"|PHP (?:Fatal|Parse) error|\*\* \((?!stop)|Segmentation fault|Exception ignored in"
-    r"|[^\s:]+\.rb:\d+:in [`']|terminate called|\S+: undefined symbol|(?:Fatal|Unhandled) error:)"
+    r"|[^\s:]+\.rb:\d+:in [`']|terminate called|Execution error \(|\S+: undefined symbol|(?:Fatal|Unhandled) error:)"
 )
 NODE_SOURCE = re.compile(r"^(?:/|file://|node:|[A-Z]:\\)\S*:\d+$")
 RUST = re.compile(r"^thread '[^']*'(?: \(\d+\))? panicked at [^']*:\d+:\d+:$")
 # Lines that no record begins with, at whatever depth.
 _GOES_ON = re.compile(
-    r"^(?:Caused by: |Suppressed: |Wrapped by: |\.\.\. \d+ (?:more|common)|at [\w$.<>/\\]+[\s(.:]"
+    r"^(?:Caused by:|Suppressed: |Wrapped by: |\.\.\. \d+ (?:more|common)|at [\w$.<>/\\]+[\s(.:]"
     r"|at async |---> |--- End of"
     r"|Traceback \(most recent call last\)|During handling of the above|The above exception was|\| |\+-"
     r"|goroutine \d+ \["
     r"|created by |exit status \d+$|\[signal |note: run with|note: Some details|stack backtrace:"
     r"|[Ss]tack ?[Tt]race(?:back)?:$"
-    r"|#\d+ (?:/|\{main|\[|\w+[(\\:.])|\{main\}|Next [A-Z]\w*[\\:]|thrown in |PHP Stack trace:|PHP +\d+\. |\*\* "
+    r"|#\d+ +(?:\{main|\[|[\w/].*[(:])|\{main\}|Next [A-Z]\w*[\\:]|thrown in |PHP Stack trace:|PHP +\d+\. |\*\*\*? "
+    r"|Current stack trace:|BEGIN failed--|CallStack \(|\(Use `node "
+    r"|\d+ +\S+ +0x[0-9a-f]+ "
     r"|Node\.js v\d|\[cause\]|from \S+:\d+:in |\S+\.(?:rb|erb):\d+:in [`']|\^+~*$|[a-z_][\w/.-]+\.exs?:\d+: "
     r"|End of inner|Emitted 'error' event at)"
 )
@@ -45,6 +47,7 @@ _OF_TRACE = re.compile(
 NAMES = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b")
 FRAME = re.compile(r"^\s+at (?:async )?\S.*[:(]")
 _FRAME = re.compile(r"^(?:at |\.\.\. \d+ more|Suppressed: |Caused by: |from )")
+TRACEBACK = re.compile(r"^(?:[Ss]tack ?(?:trace|traceback|backtrace):|CallStack \(from)")
 _CLOSES = re.compile(r"^[}\])]+[,;]?$")
 GO_FRAME = re.compile(
     r"^(?:[\w./*\[\]{}~%-]+(?:\.\(?\*?\w+\)?)*\(.*\)|created by .*|exit status \d+|\[signal .*"

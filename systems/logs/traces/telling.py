@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from systems.logs.traces.shapes import EXCEPTION, FRAME, PYTHON
@@ -14,6 +15,9 @@ _SUPPRESSED = re.compile(r"^(\s*)Suppressed: ")
 _DOTNET = re.compile(
     r"-+> (?:\(Inner Exception #\d+\) )?([\w.`+]+(?:Exception|Error)\w*(?: \(\w+\))?: .*?)(?:<-+)?$"
 )
+_NUMBERED = re.compile(r"^\s+(?:\d+: )?(\S.*)$")
+_CPP = re.compile(r"^terminate called after throwing an instance of '([^']+)'")
+_WHAT = re.compile(r"^\s+what\(\):\s+(.*)$")
 _NODE = re.compile(r"^\s*\[?cause\]?: (\w*Error.*)$")
 _UNHANDLED = re.compile(
     r"^(?:Unhandled [Ee]xception(?: at \S+)?[.:]? ?|Uncaught (?:exception )?'?"
@@ -23,6 +27,8 @@ _UNHANDLED = re.compile(
 _PHP_NEXT = re.compile(r"^Next ([\w\\]+(?:: .*)?)$")
 _PHP_PLACE = re.compile(r" in (\S+\.php):(\d+)$| in (\S+\.php) on line (\d+)$")
 _ELIXIR = re.compile(r"\*\* \(([\w.]+)\) (.*)")
+_LEAVES = frozenset({"EXIT", "exit", "stop", "throw"})  # what went wrong is told after them
+_OBJECT = re.compile(r"\[object\] \(([\w\\]+)\(code: [^)]*\): (.*?) at \S+:\d+\)")
 _RUBY = re.compile(r"^(?:\S+\.rb:\d+:in [`'][^']*': )(.*?) \(([A-Z][\w:]*)\)$")
 _RAILS = re.compile(r"^([A-Z][\w:]*(?:Error|Exception|NotFound|Invalid|Timeout)) \((.*)\):?$")
 _GO = re.compile(r"^\s*(?:panic|fatal error): (.*?)(?: \[recovered\])?$")
@@ -47,7 +53,7 @@ class Told:
 
 def told(lines: list[str]) -> Told:
     """What the lines of one record tell of an exception."""
-    for language in (_python, _rust, _go, _elixir, _ruby, _php, _others):
+    for language in (_python, _rust, _go, _elixir, _ruby, _php, _cpp, _others):
         if (found := language(lines)) is not None:
             return found
     return Told()
@@ -136,7 +142,7 @@ def _go(lines: list[str]) -> Told | None:
 
 
 def _elixir(lines: list[str]) -> Told | None:
-    found = [m for line in lines if (m := _ELIXIR.search(line)) and m[1] != "EXIT"]
+    found = [m for line in lines if (m := _ELIXIR.search(line)) and m[1] not in _LEAVES]
     if not found:
         return None
     return _named(f"{found[0][1]}: {found[0][2]}", f"{found[-1][1]}: {found[-1][2]}")
@@ -154,7 +160,9 @@ def _ruby(lines: list[str]) -> Told | None:
 
 
 def _php(lines: list[str]) -> Told | None:
-    """PHP tells the innermost first, and `Next` of what was thrown because of it."""
+    """PHP tells the innermost first, and `Next` of what was thrown because of it; Monolog the outermost."""
+    if objects := [f"{name}: {said}" for line in lines for name, said in _OBJECT.findall(line)]:
+        return _named(objects[0], objects[-1])
     if not any(
         line.lstrip().startswith(("Stack trace:", "PHP Stack trace:", "#0 ")) for line in lines
     ) or not any(".php" in line for line in lines):
@@ -171,31 +179,60 @@ def _php(lines: list[str]) -> Told | None:
     return _named(heads[-1], heads[0], place)
 
 
+def _cpp(lines: list[str]) -> Told | None:
+    for number, line in enumerate(lines):
+        if found := _CPP.match(line):
+            what = next((w[1] for rest in lines[number:] if (w := _WHAT.match(rest))), "")
+            return Told(found[1], f"{found[1]}: {what}".rstrip(": "))
+    return None
+
+
 def _others(lines: list[str]) -> Told | None:
     """Java, .NET, Node, and whoever writes `Name: what` and frames below."""
-    said = cause = place = ""
-    skip, framed = -1, any(FRAME.match(line) for line in lines)
+    own = list(_unsuppressed(lines))
+    said, place = _head(own)
+    cause = _deepest(own)
+    if not said and not cause:
+        return None
+    return _named(said or cause, cause.split(" ---> ")[-1], place)
+
+
+def _unsuppressed(lines: list[str]) -> Iterator[str]:
+    """Without what went wrong while things were closed."""
+    skip = -1
     for line in lines:
         if suppressed := _SUPPRESSED.match(line):
             skip = len(suppressed[1])
-            continue
-        depth = len(line) - len(line.lstrip())
-        if skip >= 0 and depth > skip:
-            continue
-        skip = -1
-        for pattern in (_JAVA, _NODE):
-            if found := pattern.match(line):
-                cause = found[1]
-        if found := _DOTNET.search(line):
-            cause = found[1]
+        elif skip < 0 or len(line) - len(line.lstrip()) <= skip:
+            skip = -1
+            yield line
+
+
+def _head(lines: list[str]) -> tuple[str, str]:
+    """The exception that is told first, and the place of its first frame."""
+    said = place = ""
+    framed = any(FRAME.match(line) for line in lines)
+    for line in lines:
         if not said:
             bare = _UNHANDLED.sub("", line).rstrip("'")
             if EXCEPTION.match(bare.lstrip()) or (bare != line and _NAME.match(bare)):
                 said = bare.split(" ---> ")[0]
             elif framed and (found := _AMID.search(bare)):
                 said = found[1]
-        elif not place and line.lstrip().startswith("at "):
+        elif line.lstrip().startswith("at "):
             place = line.strip()[3:].split("(")[-1].rstrip(")").rsplit("/", 1)[-1][:80]
-    if not said and not cause:
-        return None
-    return _named(said or cause, cause.split(" ---> ")[-1], place)
+            break
+    return said, place
+
+
+def _deepest(lines: list[str]) -> str:
+    """The last cause that is told."""
+    cause, numbered = "", False
+    for line in lines:
+        if numbered and (found := _NUMBERED.match(line)):
+            cause = found[1]
+        elif line == "Caused by:":
+            numbered = True
+        elif (found := _JAVA.match(line)) or (found := _NODE.match(line)) or (found := _DOTNET.search(line)):
+            cause = found[1]
+    return cause
