@@ -182,9 +182,12 @@ def _record(held: Open) -> Iterator[Record]:
     if structured:
         rest = [line.rest] if line.rest and line.rest != line.body else []
         text = "\n".join([line.body, *extra, *rest, *held.lines[1:]])
+    level = _level(line.level, trace + extra)
+    # Whether the first line, as it was written, says the level: not where it stood in what was taken off, or below.
+    alone = len(held.lines) == 1 or (level == line.level and line.dialect not in WORDS_FOLLOW)
     yield Record(
         text,
-        _level(line.level, trace + extra),
+        level,
         body,
         line.stamp,
         line.dialect,
@@ -192,7 +195,7 @@ def _record(held: Open) -> Iterator[Record]:
         line.rest,
         line.access,
         held.part,
-        plain=not several and not structured and not (line.inner and line.level is not None),
+        plain=not structured and alone and not (line.inner and line.level is not None),
     )
 
 

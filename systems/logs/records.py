@@ -31,7 +31,7 @@ class Record:
     rest: str = ""
     access: Access | None = None
     part: str = ""
-    plain: bool = True  # the text of one line, as it was written
+    plain: bool = True  # its first line, as it was written, says all that is known of it
     _fault: Told | None = None
 
     @property
@@ -57,7 +57,7 @@ class Record:
         """What is said, in a line: for templates and patterns."""
         fault = self.fault
         if not fault.said:
-            more = [line.strip() for line in self.trace[:SHOWN] if line.strip() and line not in self.body]
+            more = self._more()
             return " | ".join([self.body, *more])[:LONGEST] if more else self.body
         parts = [fault.said]
         if self.body and self.body not in fault.said and not shapes.heads(self.body):
@@ -66,11 +66,15 @@ class Record:
             parts.append(f"because of {fault.cause}")
         return " | ".join(filter(None, parts))
 
+    def _more(self) -> list[str]:
+        """What follows the first line, where no exception is told."""
+        return [line.strip() for line in self.trace[:SHOWN] if line.strip() and line not in self.body]
+
     @property
     def told(self) -> str:
         """The record in one line that says its level and what matters: what is kept and shown of it."""
-        if self.plain:
-            return clean(self.text, TEXT_LIMIT)
+        if self.plain and not self.fault.said:
+            return clean(" | ".join([self.text.split("\n", 1)[0], *self._more()]), TEXT_LIMIT)
         said = self.said.replace("\n", " | ")
         if self.fault.place:
             said = f"{said} | {self.fault.place}"

@@ -26,6 +26,7 @@ class Open:
     waits: bool = False
     blank: bool = False
     others: int = 0
+    unfinished: bool = False  # its message goes over several lines
     size: int = 0
     heads: int = 1  # lines before which no exception can be
     partial: bool = False
@@ -94,7 +95,7 @@ def _headed(held: Open, line: Line) -> bool:
 def _mode_goes_on(held: Open, body: str) -> bool:
     """What the language of the trace lets follow."""
     mode = held.mode
-    if mode == "python" and held.waits:
+    if mode == "python" and (held.waits or (held.unfinished and not held.blank)):
         return True
     if mode == "go":
         return shapes.GO_FRAME.match(body) is not None or body.startswith("panic: ")
@@ -126,6 +127,7 @@ def advance(held: Open, line: Line) -> None:
         indented = len(body) - len(bare) > (4 if body[:3] == "  |" or body[:3] == "  +" else 0)
         if not indented and bare and not bare.startswith("File "):
             held.waits = False
+            held.unfinished = shapes.UNFINISHED.search(bare) is not None
     elif held.mode in ("rust", "node") and not body[:1].isspace():
         held.waits = held.mode == "rust"
     elif held.mode == "java.util.logging":

@@ -42,7 +42,8 @@ _GOES_ON = re.compile(
 _OF_TRACE = re.compile(
     r"^(?:Last message|State: |Client #PID|Function: |Args: |Initial Call: |Ancestors: |Message Queue"
     r"|Queue: |Start Call: "
-    r"|Backtrace:|\(EXIT|Details:|Suppressed exception|Error originated|Registers:|Process |Location:)"
+    r"|Backtrace:|\(EXIT|Details:|Suppressed exception|Error originated|Registers:|Process |Location:"
+    r"|LINE \d+: |\[SQL: |\[parameters: |\(Background on|DETAIL: |HINT: |CONTEXT: |For further information visit)"
 )
 NAMES = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b")
 FRAME = re.compile(r"^\s+at (?:async )?\S.*[:(]")
@@ -55,6 +56,8 @@ GO_FRAME = re.compile(
 )
 PYTHON = "Traceback (most recent call last)"
 PYTHON_LAST = re.compile(r"^(?:[\w]+\.)*[A-Za-z_]\w*(?:: |:?$)")
+# The last line of an exception whose message goes on below.
+UNFINISHED = re.compile(r"(?:validation errors? for \S+|:)\s*$")
 CHAINED = re.compile(
     r"^(?:During handling of the above|The above exception was|\s*\| |\s*\+-|Traceback \(most)"
 )

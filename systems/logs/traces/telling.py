@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from systems.logs.traces.shapes import EXCEPTION, FRAME, PYTHON
+from systems.logs.traces.shapes import EXCEPTION, FRAME, PYTHON, UNFINISHED
 
 _PLACE = re.compile(r'^[\s|+]*File "([^"]+)", line (\d+), in (\S+)')
 _NAME = re.compile(r"^([\w$.:\\]*[\w$])(?:\[\w+\])?(?:: ?|$| \()(.*)$", re.S)
@@ -95,7 +95,7 @@ def _python_end(block: list[str]) -> list[tuple[str, str, bool]]:
     """(last line, place, inside a group) of one traceback."""
     place, barred = "", False
     ends: list[tuple[str, str, bool]] = []
-    for line in block:
+    for number, line in enumerate(block):
         bars = _BARS.match(line)
         depth = bars[0] if bars else ""
         if frame := _PLACE.match(line):
@@ -108,7 +108,8 @@ def _python_end(block: list[str]) -> list[tuple[str, str, bool]]:
         ):
             continue
         if (last := _PYTHON_LAST.match(line)) and line.strip(" |+-"):
-            ends.append((last[1], place, inside or barred))
+            more = block[number + 1 : number + 4] if UNFINISHED.search(line) else []
+            ends.append((" ".join([last[1], *(m.strip() for m in more)]), place, inside or barred))
             if not inside:
                 break
     return ends
