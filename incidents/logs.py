@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from systems import redact
+from systems.logs.globs import matching
 from systems.logs.reading import level_of
-from systems.logs.tails import matching
 from systems.readings import clean
 from systems.services import LoadedSystem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from systems.logs.tails import matching
+from systems.logs.globs import matching
 from systems.manifest import Service
 from systems.probes import build_all
 from systems.runtimes.base import RuntimeError_

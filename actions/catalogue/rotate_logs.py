@@ -13,7 +13,7 @@ from django.conf import settings
 
 from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
 from actions.models import Risk
-from systems.logs.tails import matching
+from systems.logs.globs import matching
 from systems.services import LoadedSystem
 
 KEEP = 20  # archives per service

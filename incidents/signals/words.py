@@ -12,20 +12,19 @@ from incidents.signals.detectors import LogMatch
 from systems import yamlsafe
 
 FILE = Path(__file__).with_name("words.yaml")
-LEVELS = {"info": 0, "warning": 1, "error": 2}
 _TIMING = {"always": ALWAYS, "unless plain": UNLESS_PLAIN}
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One entry of words.yaml. `least`: the lowest rank of a record whose words count (`from` there)."""
+    """One entry of words.yaml. `calm`: patterns that count at information level, too."""
 
     id: str
     title: str
     category: str
     patterns: tuple[str, ...]
+    calm: tuple[str, ...] = ()
     but: tuple[str, ...] = ()
-    least: int = 1
     times: int = 1
     window_s: float = 8.0
     opens: bool = False
@@ -61,7 +60,7 @@ class Spec:
         )
 
 
-_KNOWN = frozenset({f.name for f in fields(Spec)} - {"least"} | {"from"})
+_KNOWN = frozenset(f.name for f in fields(Spec))
 
 
 def _spec(entry: dict[str, Any]) -> Spec:
@@ -69,8 +68,7 @@ def _spec(entry: dict[str, Any]) -> Spec:
     if unknown := entry.keys() - _KNOWN:
         raise ValueError(f"words.yaml, {entry.get('id')}: there is no field {', '.join(sorted(unknown))}")
     given = dict(entry)
-    given["least"] = LEVELS[given.pop("from", "warning")]
-    for name in ("patterns", "but", "moved_by"):
+    for name in ("patterns", "calm", "but", "moved_by"):
         given[name] = tuple(given.get(name, ()))
     if "timing" in given:
         given["timing"] = _TIMING.get(given["timing"], given["timing"])

@@ -13,7 +13,8 @@ from systems.logs.records import Record
 from systems.logs.spoken import spoken
 
 LONGEST = 4000
-UNSAID = 1  # a line that says no level counts as a warning: it is no outright error, and need not be chatter
+WARNING = 1  # the rank from which words count
+TAKEN_BACK = -1
 
 
 class WordSet:
@@ -22,30 +23,29 @@ class WordSet:
     def __init__(self, entries: Sequence[Spec]) -> None:
         self._specs = entries
         self._of: list[
-            tuple[int, bool]
-        ] = []  # of each pattern: whose it is, and whether it takes the hit back
+            tuple[int, int]
+        ] = []  # of each pattern: whose it is, and the least rank at which it counts
         self._set = re2.Set.SearchSet(_options())
         for number, spec in enumerate(entries):
-            for pattern in spec.patterns:
-                self._add(pattern, number, taken_back=False)
-            for pattern in spec.but:
-                self._add(pattern, number, taken_back=True)
+            for patterns, least in ((spec.patterns, WARNING), (spec.calm, 0), (spec.but, TAKEN_BACK)):
+                for pattern in patterns:
+                    self._set.Add(pattern)
+                    self._of.append((number, least))
         self._set.Compile()
 
-    def _add(self, pattern: str, number: int, *, taken_back: bool) -> None:
-        self._set.Add(pattern)
-        self._of.append((number, taken_back))
-
     def of_text(self, text: str, rank: int | None) -> tuple[str, ...]:
-        """The signals of what a part says. `rank` None: it says no level."""
-        said = UNSAID if rank is None else rank
-        said_itself = spoken(text[:LONGEST]).encode("utf-8", "replace")
+        """The signals of what a part says. `rank` None: it says no level, which is no outright error and need not be
+        chatter."""
+        rank = WARNING if rank is None else rank
         hits: set[int] = set()
         not_so: set[int] = set()
-        for index in self._set.Match(said_itself) or ():
-            number, taken_back = self._of[index]
-            (not_so if taken_back else hits).add(number)
-        return tuple(self._specs[n].id for n in sorted(hits - not_so) if self._specs[n].least <= said)
+        for index in self._set.Match(spoken(text[:LONGEST]).encode("utf-8", "replace")) or ():
+            number, least = self._of[index]
+            if least == TAKEN_BACK:
+                not_so.add(number)
+            elif least <= rank:
+                hits.add(number)
+        return tuple(self._specs[n].id for n in sorted(hits - not_so))
 
     def of_line(self, text: str) -> tuple[str, ...]:
         """The signals of a line as it is kept; none of a line that tells of a request."""

@@ -1,4 +1,4 @@
-"""Follows log files: rotation by rename or in place, patterns of names, huge lines, lines that are not text. Bounded.
+"""Follows log files: rotation by rename or in place, huge lines, lines that are not text. Bounded.
 
 A place in a file is known by what stands right before it, not by its number alone: a file that was emptied in place may
 have outgrown the old place by the next look. What was written between the last look and the rotation is read from the
@@ -7,7 +7,6 @@ copy that was made of it.
 
 from __future__ import annotations
 
-import glob
 import os
 import zlib
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ LINE_LIMIT = 16_384  # of a longer line only the start is kept
 READ_LIMIT = 1_000_000  # bytes looked at per poll
 BACKLOG_LIMIT = 8_000_000  # further behind than this, the middle is skipped
 KNOWN_BY = 256  # bytes before a place that tell it from the same place in another file
-MOST_FILES = 200  # of one pattern
 LINGER = 10  # polls for which a file that was renamed is still read: its writer may not know yet
 MOST_COPIES = 12  # files beside it that are looked at for what was rotated away
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -104,7 +102,7 @@ class Tail:
         elif self._polled:
             self._place = Place(found.st_ino)
         else:
-            self._place = Place(found.st_ino, found.st_size, mark=_mark(file, found.st_size))
+            self._place = Place(found.st_ino, found.st_size, mark=mark_of(file, found.st_size))
 
     def _drain(self, chunk: Chunk) -> None:
         if self._file is not None:
@@ -135,71 +133,6 @@ def _rest_of(place: Place) -> tuple[int, bool, int]:
     return place.position, place.inside, place.mark
 
 
-def matching(pattern: Path) -> list[Path]:
-    """The files that a name, or a pattern of names (`log/*.log`), means now; a plain name also when it is not there."""
-    if not glob.has_magic(str(pattern)):
-        return [pattern]
-    root = Path(pattern.anchor)
-    found = sorted(f for f in root.glob(str(pattern.relative_to(root))) if not f.name.endswith(PACKED))
-    return [f for f in found if f.is_file()][-MOST_FILES:]
-
-
-class Tails:
-    """All files that a pattern names, those that come later too. A file that is renamed to another such name, or copied
-    to one, is not read again."""
-
-    def __init__(self, pattern: Path) -> None:
-        self.pattern = pattern
-        self._tails: dict[str, Tail] = {}
-        self._ended: dict[int, Place] = {}
-        self._polled = False
-
-    def poll(self) -> dict[str, Chunk]:
-        """New complete lines of each file. OSError when one cannot be opened."""
-        if not glob.has_magic(str(self.pattern)):
-            tail = self._tails.setdefault(str(self.pattern), Tail(self.pattern))
-            return {str(self.pattern): tail.poll()}
-        names = [str(file) for file in matching(self.pattern)]
-        places = {name: tail.place for name, tail in self._tails.items()}
-        found = {}
-        for name in list(self._tails):  # what is gone is read to its end first, by whatever name it goes now
-            before = self._tails[name].place
-            found[name] = self._tails[name].poll()
-            if self._tails[name].place.inode != before.inode and before.inode:
-                self._ended[before.inode] = before
-            if name not in names:
-                del self._tails[name]
-        for name in names:
-            if name not in self._tails:
-                with suppress(FileNotFoundError):
-                    self._tails[name] = Tail(Path(name), self._start(name, places))
-                    found[name] = self._tails[name].poll()
-        while len(self._ended) > MOST_FILES:
-            del self._ended[next(iter(self._ended))]
-        self._polled = True
-        return found
-
-    def close(self) -> None:
-        for tail in self._tails.values():
-            tail.close()
-
-    def _start(self, name: str, places: dict[str, Place]) -> Place | None:
-        """From where a file is read that was not there before: None from its end, at the first poll."""
-        if not self._polled:
-            return None
-        with Path(name).open("rb", buffering=0) as opened:
-            file = opened.fileno()
-            inode = os.fstat(file).st_ino
-            known = self._ended.pop(inode, None)
-            for place in [known] if known else places.values():
-                if place.position and _is_at(file, place):
-                    end = os.fstat(
-                        file
-                    ).st_size  # the old file was drained already, by its descriptor or its copy
-                    return Place(inode, end, mark=_mark(file, end))
-        return Place(inode)
-
-
 def read_since(path: Path, place: Place | None) -> tuple[Chunk, Place]:
     """Complete lines since `place` (None: nothing, from its end on), and where to go on: of a file that was renamed
     to PATH* first, then of its successor. OSError when it cannot be opened (a missing file is just no lines)."""
@@ -212,7 +145,7 @@ def read_since(path: Path, place: Place | None) -> tuple[Chunk, Place]:
         found = os.fstat(file) if file is not None else None
         if place is None:
             return chunk, Place(
-                found.st_ino, found.st_size, mark=_mark(file, found.st_size)
+                found.st_ino, found.st_size, mark=mark_of(file, found.st_size)
             ) if found and file else Place()
         if place.inode and (found is None or found.st_ino != place.inode):
             for old in _renamed(path, place.inode):
@@ -236,10 +169,10 @@ def _renamed(path: Path, inode: int) -> Iterator[Path]:
 
 def _go_on(path: Path, file: int, place: Place, chunk: Chunk) -> Place:
     """Read on; when the file was emptied in place, first the rest of the copy that was made of it."""
-    if place.position and not _is_at(file, place):
+    if place.position and not is_at(file, place):
         for copy in _copies(path, place.inode):
             with suppress(OSError), copy.open("rb", buffering=0) as opened:
-                if _is_at(opened.fileno(), place):
+                if is_at(opened.fileno(), place):
                     _all_of(opened.fileno(), place, chunk)
                     break
         place = Place(place.inode)
@@ -266,16 +199,16 @@ def _copies(path: Path, inode: int) -> list[Path]:
     return [file for _, file in sorted(found, reverse=True)[:MOST_COPIES]]
 
 
-def _mark(file: int, position: int) -> int:
+def mark_of(file: int, position: int) -> int:
     """What tells this place: of the bytes before it."""
     start = max(0, position - KNOWN_BY)
     return zlib.crc32(os.pread(file, position - start, start)) if position else 0
 
 
-def _is_at(file: int, place: Place) -> bool:
+def is_at(file: int, place: Place) -> bool:
     """Whether the file still holds, before the place, what was read there."""
     return os.fstat(file).st_size >= place.position and (
-        not place.mark or _mark(file, place.position) == place.mark
+        not place.mark or mark_of(file, place.position) == place.mark
     )
 
 
@@ -301,5 +234,5 @@ def _read_on(file: int, place: Place, chunk: Chunk) -> Place:
             chunk.lines.append(data[end : end + LINE_LIMIT])
         end, inside = len(data), True
     chunk.bytes += end
-    mark = zlib.crc32(data[end - KNOWN_BY : end]) if end >= KNOWN_BY else _mark(file, at + end)
+    mark = zlib.crc32(data[end - KNOWN_BY : end]) if end >= KNOWN_BY else mark_of(file, at + end)
     return Place(place.inode, at + end, inside, mark)

@@ -8,9 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from systems.logs.globs import Tails
 from systems.logs.joining import Assembler
 from systems.logs.records import Record
-from systems.logs.tails import Chunk, Tails
+from systems.logs.tails import Chunk
 from systems.logs.templates import Miner
 from systems.manifest import Service
 from systems.probes import pgshare

@@ -6,12 +6,12 @@ import re
 
 _KINDS = (
     r"(?:Error|Exception|Exit|Interrupt|Conflict|Timeout|Refused|Denied|Failure|Overflow|NotFound|Abort|Throwable|Violation"
-    r"|Unavailable|Shutdown|Fault)"
+    r"|Unavailable|Shutdown|Fault|ByZero|Missing|Invalid|Expired|Exhausted|Mismatch|Required|Forbidden|Detected)"
 )
 # `KeyError: 'id'`, `java.io.IOException: full`, `psycopg.errors.UndefinedTable: ...`, `Foo::BarError (said):`.
 EXCEPTION = re.compile(
     rf"^(?:(?:[\w$]+(?:\.|::|\\))*(?:[A-Z][\w$]*?{_KINDS}|Error|Exception|Throwable)|(?:\w+\.)*(?:errors?|exceptions?|exc)\.[A-Z]\w+)"
-    r"(?:\[\w+\]|<\S+>|(?: \[[A-Z_0-9]+\]))?(?::|\s*$|\s\(.*\):?$)"
+    r"(?:\[\w+\]|<\S+>|(?: \[\w+\])| \(\w+\)(?=:))?(?::|\s*$|\s\(.*\):?$)"
 )
 DOTTED = re.compile(rf"^(?:[\w$]+(?:\.|::|\\))+(?:[A-Z][\w$]*?)?{_KINDS}\b(?::|\s*$)")
 _BEGINS = re.compile(

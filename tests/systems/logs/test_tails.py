@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from systems.logs.tails import LINGER, Place, Tail, Tails, read_since
+from systems.logs.globs import Tails
+from systems.logs.tails import LINGER, Place, Tail, read_since
 
 
 def append(file: Path, text: str) -> None:
