@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from systems import redact
 from systems.logs.globs import matching
-from systems.logs.reading import level_of
+from systems.logs.reading import level_of, read
 from systems.readings import clean
 from systems.services import LoadedSystem
 
@@ -63,16 +62,11 @@ def _line(text: str) -> Line:
 
 def _spoken(text: str) -> str:
     """A line of JSON as time, level, message and what else it holds; any other line as it is."""
-    try:
-        data = json.loads(text) if text.startswith("{") else None
-    except ValueError:
+    line = read(text).line
+    if line.dialect != "json":
         return text
-    if not isinstance(data, dict):
-        return text
-    message = data.pop("msg", None) or data.pop("message", None)
-    if not isinstance(message, str):
-        return text
-    at, level = str(data.pop("ts", "")), str(data.pop("level", ""))
+    at = str(line.stamp or "")
     clock = at[11:23] if len(at) >= 19 and at[10] in "T " else at
-    rest = [f"{k}={v}" for k, v in data.items() if k not in ("svc", "replica")]
-    return " ".join(filter(None, [clock, level, message, *rest]))
+    level = line.level.name.upper() if line.level else ""
+    rest = "" if line.rest == line.body else line.rest
+    return " ".join(filter(None, [clock, level, line.body, line.trace.replace("\n", " | "), rest]))

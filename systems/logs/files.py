@@ -66,8 +66,9 @@ def encoding_of(head: bytes) -> str | None:
         return "utf-16-le"
     if len(head) >= 4 and even.count(0) > len(even) * 0.7 and odd.count(0) < len(odd) * 0.2:
         return "utf-16-be"
-    control = sum(b < 9 or 13 < b < 27 for b in head)
-    return None if control > max(len(head) * 0.05, 1) and head.count(0) > len(head) * 0.01 else "utf-8"
+    sample = head[:8192]
+    control = sum(b < 9 or 13 < b < 27 for b in sample)
+    return None if control > max(len(sample) * 0.05, 1) else "utf-8"
 
 
 def _cut(file: BinaryIO | io.BufferedReader) -> Iterator[bytes]:

@@ -21,6 +21,8 @@ from systems.services import LoadedSystem
 
 MAX_TEMPLATES = 40  # readings per tick and service; errors first
 MAX_ROUTES = 30  # readings of requests per tick and service; those that failed first
+MOST_ROUTES = 100  # of a service that have a name
+NO_ROUTE = frozenset({400, 404, 405, 410, 414, 431})  # such an answer says that there is no such route
 LATE_MAX = 500  # readings kept of looks that took too long
 WARM_UP_S = 20.0  # after the first look everything is new, so nothing is called new
 
@@ -91,6 +93,7 @@ class _ServiceLogs:
         self.tails: dict[str, Tails] = {}
         self._assemblers: dict[str, Assembler] = {}
         self._miner = Miner()
+        self._routes: set[str] = set()
         self._warm_at = clock() + WARM_UP_S
         self._last_at: float | None = None
         self.cursor: str | None = None  # in the output of its unit
@@ -120,7 +123,7 @@ class _ServiceLogs:
             records += self._assemblers.setdefault(key, Assembler()).feed(chunk.lines)
         counts: dict[str, _Count] = {}
         new: list[tuple[str, str]] = []
-        requests = Requests()
+        requests = Requests(self._routes)
         for record in records:
             if record.access is not None:
                 requests.add(record)
@@ -192,7 +195,9 @@ class Requests:
     """What an access log tells: how many requests a second to each route, by class of status, and the share that the
     service failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: set[str] | None = None) -> None:
+        """`known`: the routes that have a name of their own; callers make paths up without end."""
+        self._known = known if known is not None else set()
         self._counts: Counter[tuple[str, str]] = Counter()
         self._failed = ""
 
@@ -201,9 +206,16 @@ class Requests:
         if access is None:
             return
         kind = f"{access.status // 100}xx" if access.status else "?"
-        self._counts[f"{access.method} {access.route}".strip() or "?", kind] += 1
+        self._counts[self._named(f"{access.method} {access.route}".strip(), access.status), kind] += 1
         if access.status >= 500:
             self._failed = record.told
+
+    def _named(self, route: str, status: int) -> str:
+        if route not in self._known:
+            if status in NO_ROUTE or not route or len(self._known) >= MOST_ROUTES:
+                return "(other)"
+            self._known.add(route)
+        return route
 
     def readings(self, service: str, spent: float) -> list[Reading]:
         if not self._counts:
