@@ -15,6 +15,7 @@ from systems.logs.traces.belonging import WORDS_FOLLOW, Open, advance, enter, go
 
 MOST_OPEN = 64  # writers whose last record is still open
 EXPORTED = "__CURSOR="  # journald's export: fields up to an empty line
+CUT = frozenset({"cri", "docker"})  # engines that write a long line in pieces
 STRUCTURED = frozenset({"json", "journal", "postgres csv"})
 PATIENCE = 30  # records of others between two lines of one traceback
 
@@ -110,7 +111,7 @@ class Assembler:
         """Whether the line went to the record that is open."""
         unknown = line.dialect == "" or line.inner  # no dialect knows it: it has no level of its own
         if held.partial:
-            held.partial = line.more and line.dialect == "cri"
+            held.partial = line.more and line.dialect in CUT
             held.lines[-1] += text
             held.bodies[-1] += line.body
             if not held.partial:
@@ -118,7 +119,7 @@ class Assembler:
                 whole.line.stamp = whole.line.stamp or held.line.stamp
                 held.line, held.bodies[-1] = whole.line, whole.line.body
             return True
-        if line.more and line.dialect != "cri":
+        if line.more and line.dialect not in CUT:
             held.add(text, line.body)
             return True
         if unknown and hangs_on(held, line):
@@ -151,7 +152,7 @@ class Assembler:
             yield from _record(self._open.pop(other))
         if len(self._open) >= MOST_OPEN:
             yield from _record(self._open.pop(next(iter(self._open))))
-        new = Open(line, part, partial=line.more and line.dialect == "cri")
+        new = Open(line, part, partial=line.more and line.dialect in CUT)
         new.add(text, line.body)
         enter(new, line)
         if line.closed and not new.partial:

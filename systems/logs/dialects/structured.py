@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from systems.logs.dialects.access import route
 from systems.logs.levels import BY_LETTER, ERROR, INFO, SYSLOG, Level, listed, of_value
 from systems.logs.lines import Access, Dialect, Line
 
@@ -32,7 +34,7 @@ FAULTS = (
     "exc", "exception", "exc_info", "exc_text", "stack", "stack_trace", "stackTrace", "stacktrace", "traceback", "@x",
     "Exception", "err.stack", "error.stack", "error.stack_trace", "exception.stacktrace",
     "attributes.exception.stacktrace",
-    "error.message", "err.message", "err", "error", "exception.message", "thrown.extendedStackTrace", "thrown.message",
+    "error.message", "err.message", "err", "error", "exception.message", "thrown",
     "full_message", "errorVerbose", "cause", "fault", "err_msg", "errorMessage", "context.exception",
     "detail", "attr.error",
     "stack_state", "backtrace", "reason",
@@ -53,6 +55,8 @@ _PASSED = listed(
     "levelname asctime stream datetime __CURSOR __MONOTONIC_TIMESTAMP _BOOT_ID _MACHINE_ID"
 )
 LIMIT = 20_000
+ENGINE_CUTS_AT = 16_000  # docker writes a longer line in pieces
+_REQUEST = re.compile(r"^([A-Z]{3,7}) (\S+) HTTP/")
 MOST_KEYS = 60
 _UNTOLD = _PASSED.union(MESSAGES)
 DEEPEST = 6
@@ -70,7 +74,9 @@ def read(text: str) -> Line | None:
 def of_record(data: Mapping[str, Any]) -> Line | None:
     """A structured record as a line. None when it is no log record at all."""
     if isinstance(data.get("log"), str) and "stream" in data and len(data) <= 6:
-        return Line("docker", data["log"].rstrip("\r\n"), data.get("time"), inner=True)
+        text = data["log"]
+        cut = len(text) >= ENGINE_CUTS_AT and not text.endswith("\n")
+        return Line("docker", text.rstrip("\r\n"), data.get("time"), inner=True, more=cut)
     fields = Fields(data)
     key, level = _level(fields)
     message = _text(fields.first(MESSAGES))
@@ -82,13 +88,16 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
     rest = _rest(data)
     if not message:
         message = faults.pop(0).split("\n", 1)[0] if faults else rest
-    access = _access(fields)
+    told = (level is not None and level.rank > 0) or bool(faults)  # the part says itself what went wrong
+    access = None if told else _access(fields)
+    if access is not None and key == "" and access.status >= 500:
+        level = ERROR
     return Line(
         "json",
         message[:LIMIT],
         fields.first(TIMES),
         level,
-        inner=level is None and key == "",
+        inner=level is None and key == "" and access is None,
         trace="\n".join(faults)[:LIMIT],
         rest=rest,
         closed=True,
@@ -219,14 +228,16 @@ def _of_fault(value: Any, depth: int = 0) -> str:
 
 
 def _access(fields: Fields) -> Access | None:
-    method, route, status = fields.first(METHODS), fields.first(ROUTES), fields.first(STATUS)
-    if isinstance(route, Mapping) or route is None or method is None:
+    method, asked, status = fields.first(METHODS), fields.first(ROUTES), fields.first(STATUS)
+    if method is None and isinstance(asked, str) and (request := _REQUEST.match(asked)):
+        method, asked = request[1], request[2]
+    if isinstance(asked, Mapping) or asked is None or method is None:
         return None
     try:
         number = int(status)
     except (TypeError, ValueError):
         return None
-    return Access(str(route), number, str(method)) if 100 <= number <= 599 else None
+    return Access(route(str(asked)), number, str(method)) if 100 <= number <= 599 else None
 
 
 def _rest(data: Mapping[str, Any]) -> str:

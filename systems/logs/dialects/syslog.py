@@ -17,6 +17,11 @@ _ISO = re.compile(
     r"^(?:<(\d{1,3})>)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z"
     r"|[+-]\d\d:?\d\d)) (?=[\w.-]+ [\w./@-]+(?:\[\d+\])?:)"
 )
+_FULL = re.compile(
+    r"^(?:[A-Z][a-z]{2} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z]{3,5})|(1\d{9}\.\d{6})) "
+    r"([\w.-]+ [^\s:\[]+(?:\[\d+\])?):(.*)$",
+    re.S,
+)
 _TAG = re.compile(r"^([A-Za-z_/][^\s:\[]*)(?:\[([\w.:-]*)\])?(?: \([^)]*\))?$")
 _WORDY_TAG = re.compile(r"^(\S+(?: [^\s:\[]+){1,2})\[(\d+)\](?: \([^)]*\))?$|^([a-z]\S*) \d[\w.]*$")
 _HOST = re.compile(r"^[\w.:%/-]+$")
@@ -61,6 +66,14 @@ def rfc3164(text: str) -> Line | None:
     return Line("syslog", rest, found[2], level, inner=True) if level is not None else None
 
 
+def full(text: str) -> Line | None:
+    """journald's short-full and short-unix."""
+    found = _FULL.match(text)
+    if found is None:
+        return None
+    return Line("syslog", _unescaped(found[4]), found[1] or found[2], None, found[3], inner=True)
+
+
 def _iso(text: str) -> Line | None:
     """journald's short-iso, and syslog daemons that write whole stamps: only with a process's number."""
     found = _ISO.match(text)
@@ -89,6 +102,7 @@ def kernel(text: str) -> Line | None:
 DIALECTS = (
     Dialect("syslog 5424", "<", rfc5424),
     Dialect("syslog", "a0<", rfc3164),
+    Dialect("syslog full", "a0", full),
     Dialect("kernel", "<[", kernel),
     Dialect("syslog prefix", "<", prefixed),
 )
