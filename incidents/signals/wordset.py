@@ -39,6 +39,9 @@ class WordSet:
         rank = WARNING if rank is None else rank
         hits: set[int] = set()
         not_so: set[int] = set()
+        raw = text[:LONGEST].encode("utf-8", "replace")
+        if not self._set.Match(raw):  # most lines: what is quoted in them need not be found
+            return ()
         for index in self._set.Match(spoken(text[:LONGEST]).encode("utf-8", "replace")) or ():
             number, least = self._of[index]
             if least == TAKEN_BACK:
