@@ -15,7 +15,7 @@ _ZONES = {
 _NAMES = "|".join(sorted((*_ZONES, "IST", "WIB", "PKT", "ART", "CLT", "COT"), key=len, reverse=True))
 ISO = (
     r"\d{4}[-/.]\d\d[-/.]\d\d(?:[T _\-]|, )\d\d[:.]\d\d[:.]\d\d(?:[.,:]\d+)?"
-    rf"(?: ?(?:{_NAMES})\b| ?[+-]\d\d:?\d\d\b)?"
+    rf"(?: ?(?:{_NAMES})\b| ?[+-]\d\d:?\d\d\b|(?: (?=[+-]\d\d \[))?[+-]\d\d(?=[\s\]|,]|$))?"
 )
 CLF = r"\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
 CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z]{3,4})? \d{4}"
@@ -29,7 +29,8 @@ COMPACT = r"\d{8}[-T ]?\d\d:?\d\d:?\d\d(?:[.,:]\d+)?Z?|\d{6} [ \d]?\d\d?:?\d\d:?
 DAY_ONLY = r"\d\d[-.]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?"
 CLOCK = r"\d\d?:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?|\d\d?:\d\d[AP]M"
 EPOCH = r"1\d{9}(?:\.\d+)?(?=[\s\]|,:])|1\d{12}(?=[\s\]|,:])"
-ANY = "|".join((ISO, CLF, CTIME, DAY_FIRST, SLASHED, COMPACT, DAY_ONLY, EPOCH, CLOCK, SYSLOG))
+HTTP = r"[A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d(?: (?:GMT|UTC|[+-]\d{4}))?"
+ANY = "|".join((ISO, CLF, HTTP, CTIME, DAY_FIRST, SLASHED, COMPACT, DAY_ONLY, EPOCH, CLOCK, SYSLOG))
 
 _MONTHS = {
     m: i
@@ -41,6 +42,7 @@ _FRACTION = re.compile(r"(?<=\d\d:\d\d:\d\d)[,:](?=\d)")
 _NAMED = re.compile(r"^(.*\d) ?([A-Z]{1,5})$")
 _DAYS = re.compile(r"^(\d\d?)[-/ ]([A-Z][a-z]{2})[-/ ](\d{4})[ T:]{1,2}([\d:.,]+)(?: (\S+))?$")
 _CTIME = re.compile(r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d\d?) ([\d:.]+)(?: ([A-Z]{3,4}))? (\d{4})$")
+_HTTP = re.compile(r"^[A-Z][a-z]{2}, (\d\d?) ([A-Z][a-z]{2}) (\d{4}) ([\d:]+)(?: (\S+))?$")
 _COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)[-T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,:](\d+))?(Z?)$")
 _SLASHED = re.compile(r"^(\d\d?)/(\d\d?)/(\d{4})[, ]+(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?: ([AP]M))?$")
 OLDEST, NEWEST = 9.4e8, 4.2e9  # 1999 to 2103: any other number is no time
@@ -104,6 +106,11 @@ def _day_first(m: re.Match[str]) -> datetime:
     return found.replace(tzinfo=_zone(m[5]))
 
 
+def _http(m: re.Match[str]) -> datetime:
+    found = datetime.fromisoformat(f"{m[3]}-{_MONTHS[m[2]]:02}-{int(m[1]):02}T{m[4]}")
+    return found.replace(tzinfo=_zone(m[5]))
+
+
 def _ctime(m: re.Match[str]) -> datetime:
     return datetime.fromisoformat(f"{m[5]}-{_MONTHS[m[1]]:02}-{int(m[2]):02}T{m[3]}").replace(
         tzinfo=_zone(m[4])
@@ -134,5 +141,5 @@ def _zone(name: str | None) -> tzinfo | None:
 
 
 _SHAPES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], datetime]], ...] = (
-    (_DAYS, _day_first), (_CTIME, _ctime), (_COMPACT, _compact), (_SLASHED, _slashed),
+    (_DAYS, _day_first), (_HTTP, _http), (_CTIME, _ctime), (_COMPACT, _compact), (_SLASHED, _slashed),
 )  # fmt: skip

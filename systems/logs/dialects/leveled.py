@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from systems.logs import stamps
 from systems.logs.dialects.stamped import where_gone
-from systems.logs.levels import ERROR, WARNING, Level, listed, of_word
+from systems.logs.levels import BY_LETTER, ERROR, WARNING, Level, listed, of_word
 from systems.logs.lines import Dialect, Line
 
 _LARGE = re.compile(
@@ -13,6 +14,8 @@ _LARGE = re.compile(
 )
 _SMALL = re.compile(r"^(?:\[([A-Za-z]{3,11})\s*\]|<([a-z]{3,8})>|([A-Za-z]{3,9}):(?=\s+(?!\d+\b)\S))\s*")
 _BASIC = re.compile(r"^([A-Z]{4,8}):([\w.-]+):(.*)$", re.S)
+_THEN = re.compile(rf"[\s\[(]*({stamps.ANY})[\])]?")
+_LETTER = re.compile(rf"^([DIWEF])[ ,/\t]+\[?({stamps.ISO})[\]]?")
 _NPM = re.compile(r"^npm (ERR!|WARN|error|warn|notice) (.*)$", re.S)
 _LOGRUS = re.compile(r"^(TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d+\] +(.*)$", re.S)
 _NODE_WARNS = re.compile(r"^\(node:\d+\) (?!Unhandled)((?:\[\w+\] )?\w*Warning: .*)$", re.S)
@@ -26,6 +29,8 @@ _COMMON = listed("ALL NOT HTTP DEFAULT FINE NORMAL FAILED FAILURE AUDIT NOTE CON
 def read(text: str) -> Line | None:
     if text.startswith(_NO_LEVEL):
         return None
+    if letter := _LETTER.match(text):
+        return Line("leveled", where_gone(text[letter.end() :]), letter[2], BY_LETTER[letter[1]])
     if found := _BASIC.match(text):
         if (level := of_word(found[1])) is not None:
             return Line("leveled", found[3], None, level)
@@ -44,7 +49,9 @@ def read(text: str) -> Line | None:
         level = of_word(found[1] or found[2] or found[3]) if found else None
     if found is None or level is None:
         return _tagged(text)
-    return Line("leveled", where_gone(text[found.end() :]), None, level)
+    then = _THEN.match(text, found.end())
+    said = text[then.end() if then else found.end() :]
+    return Line("leveled", where_gone(said), then[1] if then else None, level)
 
 
 def _tagged(text: str) -> Line | None:
