@@ -87,7 +87,13 @@ def _headed(held: Open, line: Line) -> bool:
     if held.mode == "android":
         return line.who == held.line.who and line.level == held.line.level
     same = line.level == held.line.level and line.who == held.line.who and line.dialect == held.line.dialect
-    if same and line.dialect == "stamped" and line.who and line.body[:2] == "  " and line.stamp == held.line.stamp:
+    if (
+        same
+        and line.dialect == "stamped"
+        and line.who
+        and line.body[:2] == "  "
+        and line.stamp == held.line.stamp
+    ):
         return True  # a report, of which each line has a head
     return same and shapes.of_trace(line.body) and (is_trace(held) or shapes.frame(line.body))
 
