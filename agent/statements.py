@@ -19,12 +19,12 @@ from incidents.models import Incident, Symptom
 from incidents.returned import CHANGE
 from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
-from systems.logrecords import rank_of
+from systems.logs.reading import rank_of
 from systems.services import LoadedSystem
 
 OUTRIGHT = frozenset(signal.id for signal in CATALOG.values() if signal.outright)
 AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
-ERROR = 2  # systems.logrecords: rank of a line at error level
+ERROR = 2  # systems.logs: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
 LETS_IN = frozenset({"role", "access", "grant"})  # kinds of change that decide who is let in
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")

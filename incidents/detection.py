@@ -77,6 +77,7 @@ class Detector:
                     change.key.active = not change.opened
                 raise
             self._tell_ledger(changes)
+        self._grow()
         if full and at - self._refreshed >= REFRESH_EVERY:
             self._refreshed = at
             self._refresh(at)
@@ -165,10 +166,22 @@ class Detector:
             title=signal.describe(state),
             text=clean(key.text),
             value=_finite(key.reading_value),
-            opens=signal.opens,
+            opens=signal.opens_by(key.text),
             first_seen=state.onset or at,
             last_seen=at,
         )
+
+    def _grow(self) -> None:
+        """What was said as a warning is said as an error now: it may open an incident."""
+        for name, row in self.rows.items():
+            key = None if row.opens else self.engine.keys.get(*name)
+            if key is not None and key.value is True and key.signal.opens_by(key.text):
+                row.opens, row.text = True, clean(key.text)
+                row.save(update_fields=["opens", "text"])
+                part = self._part(row.service)
+                service.open_or_join(
+                    self.system_id, part, [row, *(r for r in self._unattached(part) if r.pk != row.pk)]
+                )
 
     def _unattached(self, part: str) -> list[Symptom]:
         """Open symptoms of this part that belong to no open incident: context that was there before the trouble."""

@@ -73,7 +73,7 @@ def judge_all(
 
 
 def _opens(state: SignalState) -> bool:
-    return state.signal in CATALOG and CATALOG[state.signal].opens
+    return state.signal in CATALOG and CATALOG[state.signal].opens_by(state.text)
 
 
 def _is_down(state: SignalState) -> bool:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from systems import redact
+from systems.logs.globs import matching
+from systems.logs.reading import level_of, read
 from systems.readings import clean
 from systems.services import LoadedSystem
 
 READ_BYTES = 96_000
 LINE_LIMIT = 600
-_BAD = re.compile(
-    r'"(?:level|severity)"\s*:\s*"(?:error|critical|fatal)"|\b(?:ERROR|CRITICAL|FATAL|Traceback|PANIC)\b',
-    re.I,
-)
-_WARN = re.compile(r'"(?:level|severity)"\s*:\s*"warn(?:ing)?"|\bWARN(?:ING)?\b', re.I)
+_TONES = ("", "w", "e")
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,8 @@ def tail(system: LoadedSystem, service: str, lines: int = 150) -> list[Line]:
     spec = system.service(service)
     raw: list[str] = []
     for log in spec.logs:
-        raw += _end_of(system.path(log.file))
+        for file in matching(system.path(log.file)):
+            raw += _end_of(file)
     if not spec.logs and spec.unit:
         raw = system.runtime.logs(spec.unit, lines)
     hide = redact.for_system(system)
@@ -58,23 +55,18 @@ def _end_of(path: Path) -> list[str]:
 
 
 def _line(text: str) -> Line:
-    tone = "e" if _BAD.search(text) else "w" if _WARN.search(text) else ""
+    level = level_of(text)
     short = _spoken(text)
-    return Line(short, tone, text if short != text else "")
+    return Line(short, _TONES[level.rank if level else 0], text if short != text else "")
 
 
 def _spoken(text: str) -> str:
     """A line of JSON as time, level, message and what else it holds; any other line as it is."""
-    try:
-        data = json.loads(text) if text.startswith("{") else None
-    except ValueError:
+    line = read(text).line
+    if line.dialect != "json":
         return text
-    if not isinstance(data, dict):
-        return text
-    message = data.pop("msg", None) or data.pop("message", None)
-    if not isinstance(message, str):
-        return text
-    at, level = str(data.pop("ts", "")), str(data.pop("level", ""))
+    at = str(line.stamp or "")
     clock = at[11:23] if len(at) >= 19 and at[10] in "T " else at
-    rest = [f"{k}={v}" for k, v in data.items() if k not in ("svc", "replica")]
-    return " ".join(filter(None, [clock, level, message, *rest]))
+    level = line.level.name.upper() if line.level else ""
+    rest = "" if line.rest == line.body else line.rest
+    return " ".join(filter(None, [clock, level, line.body, line.trace.replace("\n", " | "), rest]))

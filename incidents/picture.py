@@ -64,7 +64,7 @@ class Picture:
 
     def _is_open(self, state: SignalState) -> bool:
         signal = CATALOG.get(state.signal)
-        return signal is not None and signal.opens and name_of(state) in self.open_
+        return signal is not None and signal.opens_by(state.text) and name_of(state) in self.open_
 
     # -- as JSON -----------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from systems.logs.globs import matching
 from systems.manifest import Service
 from systems.probes import build_all
 from systems.runtimes.base import RuntimeError_
@@ -62,5 +63,5 @@ def _files(system: LoadedSystem) -> Iterator[str]:
         files += [service.config.file, service.config.golden] if service.config else []
         files += [f for f in (service.env.file, service.env.golden) if f] if service.env else []
         for file in files:
-            if not system.path(file).exists():
+            if not any(found.exists() for found in matching(system.path(file))):
                 yield f"{name}: {file} is not there (looked for below {system.base_dir})"

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
 from actions.models import Risk
+from systems.logs.globs import matching
 from systems.services import LoadedSystem
 
 KEEP = 20  # archives per service
@@ -74,7 +75,7 @@ def _files(ctx: ActionContext) -> list[Path]:
     found: dict[Path, None] = {}
     for name in ctx.members:
         service = ctx.system.service(name)
-        found |= dict.fromkeys(ctx.system.path(spec.file) for spec in service.logs)
+        found |= dict.fromkeys(f for spec in service.logs for f in matching(ctx.system.path(spec.file)))
         for volume in service.volumes:
             found |= dict.fromkeys(sorted(ctx.system.path(volume.path).glob("**/*.log*")))
     return [

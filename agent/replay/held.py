@@ -55,6 +55,7 @@ class Held:
                 opened.append(self._open(name, key, at))
             elif name in self._rows:
                 self._rows[name].cleared_at = at
+        opened += self._grown(engine)
         if full and (self._refreshed is None or at - self._refreshed >= REFRESH_EVERY):
             self._refreshed = at
             self._refresh(engine, at)
@@ -68,9 +69,19 @@ class Held:
         state = key.state()
         title = key.signal.describe(state)
         first = state.onset or at
-        row = Symptom(*name, title, clean(key.text), key.signal.opens, first, at)
+        row = Symptom(*name, title, clean(key.text), key.signal.opens_by(key.text), first, at)
         self._rows[name] = row
         return row
+
+    def _grown(self, engine: Engine) -> list[Symptom]:
+        """What was said as a warning, and is said as an error now."""
+        found = []
+        for name, row in self._rows.items():
+            key = None if row.opens or row.cleared_at is not None else engine.keys.get(*name)
+            if key is not None and key.value is True and key.signal.opens_by(key.text):
+                row.opens, row.text = True, clean(key.text)
+                found.append(row)
+        return found
 
     def _refresh(self, engine: Engine, at: datetime) -> None:
         for name, row in self._rows.items():

@@ -3,28 +3,21 @@ of any level each component wrote when."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from systems import patterns
-from systems.logrecords import rank_of
+from systems.logs import levels
+from systems.logs.reading import level_of
+from systems.logs.templates import Miner
 from systems.readings import clean
-from systems.templates import Miner
 
 BUCKET_S = 10.0
 MOST_KINDS = 4000
 MOST_MINED = 400_000  # lines whose template is looked for; of more, only those at error level in a sample
 SAMPLE = 20
 TEXT = 400
-_LEVELS = {
-    "trace": 0, "debug": 0, "info": 0, "information": 0, "informational": 0, "notice": 0, "ok": 0, "normal": 0,
-    "default": 0, "verbose": 0, "stdout": 0, "i": 0, "d": 0,
-    "warn": 1, "warning": 1, "w": 1,
-    "error": 2, "err": 2, "severe": 2, "critical": 2, "crit": 2, "fatal": 2, "alert": 2, "emerg": 2, "emergency": 2,
-    "panic": 2, "failure": 2, "e": 2, "f": 2,
-}  # fmt: skip
 # A failure that no level word announces: access logs, runtimes' own last words.
 _UNSAID = patterns.compiled(
     r"panic:|unhandled exception|uncaught exception|traceback \(most|segmentation fault|out of memory|killed process"
@@ -32,7 +25,6 @@ _UNSAID = patterns.compiled(
     r"|exiting with code [1-9]",
     ignore_case=True,
 )
-_SEVERITY_IN = re.compile(r"\b(?:severity|level|lvl)\W{1,3}([a-zA-Z]{3,11})")
 
 
 @dataclass(slots=True)
@@ -53,30 +45,13 @@ class Kind:
 
 
 def rank(level: object, text: str) -> int:
-    """0 information, 1 warning, 2 error: by the level field where there is one, else by the text."""
-    if isinstance(level, int | float) and not isinstance(level, bool):
-        return _rank_of_number(float(level))
-    if isinstance(level, str) and level:
-        word = level.strip().lower()
-        if word in _LEVELS:
-            return _LEVELS[word]
-        if word.isdigit():
-            return _rank_of_number(float(word))
-    found = rank_of(text)
-    if found == 0 and (told := _SEVERITY_IN.search(text[:200])):
-        return _LEVELS.get(told[1].lower(), 0)
-    if found == 0 and _UNSAID.search(text[:600]):
+    """0 information, 1 warning, 2 error: by the level field where there is one, else as the text says itself."""
+    found = levels.of_value(level, "", {}) if level is not None and level != "" else None
+    if found is None:
+        found = level_of(text[:4000])
+    if found is None and _UNSAID.search(text[:600]):
         return 2
-    return found
-
-
-def _rank_of_number(level: float) -> int:
-    """pino (30 info, 40 warn, 50 error), OTLP severityNumber (9 info, 13 warn, 17 error), syslog (0 to 7)."""
-    if level >= 30:
-        return 2 if level >= 50 else 1 if level >= 40 else 0
-    if level > 7:
-        return 2 if level >= 17 else 1 if level >= 13 else 0
-    return 2 if level <= 3 else 1 if level == 4 else 0
+    return found.rank if found is not None else 0
 
 
 class LogBook:

@@ -16,6 +16,7 @@ from incidents.foreign.files import Budget, Limited, Source, find
 from incidents.foreign.shapes import SHAPES, changes, metrics, prometheus
 from incidents.foreign.shapes.base import Context, Shape
 from systems import yamlsafe
+from systems.logs.files import encoding_of
 
 HEAD = 1 << 16
 MOST_DEPTH = 40
@@ -44,7 +45,7 @@ def _file(source: Source, facts: Facts, budget: Budget) -> None:
             head = file.peek(HEAD)[:HEAD]
             if not head.strip():
                 return
-            encoding = _encoding(head)
+            encoding = encoding_of(head)
             if encoding is None:
                 facts.note(f"{source.name}: not text, not read")
                 return
@@ -67,17 +68,6 @@ def _file(source: Source, facts: Facts, budget: Budget) -> None:
         IndexError,
     ) as error:
         facts.note(f"{source.name}: could not be read whole ({type(error).__name__})")
-
-
-def _encoding(head: bytes) -> str | None:
-    """None for what is no text."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    if head[:3] == b"\xef\xbb\xbf":
-        return "utf-8-sig"
-    sample = head[:8192]
-    control = sum(b < 9 or 13 < b < 27 for b in sample)
-    return None if b"\0" in sample[:1024] or control > len(sample) * 0.05 else "utf-8"
 
 
 def _take(name: str, head: str, text: TextIO, facts: Facts) -> str:

@@ -14,7 +14,7 @@ from incidents.foreign.measured import Finding
 from incidents.foreign.said import Said
 from incidents.foreign.signs import GRADES, MEASURED, SAID, State
 from incidents.foreign.standing import Standing
-from systems.templates import mask
+from systems.logs.templates import mask
 
 TEXTS = 3  # of a sign on a component
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC
 from pathlib import PurePosixPath
 
-from incidents.foreign import times
 from incidents.foreign.facts import Facts
-from systems.logrecords import Assembler
+from systems.logs.joining import records
 
 LINE_LIMIT = 16_384
-_WORDS = (None, "warn", "error")
-_COMPOSE = re.compile(r"^([\w.-]{2,60}?)(?:-\d+)?\s+\| ")
-_CRI = re.compile(r"^(\d{4}-\d\d-\d\dT\S+) (?:stdout|stderr) [FP] ")
+_NUMBERED = re.compile(r"-\d+$")
 _GENERIC = re.compile(
     r"^(app|application|log|logs|output|console|stdout|stderr|messages|system|all|out|error|errors|docker-compose"
     r"|compose|combined|service|server|data|dump|export|current|events?)(?:[-_.]?logs?)?$",
@@ -33,32 +31,20 @@ def component_of(file: str) -> str:
 
 def take_lines(lines: Iterable[str], component: str, facts: Facts) -> None:
     """Lines without an encoding any more, of one component."""
-    _take((line.encode("utf-8", "replace") for line in lines), component, facts)
+    take((line.encode("utf-8", "replace") for line in lines), component, facts)
 
 
 def read(lines: Iterable[bytes], file: str, facts: Facts) -> None:
     """A file of text, line by line; tracebacks are joined."""
-    _take((line[:LINE_LIMIT].rstrip(b"\r\n") for line in lines), component_of(file), facts)
+    take((line[:LINE_LIMIT] for line in lines), component_of(file), facts)
 
 
-def _take(lines: Iterable[bytes], component: str, facts: Facts) -> None:
-    assemblers: dict[str, Assembler] = {}
+def take(lines: Iterable[bytes], component: str, facts: Facts) -> None:
+    """Records of any dialect; a carrier (compose, kubectl) says whose they are, where it does."""
     last: float | None = None
-    for raw in lines:
-        text = raw.decode(errors="replace")
-        name = component
-        if found := _COMPOSE.match(text):
-            name, text = found[1], text[found.end() :]
-        stamp = None
-        if cri := _CRI.match(text):
-            stamp, text = times.parse(cri[1]), text[cri.end() :]
-        stamp = stamp if stamp is not None else times.in_line(text)
-        last = stamp if stamp is not None else last
-        assembler = assemblers.get(name)
-        if assembler is None:
-            assembler = assemblers[name] = Assembler()
-        for record in assembler.feed([text.encode("utf-8", "replace")]):
-            facts.logs.add(name, last, record.text, _WORDS[record.rank])
-    for name, assembler in assemblers.items():
-        for record in assembler.flush():
-            facts.logs.add(name, last, record.text, _WORDS[record.rank])
+    for record in records(lines):
+        moment = record.time(UTC)  # of who tells no zone nothing better is known
+        last = moment.timestamp() if moment is not None else last
+        facts.logs.add(
+            _NUMBERED.sub("", record.part) or component, last, record.told, record.level and record.level.name
+        )

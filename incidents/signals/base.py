@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from incidents.plain import gist
 from incidents.signals.detectors import Detector
+from systems.logs.reading import rank_of
 from systems.readings import clean
 
 Source = Literal["log", "metric", "state", "probe", "check"]
@@ -24,6 +25,7 @@ Author = Literal["self", "caller", "journey", "traffic", "log", "check"]
 Quality = Literal["sure", "unsure"]
 SLICED = ("journey", "traffic")  # of these authors a label is a part of the work
 ONSET_SLACK_S = 3.0  # two looks and the time between them: onsets closer than this have no order
+ERROR = 2  # rank of a record at error level
 ALWAYS = ""  # as a pattern: every text
 # Silence, lateness and what follows from them; not a plain word of the part, or of the machine it should run on.
 UNLESS_PLAIN = (
@@ -160,6 +162,10 @@ class Signal:
         """By how much the onset may be later than what it is a sign of: a trend must first have been one."""
         window = float(getattr(self.detector, "window_s", 0.0)) if self.source != "log" else 0.0
         return ONSET_SLACK_S + max(window, self.hold.seconds)
+
+    def opens_by(self, text: str) -> bool:
+        """Whether it may open an incident by itself with this text: of what is said, only a record at error level."""
+        return self.opens and (self.metric != "log.template" or rank_of(text) >= ERROR)
 
     def matches(self, metric: str) -> bool:
         """Whether readings called `metric` feed this signal."""

@@ -7,11 +7,10 @@ from incidents.signals import (
     journeys,
     links,
     logs,
-    logs_database,
-    logs_inside,
     postgres,
     redis,
     units,
+    words,
 )
 from incidents.signals.base import Signal
 
@@ -21,8 +20,7 @@ _AREAS: list[list[Signal]] = [
     postgres.SIGNALS,
     redis.SIGNALS,
     logs.SIGNALS,
-    logs_database.SIGNALS,
-    logs_inside.SIGNALS,
+    words.SIGNALS,
     config.SIGNALS,
     journeys.SIGNALS,
     links.SIGNALS,

@@ -213,17 +213,11 @@ class UncleanExit:
 
 @dataclass(frozen=True, slots=True)
 class LogMatch:
-    """At least `times` log lines in `window_s` match. The engine feeds matching lines and, when the log was read
-    and nothing matched, a count of 0: only then may this be false."""
+    """At least `times` log lines in `window_s` match (which ones: words.yaml). The engine feeds matching lines and,
+    when the log was read and nothing matched, a count of 0: only then may this be false."""
 
-    pattern: str
     times: int = 1
     window_s: float = 8.0
-    but: str = ""
-
-    def found(self, text: str) -> bool:
-        hit = _compiled(self.pattern).search(text) is not None
-        return hit and not (self.but and _compiled(self.but).search(text) is not None)
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None:
@@ -246,18 +240,8 @@ class NewError:
     window_s: float = 10.0
 
     def kind(self, text: str) -> str:
-        found: list[str] = _compiled(self.pattern).findall(text)
+        found: list[str] = re.findall(self.pattern, text)
         return found[-1] if found else ""
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
-        return LogMatch("", self.times, self.window_s).judge(memory, sample)
-
-
-_cache: dict[str, re.Pattern[str]] = {}
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    found = _cache.get(pattern)
-    if found is None:
-        found = _cache[pattern] = re.compile(pattern, re.I if not pattern.startswith(r"\b([A-Z]") else 0)
-    return found
+        return LogMatch(self.times, self.window_s).judge(memory, sample)

@@ -34,7 +34,7 @@ class Leaks:
         """Take in the states of one tick. `blind`: the watcher cannot be believed just now."""
         keys = list(keys)
         for key in keys:
-            if key.active and key.signal.opens:
+            if key.active and key.signal.opens_by(key.text):
                 self._troubled[graph.part(key.service)] = now
         if now - self._looked < LOOK_S:
             return

@@ -1,56 +1,13 @@
-# ruff: noqa: E501
-"""What services write in their logs: how much, what is new, and what they say of their surroundings.
+"""How much services write in their logs, what is new in them, and what access logs tell.
 
-The patterns are the words of widespread software, not of any one system. A log signal is false only when the log was
-read for its whole window and nothing matched.
+The words are in words.yaml.
 """
 
 from incidents.signals.adaptive import Baseline
-from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Severity, Signal
-from incidents.signals.detectors import LogMatch, NewError
+from incidents.signals.base import ALWAYS, Hold, Signal
+from incidents.signals.detectors import NewError
 
-
-def log_signal(
-    id: str,
-    title: str,
-    pattern: str,
-    category: str,
-    *,
-    times: int = 1,
-    opens: bool = False,
-    severity: Severity = "medium",
-    window_s: float = 8.0,
-    but: str = "",
-    outright: bool = False,
-    outlives_restart: bool = False,
-    timing: str | None = None,
-    moved_by: tuple[str, ...] = (),
-    tried_by: str = "",
-    tried_texts: str = ALWAYS,
-) -> Signal:
-    return Signal(
-        id,
-        title,
-        "log.template",
-        LogMatch(pattern, times, window_s, but),
-        category,
-        klass="words",
-        source="log",
-        severity=severity,
-        clear=Hold(1),
-        opens=opens,
-        settle=True,
-        trust=0.75,
-        outright=outright,
-        outlives_restart=outlives_restart,
-        timing=timing,
-        moved_by=moved_by,
-        tried_by=tried_by,
-        tried_texts=tried_texts,
-    )
-
-
-RATES = [
+SIGNALS = [
     Signal(
         "log_errors",
         "{service} logs errors, {value} a second: {text}",
@@ -109,101 +66,17 @@ RATES = [
         trust=0.75,
         timing=ALWAYS,
     ),
-]
-
-NETWORK = [
-    log_signal(
-        "log_connect_refused",
-        "{service} is refused by something it needs: {text}",
-        r"Connection ?refused|Errno 111|Error 111|ECONNREFUSED|ConnectError",
-        "network",
-        times=2,
-    ),
-    log_signal(
-        "log_connect_timeout",
-        "{service} waits too long for something it needs: {text}",
-        r"timeout expired|timed out|ReadTimeout|ConnectTimeout|ConnectionTimeout|ETIMEDOUT|Errno 110|deadline exceeded",
-        "network",
-        times=2,
-        timing=ALWAYS,
-    ),
-    log_signal(
-        "log_connection_reset",
-        "{service} is cut off by something it talks to: {text}",
-        r"Connection reset|ECONNRESET|Errno 104|Broken pipe|RemoteProtocolError|Server disconnected",
-        "network",
-        times=2,
-        timing=ALWAYS,
-    ),
-    log_signal(
-        "log_dns_failed",
-        "{service} cannot look up a name: {text}",
-        r"NXDOMAIN|Name or service not known|Temporary failure in name resolution|getaddrinfo|gaierror|SERVFAIL|NoNameservers|no such host",
-        "network",
-        times=2,
-        opens=True,
-        severity="high",
-        outright=True,
-        outlives_restart=True,
-        timing=r"Temporary failure|SERVFAIL|timed? ?out",
-        moved_by=("name", "config", "env"),
-    ),
-    log_signal(
-        "log_certificate",
-        "{service} meets a certificate that is not valid: {text}",
-        r"certificate (verify failed|has expired|is not yet valid)|CERTIFICATE_VERIFY_FAILED|x509:",
-        "external",
-        times=2,
-        opens=True,
-        severity="high",
-        outright=True,
-        outlives_restart=True,
-        moved_by=("certificate", "deadline"),
-    ),
-    log_signal(
-        "log_upstream_error",
-        "{service} gets errors from what it calls: {text}",
-        r"no healthy upstream|bad gateway|upstream.{0,40}(error|fail|unavailable|refused|50[0-4]|40[13])|HTTPStatusError|(status|answered)[ =:]+50[0-4]",
-        "external",
-        times=2,
-        timing=ALWAYS,
-    ),
-    log_signal(
-        "log_circuit_open",
-        "{service} refuses to call something: its circuit is open ({text})",
-        r"circuit.{0,12}open|breaker.{0,24}open",
+    Signal(
+        "log_requests_failed",
+        "{service} fails {share} of its requests, as its access log tells: {text}",
+        "log.requests_failed",
+        Baseline(3, 0.08, learn=5),
         "api",
-        but=r"half.?open",
+        source="log",
+        hold=Hold(3),
+        clear=Hold(3),
+        settle=True,
+        klass="fails",
         timing=ALWAYS,
-    ),
-    log_signal(
-        "log_loop",
-        "{service} forwards requests to itself: {text}",
-        r"loop detected|too many (hops|redirects)|(status|answered|error)[ =:]+508\b",
-        "api",
-        times=2,
-        opens=True,
-        severity="high",
-        moved_by=("config", "route"),
-    ),
-    log_signal(
-        "log_rate_limited",
-        "{service} reports that limits are exceeded: {text}",
-        r"too many requests|rate.?limit|quota exceeded|(status|answered)[ =:]+429",
-        "api",
-        times=3,
-        timing=ALWAYS,
-        moved_by=("limit", "config"),
-    ),
-    log_signal(
-        "log_sink_down",
-        "{service} cannot deliver its logs: {text}",
-        r"(log|sink|collector).{0,30}(unreachable|spool)|spooling",
-        "external",
-        times=2,
-        opens=True,
-        timing=UNLESS_PLAIN,
     ),
 ]
-
-SIGNALS = [*RATES, *NETWORK]

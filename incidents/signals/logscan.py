@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from incidents.signals.base import ALWAYS, Signal
+from incidents.signals.base import ALWAYS, ERROR, Signal
 from incidents.signals.detectors import LogMatch, NewError
 from incidents.signals.keys import Keys
 from incidents.signals.quiet import Quiet
 from incidents.signals.state import Key
-from systems.logrecords import is_access
+from incidents.signals.wordset import wordset
+from systems.logs.reading import rank_of
 from systems.readings import Reading
 
 READ = "log.lines_rate"  # its value says whether the log could be read at all
@@ -28,6 +29,11 @@ def matches(pattern: str, text: str) -> bool:
     return _compiled(pattern).search(text) is not None
 
 
+def gravest(one: str, other: str) -> str:
+    """Of two lines the one at the higher level; the newer one (`other`) where they are equal."""
+    return other if not one or (other and rank_of(other) >= rank_of(one)) else one
+
+
 class Scanner:
     """The log signals of a catalogue, as keys among the others of a system."""
 
@@ -35,16 +41,9 @@ class Scanner:
         self._keys, self._quiet = keys, quiet
         self.signals = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, LogMatch)]
         self.newness = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, NewError)]
-        union = "|".join(f"(?:{d.pattern})" for _, d in self.signals)
-        self._any = re.compile(union, re.IGNORECASE) if union else None
-        self.hits = lru_cache(maxsize=8192)(self._find)
+        self.hits = lru_cache(maxsize=8192)(wordset().of_line)
         self._known: dict[str, set[str]] = defaultdict(set)
         self._first: dict[str, float] = {}
-
-    def _find(self, text: str) -> tuple[str, ...]:
-        if self._any is None or self._any.search(text) is None or is_access(text):
-            return ()
-        return tuple(signal.id for signal, detector in self.signals if detector.found(text))
 
     def take(self, readings: Sequence[Reading], now: float) -> list[Key]:
         """Feed every log signal of every service whose log was read, or could not be."""
@@ -64,9 +63,10 @@ class Scanner:
         counts: dict[str, float] = defaultdict(float)
         samples: dict[str, str] = {}
         for line in lines:
-            for name in self.hits(line.text or line.label):
+            text = line.text or line.label
+            for name in self.hits(text):
                 counts[name] += line.value or 0.0
-                samples.setdefault(name, line.text or line.label)
+                samples[name] = gravest(samples.get(name, ""), text)
         touched = []
         for signal, detector in self.signals:
             key = self._keys.made(signal, service, "", now)
@@ -95,7 +95,8 @@ class Scanner:
         verdict = detector.judge(key.memory, sample)
         if verdict is False and key.value is None and now - key.created < detector.window_s / 2:
             verdict = None  # read, but not yet for long enough to say "nothing there"
-        key.observe(verdict, count, samples.get(key.signal.id, key.text if verdict else ""), now)
+        kept = key.text if verdict else ""  # what was said at error level is not forgotten for a warning
+        key.observe(verdict, count, gravest(kept, text) if verdict else text, now)
 
     def _scan_new(self, service: str, lines: list[Reading], readable: bool, now: float) -> list[Key]:
         first = self._first.setdefault(service, now)
@@ -104,7 +105,7 @@ class Scanner:
         for signal, detector in self.newness:
             found: dict[str, Reading] = {}
             for line in lines:
-                kind = detector.kind(line.text)
+                kind = detector.kind(line.text) if rank_of(line.text) >= ERROR else ""
                 if kind:
                     found.setdefault(kind, line)
             keys = {k.label: k for k in self._keys.of(signal.id, service)}

@@ -1,21 +1,28 @@
-"""log.*: how much a service logs, what kinds of lines, and which kinds were never seen before."""
+"""log.*: how much a service logs, what kinds of lines, which kinds were never seen before, and of access logs the
+requests by route and status."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from systems.logrecords import Assembler, Record
-from systems.logtail import Chunk, Tail
+from systems.logs.globs import Tails
+from systems.logs.joining import Assembler
+from systems.logs.records import Record
+from systems.logs.tails import Chunk
+from systems.logs.templates import Miner
 from systems.manifest import Service
 from systems.probes import pgshare
 from systems.probes.base import Clock, FileProbe
-from systems.readings import Reading
+from systems.readings import LABEL_LIMIT, Reading
 from systems.services import LoadedSystem
-from systems.templates import Miner
 
 MAX_TEMPLATES = 40  # readings per tick and service; errors first
+MAX_ROUTES = 30  # readings of requests per tick and service; those that failed first
+MOST_ROUTES = 100  # of a service that have a name
+NO_ROUTE = frozenset({400, 404, 405, 410, 414, 431})  # such an answer says that there is no such route
 LATE_MAX = 500  # readings kept of looks that took too long
 WARM_UP_S = 20.0  # after the first look everything is new, so nothing is called new
 
@@ -26,6 +33,11 @@ TO_US = re.compile(
     rf"^(?:(?!ERROR|FATAL|LOG:)[^\n]){{0,120}}?[/=@ ](?:{'|'.join(map(re.escape, pgshare.OWN))})\]? +"
     r"(?:ERROR|FATAL|DETAIL|HINT|STATEMENT):"
 )
+
+
+_LEVEL = re.compile(
+    r"^(?:WARNING|ERROR|CRITICAL|ALERT|EMERGENCY|FATAL) "
+)  # as the label of a template begins
 
 
 class LogsProbe(FileProbe):
@@ -44,7 +56,7 @@ class LogsProbe(FileProbe):
     def read(self, system: LoadedSystem, service: Service) -> list[Reading]:
         watched = self._of(system, service)
         if service.logs:
-            chunks = {key: tail.poll() for key, tail in watched.tails.items()}
+            chunks = {name: chunk for tails in watched.tails.values() for name, chunk in tails.poll().items()}
         else:
             chunks, watched.cursor = system.runtime.logs_since(service.unit or "", watched.cursor)
         ours = pgshare.unwelcome() if service.postgres else frozenset()
@@ -61,14 +73,14 @@ class LogsProbe(FileProbe):
 
     async def close(self) -> None:
         for watched in self._watched.values():
-            for tail in watched.tails.values():
-                tail.close()
+            for tails in watched.tails.values():
+                tails.close()
 
     def _of(self, system: LoadedSystem, service: Service) -> _ServiceLogs:
         watched = self._watched.setdefault(service.name, _ServiceLogs(service.name, self.clock))
         for spec in service.logs:
             if spec.file not in watched.tails:
-                watched.tails[spec.file] = Tail(system.path(spec.file))
+                watched.tails[spec.file] = Tails(system.path(spec.file))
         return watched
 
 
@@ -78,16 +90,17 @@ class _ServiceLogs:
     def __init__(self, service: str, clock: Clock) -> None:
         self.service = service
         self.clock = clock
-        self.tails: dict[str, Tail] = {}
+        self.tails: dict[str, Tails] = {}
         self._assemblers: dict[str, Assembler] = {}
         self._miner = Miner()
+        self._routes: set[str] = set()
         self._warm_at = clock() + WARM_UP_S
         self._last_at: float | None = None
         self.cursor: str | None = None  # in the output of its unit
         self.late: list[Reading] = []
 
     def learn(self, templates: Iterable[str]) -> None:
-        known = list(templates)
+        known = [_LEVEL.sub("", template) for template in templates]
         self._miner = Miner(known)
         if known:
             self._warm_at = self.clock()
@@ -104,20 +117,32 @@ class _ServiceLogs:
         spent = now - self._last_at if self._last_at is not None else 1.0
         self._last_at = now
         records: list[Record] = []
+        for key in self._assemblers.keys() - chunks.keys():  # a file that is no more
+            records += self._assemblers.pop(key).flush()
         for key, chunk in chunks.items():
             records += self._assemblers.setdefault(key, Assembler()).feed(chunk.lines)
         counts: dict[str, _Count] = {}
         new: list[tuple[str, str]] = []
+        requests = Requests(self._routes)
         for record in records:
+            if record.access is not None:
+                requests.add(record)
+                continue
             if (login := REFUSED.search(record.text)) and login[1] in ours:
                 continue
             if TO_US.search(record.text):
                 continue
-            template, unseen = self._miner.add(record.text)
+            template, unseen = self._miner.add(record.said)
+            if record.level is not None and record.rank:
+                template = f"{record.level.name.upper()} {template}"[:LABEL_LIMIT]
             counts.setdefault(template, _Count()).add(record)
             if unseen and now >= self._warm_at:
-                new.append((template, record.text))
-        return self._readings([*chunks.values()], counts, new, max(spent, 0.05))
+                new.append((template, record.told))
+        spent = max(spent, 0.05)
+        return [
+            *self._readings([*chunks.values()], counts, new, spent),
+            *requests.readings(self.service, spent),
+        ]
 
     def _readings(
         self,
@@ -163,4 +188,47 @@ class _Count:
     def add(self, record: Record) -> None:
         self.number += 1
         if record.rank >= self.rank:
-            self.rank, self.sample = record.rank, record.text
+            self.rank, self.sample = record.rank, record.told
+
+
+class Requests:
+    """What an access log tells: how many requests a second to each route, by class of status, and the share that the
+    service failed."""
+
+    def __init__(self, known: set[str] | None = None) -> None:
+        """`known`: the routes that have a name of their own; callers make paths up without end."""
+        self._known = known if known is not None else set()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._failed = ""
+
+    def add(self, record: Record) -> None:
+        access = record.access
+        if access is None:
+            return
+        kind = f"{access.status // 100}xx" if access.status else "?"
+        self._counts[self._named(f"{access.method} {access.route}".strip(), access.status), kind] += 1
+        if access.status >= 500:
+            self._failed = record.told
+
+    def _named(self, route: str, status: int) -> str:
+        if route not in self._known:
+            if status in NO_ROUTE or not route or len(self._known) >= MOST_ROUTES:
+                return "(other)"
+            self._known.add(route)
+        return route
+
+    def readings(self, service: str, spent: float) -> list[Reading]:
+        if not self._counts:
+            return []
+        total = self._counts.total()
+        failed = sum(n for (_, kind), n in self._counts.items() if kind == "5xx")
+        found = [
+            Reading(service, "log.requests_rate", round(total / spent, 2)),
+            Reading(service, "log.requests_failed", round(failed / total, 4), self._failed),
+        ]
+        most = sorted(self._counts.items(), key=lambda item: (item[0][1] != "5xx", -item[1]))
+        for (route, kind), count in most[:MAX_ROUTES]:
+            found.append(
+                Reading(service, "log.requests", round(count / spent, 2), "", f"{route} {kind}"[:LABEL_LIMIT])
+            )
+        return found

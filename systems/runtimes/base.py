@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from systems.logtail import Chunk
+from systems.logs.tails import Chunk
 
 RUNNING = "RUNNING"
 

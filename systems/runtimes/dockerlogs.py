@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from systems.logtail import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT, Chunk
+from systems.logs.tails import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT, Chunk
 
 from .base import RuntimeFailed, Said
 from .docker import Engine

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from systems.logtail import Chunk
+from systems.logs.tails import Chunk
 
 from .base import (
     ExecResult,

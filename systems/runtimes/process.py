@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from systems.logtail import Chunk, Place, read_since
+from systems.logs.tails import Chunk, Place, read_since
 from systems.supervisor.linux import short_socket_path
 
 from .base import (
@@ -209,10 +209,10 @@ class ProcessRuntime:
         if not path:
             return {"": Chunk()}, cursor or ""
         try:
-            chunk, place = read_since(Path(path), None if cursor is None else _place(cursor))
+            chunk, place = read_since(Path(path), None if cursor is None else Place.of(cursor))
         except (OSError, ValueError, TypeError) as exc:
             raise RuntimeFailed(f"the log of {unit} cannot be read: {exc}") from exc
-        return {"": chunk}, f"{place.inode} {place.position} {place.inside:d}"
+        return {"": chunk}, place.text()
 
     # ---- events
     async def events(self) -> AsyncIterator[RuntimeEvent]:
@@ -271,11 +271,6 @@ def _settings(loaded: Mapping[str, str], written: Mapping[str, str]) -> dict[str
         )
         for name in (*loaded, *written)
     }
-
-
-def _place(cursor: str) -> Place:
-    inode, position, inside = map(int, (cursor or "0 0 0").split())
-    return Place(inode, position, bool(inside))
 
 
 def _patience(grace_s: float | None) -> float:

@@ -9,13 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from systems.logrecords import Assembler, clean_line, rank_of
-from systems.logtail import LINE_LIMIT, Chunk, Place, Tail, read_since
+from systems.logs.joining import Assembler
+from systems.logs.reading import plain, rank_of
+from systems.logs.tails import LINE_LIMIT, Chunk, Place, Tail, read_since
+from systems.logs.templates import Miner
 from systems.probes import pgshare
 from systems.probes.logs import TO_US, WARM_UP_S, LogsProbe
 from systems.readings import Reading, clean
 from systems.runtimes.base import Said
-from systems.templates import Miner
 
 from .helpers import Clock, make_system, one
 
@@ -74,7 +75,7 @@ def test_a_line_of_100_mb_is_cut_and_the_next_line_is_found(tmp_path: Path) -> N
 
 def test_hostile_bytes_become_plain_text() -> None:
     raw = b"\x1b[31mERROR\x1b[0m \x00bad \xff\xfe \x1b]0;title\x07caf\xc3\xa9 \xe2\x80\xaeevil\r"
-    text = clean_line(raw)
+    text = plain(raw)
     assert "ERROR" in text
     assert "café" in text
     assert "evil" in text
@@ -95,7 +96,7 @@ INFO after"""
 
 def test_a_traceback_is_one_record_with_its_end_and_place() -> None:
     found = list(Assembler().feed(TRACE.split(b"\n")))
-    assert [r.text for r in found] == [
+    assert [r.told for r in found] == [
         "TypeError: quote() takes 1 positional argument but 2 were given | api/quote.py:12 in quote",
         "INFO after",
     ]
@@ -119,8 +120,8 @@ def test_json_lines_keep_message_and_the_end_of_the_exception() -> None:
     line = json.dumps({"level": "error", "msg": "request failed", "exc": TRACE.decode().rsplit("\n", 1)[0]})
     (record,) = Assembler().feed([line.encode()])
     assert record.rank == 2
-    assert record.text.startswith("ERROR request failed | TypeError: quote() takes 1")
-    assert record.text.endswith("api/quote.py:12 in quote")
+    assert record.told.startswith("ERROR request failed | TypeError: quote() takes 1")
+    assert record.told.endswith("api/quote.py:12 in quote")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_json_lines_keep_message_and_the_end_of_the_exception() -> None:
 )
 def test_what_looks_like_json_but_is_not_is_no_problem(line: bytes) -> None:
     for record in Assembler().feed([line]):
-        assert len(record.text) <= 500
+        assert len(record.told) <= 500
 
 
 def test_lines_that_differ_in_what_varies_share_a_template() -> None:
@@ -142,10 +143,19 @@ def test_lines_that_differ_in_what_varies_share_a_template() -> None:
 
 def test_words_that_vary_in_long_lines_become_wildcards() -> None:
     miner = Miner()
-    miner.add("user alice logged in from the shop page today")
+    for name in ("alice", "carol", "dave"):
+        miner.add(f"user {name} logged in from the shop page today")
     template, new = miner.add("user bob logged in from the shop page today")
     assert template == "user <*> logged in from the shop page today"
     assert new is False
+
+
+def test_lines_that_begin_with_a_name_are_of_one_kind_once_there_are_many() -> None:
+    miner = Miner()
+    for name in ("alice", "carol", "dave", "erin", "frank", "grace", "heidi"):
+        last = miner.add(f"{name} signed in today")
+    assert last == ("<*> signed in today", False)
+    assert miner.add("Accepted key for root today")[0] != miner.add("Rejected key for root today")[0]
 
 
 def test_the_miner_stays_small_under_endless_new_words() -> None:
@@ -181,6 +191,32 @@ async def test_the_probe_counts_lines_errors_and_templates(tmp_path: Path) -> No
     assert one(found, "log.lines_rate").value == 1.5
     template = one(found, "log.template", "ERROR pool timeout after <n> sec")
     assert (template.value, template.text) == (2.0, "ERROR pool timeout after 3.00 sec")
+
+
+async def test_an_access_log_becomes_rates_by_route_and_status(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    await logs.after(b"")
+    line = '10.0.0.7 - - [28/Nov/2026:20:00:00 +0000] "GET {} HTTP/1.1" {} 12 "-" "FATAL ERROR"\n'
+    text = line.format("/item/1", 200) * 2 + line.format("/item/2?q=x", 502) + line.format("/cart", 404)
+    found = await logs.after(text.encode(), 2.0)
+    assert {r.label: r.value for r in found if r.metric == "log.requests"} == {
+        "GET /item/* 5xx": 0.5,
+        "GET /item/* 2xx": 1.0,
+        "(other) 4xx": 0.5,  # nothing is there
+    }
+    assert (one(found, "log.requests_rate").value, one(found, "log.requests_failed").value) == (2.0, 0.25)
+    assert one(found, "log.error_rate").value == 0
+    assert not [r for r in found if r.metric == "log.template"]
+
+
+async def test_a_pattern_in_the_manifest_is_followed(tmp_path: Path) -> None:
+    system = make_system(tmp_path, {"a": {"kind": "http", "logs": [{"file": "log/*.log"}]}})
+    (tmp_path / "log").mkdir()
+    probe = LogsProbe(Clock())
+    await probe.observe(system, system.service("a"))
+    (tmp_path / "log" / "new.log").write_text("ERROR boiler burst\n")
+    found = await probe.observe(system, system.service("a"))
+    assert [r.text for r in found if r.metric == "log.template"] == ["ERROR boiler burst"]
 
 
 async def test_what_refuses_the_probers_own_login_says_nothing_of_the_applications(tmp_path: Path) -> None:
@@ -302,12 +338,12 @@ async def test_each_stream_has_its_own_records(tmp_path: Path) -> None:
     """A traceback on stderr is one, whatever stdout says meanwhile."""
     output = Output(tmp_path)
     lines = TRACE.split(b"\n")
-    said = [{"stdout": Chunk(), "stderr": Chunk()}, {"stdout": Chunk([b"GET /"]), "stderr": Chunk(lines[:2])}]
-    said += [{"stdout": Chunk([b"GET /"]), "stderr": Chunk(lines[2:4])}]
+    said = [{"stdout": Chunk(), "stderr": Chunk()}, {"stdout": Chunk([b"tick"]), "stderr": Chunk(lines[:2])}]
+    said += [{"stdout": Chunk([b"tick"]), "stderr": Chunk(lines[2:4])}]
     output.runtime.logs_since = lambda unit, cursor: (said.pop(0), "")
-    assert [await output.after(), await output.after()] == [[], ["GET /"]]
+    assert [await output.after(), await output.after()] == [[], ["tick"]]
     first, second = await output.after()
-    assert first.startswith("TypeError") and second == "GET /"
+    assert first.startswith("TypeError") and second == "tick"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from incidents.evidence import SignalState
-from opsportal.bench import bundle, page, recovery, sizes, thinking, ticks
+from opsportal.bench import bundle, loglines, page, recovery, sizes, thinking, ticks
 from opsportal.bench.figures import Row
 from opsportal.picked import add_choice, chosen
 from systems import services
@@ -28,7 +28,9 @@ class Command(BaseCommand):
     help = "Measure recovery, the watcher's cost, the way to the page, the reasoner and the search. Takes some minutes."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("alone", nargs="?", choices=list(ALONE), help="only this, with no portal running")
+        parser.add_argument(
+            "alone", nargs="?", choices=[*ALONE, "logs"], help="only this, with no portal running"
+        )
         parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
         parser.add_argument("--repeats", type=int, default=10, help="killed and hung processes (default 10)")
         parser.add_argument(
@@ -37,11 +39,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--events", type=int, default=30, help="events on their way to the page (default 30)"
         )
+        parser.add_argument(
+            "--sets",
+            type=Path,
+            help="of `logs`: a folder of NAME.log and NAME.log_structured.csv, as public sets of logs come",
+        )
         parser.add_argument("--json", type=Path, dest="json_file", help="write all samples to this file")
         add_choice(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console(width=int(os.environ.get("COLUMNS") or 150))
+        if options["alone"] == "logs":
+            try:
+                self._end(loglines.measure(options["sets"]), options["json_file"])
+            except (OSError, ValueError, KeyError) as error:
+                raise CommandError(f"{options['sets']}: {error}") from None
+            return
         if options["alone"]:
             self._end([ALONE[options["alone"]]()], options["json_file"])
             return

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from systems.logtail import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT
+from systems.logs.tails import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT
 from systems.runtimes import RuntimeFailed, connect
 from systems.runtimes.base import Said
 from systems.runtimes.dockerlogs import Entry, Mark, end_of, frames, read_since, terminal
