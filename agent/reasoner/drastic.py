@@ -24,17 +24,18 @@ TALKS = re.compile(
 DEMANDS = re.compile(r": (trigger|constraint|policy|rule) ")
 UNTIL, DATE = ": valid until", re.compile(r"\d{4}-\d\d-\d\d")
 HIDES = ("row security", "no login", "nobody may connect")
-INDEX = ": index "
+INDEX, COLUMN = ": index ", ": column "
 GREATLY, SOMEWHAT = 2.0, 1.0
+FAR_FROM = 4.0  # what cannot well do harm
 FAR, NEAR = 100.0, 1.5  # one number from another, as a ratio
 FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
 
 
 def bits(change: Change) -> float:
-    """From -GREATLY to GREATLY; 0 where it says nothing."""
+    """From -FAR_FROM to GREATLY; 0 where it says nothing."""
     if change.kind in SIZED:
         harmless = TALKS.search(change.what) or allows_more(change)
-        return -GREATLY if harmless else _by_size(change.before, change.after)
+        return -FAR_FROM if harmless else _by_size(change.before, change.after)
     if change.kind == "schema":
         return _of_schema(change)
     if change.kind == "grant":
@@ -89,10 +90,18 @@ def _of_schema(change: Change) -> float:
     if change.before is not None and is_number(change.what):
         return 0.0 if INDEX in change.before else GREATLY  # nobody finds it under the name that they know
     if change.before is not None:
-        return -GREATLY if index else 0.0
+        return -GREATLY if index else SOMEWHAT if _has_another_type(change) else 0.0
     if DEMANDS.search(change.what) or (" not null" in change.after and " default " not in change.after):
         return SOMEWHAT
     return -GREATLY
+
+
+def _has_another_type(change: Change) -> bool:
+    """Of a column: what reads and writes it was made for the old one."""
+    was, now = (
+        re.split(r" not null| default |, ", value or "")[0] for value in (change.before, change.after)
+    )
+    return COLUMN in change.what and was != now
 
 
 def _of_rights(before: str | None, after: str | None) -> float:
@@ -104,7 +113,7 @@ def _of_access(before: str | None, after: str | None) -> float:
     if after is None:
         return SOMEWHAT
     if before is None:
-        return -SOMEWHAT
+        return -GREATLY  # one more who may come in keeps nobody out
     forbids = set(FORBIDS.findall(f" {after}")) - set(FORBIDS.findall(f" {before}"))
     return GREATLY if _hides(before, after) else SOMEWHAT if forbids else 0.0
 

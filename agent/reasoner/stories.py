@@ -48,7 +48,7 @@ def told_once(
         surer = by_odds[:place]
         as_sure = [j for j in by_odds[place + 1 :] if odds.get(j, 0.0) >= LIKE * odds.get(i, 0.0)]
         leads = [j for j in surer if _is_of_a_group(causes[i], causes[j])]
-        leads += [j for j in surer if _is_change_of(causes[i], causes[j])]
+        leads += [j for j in surer if _is_change_of(causes[i], causes[j]) and not _is_harmless(causes[j])]
         leads += [j for j in as_sure if _is_nothing_but_a_change(causes[i]) and _led_to(causes[i], causes[j])]
         leads += [
             j for j in surer if _is_nothing_but_a_change(causes[j]) and _makes(causes[j], causes[i], board)
@@ -100,6 +100,11 @@ def _makes(change: Cause, other: Cause, board: Board) -> bool:
     """Whether a change may have led to the other cause, and is of a kind that brings its signs about by itself."""
     kinds = {k for n in change.signs for k in board.moved_by(n.signal)}
     return _led_to(change, other) and any(k in kinds for n in other.signs for k in board.moved_by(n.signal))
+
+
+def _is_harmless(cause: Cause) -> bool:
+    """Whether its runbook says that nothing need be done: no name for what a change has led to."""
+    return cause.spec is not None and cause.spec.severity == "low" and not cause.spec.actions
 
 
 def _is_nothing_but_a_change(cause: Cause) -> bool:

@@ -91,12 +91,25 @@ def note(system_id: int, changes: Sequence[Change]) -> None:
     for change in changes:
         if change.kind == "act" and change.what == "run":
             in_effect(system_id, change.component, change.first_new)
+    for component, since in {(c.component, _least(c)) for c in changes if c.pending}:
+        starts = ChangeRow.objects.filter(system_id=system_id, component=component, kind="act", what="run")
+        # files are read less often than processes: the start that it waited for may have been seen before it
+        for started in (
+            starts.filter(first_new__gte=since).order_by("first_new").values_list("first_new", flat=True)[:1]
+        ):
+            in_effect(system_id, component, started)
 
 
 def in_effect(system_id: int, component: str, started: datetime) -> None:
     """What was written before `started` and waited for it counts from then on."""
     waiting = ChangeRow.objects.filter(system_id=system_id, component=component, pending=True)
-    waiting.exclude(source=REQUESTS).filter(last_old__lte=started).update(pending=False, effective_at=started)
+    waiting = waiting.exclude(source=REQUESTS).exclude(written_at__gt=started)
+    waiting.filter(last_old__lte=started).update(pending=False, effective_at=started)
+
+
+def _least(change: Change) -> datetime:
+    """When it was made, at the earliest."""
+    return max(change.last_old, change.written_at or change.last_old)
 
 
 def fields_of(system_id: int, change: Change) -> dict[str, Any]:

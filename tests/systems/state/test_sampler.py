@@ -175,6 +175,27 @@ async def test_what_waited_counts_from_the_start_on(system: LoadedSystem):
     assert not loaded.pending and loaded.effective_at == datetime.fromtimestamp(1015, UTC)
 
 
+@pytest.mark.parametrize(
+    ("written", "counts"), [(1004.0, True), (None, True), (1005.5, False), (980.0, True)]
+)
+async def test_what_is_read_later_than_the_start_that_brought_it_into_effect_counts_from_that_start(
+    system: LoadedSystem, written: float | None, counts: bool
+):
+    """A variable and the start after it within two seconds: the process was seen first, and the variable was told to
+    wait for ever."""
+
+    def epoch(seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, UTC)
+
+    run = Change("", "api", "act", "run", None, "1005", epoch(1003), epoch(1005), effective_at=epoch(1005))
+    made = None if written is None else epoch(written)
+    wrote = Change("", "api", "env", "A", None, "1", epoch(1004), epoch(1006), written_at=made, pending=True)
+    await in_thread(kept.note, system.id or 0, [run])
+    await in_thread(kept.note, system.id or 0, [wrote])
+    (found,) = [c for c in await in_thread(recent, system.id or 0) if c.what == "A"]
+    assert (not found.pending) is counts and (found.effective_at == epoch(1005)) is counts
+
+
 async def test_reads_are_few_one_at_a_time_and_at_once_on_trouble(system: LoadedSystem):
     calm, slow, broken = Told(a="1"), Told(a="1"), Told(a="1")
     calm.name, slow.name, broken.name = "calm", "slow", "broken"
