@@ -22,6 +22,9 @@ TALKS = re.compile(
     re.IGNORECASE,
 )
 DEMANDS = re.compile(r": (trigger|constraint|policy|rule) ")
+FAMILIES = re.compile(
+    r"(?P<number>smallint|integer|bigint|numeric|real|double)|(?P<text>text|character|varchar|citext)|(?P<time>timestamp|date)"
+)
 UNTIL, DATE = ": valid until", re.compile(r"\d{4}-\d\d-\d\d")
 HIDES = ("row security", "no login", "nobody may connect")
 INDEX, COLUMN = ": index ", ": column "
@@ -90,18 +93,25 @@ def _of_schema(change: Change) -> float:
     if change.before is not None and is_number(change.what):
         return 0.0 if INDEX in change.before else GREATLY  # nobody finds it under the name that they know
     if change.before is not None:
-        return -GREATLY if index else SOMEWHAT if _has_another_type(change) else 0.0
+        return -GREATLY if index else _of_type(change)
     if DEMANDS.search(change.what) or (" not null" in change.after and " default " not in change.after):
         return SOMEWHAT
     return -GREATLY
 
 
-def _has_another_type(change: Change) -> bool:
-    """Of a column: what reads and writes it was made for the old one."""
+def _of_type(change: Change) -> float:
+    """Of a column: what reads and writes it was made for the old type, and one of another family it cannot take."""
     was, now = (
         re.split(r" not null| default |, ", value or "")[0] for value in (change.before, change.after)
     )
-    return COLUMN in change.what and was != now
+    if COLUMN not in change.what or was == now:
+        return 0.0
+    return SOMEWHAT if _family(was) == _family(now) else GREATLY
+
+
+def _family(kind: str) -> str:
+    found = FAMILIES.match(kind)
+    return (found.lastgroup or "") if found else kind
 
 
 def _of_rights(before: str | None, after: str | None) -> float:
