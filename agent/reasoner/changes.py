@@ -138,6 +138,9 @@ def _cause(
     spoken_of = words.names(change.thing, cause, explained)
     cause.is_spoken_of = is_told(spoken_of)
     cause.bonus_bits += words.bits(spoken_of)
+    if not spoken_of and words.is_hinted(change.what, explained):
+        cause.bonus_bits += words.HINT_BITS
+        cause.is_spoken_of = drastic.bits(change) >= drastic.SOMEWHAT  # both together are no chance
     cause.is_measured = is_measured(change, explained, graph, board)
     cause.bonus_bits += AGREES_BITS * cause.is_measured
     cause.bonus_bits += _does(cause)

@@ -10,8 +10,10 @@ from agent.reasoner.board import Node
 from agent.reasoner.causes import Cause
 
 WORD_BITS, MOST_WORDS = 1.5, 3
+HINT_BITS = 1.0
 WORD = re.compile(r"[a-z][a-z0-9]{3,}")
 TOKEN = re.compile(r"[a-z_][a-z0-9_]{2,}")
+TABLE = re.compile(r"\b(?:table|view) (?:\w+\.)?([a-z]{5,})\b")
 SEVERAL = re.compile(r"[a-z][a-z0-9]*(?:[_.-]+[a-z0-9]+)+")
 MOST_OF = 0.6
 PHRASE_FROM = 8  # letters: what is shorter any sentence may have
@@ -44,6 +46,19 @@ def names(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
     labels = {s.label.lower() for n in nodes if not n.is_journey for s in n.holding()}
     labels = {name for name in labels if SEVERAL.fullmatch(name) and _is_in(name, said.lower())}
     return (told & named | apart | labels) - own | phrases
+
+
+def is_hinted(said: str, nodes: Iterable[Node]) -> bool:
+    """Whether the plain name of a table that a text is about is a word of what these nodes say: a file or a route is
+    often called by what it works on."""
+    about = {singular(name) for name in TABLE.findall(said.lower())}
+    return any(
+        about & {singular(w) for w in WORD.findall(s.text.lower())} for n in nodes for s in n.holding()
+    )
+
+
+def singular(word: str) -> str:
+    return word.removesuffix("s")
 
 
 def _is_in(name: str, said: str) -> bool:
@@ -88,5 +103,5 @@ def bits(found: set[str]) -> float:
 
 def words(text: str) -> set[str]:
     """What is worth comparing in a text: its longer words in the singular, but for those that any sentence may have."""
-    found = (w.removesuffix("s") for w in WORD.findall(text.lower()))
+    found = map(singular, WORD.findall(text.lower()))
     return {w for w in found if not EMPTY.fullmatch(w)}

@@ -125,3 +125,16 @@ def test_a_way_leads_elsewhere_where_it_names_another_part_a_group_as_well_as_on
     change = made(-3, what="front.sent_to", kind="route", part="edge", old=old, new=new)
     nodes = [Node("journey_failed", "edge", True, 0.01, states=[FAILED], is_journey=True)]
     assert wiring.leads_elsewhere(change, GRAPH, nodes) is elsewhere
+
+
+@pytest.mark.parametrize(
+    ("what", "hinted"),
+    [
+        ("table shop.orders: trigger order_stamp", True), ("table order: column a", True),
+        ("table shop.users: trigger user_stamp", False), ("orders.page_size", False),
+    ],
+)  # fmt: skip
+def test_a_table_that_gives_its_name_to_what_fails_is_hinted_at(what: str, hinted: bool) -> None:
+    said = "unhandled AssertionError on /api/checkout | api/orders.py:110 in place_order"
+    node = Node("log_exception", "web-a", True, 0.01, states=[S("log_exception", "web-a", text=said)])
+    assert words.is_hinted(what, [node]) is hinted
