@@ -17,18 +17,18 @@ LEVELS = (
     "@level", "@l", "Level", "LogLevel", "logLevel", "log_level", "loglevel", "error_severity", "Severity",
     "severityNumber", "SeverityNumber", "severity_number", "PRIORITY", "priority", "syslog_severity", "levelno",
     "level_value", "event.severity", "log.syslog.severity.name", "log.syslog.severity.code", "type.level", "LEVEL",
-    "fields.level", "attributes.level", "err_level", "lev", "loglvl", "sev",
+    "fields.level", "attributes.level", "err_level", "lev", "loglvl", "sev", "L",
 )  # fmt: skip
 MESSAGES = (
     "msg", "message", "@m", "@message", "MESSAGE", "Message", "short_message", "event", "body", "Body", "textPayload",
     "@mt", "MessageTemplate", "RenderedMessage", "messageTemplate", "text", "log",
     "jsonPayload.message", "fields.message",
-    "log_message", "msg.message", "description",
+    "log_message", "msg.message", "description", "M",
 )  # fmt: skip
 TIMES = (
     "time", "ts", "timestamp", "@timestamp", "@t", "t", "Timestamp", "asctime", "datetime", "date", "timeUnixNano",
     "TimeUnixNano", "observedTimeUnixNano", "eventTime", "__REALTIME_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP",
-    "instant.epochSecond", "epochMillis", "timeMillis", "Time", "timestamp_ms", "created_at", "log_time", "when",
+    "instant.epochSecond", "epochMillis", "timeMillis", "Time", "timestamp_ms", "created_at", "log_time", "when", "T",
 )  # fmt: skip
 FAULTS = (
     "exc", "exception", "exc_info", "exc_text", "stack", "stack_trace", "stackTrace", "stacktrace", "traceback", "@x",
@@ -56,6 +56,7 @@ _PASSED = listed(
 )
 LIMIT = 20_000
 ENGINE_CUTS_AT = 16_000  # docker writes a longer line in pieces
+_DIGIT = re.compile(r"^[0-7]$")
 _REQUEST = re.compile(r"^([A-Z]{3,7}) (\S+) HTTP/")
 MOST_KEYS = 60
 _UNTOLD = _PASSED.union(MESSAGES)
@@ -68,7 +69,12 @@ def read(text: str) -> Line | None:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return of_record(data) if isinstance(data, dict) else None
+    line = of_record(data) if isinstance(data, dict) else None
+    if (
+        line is not None and not line.body and line.level is not None
+    ):  # it says that something is wrong, but not what
+        line.body = text.strip()
+    return line
 
 
 def of_record(data: Mapping[str, Any]) -> Line | None:
@@ -152,12 +158,8 @@ def _level(fields: Fields) -> tuple[str, Level | None]:
         value = fields.get(name)
         if value is None:
             continue
-        number = value if isinstance(value, int) else int(value) if str(value).isdigit() else None
-        if (
-            number is not None
-            and 0 <= number <= 7
-            and (gelf or "riority" in name.lower() or "syslog" in name)
-        ):
+        number = int(value) if _DIGIT.match(str(value)) else None
+        if number is not None and (gelf or "riority" in name.lower() or "syslog" in name):
             return name, SYSLOG[number]
         if (found := of_value(value, name, data)) is not None:
             return name, found
@@ -235,7 +237,7 @@ def _access(fields: Fields) -> Access | None:
         return None
     try:
         number = int(status)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return Access(route(str(asked)), number, str(method)) if 100 <= number <= 599 else None
 
