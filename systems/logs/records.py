@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
@@ -12,6 +13,7 @@ from systems.logs.traces import shapes
 from systems.logs.traces.telling import Told, told
 from systems.readings import TEXT_LIMIT, clean
 
+_LETTER = re.compile(r"\w")
 NOTHING = Told()
 SHOWN = 5  # lines of a record without an exception
 LONGEST = 1000
@@ -68,7 +70,8 @@ class Record:
 
     def _more(self) -> list[str]:
         """What follows the first line, where no exception is told."""
-        return [line.strip() for line in self.trace[:SHOWN] if line.strip() and line not in self.body]
+        lines = (line.strip() for line in self.trace[: 2 * SHOWN])
+        return [line for line in lines if line not in self.body and _LETTER.search(line)]
 
     @property
     def told(self) -> str:

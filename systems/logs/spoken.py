@@ -22,6 +22,12 @@ _WRITTEN = re.compile(
     r"(?i)\b(?:comment|review|feedback|note|reply|chat|post|bio|nickname|description|search|typed|wrote|entered|searched)\b"
     r"[^\"'\n]{0,30}(?:\"[^\"]*\"|'[^']*')"
 )
+# The path that was asked for, where a server says what came of it.
+_PATH = re.compile(
+    r"\"/[^\"]*\"|'/[^']*'"
+    r"|\b(?:Not Found|Bad Request|Unauthorized|Forbidden|Method Not Allowed|Internal Server Error|File does not exist)"
+    r"(?: \([^()]*\))?: /[^|\n]*"
+)
 _QUERY = re.compile(r"\?[\w.%~-]+=[^\s\"']*")
 # What a database quotes of a row, and a parser of its input.
 _ROW = re.compile(r"(?i)\b(?:Key|Failing row contains|Schlüssel|clé) ?\([^)]*\)(?:=\([^)]*\))?")
@@ -36,6 +42,8 @@ def spoken(text: str) -> str:
     if any(mark in text for mark in '=:"'):
         text = _PAIR.sub("", _FIELD.sub("", text))
         text = _ROW.sub("", text)
+    if "/" in text:
+        text = _PATH.sub("", text)
     if '"' in text or "'" in text:
         text = _WRITTEN.sub("", text)
     if "?" in text:
