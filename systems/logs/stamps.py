@@ -17,6 +17,7 @@ ISO = (
     r"\d{4}[-/.]\d\d[-/.]\d\d(?:[T _\-]|, )\d\d[:.]\d\d[:.]\d\d(?:[.,:]\d+)?"
     rf"(?: ?(?:{_NAMES})\b| ?[+-]\d\d:?\d\d\b|(?: (?=[+-]\d\d \[))?[+-]\d\d(?=[\s\]|,]|$))?"
 )
+MINUTES = r"\d{4}-\d\d-\d\dT\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)"
 CLF = r"\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
 CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z]{3,4})? \d{4}"
 SYSLOG = r"[A-Z][a-z]{2} [ \d]?\d(?:,? \d{4},?)? \d\d?:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?"
@@ -30,7 +31,7 @@ DAY_ONLY = r"\d\d[-.]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?"
 CLOCK = r"\d\d?:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?|\d\d?:\d\d[AP]M"
 EPOCH = r"1\d{9}(?:\.\d+)?(?=[\s\]|,:])|1\d{12}(?=[\s\]|,:])"
 HTTP = r"[A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d(?: (?:GMT|UTC|[+-]\d{4}))?"
-ANY = "|".join((ISO, CLF, HTTP, CTIME, DAY_FIRST, SLASHED, COMPACT, DAY_ONLY, EPOCH, CLOCK, SYSLOG))
+ANY = "|".join((ISO, CLF, HTTP, CTIME, DAY_FIRST, SLASHED, COMPACT, DAY_ONLY, EPOCH, CLOCK, SYSLOG, MINUTES))
 
 _MONTHS = {
     m: i

@@ -89,7 +89,7 @@ def router(text: str) -> Line | None:
 
 
 DIALECTS = (
-    Dialect("router", "0*.%a", router),
+    Dialect("router", "0*.%", router),
     Dialect("windows", "0", cbs),
     Dialect("logcat", "0a", logcat),
     Dialect("machine", "-a0", machine),

@@ -22,7 +22,7 @@ _NODE_WARNS = re.compile(r"^\(node:\d+\) (?!Unhandled)((?:\[\w+\] )?\w*Warning: 
 _DOTNET = re.compile(r"^(trce|dbug|info|warn|fail|crit): ([\w.`]+\[\d+\])$")
 # A crash, or an exception by its name: traces know these.
 _NO_LEVEL = ("panic: ", "fatal error: ", "note: ", "Error: ", "Exception: ")
-_TAGGED = re.compile(r"(?:^|[\s{,;(\[])\"?(?:severity|level|lvl)\"?[=:] ?\"?([A-Za-z]{3,11})\b")
+_TAGGED = re.compile(r"(?:^|[\s,;(\[]|(?<!=)\{)\"?(?:severity|level|lvl)\"?[=:] ?\"?([A-Za-z]{3,11})\b")
 # `imap(bob)<7><abc>: Error: ...`
 _OF_WHOM = re.compile(r"^[a-z][\w-]*\([^()]{0,120}\)(?:<[^<>]{0,60}>)*: ([A-Z][a-z]{3,8}): (.*)$", re.S)
 # What tools for the terminal put before a sentence in place of a word.

@@ -8,6 +8,7 @@ import re
 from systems.logs import stamps
 from systems.logs.levels import BY_LETTER, Level, listed, of_word
 from systems.logs.lines import Dialect, Line
+from systems.logs.traces.shapes import EXCEPTION
 
 _HEAD = re.compile(
     rf"^(?:\[([A-Za-z][\w-]{{1,20}})\] +\d* *-? *|[\w./-]+\.log[\w.:-]* "
@@ -39,6 +40,7 @@ _WHERE = re.compile(
     r"[\w.$/\\#@<>:-]*[\w>$](?:\[[^\]]*\])?(?:\([^)]*\))?(?:@\d+)?(?:\s*:|\s+(?:--?|\|))\s+(?=\S)"
     r"|^[\w$]+(?:\.[\w$]+)+(?:\s+(?=\[)|\|)"
 )
+_FAULT = re.compile(r"::|errors?\.|exc\.|exceptions?\.")  # a place, or the name of what went wrong
 _METHOD = re.compile(r"^[A-Za-z_]\w*(?:\.[\w$<>]+){2,} (?=[^\s:|-])")
 MOST_SLOTS = 9
 MOST_LOOKED_AT = 260
@@ -77,7 +79,7 @@ def where_gone(said: str) -> str:
             said = said[brackets.end() :]
             if method := _METHOD.match(said):
                 return said[method.end() :]
-        if where := _WHERE.match(said):
+        if (where := _WHERE.match(said)) and not (_FAULT.search(where[0]) and EXCEPTION.match(said)):
             said = said[where.end() :]
         elif brackets is None:
             break

@@ -92,6 +92,7 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
     if "@t" in data and "@l" not in data and level is None:  # CLEF leaves it out when it is Information
         key, level = "@l", INFO
     rest = _rest(data)
+    spoken = bool(message)  # else it is made of fields, of which none is a line of its own
     if not message:
         message = faults.pop(0).split("\n", 1)[0] if faults else rest
     told = (level is not None and level.rank > 0) or bool(faults)  # the part says itself what went wrong
@@ -103,7 +104,7 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
         message[:LIMIT],
         fields.first(TIMES),
         level,
-        inner=level is None and key == "" and access is None,
+        inner=level is None and key == "" and access is None and spoken,
         trace="\n".join(faults)[:LIMIT],
         rest=rest,
         closed=True,

@@ -64,7 +64,7 @@ def enter(held: Open, line: Line) -> None:
         held.mode, held.waits = "node", True
     elif line.dialect == "logcat" and body.startswith("FATAL EXCEPTION"):
         held.mode = "android"
-    elif shapes.CALLS.search(body):
+    elif body.endswith("):") and shapes.CALLS.search(body):
         held.mode = "frames"
     elif line.dialect in WORDS_FOLLOW:
         held.mode, held.waits = line.dialect, True
@@ -90,6 +90,8 @@ def goes_on(held: Open, line: Line, unknown: bool) -> bool:
     body = line.body
     if not unknown:
         return _headed(held, line)
+    if body.startswith(shapes.PYTHON) and held.mode == "python" and not held.waits:
+        return shapes.BECAUSE.match(held.bodies[-1].strip(" |")) is not None  # else it is another one
     if line.inner and line.dialect not in ENGINES:  # each line has a head of its own
         return (shapes.of_trace(body) and is_trace(held)) or _mode_goes_on(held, body)
     if shapes.goes_on(body):

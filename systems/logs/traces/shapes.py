@@ -62,6 +62,7 @@ PYTHON = "Traceback (most recent call last)"
 PYTHON_LAST = re.compile(r"^(?:[\w]+\.)*[A-Za-z_]\w*(?:: |:?$)")
 # The last line of an exception whose message goes on below.
 UNFINISHED = re.compile(r"(?:validation errors? for \S+|:)\s*$")
+BECAUSE = re.compile(r"During handling of the above|The above exception was")
 CHAINED = re.compile(
     r"^(?:During handling of the above|The above exception was|\s*\| |\s*\+-|Traceback \(most)"
 )
