@@ -137,7 +137,7 @@ class Assembler:
             held.add(text, bare)
             return True
         if unknown and hangs_on(held, line):
-            held.add(text, None if held.bodies[0].strip() else line.body)
+            held.add(text, None if held.mode or held.bodies[0].strip() else line.body)
             return True
         if goes_on(held, line, unknown):
             advance(held, line)
@@ -192,7 +192,9 @@ def _record(held: Open) -> Iterator[Record]:
     body = held.bodies[0] or line.body
     trace = [part for each in held.bodies for part in each.split("\n")]
     if not body and len(trace) > 1:  # the head of a record whose words follow
-        body = trace[1].strip()
+        body = next(
+            (words for part in trace[1:] if shapes.WORD.search(words := part.strip())), trace[1].strip()
+        )
     extra = line.trace.split("\n") if line.trace else []
     several = len(trace) > 1 or bool(extra)
     structured = line.dialect in STRUCTURED or bool(extra)

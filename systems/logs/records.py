@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
@@ -13,7 +12,6 @@ from systems.logs.traces import shapes
 from systems.logs.traces.telling import Told, told
 from systems.readings import TEXT_LIMIT, clean
 
-_LETTER = re.compile(r"\w")
 NOTHING = Told()
 SHOWN = 5  # lines of a record without an exception
 LONGEST = 1000
@@ -71,7 +69,7 @@ class Record:
     def _more(self) -> list[str]:
         """What follows the first line, where no exception is told."""
         lines = (line.strip() for line in self.trace[: 2 * SHOWN])
-        return [line for line in lines if line not in self.body and _LETTER.search(line)]
+        return [line for line in lines if line not in self.body and shapes.WORD.search(line)]
 
     @property
     def told(self) -> str:

@@ -217,13 +217,26 @@ def _of_fault(value: Any, depth: int = 0) -> str:
     stack = fields.first(
         ("stack", "stack_trace", "stacktrace", "extendedStackTrace", "StackTraceString", "traceback")
     )
-    kind = _text(fields.first(("type", "name", "class", "exc_type", "ClassName", "exception_class", "kind")))
+    kind = _text(
+        fields.first(
+            ("type", "name", "class", "exc_type", "ClassName", "exception_class", "exceptionType", "kind")
+        )
+    )
     said = _text(fields.first(("message", "msg", "exc_value", "value", "Message", "exception_message")))
     head = f"{kind}: {said}" if kind and said else kind or said
     text = _of_fault(stack, depth + 1) if stack else ""
     text = text if said and said in text else "\n".join(filter(None, [head, text]))
     cause = fields.first(
-        ("cause", "inner", "innerException", "InnerException", "previous", "caused_by", "root")
+        (
+            "cause",
+            "inner",
+            "innerException",
+            "InnerException",
+            "previous",
+            "caused_by",
+            "causedBy.exception",
+            "root",
+        )
     )
     if cause is not None:
         text += "\nCaused by: " + _of_fault(cause, depth + 1)

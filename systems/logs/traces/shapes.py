@@ -57,6 +57,7 @@ GO_FRAME = re.compile(
     r"^(?:[\w./*\[\]{}~%-]+(?:\.\(?\*?\w+\)?)*\(.*\)|created by .*|exit status \d+|\[signal .*"
     r"|goroutine \d+ .*|rax .*)$"
 )
+WORD = re.compile(r"\w")
 CALLS = re.compile(r"\b[Ss]tack trace \([^()]*\):$")  # and the calls follow
 PYTHON = "Traceback (most recent call last)"
 PYTHON_LAST = re.compile(r"^(?:[\w]+\.)*[A-Za-z_]\w*(?:: |:?$)")
