@@ -156,6 +156,8 @@ def test_a_stamp_that_stands_alone_has_few_lines() -> None:
 
 
 def test_a_statement_that_was_slow_is_no_word_of_the_database() -> None:
-    slow = b"# Time: 2026-03-02T10:00:01Z\n# User@Host: a\n# Query_time: 1.0\nselect 'No space left on device';"
+    slow = (
+        b"# Time: 2026-03-02T10:00:01Z\n# User@Host: a\n# Query_time: 1.0\nselect 'No space left on device';"
+    )
     (record,) = records(slow.split(b"\n"))
     assert (record.said, len(record.text.split("\n"))) == ("Query_time: 1.0", 4)
