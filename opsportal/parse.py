@@ -42,14 +42,18 @@ def told(file: str, zone: tzinfo | None = None) -> Iterator[str]:
     """A line of JSON for each record of the file (`-`: what comes in)."""
     miner, words = Miner(), wordset()
     waiting: deque[tuple[Record, Cluster]] = deque()
+    broken: Unreadable | OSError | None = None
     try:
         for record in records(lines_of(file)):
             waiting.append((record, miner.cluster(record.said)[0]))
             if len(waiting) > HELD_BACK:
                 yield _line(*waiting.popleft(), words, zone)
-    finally:  # of a file that breaks off what could be read is told
-        while waiting:
-            yield _line(*waiting.popleft(), words, zone)
+    except (Unreadable, OSError) as error:  # of a file that breaks off what could be read is told
+        broken = error
+    while waiting:
+        yield _line(*waiting.popleft(), words, zone)
+    if broken is not None:
+        raise broken
 
 
 def _line(record: Record, cluster: Cluster, words: WordSet, zone: tzinfo | None) -> str:

@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 HEAD = 4096
 PIECE = 1 << 18  # of a line that is longer the rest is passed over
 GZIP = b"\x1f\x8b"
+HOLE = b"\0\0\0\0"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -42,7 +43,10 @@ def lines(raw: BinaryIO, name: str) -> Iterator[bytes]:
     try:
         if file.peek(2)[:2] == GZIP:
             file = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file)), 1 << 16)
-        head = file.peek(HEAD)[:HEAD]
+        while (head := file.peek(HEAD)[:HEAD]).startswith(
+            HOLE
+        ):  # a file that was cut while it was written to
+            file.read(len(head) - len(head.lstrip(b"\0")))
         encoding = encoding_of(head)
         if encoding is None:
             raise Unreadable(f"{name} is not text: it looks like a binary file")

@@ -8,10 +8,19 @@ from systems.logs.dialects.structured import of_record
 from systems.logs.dialects.structured import read as read_json
 from systems.logs.levels import ERROR, Level
 from systems.logs.lines import Line, Stream
-from systems.logs.reading import plain, read
+from systems.logs.reading import LINE_LIMIT, plain, read
 from systems.logs.records import Record
 from systems.logs.traces import shapes
-from systems.logs.traces.belonging import WORDS_FOLLOW, Open, advance, enter, goes_on, hangs_on
+from systems.logs.traces.belonging import (
+    WORDS_FOLLOW,
+    Open,
+    advance,
+    enter,
+    follows,
+    goes_on,
+    hangs_on,
+    tagged,
+)
 
 MOST_OPEN = 64  # writers whose last record is still open
 EXPORTED = "__CURSOR="  # journald's export: fields up to an empty line
@@ -58,7 +67,8 @@ class Assembler:
             self._stream.entry = []
             yield from _record(Open(line, "", lines=entry, bodies=entry))
         for held in self._open.values():
-            yield from _record(held)
+            if held.line.dialect != "stamp" or len(held.lines) > 1:
+                yield from _record(held)
         self._open.clear()
 
     def line(self, text: str) -> Iterator[Record]:
@@ -76,7 +86,7 @@ class Assembler:
         line, carrier, text = said.line, said.carrier, said.shown
         if not line.body and line.dialect in ("w3c", "postgres csv"):
             return
-        if not line.body.strip() and not line.more and line.dialect not in WORDS_FOLLOW:
+        if not line.body.strip() and not line.more and not follows(line):
             yield from self._blank()
             return
         key = (carrier, line.who if not line.inner else "")
@@ -112,8 +122,9 @@ class Assembler:
         unknown = line.dialect == "" or line.inner  # no dialect knows it: it has no level of its own
         if held.partial:
             held.partial = line.more and line.dialect in CUT
-            held.lines[-1] += text
-            held.bodies[-1] += line.body
+            if len(held.lines[-1]) < LINE_LIMIT:
+                held.lines[-1] += text
+                held.bodies[-1] += line.body
             if not held.partial:
                 whole = read(held.lines[-1], self._stream)
                 whole.line.stamp = whole.line.stamp or held.line.stamp
@@ -122,8 +133,11 @@ class Assembler:
         if line.more and line.dialect not in CUT:
             held.add(text, line.body)
             return True
+        if unknown and (bare := tagged(held, text)) is not None:
+            held.add(text, bare)
+            return True
         if unknown and hangs_on(held, line):
-            held.add(text)
+            held.add(text, None if held.mode or held.bodies[0].strip() else line.body)
             return True
         if goes_on(held, line, unknown):
             advance(held, line)
@@ -147,7 +161,10 @@ class Assembler:
             return
         if held is not None:
             del self._open[key]
-            yield from _record(held)
+            if held.line.dialect == "stamp" and len(held.lines) == 1:  # it was the stamp of this line
+                line.stamp = line.stamp or held.line.stamp
+            else:
+                yield from _record(held)
         for other in [k for k, o in self._open.items() if not (o.waits or o.partial)]:
             yield from _record(self._open.pop(other))
         if len(self._open) >= MOST_OPEN:
@@ -175,7 +192,9 @@ def _record(held: Open) -> Iterator[Record]:
     body = held.bodies[0] or line.body
     trace = [part for each in held.bodies for part in each.split("\n")]
     if not body and len(trace) > 1:  # the head of a record whose words follow
-        body = trace[1].strip()
+        body = next(
+            (words for part in trace[1:] if shapes.WORD.search(words := part.strip())), trace[1].strip()
+        )
     extra = line.trace.split("\n") if line.trace else []
     several = len(trace) > 1 or bool(extra)
     structured = line.dialect in STRUCTURED or bool(extra)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 
@@ -32,7 +33,7 @@ _WORDS: dict[Level, str] = {
 }
 # What databases and others say when their messages are not English.
 _FOREIGN: dict[Level, str] = {
-    INFO: "сообщение информация 日志 로그 dziennik logg bilgi günlük протокол журнал записування",
+    INFO: "сообщение информация 日志 ログ 로그 dziennik logg bilgi günlük протокол журнал записування",
     NOTICE: "hinweis notifica nota замечание 注意 알림 uwaga poznámka notis повідомлення megjegyzés aviso:",
     WARNING: "warnung attention avertissement advertencia attenzione aviso предупреждение 警告 경고 "
     "ostrzeżenie varování "
@@ -94,6 +95,8 @@ def of_value(value: Any, key: str, record: Mapping[str, Any]) -> Level | None:
 
 def _of_number(number: float, key: str, record: Mapping[str, Any]) -> Level | None:
     """Which scale it is, its key and its neighbours tell."""
+    if not isfinite(number):
+        return None
     low = key.lower()
     if "severitynumber" in low or "severity_number" in low:
         return _OTEL[min(max(int(number) + 3, 0) // 4, 6)]

@@ -6,14 +6,17 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from systems.logs import dialects
+from systems.logs import dialects, stamps
 from systems.logs.carriers import ENGINES, peeled
+from systems.logs.dialects import access, leveled
 from systems.logs.dialects.access import w3c
 from systems.logs.dialects.postgres import csvlog
 from systems.logs.levels import ERROR, Level
 from systems.logs.lines import Line, Stream
 from systems.logs.traces import shapes
 
+_PROCESS = re.compile(r"^\d+:\d{8}:")
+_REQUEST = re.compile(rf"^(?:{access.METHODS}) /\S* \d{{3}} ")
 LINE_LIMIT = 20_000
 DEEPEST = 5
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -28,6 +31,8 @@ def plain(raw: bytes) -> str:
     text = raw[:LINE_LIMIT].decode("utf-8", "replace").rstrip("\r\n")
     if "\0" in text and text.count("\0") * 5 >= len(text) * 2:  # a line of a file in UTF-16
         text = raw[:LINE_LIMIT].replace(b"\0", b"").decode("utf-8", "replace").rstrip("\r\n")
+    if text[:1] == "\xa0":  # some indent with spaces that do not break
+        text = text.replace("\xa0", " ")
     if _HIDDEN.search(text) is None:
         return text
     return _CONTROL.sub("", _ANSI.sub("", text))
@@ -63,7 +68,7 @@ def read(text: str, stream: Stream | None = None) -> Said:
             said.shown = inner.body
         if inner.dialect in ("compose", "kubectl"):
             said.part = inner.who.rpartition("/")[2]
-        if inner.more or not inner.body or shapes.goes_on(inner.body):
+        if inner.more or not inner.body or (shapes.goes_on(inner.body) and _indented(inner.body) is None):
             break
         text = inner.body
     said.line.stamp, said.line.level = stamp, level
@@ -95,16 +100,29 @@ def _inside(text: str, stream: Stream | None) -> Line | None:
             return found
         if (stream.entry or text[24:40].find(",") >= 0) and (found := csvlog(text, stream)) is not None:
             return found
-    if text[:1] == " " and (bare := text.lstrip())[:2].isdigit():  # some indent whole records
-        found = dialects.read(bare)
-        return found if found is not None and found.level is not None and found.stamp is not None else None
+    if text[:1] == " " and ((line := _indented(text)) is not None or text.lstrip()[:2].isdigit()):
+        return line
     return peeled(text) or dialects.read(text)
+
+
+def _indented(text: str) -> Line | None:
+    """Some indent whole records; all else that is indented goes on with what came before it."""
+    if (line := leveled.marked(text)) is not None:
+        return line
+    bare = text.lstrip()
+    if _REQUEST.match(bare):
+        return access.short(bare)
+    if not bare[:2].isdigit() or (found := dialects.read(bare)) is None or found.stamp is None:
+        return None
+    return found if found.level is not None or _PROCESS.match(bare) else None
 
 
 def _better(inner: object, outer: object) -> object:
     """The stamp of the part itself where it tells a zone, else the one that was put before it."""
     if outer is None or inner is None:
         return inner if outer is None else outer
-    if isinstance(inner, str) and not re.search(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)\]?$", inner):
+    if not isinstance(inner, str):
+        return outer if stamps.aware(inner) is None else inner
+    if not re.search(r"(?:Z|[+-]\d\d:?\d\d|UTC|GMT)\]?$", inner):
         return outer
     return inner

@@ -68,7 +68,8 @@ class Record:
 
     def _more(self) -> list[str]:
         """What follows the first line, where no exception is told."""
-        return [line.strip() for line in self.trace[:SHOWN] if line.strip() and line not in self.body]
+        lines = (line.strip() for line in self.trace[: 2 * SHOWN])
+        return [line for line in lines if line not in self.body and shapes.WORD.search(line)]
 
     @property
     def told(self) -> str:

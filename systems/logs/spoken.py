@@ -22,12 +22,25 @@ _WRITTEN = re.compile(
     r"(?i)\b(?:comment|review|feedback|note|reply|chat|post|bio|nickname|description|search|typed|wrote|entered|searched)\b"
     r"[^\"'\n]{0,30}(?:\"[^\"]*\"|'[^']*')"
 )
+# The path that was asked for, where a server says what came of it.
+_PATH = re.compile(
+    r"\"/[^\"]*\"|'/[^']*'"
+    r"|\b(?:Not Found|Bad Request|Unauthorized|Forbidden|Method Not Allowed|Internal Server Error|File does not exist)"
+    r"(?: \([^()]*\))?: /[^|\n]*"
+)
 _QUERY = re.compile(r"\?[\w.%~-]+=[^\s\"']*")
 # What a database quotes of a row, and a parser of its input.
 _ROW = re.compile(r"(?i)\b(?:Key|Failing row contains|Schlüssel|clé) ?\([^)]*\)(?:=\([^)]*\))?")
+# Names and values that somebody gave, where they are sentences: no name of an account has a space in it.
+_GIVEN = re.compile(
+    r"(?i)\b(?:user(?: ?name)?|name|value|e-?mail|login|account|password|code)[\"']?(?:=|: ?| )"
+    r"(?:\"[^\" ]* [^\"]*\"|'[^' ]* [^']*')"
+    r"|\$\d+ = '(?:[^']|'')*'"
+)
+_STRANGER = re.compile(r"\b[Ii](?:nvalid|llegal) user .* from ")
 _QUOTING = re.compile(
     r"(?i)\b(?:user (?:typed|entered|searched(?: for)?|said|wrote|input)|customer (?:typed|wrote|said)|searched for"
-    r"|search(?:ed)?(?: term)?:|received (?:message|text)|message from \S+)[:\s].*$"
+    r"|search(?:ed)?(?: term)?:|received (?:message|text)|message from \S+|header (?:subject|from|to|received))[:\s].*$"
 )
 
 
@@ -36,8 +49,12 @@ def spoken(text: str) -> str:
     if any(mark in text for mark in '=:"'):
         text = _PAIR.sub("", _FIELD.sub("", text))
         text = _ROW.sub("", text)
+    if "/" in text:
+        text = _PATH.sub("", text)
     if '"' in text or "'" in text:
-        text = _WRITTEN.sub("", text)
+        text = _GIVEN.sub("", _WRITTEN.sub("", text))
     if "?" in text:
         text = _QUERY.sub("", text)
+    if "user " in text:
+        text = _STRANGER.sub("", text)
     return _QUOTING.sub("", _REQUEST.sub("", text))

@@ -17,6 +17,7 @@ ISO = (
     r"\d{4}[-/.]\d\d[-/.]\d\d(?:[T _\-]|, )\d\d[:.]\d\d[:.]\d\d(?:[.,:]\d+)?"
     rf"(?: ?(?:{_NAMES})\b| ?[+-]\d\d:?\d\d\b|(?: (?=[+-]\d\d \[))?[+-]\d\d(?=[\s\]|,]|$))?"
 )
+MINUTES = r"\d{4}-\d\d-\d\dT\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)"
 CLF = r"\d\d?/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
 CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [A-Z]{3,4})? \d{4}"
 SYSLOG = r"[A-Z][a-z]{2} [ \d]?\d(?:,? \d{4},?)? \d\d?:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?"
@@ -25,12 +26,12 @@ DAY_FIRST = (
     r"|[+-]\d\d:?\d\d|[A-Z][a-z]+/[A-Z]\w+))?"
 )
 SLASHED = r"\d\d?/\d\d?/\d{2,4}[, ]+\d\d?:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?"
-COMPACT = r"\d{8}[-T ]?\d\d:?\d\d:?\d\d(?:[.,:]\d+)?Z?|\d{6} [ \d]?\d\d?:?\d\d:?\d\d"
+COMPACT = r"\d{8}[-T :]?\d\d:?\d\d:?\d\d(?:[.,:]\d+)?Z?|\d{6} [ \d]?\d\d?:?\d\d:?\d\d"
 DAY_ONLY = r"\d\d[-.]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?"
 CLOCK = r"\d\d?:\d\d:\d\d(?:[.,]\d+)?(?: [AP]M)?|\d\d?:\d\d[AP]M"
 EPOCH = r"1\d{9}(?:\.\d+)?(?=[\s\]|,:])|1\d{12}(?=[\s\]|,:])"
 HTTP = r"[A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d(?: (?:GMT|UTC|[+-]\d{4}))?"
-ANY = "|".join((ISO, CLF, HTTP, CTIME, DAY_FIRST, SLASHED, COMPACT, DAY_ONLY, EPOCH, CLOCK, SYSLOG))
+ANY = "|".join((ISO, CLF, HTTP, CTIME, DAY_FIRST, SLASHED, COMPACT, DAY_ONLY, EPOCH, CLOCK, SYSLOG, MINUTES))
 
 _MONTHS = {
     m: i
@@ -43,7 +44,7 @@ _NAMED = re.compile(r"^(.*\d) ?([A-Z]{1,5})$")
 _DAYS = re.compile(r"^(\d\d?)[-/ ]([A-Z][a-z]{2})[-/ ](\d{4})[ T:]{1,2}([\d:.,]+)(?: (\S+))?$")
 _CTIME = re.compile(r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d\d?) ([\d:.]+)(?: ([A-Z]{3,4}))? (\d{4})$")
 _HTTP = re.compile(r"^[A-Z][a-z]{2}, (\d\d?) ([A-Z][a-z]{2}) (\d{4}) ([\d:]+)(?: (\S+))?$")
-_COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)[-T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,:](\d+))?(Z?)$")
+_COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)[-T :]?(\d\d):?(\d\d):?(\d\d)(?:[.,:](\d+))?(Z?)$")
 _SLASHED = re.compile(r"^(\d\d?)/(\d\d?)/(\d{4})[, ]+(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?: ([AP]M))?$")
 OLDEST, NEWEST = 9.4e8, 4.2e9  # 1999 to 2103: any other number is no time
 

@@ -51,6 +51,15 @@ def test_what_the_part_says_itself_is(line: str) -> None:
         "2026-03-02 10:00:01 UTC [7] DETAIL:  Key (name)=(No space left on device) already exists.",
         "2026-03-02 10:00:01 UTC [7] ERROR:  canceling statement due to user request\n"
         "2026-03-02 10:00:01 UTC [7] STATEMENT:  select 'No space left on device'",
+        '2026/03/02 10:00:01 [error] 9#9: *3 open() "/No space left on device" failed (2: No such file or directory)',
+        "2026-03-02T10:00:01Z WARNING django.request: Not Found: /No space left on device",
+        "[Mon Mar 02 10:00:01 2026] [core:error] [pid 7] File does not exist: /var/www/No space left on device",
+        '2026-03-02T10:00:01Z ERROR app: bad input name="No space left on device"',
+        "2026-03-02T10:00:01Z ERROR app: invalid username 'No space left on device'",
+        "Mar  2 10:00:01 h sshd[7]: Invalid user No space left on device from 1.2.3.4 port 5",
+        "Mar  2 10:00:01 h postfix/cleanup[7]: A: warning: header Subject: No space left on device from x[1.2.3.4]",
+        "2026-03-02 10:00:01 UTC [7] ERROR:  value too long for type character varying(10)\n"
+        "2026-03-02 10:00:01 UTC [7] CONTEXT:  unnamed portal parameter $1 = 'No space left on device'",
         "Mar  2 10:00:01 h sshd[7]: reverse mapping checking getaddrinfo for x [1.2.3.4] failed",
     ],
 )
@@ -68,6 +77,18 @@ def test_only_a_record_at_error_level_opens_an_incident() -> None:
 
 
 STACKS = [
+    ("log_connect_timeout", "ERROR Net::OpenTimeout: execution expired"),
+    ("log_pool_timeout", "ERROR The connection pool has been exhausted, either raise MaxPoolSize or Timeout"),
+    ("log_arithmetic", "2026-03-02 10:00:01.123 UTC [7] ERROR:  división por cero"),
+    ("log_arithmetic", "2026-03-02 10:00:01.123 UTC [7] ОШИБКА:  деление на ноль"),
+    ("log_arithmetic", "2026-03-02 10:00:01.123 JST [7] エラー:  0 による除算が行われました"),
+    ("log_arithmetic", "Fatal error: exception Division_by_zero"),
+    ("log_no_space", "ERROR cannot write: /var/lib/x: No space left on device"),
+    (
+        "log_address_in_use",
+        "2026-03-02T10:00:01Z ERROR 7 --- [main] x.Y  : \n\n****\nAPPLICATION FAILED TO START\n****\n\nDescription:\n\n"
+        "Web server failed to start. Port 8080 was already in use.",
+    ),
     ("log_pool_timeout", "ERROR HikariPool-1 - Connection is not available, request timed out after 30000ms."),
     ("log_pool_timeout", "SequelizeConnectionAcquireTimeoutError [x]: Operation timeout"),
     ("log_pool_timeout", "ActiveRecord::ConnectionTimeoutError (could not obtain a connection within 5 s)"),

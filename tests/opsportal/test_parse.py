@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,18 @@ def test_what_cannot_be_read_is_said_on_stderr_alone(
 def test_a_folder_and_nothing_at_all(tmp_path: Path) -> None:
     assert parse(str(tmp_path)).returncode == 1
     assert parse("-").stdout == b""
+
+
+def test_a_hole_where_a_file_was_cut_while_it_was_written_to_is_passed_over() -> None:
+    assert len(read("-", given=b"\0" * 100_000 + LOG.encode())) == 3
+
+
+def test_whoever_reads_may_stop_early() -> None:
+    command = f"yes '2026-03-02T10:00:01Z ERROR x' | head -n 60000 | {sys.executable} -m opsportal.parse - | head -n 1"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert (done.stdout.count(b"\n"), done.stderr) == (1, b"")
 
 
 def test_django_is_not_started() -> None:

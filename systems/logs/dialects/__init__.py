@@ -19,6 +19,7 @@ from systems.logs.lines import Dialect, Line, Reader
 # The first that knows a line has it: what is exact stands before what is general.
 DIALECTS: tuple[Dialect, ...] = (
     *structured.DIALECTS,
+    *syslog.AUDIT,
     *logfmt.DIALECTS,
     *access.DIALECTS,
     *servers.DIALECTS,

@@ -1,5 +1,5 @@
-"""Access logs: nginx, Apache, HAProxy, Envoy, uvicorn, IIS and other W3C files. They tell of requests in the words of
-who sent them, so nothing but method, route and status is taken from them."""
+"""Access logs: nginx, Apache, HAProxy, Envoy, uvicorn, uWSGI, Squid, IIS and other W3C files. They tell of requests in
+the words of who sent them, so nothing but method, route and status is taken from them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,19 @@ _HAPROXY_TCP = re.compile(
     r"^(\S+:\d+) \[(\d\d/[A-Z][a-z]{2}/\d{4}:[\d:.]+)\] (\S+) (\S+)/(\S+) -?\d+/-?\d+/\+?-?\d+ \+?\d+ ([A-Za-z-]{2}) ",
     re.S,
 )
+_SQUID = re.compile(r"^(\d{10}\.\d{3}) +-?\d+ \S+ [A-Z_]+/(\d{3}) \d+ ([A-Z]+ \S+) ")
+_SCHEMES = frozenset({"ht", "h2", "ws", "gr"})
+_BALANCER = re.compile(
+    r"^(?:https?|h2|wss?|grpcs?) (\d{4}-\d\d-\d\dT[\d:.]+Z) \S+ \S+ \S+ (?:[\d.-]+ ){3}(\d{3}) \S+ \d+ \d+ "
+    r"\"([A-Z]+ \S+)"
+)
+_UWSGI = re.compile(
+    r"^(?:\{[^}]*\} )?\[pid: \d+\|app: [\d-]+\|req: [\d/-]+\] \S+ \([^)]*\) \{[^}]*\} \[([^\]]{24})\] "
+    r"([A-Z]+ .*?) => generated \d+ bytes in \d+ \w+ \(HTTP/[\d.]+ (\d{3})\)",
+    re.S,
+)
 _SHORT = re.compile(
-    rf"^(?:([A-Z]{{4,8}}):?\s+)?(?:[0-9a-fA-F:.]{{3,45}}(?:\s+\S+){{0,2}}\s+(?:\[[^\]]{{0,40}}\]\s+)?)?[\"'-]?"
+    rf"^(?:([A-Z]{{4,8}}):?\s+)?(?:(?!\d\d:\d\d:\d\d[.,\s])[0-9a-fA-F:.]{{3,45}}(?:\s+\S+){{0,2}}\s+(?:\[[^\]]{{0,40}}\]\s+)?)?[\"'-]?"
     rf"(({METHODS})\s+(?:/|https?:)(.*))$",
     re.S,
 )
@@ -93,6 +104,22 @@ def haproxy(text: str) -> Line | None:
     return None
 
 
+def squid(text: str) -> Line | None:
+    found = _SQUID.match(text) if text[10:11] == "." else None
+    return _told("squid", text, found[1], found[3], found[2]) if found else None
+
+
+def balancer(text: str) -> Line | None:
+    """Load balancers of AWS."""
+    found = _BALANCER.match(text) if text[:2] in _SCHEMES else None
+    return _told("balancer", text, found[1], found[3], found[2]) if found else None
+
+
+def uwsgi(text: str) -> Line | None:
+    found = _UWSGI.match(text)
+    return _told("uwsgi", text, found[1], found[2], found[3]) if found else None
+
+
 def short(text: str) -> Line | None:
     """`INFO: 127.0.0.1:5 - "POST /x HTTP/1.1" 200 OK`, `GET /x 404`: only below warning, where a level stands."""
     found = _SHORT.match(text)
@@ -147,5 +174,8 @@ DIALECTS = (
     Dialect("access", "", combined),
     Dialect("envoy", "[", envoy),
     Dialect("haproxy", "", haproxy),
+    Dialect("squid", "0", squid),
+    Dialect("balancer", "a", balancer),
+    Dialect("uwsgi", "[{", uwsgi),
     Dialect("request", "", short),
 )

@@ -1,10 +1,10 @@
-"""Windows' component servicing, Android's logcat, and the event logs of large machines."""
+"""Windows' component servicing, Android's logcat, routers and switches, and the event logs of large machines."""
 
 from __future__ import annotations
 
 import re
 
-from systems.logs.levels import BY_LETTER, of_word
+from systems.logs.levels import BY_LETTER, SYSLOG, of_word
 from systems.logs.lines import Dialect, Line
 
 _CBS = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d), (\w+) +(?:(\w+)(?: {2,}|\t))?(.*)$", re.S)
@@ -26,6 +26,12 @@ _RAS = re.compile(
 _TAG = re.compile(r"^([A-Za-z_][\w./+@() -]{0,60}?(?:\[[\w.:-]*\])?(?:\([^)]*\))?): ?(.*)$", re.S)
 _NODE_EVENT = re.compile(r"^\d+ (\S+) ([\w.-]+) ([\w.-]+) (\d{10}) \d+ (.*)$", re.S)
 _PIPES = re.compile(r"^(\d{8}-\d\d?:\d\d?:\d\d?:\d+)\|([^|]{1,60})\|(\d+)\|(.*)$", re.S)
+# `[number: ][*stamp: ]%FACILITY-severity-NAME: words`, as routers and switches write, mostly through a syslog.
+_ROUTER = re.compile(
+    r"^(?:\d+: )?(?:[*.]?([A-Z][a-z]{2} [ \d]?\d [\d:.]+)(?: [A-Z]{3,4})?: )?"
+    r"(%[A-Z][A-Z0-9_]*-([0-7])-[A-Z][A-Z0-9_]*: .*)$",
+    re.S,
+)
 _PROGRAM = re.compile(r"^\[(\d\d\.\d\d \d\d:\d\d:\d\d)\] (.{1,60}?) - (.*)$", re.S)
 
 
@@ -77,7 +83,13 @@ def program(text: str) -> Line | None:
     return Line("program", found[3], found[1], None, found[2]) if found else None
 
 
+def router(text: str) -> Line | None:
+    found = _ROUTER.match(text) if "%" in text[:60] else None
+    return Line("router", found[2], found[1], SYSLOG[int(found[3])]) if found else None
+
+
 DIALECTS = (
+    Dialect("router", "0*.%", router),
     Dialect("windows", "0", cbs),
     Dialect("logcat", "0a", logcat),
     Dialect("machine", "-a0", machine),

@@ -6,7 +6,7 @@ import re
 
 from systems.logs import stamps
 from systems.logs.dialects.stamped import where_gone
-from systems.logs.levels import BY_LETTER, ERROR, WARNING, Level, listed, of_word
+from systems.logs.levels import BY_LETTER, ERROR, INFO, WARNING, Level, listed, of_word
 from systems.logs.lines import Dialect, Line
 
 _LARGE = re.compile(
@@ -14,7 +14,7 @@ _LARGE = re.compile(
 )
 _SMALL = re.compile(r"^(?:\[([A-Za-z]{3,11})\s*\]|<([a-z]{3,8})>|([A-Za-z]{3,9}):(?=\s+(?!\d+\b)\S))\s*")
 _BASIC = re.compile(r"^([A-Z]{4,8}):([\w.-]+):(.*)$", re.S)
-_THEN = re.compile(rf"[\s\[(]*({stamps.ANY})[\])]?")
+_THEN = re.compile(rf"(?:\s*\[[^\[\]]{{1,60}}\](?=\s+\d))?[\s\[(]*({stamps.ANY})[\])]?")
 _LETTER = re.compile(rf"^([DIWEF])[ ,/\t]+\[?({stamps.ISO})[\]]?")
 _NPM = re.compile(r"^npm (ERR!|WARN|error|warn|notice) (.*)$", re.S)
 _LOGRUS = re.compile(r"^(TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d+\] +(.*)$", re.S)
@@ -22,7 +22,11 @@ _NODE_WARNS = re.compile(r"^\(node:\d+\) (?!Unhandled)((?:\[\w+\] )?\w*Warning: 
 _DOTNET = re.compile(r"^(trce|dbug|info|warn|fail|crit): ([\w.`]+\[\d+\])$")
 # A crash, or an exception by its name: traces know these.
 _NO_LEVEL = ("panic: ", "fatal error: ", "note: ", "Error: ", "Exception: ")
-_TAGGED = re.compile(r"(?:^|[\s{,;(\[])\"?(?:severity|level|lvl)\"?[=:] ?\"?([A-Za-z]{3,11})\b")
+_TAGGED = re.compile(r"(?:^|[\s,;(\[]|(?<!=)\{)\"?(?:severity|level|lvl)\"?[=:] ?\"?([A-Za-z]{3,11})\b")
+# `imap(bob)<7><abc>: Error: ...`
+_OF_WHOM = re.compile(r"^[a-z][\w-]*\([^()]{0,120}\)(?:<[^<>]{0,60}>)*: ([A-Z][a-z]{3,8}): (.*)$", re.S)
+# What tools for the terminal put before a sentence in place of a word.
+_MARK = re.compile(r"^\s{0,3}([✓✔✅ℹ▲○➜]|[⨯✖✗✘×❌]|⚠)\ufe0f? +(?=\S)")
 _COMMON = listed("ALL NOT HTTP DEFAULT FINE NORMAL FAILED FAILURE AUDIT NOTE CONFIG OK SUCCESS LOG PROGRESS")
 
 
@@ -42,6 +46,14 @@ def read(text: str) -> Line | None:
         return Line("npm", found[2], None, ERROR if found[1] == "ERR!" else of_word(found[1]))
     elif found := _DOTNET.match(text):
         return Line("dotnet", "", None, of_word(found[1]), rest=found[2])
+    return _worded(text)
+
+
+def _worded(text: str) -> Line | None:
+    if (whose := _OF_WHOM.match(text)) and (level := of_word(whose[1])) is not None:
+        return Line("leveled", whose[2], None, level)
+    if (line := marked(text)) is not None:
+        return line
     found = _LARGE.match(text)
     level = _large(found[1], text, found.end()) if found else None
     if level is None:
@@ -52,6 +64,15 @@ def read(text: str) -> Line | None:
     then = _THEN.match(text, found.end())
     said = text[then.end() if then else found.end() :]
     return Line("leveled", where_gone(said), then[1] if then else None, level)
+
+
+def marked(text: str) -> Line | None:
+    """`⨯ Error: ...`, also a little indented."""
+    found = None if text.isascii() else _MARK.match(text)
+    if found is None:
+        return None
+    level = ERROR if found[1] in "⨯✖✗✘×❌" else WARNING if found[1] == "⚠" else INFO
+    return Line("leveled", text[found.end() :], None, level)
 
 
 def _tagged(text: str) -> Line | None:

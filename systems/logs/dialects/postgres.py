@@ -30,9 +30,12 @@ STATEMENTS = listed(
 )
 _STDERR = re.compile(
     rf"^(?:({stamps.ISO}"
-    rf"|[A-Z][a-z]{{2}} \d\d \d\d:\d\d:\d\d)?([^\n]{{0,160}}?)(?<![^\W_])([^\W\d_]{{2,16}}\d?):  (\S.*))$",
+    rf"|[A-Z][a-z]{{2}} \d\d \d\d:\d\d:\d\d)?([^\n]{{0,160}}?)(?<![^\W_])([^\W\d_]{{1,16}}\d?):  (\S.*))$",
     re.S,
 )
+_FRENCH = re.compile(
+    r"(?:DÉTAIL|ASTUCE|CONTEXTE|INSTRUCTION|REQUÊTE)[ \xa0]: {1,2}(?=\S)"
+)  # a space before it
 _STATE = re.compile(r"^(?:ERROR: +)?([0-9A-Z]{5}): ")
 _PID = re.compile(r"\[(\d+)(?:-\d+)?\]|\((\d+)\)|\b(?:pid[=: ]+)(\d+)")
 _CSV = re.compile(
@@ -42,21 +45,32 @@ _CSV = re.compile(
 
 def stderr(text: str) -> Line | None:
     """`%m [%p] %u@%d ERROR:  ...`: the two spaces after the severity are the server's own."""
-    if ":  " not in text[:260]:
+    head = text[:260].replace("\xa0:", " :")
+    at = head.find(" :")
+    if head[at - 1 : at].isupper() and (more := _FRENCH.search(head)):
+        return _more(text[: more.start()], more[0].rstrip(" \xa0:"), text[more.end() :])
+    if ":  " not in head:
         return None
     found = _STDERR.match(text)
     if found is None:
         return None
     stamp, prefix, word, said = found.groups()
-    pid = _PID.search(prefix)
-    who = next(filter(None, pid.groups()), "") if pid else ""
     if word in MORE:
-        kept = "" if word in STATEMENTS else said  # a statement is what somebody sent
-        return Line("postgres", kept, stamp, None, who, more=True)
+        return _more(prefix, word, said, stamp)
     level = BY_WORD.get(word) or BY_WORD.get(word.lower())
     if level is None or not (stamp or not prefix) or (not word.isupper() and word.upper() != word):
         return None
-    return Line("postgres", said, stamp, level, who)
+    return Line("postgres", said, stamp, level, _who(prefix))
+
+
+def _more(prefix: str, word: str, said: str, stamp: str | None = None) -> Line:
+    kept = "" if word in STATEMENTS else said  # a statement is what somebody sent
+    return Line("postgres", kept, stamp, None, _who(prefix), more=True)
+
+
+def _who(prefix: str) -> str:
+    pid = _PID.search(prefix)
+    return next(filter(None, pid.groups()), "") if pid else ""
 
 
 def whole(text: str) -> bool:

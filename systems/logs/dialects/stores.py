@@ -1,5 +1,5 @@
-"""Stores and queues that have a line of their own: MySQL and MariaDB, Redis and Valkey, MongoDB before 4.4, RabbitMQ
-before 3.7. (What is newer writes JSON, or a stamp and a level.)"""
+"""Stores and queues that have a line of their own: MySQL and MariaDB, Redis and Valkey, MongoDB before 4.4, SQL
+Server, RabbitMQ before 3.7. (What is newer writes JSON, or a stamp and a level.)"""
 
 from __future__ import annotations
 
@@ -28,9 +28,16 @@ _MYSQL = re.compile(
 _MYSQL_OLD = re.compile(r"^(\d{6} +\d{1,2}:\d\d:\d\d) (?:\d+ )?\[(\w+)\] (.*)$", re.S)
 _MYSQL_TAGS = re.compile(r"^(?:\[MY-\d+\] )?(?:\[\w+\] )?")
 _MONGO = re.compile(
-    r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(?:Z|[+-]\d{4})) ([DIWEF])\d? ([A-Z_-]+) +\[([^\]]+)\] (.*)$",
+    r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(?:Z|[+-]\d{4})) ([DIWEF])\d? +([A-Z_-]+) +\[([^\]]+)\] (.*)$",
     re.S,
 )
+_SQLSERVER = re.compile(
+    r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d\d) (spid\d+s?|Logon|Server|Backup) +"
+    r"((?:Error: \d+, Severity: (\d+))?.*)$",
+    re.S,
+)
+_SLOW = re.compile(r"^# (?:Time: (\d\S+(?: +\d\S+)?)|User@Host: .*|(Query_time: .*))$")
+SPEAKS_OF_ERRORS = 11  # the severity from which on SQL Server means one
 _ERLANG = re.compile(r"^=(\w+) REPORT==== (\d\d?-[A-Z][a-z]{2}-\d{4})::(\d\d:\d\d:\d\d)(?:\.\d+)? ===$")
 _ERLANG_LEVELS = {"CRASH": ERROR, "SUPERVISOR": ERROR, "PROGRESS": INFO}
 
@@ -69,6 +76,23 @@ def mongodb(text: str) -> Line | None:
     return Line("mongodb", found[5], found[1], BY_LETTER[found[2]])
 
 
+def slow(text: str) -> Line | None:
+    """MySQL's log of slow queries: a head of some lines, and the statement, which somebody sent."""
+    found = _SLOW.match(text)
+    if found is None:
+        return None
+    return Line("mysql slow", found[2] or "", found[1], NOTICE, more=found[2] is not None)
+
+
+def sqlserver(text: str) -> Line | None:
+    """Its errorlog: the number and severity of an error stand in one line, its words in the next."""
+    found = _SQLSERVER.match(text) if text[19:20] == "." and text[22:23] == " " else None
+    if found is None:
+        return None
+    level = ERROR if found[4] and int(found[4]) >= SPEAKS_OF_ERRORS else None
+    return Line("sqlserver", found[3].replace("Error: ", "Error ", 1), found[1], level, found[2])
+
+
 def erlang(text: str) -> Line | None:
     """`=ERROR REPORT==== 2-Mar-2026::10:00:01 ===`: what is said follows, up to an empty line."""
     found = _ERLANG.match(text)
@@ -82,5 +106,7 @@ DIALECTS = (
     Dialect("redis", "0[", redis),
     Dialect("mongodb", "0", mongodb),
     Dialect("mysql", "0", mysql),
+    Dialect("mysql slow", "#", slow),
+    Dialect("sqlserver", "0", sqlserver),
     Dialect("erlang", "=", erlang),
 )

@@ -17,18 +17,18 @@ LEVELS = (
     "@level", "@l", "Level", "LogLevel", "logLevel", "log_level", "loglevel", "error_severity", "Severity",
     "severityNumber", "SeverityNumber", "severity_number", "PRIORITY", "priority", "syslog_severity", "levelno",
     "level_value", "event.severity", "log.syslog.severity.name", "log.syslog.severity.code", "type.level", "LEVEL",
-    "fields.level", "attributes.level", "err_level", "lev", "loglvl", "sev",
+    "fields.level", "attributes.level", "err_level", "lev", "loglvl", "sev", "L",
 )  # fmt: skip
 MESSAGES = (
     "msg", "message", "@m", "@message", "MESSAGE", "Message", "short_message", "event", "body", "Body", "textPayload",
     "@mt", "MessageTemplate", "RenderedMessage", "messageTemplate", "text", "log",
     "jsonPayload.message", "fields.message",
-    "log_message", "msg.message", "description",
+    "log_message", "msg.message", "description", "M",
 )  # fmt: skip
 TIMES = (
     "time", "ts", "timestamp", "@timestamp", "@t", "t", "Timestamp", "asctime", "datetime", "date", "timeUnixNano",
     "TimeUnixNano", "observedTimeUnixNano", "eventTime", "__REALTIME_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP",
-    "instant.epochSecond", "epochMillis", "timeMillis", "Time", "timestamp_ms", "created_at", "log_time", "when",
+    "instant.epochSecond", "epochMillis", "timeMillis", "Time", "timestamp_ms", "created_at", "log_time", "when", "T",
 )  # fmt: skip
 FAULTS = (
     "exc", "exception", "exc_info", "exc_text", "stack", "stack_trace", "stackTrace", "stacktrace", "traceback", "@x",
@@ -56,6 +56,7 @@ _PASSED = listed(
 )
 LIMIT = 20_000
 ENGINE_CUTS_AT = 16_000  # docker writes a longer line in pieces
+_DIGIT = re.compile(r"^[0-7]$")
 _REQUEST = re.compile(r"^([A-Z]{3,7}) (\S+) HTTP/")
 MOST_KEYS = 60
 _UNTOLD = _PASSED.union(MESSAGES)
@@ -68,7 +69,12 @@ def read(text: str) -> Line | None:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return of_record(data) if isinstance(data, dict) else None
+    line = of_record(data) if isinstance(data, dict) else None
+    if (
+        line is not None and not line.body and line.level is not None
+    ):  # it says that something is wrong, but not what
+        line.body = text.strip()
+    return line
 
 
 def of_record(data: Mapping[str, Any]) -> Line | None:
@@ -86,6 +92,7 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
     if "@t" in data and "@l" not in data and level is None:  # CLEF leaves it out when it is Information
         key, level = "@l", INFO
     rest = _rest(data)
+    spoken = bool(message)  # else it is made of fields, of which none is a line of its own
     if not message:
         message = faults.pop(0).split("\n", 1)[0] if faults else rest
     told = (level is not None and level.rank > 0) or bool(faults)  # the part says itself what went wrong
@@ -97,7 +104,7 @@ def of_record(data: Mapping[str, Any]) -> Line | None:
         message[:LIMIT],
         fields.first(TIMES),
         level,
-        inner=level is None and key == "" and access is None,
+        inner=level is None and key == "" and access is None and spoken,
         trace="\n".join(faults)[:LIMIT],
         rest=rest,
         closed=True,
@@ -152,12 +159,8 @@ def _level(fields: Fields) -> tuple[str, Level | None]:
         value = fields.get(name)
         if value is None:
             continue
-        number = value if isinstance(value, int) else int(value) if str(value).isdigit() else None
-        if (
-            number is not None
-            and 0 <= number <= 7
-            and (gelf or "riority" in name.lower() or "syslog" in name)
-        ):
+        number = int(value) if _DIGIT.match(str(value)) else None
+        if number is not None and (gelf or "riority" in name.lower() or "syslog" in name):
             return name, SYSLOG[number]
         if (found := of_value(value, name, data)) is not None:
             return name, found
@@ -214,13 +217,26 @@ def _of_fault(value: Any, depth: int = 0) -> str:
     stack = fields.first(
         ("stack", "stack_trace", "stacktrace", "extendedStackTrace", "StackTraceString", "traceback")
     )
-    kind = _text(fields.first(("type", "name", "class", "exc_type", "ClassName", "exception_class", "kind")))
+    kind = _text(
+        fields.first(
+            ("type", "name", "class", "exc_type", "ClassName", "exception_class", "exceptionType", "kind")
+        )
+    )
     said = _text(fields.first(("message", "msg", "exc_value", "value", "Message", "exception_message")))
     head = f"{kind}: {said}" if kind and said else kind or said
     text = _of_fault(stack, depth + 1) if stack else ""
     text = text if said and said in text else "\n".join(filter(None, [head, text]))
     cause = fields.first(
-        ("cause", "inner", "innerException", "InnerException", "previous", "caused_by", "root")
+        (
+            "cause",
+            "inner",
+            "innerException",
+            "InnerException",
+            "previous",
+            "caused_by",
+            "causedBy.exception",
+            "root",
+        )
     )
     if cause is not None:
         text += "\nCaused by: " + _of_fault(cause, depth + 1)
@@ -235,7 +251,7 @@ def _access(fields: Fields) -> Access | None:
         return None
     try:
         number = int(status)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return Access(route(str(asked)), number, str(method)) if 100 <= number <= 599 else None
 

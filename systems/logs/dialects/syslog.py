@@ -15,7 +15,7 @@ _5424 = re.compile(
 _STAMP = re.compile(r"^(?:<(\d{1,3})>)?([A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d+)?) (?=\S)")
 _ISO = re.compile(
     r"^(?:<(\d{1,3})>)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z"
-    r"|[+-]\d\d:?\d\d)) (?=[\w.-]+ [\w./@-]+(?:\[\d+\])?:)"
+    r"|[+-]\d\d:?\d\d)) (?=(?:[\w.-]+ )?[\w./@-]+(?:\[[\w.]+\])?:)"
 )
 _FULL = re.compile(
     r"^(?:[A-Z][a-z]{2} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z]{3,5})|(1\d{9}\.\d{6})) "
@@ -25,6 +25,7 @@ _FULL = re.compile(
 _TAG = re.compile(r"^([A-Za-z_/][^\s:\[]*)(?:\[([\w.:-]*)\])?(?: \([^)]*\))?$")
 _WORDY_TAG = re.compile(r"^(\S+(?: [^\s:\[]+){1,2})\[(\d+)\](?: \([^)]*\))?$|^([a-z]\S*) \d[\w.]*$")
 _HOST = re.compile(r"^[\w.:%/-]+$")
+_AUDIT = re.compile(r"^(?:node=\S+ )?type=(\S+) msg=audit\((\d{10}\.\d{3}):\d+\): ?(.*)$", re.S)
 _KERNEL = re.compile(r"^(?:<(\d)>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? (.*)$", re.S)
 
 
@@ -80,8 +81,10 @@ def _iso(text: str) -> Line | None:
     if found is None:
         return None
     head, _, said = text[found.end() :].partition(":")
-    host, _, tag = head.partition(" ")
-    if of_word(host) is not None or not (tag.endswith("]") or tag == "kernel" or found[1]):
+    host, space, tag = head.partition(" ")
+    tag = tag if space else host  # some platforms name no host
+    known = tag.endswith("]") or (space and tag == "kernel") or found[1]
+    if of_word(host.partition("[")[0]) is not None or not known:
         return None
     return Line("syslog", _unescaped(said), found[2], _of_pri(found[1]), head, inner=True)
 
@@ -99,6 +102,13 @@ def kernel(text: str) -> Line | None:
     return Line("kernel", found[2], None, _of_pri(found[1])) if found else None
 
 
+def audit(text: str) -> Line | None:
+    """What the kernel's audit daemon writes."""
+    found = _AUDIT.match(text) if text[4:5] == "=" else None
+    return Line("audit", f"{found[1]} {found[3]}", found[2]) if found else None
+
+
+AUDIT = (Dialect("audit", "a", audit),)  # before logfmt, which it looks like
 DIALECTS = (
     Dialect("syslog 5424", "<", rfc5424),
     Dialect("syslog", "a0<", rfc3164),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from systems.logs.carriers import ENGINES
@@ -10,8 +11,14 @@ from systems.logs.traces import shapes
 
 JOIN_LIMIT = 400  # lines of one record that are kept
 TEXT_LIMIT = 60_000  # characters of it
-WORDS_FOLLOW = frozenset({"java.util.logging", "dotnet", "erlang"})  # the first line is only a head
-STAMPED = frozenset({"stamped", "nginx", "apache", "klog", "mysql", "php-fpm", "postgres", "mongodb"})
+# The first line is only a head.
+WORDS_FOLLOW = frozenset({"java.util.logging", "dotnet", "erlang", "stamp", "mysql slow"})
+MOST_OF_A_STAMP = 12  # lines that follow a stamp which stands alone
+# `[request] ` before each line that Rails writes at once.
+_TAGS = re.compile(r" -- [^:]*: ((?:\[[^\[\]\s]{1,80}\] ?)+)")
+STAMPED = frozenset(
+    {"stamped", "nginx", "apache", "klog", "mysql", "php-fpm", "postgres", "mongodb", "sqlserver"}
+)
 
 
 @dataclass(slots=True)
@@ -42,6 +49,8 @@ class Open:
 
 def enter(held: Open, line: Line) -> None:
     """What kind of trace the first line begins."""
+    if line.dialect == "ruby" and (tags := _TAGS.search(held.lines[0])):
+        line.body = held.bodies[0] = line.body[len(tags[1]) :]
     body = line.body
     if shapes.PYTHON in body:
         held.mode, held.waits = "python", True
@@ -55,14 +64,34 @@ def enter(held: Open, line: Line) -> None:
         held.mode, held.waits = "node", True
     elif line.dialect == "logcat" and body.startswith("FATAL EXCEPTION"):
         held.mode = "android"
+    elif body.endswith("):") and shapes.CALLS.search(body):
+        held.mode = "frames"
     elif line.dialect in WORDS_FOLLOW:
         held.mode, held.waits = line.dialect, True
+
+
+def follows(line: Line) -> bool:
+    """Whether a line without words is the head of what follows it. A stamp alone is one, too."""
+    if line.dialect == "stamped" and line.level is None and line.stamp is not None:
+        line.dialect, line.inner = "stamp", False
+    failed = line.level is not None and line.level.rank > 1 and line.stamp is not None
+    return line.dialect in WORDS_FOLLOW or (failed and line.dialect in STAMPED)
+
+
+def tagged(held: Open, text: str) -> str | None:
+    """A further line of what was written at once, without the tags that stand before each."""
+    if held.line.dialect != "ruby" or (tags := _TAGS.search(held.lines[0])) is None:
+        return None
+    tag = tags[1].rstrip()
+    return text[len(tag) :].removeprefix(" ") if text.startswith(tag) else None
 
 
 def goes_on(held: Open, line: Line, unknown: bool) -> bool:
     body = line.body
     if not unknown:
         return _headed(held, line)
+    if body.startswith(shapes.PYTHON) and held.mode == "python" and not held.waits:
+        return shapes.BECAUSE.match(held.bodies[-1].strip(" |")) is not None  # else it is another one
     if line.inner and line.dialect not in ENGINES:  # each line has a head of its own
         return (shapes.of_trace(body) and is_trace(held)) or _mode_goes_on(held, body)
     if shapes.goes_on(body):
@@ -74,9 +103,11 @@ def goes_on(held: Open, line: Line, unknown: bool) -> bool:
 
 def hangs_on(held: Open, line: Line) -> bool:
     """Whatever follows an error that began with a stamp, in a log whose records begin so."""
+    if held.mode == "mysql slow":
+        return True
     own = held.line.stamp is not None and held.line.dialect in STAMPED and not line.inner
     return own and held.line.level is not None and held.line.level.rank > 1 and not held.waits and not (
-        held.blank or shapes.heads(line.body) or goes_on(held, line, unknown=True)
+        (held.blank and held.bodies[0]) or shapes.heads(line.body) or goes_on(held, line, unknown=True)
     )  # fmt: skip
 
 
@@ -86,12 +117,16 @@ def _headed(held: Open, line: Line) -> bool:
         return True
     if held.mode == "android":
         return line.who == held.line.who and line.level == held.line.level
+    if held.mode == "mysql slow":
+        return line.dialect == held.mode and line.stamp is None and len(held.lines) == 1
+    if held.line.dialect == line.dialect == "sqlserver" and held.line.level is not None:
+        return line.level is None and line.who == held.line.who and len(held.lines) == 1
     same = line.level == held.line.level and line.who == held.line.who and line.dialect == held.line.dialect
     if (
         same
         and line.dialect == "stamped"
         and line.who
-        and line.body[:2] == "  "
+        and (line.body[:2] == "  " or (len(held.lines) == 1 and held.bodies[0].endswith(":")))
         and line.stamp == held.line.stamp
     ):
         return True  # a report, of which each line has a head
@@ -102,11 +137,16 @@ def _mode_goes_on(held: Open, body: str) -> bool:
     """What the language of the trace lets follow."""
     mode = held.mode
     if mode == "python" and (held.waits or (held.unfinished and not held.blank)):
-        return True
+        named = body[:1].isspace() or not shapes.EXCEPTION.match(
+            held.bodies[0]
+        )  # else its last line came first
+        return named or shapes.PYTHON_LAST.match(body) is not None
     if mode == "go":
         return shapes.GO_FRAME.match(body) is not None or body.startswith("panic: ")
     if (mode == "rust" and len(held.lines) == 1) or (mode in ("dotnet", "erlang") and not held.blank):
         return True
+    if mode == "stamp":
+        return not held.blank and len(held.lines) < MOST_OF_A_STAMP
     return mode == "node" and held.waits and shapes.begins(body)
 
 

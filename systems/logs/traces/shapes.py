@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 _KINDS = (
-    r"(?:Error|Exception|Exit|Interrupt|Conflict|Timeout|Refused|Denied|Failure|Overflow|NotFound|Abort|Throwable|Violation"
+    r"(?:Error|Exception(?:Info)?|Exit|Interrupt|Conflict|Timeout|Refused|Denied|Failure|Overflow|NotFound|Abort|Throwable|Violation"
     r"|Unavailable|Shutdown|Fault|ByZero|Missing|Invalid|Expired|Exhausted|Mismatch|Required|Forbidden|Detected)"
 )
 # `KeyError: 'id'`, `java.io.IOException: full`, `psycopg.errors.UndefinedTable: ...`, `Foo::BarError (said):`.
 EXCEPTION = re.compile(
-    rf"^(?:(?:[\w$]+(?:\.|::|\\))*(?:[A-Z][\w$]*?{_KINDS}|Error|Exception|Throwable)|(?:\w+\.)*(?:errors?|exceptions?|exc)\.[A-Z]\w+)"
+    rf"^(?:(?:[\w$]+(?:\.|::|\\))*(?:[A-Z][\w$]*?{_KINDS}|Error|Exception(?:Info)?|Throwable)|(?:\w+\.)*(?:errors?|exceptions?|exc)\.[A-Z]\w+)"
     r"(?:\[\w+\]|<\S+>|(?: \[\w+\])| \(\w+\)(?=:))?(?::|\s*$|\s\(.*\):?$)"
 )
 DOTTED = re.compile(rf"^(?:[\w$]+(?:\.|::|\\))+(?:[A-Z][\w$]*?)?{_KINDS}\b(?::|\s*$)")
@@ -36,6 +36,9 @@ _GOES_ON = re.compile(
     r"|Current stack trace:|BEGIN failed--|CallStack \(|\(Use `node "
     r"|\d+ +\S+ +0x[0-9a-f]+ "
     r"|Node\.js v\d|\[cause\]|from \S+:\d+:in |\S+\.(?:rb|erb):\d+:in [`']|\^+~*$|[a-z_][\w/.-]+\.exs?:\d+: "
+    r"|Require stack:$|- (?:/|[A-Z]:\\)\S+\.[cm]?[jt]sx?$|\d+\. \S.* @ 0x[0-9a-f]+ "
+    r"|<asynchronous suspension>$|in expression starting at |Aborted(?: \(core dumped\))?$"
+    r"|Raised (?:at|by|from) |Re-raised at |Called from \S+ in (?:file )?\""
     r"|End of inner|Emitted 'error' event at)"
 )
 # Lines that only go on with what is a trace already.
@@ -54,10 +57,13 @@ GO_FRAME = re.compile(
     r"^(?:[\w./*\[\]{}~%-]+(?:\.\(?\*?\w+\)?)*\(.*\)|created by .*|exit status \d+|\[signal .*"
     r"|goroutine \d+ .*|rax .*)$"
 )
+WORD = re.compile(r"\w")
+CALLS = re.compile(r"\b[Ss]tack trace \([^()]*\):$")  # and the calls follow
 PYTHON = "Traceback (most recent call last)"
 PYTHON_LAST = re.compile(r"^(?:[\w]+\.)*[A-Za-z_]\w*(?:: |:?$)")
 # The last line of an exception whose message goes on below.
 UNFINISHED = re.compile(r"(?:validation errors? for \S+|:)\s*$")
+BECAUSE = re.compile(r"During handling of the above|The above exception was")
 CHAINED = re.compile(
     r"^(?:During handling of the above|The above exception was|\s*\| |\s*\+-|Traceback \(most)"
 )

@@ -80,7 +80,8 @@ def _python(lines: list[str]) -> Told | None:
         upto = starts[number + 1] if number + 1 < len(starts) else len(lines)
         ends += _python_end(lines[start + 1 : upto])
     if not ends:
-        return Told("Traceback", "Traceback")
+        above = next((line for line in lines[: starts[0]] if EXCEPTION.match(line)), "Traceback")
+        return _named(above)
     grouped = [e for e in ends if e[2]]
     alone = [e for e in ends if not e[2]]
     outer = alone[-1] if alone else ends[0]

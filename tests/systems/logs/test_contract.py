@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from systems.logs.joining import Assembler, records
 from systems.logs.records import Record
 from systems.logs.templates import Miner
 
+NO_WORDS = re.compile(rb"#\w|\d{4}-\S+$|.*-- :   $")  # heads of what follows
 HERE = Path(__file__).parent
 
 
@@ -123,9 +125,7 @@ def test_a_log_that_breaks_off_anywhere_loses_nothing(sample: dict[str, Any]) ->
     for upto in range(len(whole) + 1):
         assembler = Assembler()
         found = list(chain(assembler.feed(whole[:upto]), assembler.feed([])))
-        words = [
-            n for n in whole[:upto] if n.strip() and not n.startswith(b"#") and not n.endswith(b"-- :   ")
-        ]
+        words = [n for n in whole[:upto] if n.strip() and not NO_WORDS.match(n)]
         assert bool(found) == bool(words)
 
 
@@ -142,3 +142,22 @@ def test_any_bytes_are_read(raw: list[bytes]) -> None:
 @given(st.text(alphabet='{}[]()":=<>| \t0123456789-TZ.,/ERROinfowat%', max_size=120))
 def test_any_mixture_of_what_lines_are_made_of_is_read(text: str) -> None:
     assert sum(1 for _ in records([text.encode()])) <= 1
+
+
+def test_a_line_in_ever_more_pieces_is_cut() -> None:
+    pieces = [b"2026-03-02T10:00:01Z stdout P " + b"x" * 1000] * 100
+    (record,) = records([*pieces, b"2026-03-02T10:00:01Z stdout F end"])
+    assert len(record.text) < 22_000
+
+
+def test_a_stamp_that_stands_alone_has_few_lines() -> None:
+    found = list(records([b"Mon Mar  2 10:00:01 UTC 2026", *[b"copied %d" % n for n in range(30)]]))
+    assert (len(found), found[0].time() is not None) == (20, True)
+
+
+def test_a_statement_that_was_slow_is_no_word_of_the_database() -> None:
+    slow = (
+        b"# Time: 2026-03-02T10:00:01Z\n# User@Host: a\n# Query_time: 1.0\nselect 'No space left on device';"
+    )
+    (record,) = records(slow.split(b"\n"))
+    assert (record.said, len(record.text.split("\n"))) == ("Query_time: 1.0", 4)
