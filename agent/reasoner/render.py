@@ -41,7 +41,8 @@ def hypothesis(
     names = bindings(cause, spec, graph, board)
     paths = [_steps(p, cause, names, graph, board) for p in spec.paths]
     for other in besides:
-        if other.spec is not None and other.spec.id != spec.id:
+        goes_round = cause.is_change and not other.is_change  # what was changed is put back, not gone round
+        if other.spec is not None and other.spec.id != spec.id and not goes_round:
             its = bindings(other, other.spec, graph, board)
             paths += [_steps(p, other, its, graph, board) for p in other.spec.paths]
     pro = _pro(cause, graph, board)

@@ -117,6 +117,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "giving up on the settings file, %s: %s",
     ),
     "settings error: %s %s": ("environment incomplete: %s %s", "bad environment, %s %s"),
+    "edge %s keeps its target: %s": ("way %s leads where it led: %s", "no new end for %s: %s"),
     "stopping": ("shutting down", "bye"),
     "background task %s died": ("lost the %s loop", "helper %s ended unexpectedly"),
     "fatal: %s": ("process ends: %s", "cannot go on: %s"),

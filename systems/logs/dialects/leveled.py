@@ -25,6 +25,8 @@ _NO_LEVEL = ("panic: ", "fatal error: ", "note: ", "Error: ", "Exception: ")
 _TAGGED = re.compile(r"(?:^|[\s,;(\[]|(?<!=)\{)\"?(?:severity|level|lvl)\"?[=:] ?\"?([A-Za-z]{3,11})\b")
 # `imap(bob)<7><abc>: Error: ...`
 _OF_WHOM = re.compile(r"^[a-z][\w-]*\([^()]{0,120}\)(?:<[^<>]{0,60}>)*: ([A-Z][a-z]{3,8}): (.*)$", re.S)
+# `nginx: [emerg] bind() to ...`, before there is a log to write to
+_PROGRAM = re.compile(r"^[A-Za-z][\w./-]{1,40}: \[([a-z]{3,9})\] (.*)$", re.S)
 # What tools for the terminal put before a sentence in place of a word.
 _MARK = re.compile(r"^\s{0,3}([✓✔✅ℹ▲○➜]|[⨯✖✗✘×❌]|⚠)\ufe0f? +(?=\S)")
 _COMMON = listed("ALL NOT HTTP DEFAULT FINE NORMAL FAILED FAILURE AUDIT NOTE CONFIG OK SUCCESS LOG PROGRESS")
@@ -50,7 +52,7 @@ def read(text: str) -> Line | None:
 
 
 def _worded(text: str) -> Line | None:
-    if (whose := _OF_WHOM.match(text)) and (level := of_word(whose[1])) is not None:
+    if (whose := _OF_WHOM.match(text) or _PROGRAM.match(text)) and (level := of_word(whose[1])) is not None:
         return Line("leveled", whose[2], None, level)
     if (line := marked(text)) is not None:
         return line
