@@ -17,12 +17,16 @@ _COMBINE: dict[str, Callable[[Iterable[float]], float]] = {"sum": sum, "max": ma
 # How several replicas become one figure, by what the reading is called
 _WORST = ("proc.", "app.heap", "app.pool_pct", "app.gc", "app.eventloop", "app.connections_pct")
 
+_OF_A_PROCESS = ("proc.", "app.goroutines", "app.gc_pct")  # whoever tells them tells them of itself
+
 Values = dict[tuple[str, str], float]
 
 
 def readings(service: str, sources: Mapping[str, Source], without: tuple[str, ...] = ()) -> list[Reading]:
     """What the sources tell now. `without`: beginnings of readings that another probe reads better."""
     known, per_source = table(), []
+    if any(name in source.gauges for source in sources.values() for name in known.exporters):
+        without = (*without, *_OF_A_PROCESS)
     for source in sources.values():
         values: Values = {}
         for row in known.gauges:

@@ -70,7 +70,8 @@ def look(lines: Iterable[str]) -> Look:
 def family(name: str) -> str:
     """The metric that a series belongs to: a histogram's parts are one."""
     name = bare(name)
-    return next((name.removesuffix(part) for part in HISTOGRAM if name.endswith(part)), name)
+    base = next((name.removesuffix(part) for part in HISTOGRAM if name.endswith(part)), name)
+    return base if table().knows(base) or not table().knows(name) else name
 
 
 class Reader:

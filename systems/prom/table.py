@@ -92,6 +92,7 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     labels: Labels
+    exporters: list[str]
     requests: list[Requests]
     durations: list[Durations]
     gauges: list[Single]
@@ -105,7 +106,7 @@ class Table(BaseModel):
         names = {row.name for row in rows}
         names |= {row.name + part for row in self.durations for part in PARTS}
         names |= {name for share in self.shares for name in (share.top, *share.bottom)}
-        self.names = frozenset(names)
+        self.names = frozenset(names | set(self.exporters))
 
     def knows(self, name: str) -> bool:
         """Whether a metric of this name is recognised."""

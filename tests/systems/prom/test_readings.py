@@ -194,8 +194,8 @@ rabbitmq_queue_messages_ready{queue="orders"} 12
 
 
 def test_what_another_probe_reads_better_is_left_to_it() -> None:
-    text = "process_resident_memory_bytes 1e8\nredis_up 1\n"
-    assert {r.metric for r in taken(reader(unit="s"), text, 0.0)} == {"redis.ok"}
+    text = "process_resident_memory_bytes 104857600\nredis_connected_clients 1\n"
+    assert {r.metric for r in taken(reader(unit="s"), text, 0.0)} == {"redis.clients"}
     assert {r.metric for r in taken(reader(redis={"url": "redis://h/0"}), text, 0.0)} == {"proc.rss_mb"}
 
 
