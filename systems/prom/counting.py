@@ -109,12 +109,12 @@ def quantile(share: float, bounds: dict[float, float], count: float) -> tuple[fl
     total = max([count, *bounds.values()])
     if not finite or total <= 0:
         return None
-    wanted, below, reached = share * total, 0.0, 0.0
+    wanted, below, reached = share * total, min(0.0, finite[0]), 0.0
     for bound in finite:
         held = max(reached, bounds[bound])
         if held >= wanted and held > reached:
-            low = below if below or bound > 0 else bound
-            return low + (bound - low) * (wanted - reached) / (held - reached), False
+            within = min(1.0, (wanted - reached) / (held - reached))
+            return min(bound, below + (bound - below) * within), False
         below, reached = bound, held
     return finite[-1], True
 

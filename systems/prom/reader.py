@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from systems.manifest_types import Service
 from systems.prom import figures
@@ -103,4 +104,5 @@ class Reader:
     def readings(self) -> list[Reading]:
         """All readings of the latest looks."""
         found = self._traffic.readings(self.sources)
-        return found + figures.readings(self._name, self.sources, self._without)
+        found += figures.readings(self._name, self.sources, self._without)
+        return [r if r.value is None or math.isfinite(r.value) else replace(r, value=None) for r in found]

@@ -1,9 +1,14 @@
 """From what a service tells to the readings that signals look at."""
 
+import math
 from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from systems.manifest_types import Service
 from systems.prom.reader import Reader, look
+from systems.prom.text import Sample
 from systems.readings import Reading
 
 from ..helpers import one
@@ -215,3 +220,31 @@ def test_replicas_are_counted_each_by_itself() -> None:
     assert one(found, "app.error_rate", "replica r2").value == 0.0
     mine.drop_gone(1000.0)
     assert mine.readings() == []
+
+
+NAMES = ["http_requests_total", "http_request_duration_seconds_count", "http_request_duration_seconds_sum",
+"http_request_duration_seconds_bucket", "http_request_duration_seconds", "process_open_fds", "process_max_fds",
+"process_cpu_seconds_total", "redis_keyspace_hits_total", "rabbitmq_queue_messages_ready", "redis_up",
+"hikaricp_connections_pending", "resilience4j_circuitbreaker_state"]  # fmt: skip
+LABELS = st.dictionaries(
+    st.sampled_from(["code", "path", "le", "quantile", "queue", "pool", "method", "state", "name"]),
+    st.one_of(
+        st.sampled_from(["200", "500", "429", "0.5", "0.95", "+Inf", "-1", "NaN", "open"]),
+        st.text(max_size=30),
+    ),
+    max_size=3,
+)
+VALUES = st.one_of(st.floats(), st.integers(0, 10**6).map(float))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.sampled_from(NAMES), LABELS, VALUES), max_size=12), max_size=5))
+def test_whatever_is_told_readings_are_finite_bounded_and_never_raise(looks: list[Any]) -> None:
+    mine = reader()
+    for at, rows in enumerate(looks):
+        mine.take([Sample(f"{name}{labels}", name, labels, value) for name, labels, value in rows], float(at))
+        for reading in mine.readings():
+            assert reading.value is None or math.isfinite(reading.value)
+            assert len(reading.label) <= 100 and len(reading.metric) <= 120
+            if reading.metric in ("app.error_rate", "app.client_error_rate") and reading.value is not None:
+                assert 0 <= reading.value <= 1
