@@ -82,13 +82,12 @@ def _split(line: str) -> tuple[str, str]:
 
 def _without_exemplar(line: str) -> str:
     """OpenMetrics puts ` # {trace_id="..."} 0.5` behind a value. Within quotes it is a label's value."""
-    if (at := line.find(" # {")) < 0:
-        return line
+    at = line.find(" # ")
     while at >= 0:
         head = line[:at]
         if (head.count('"') - head.count('\\"')) % 2 == 0:
             return head
-        at = line.find(" # {", at + 1)
+        at = line.find(" # ", at + 1)
     return line
 
 
