@@ -112,3 +112,12 @@ def test_a_json_text_and_a_page_do_not_look_like_it() -> None:
     assert text.looks_like("a 1\nb 2\n")
     for other in ('{"a": 1}', "<html>\n<body>hello 1</body>", "hello world\nthis is 1\n", ""):
         assert not text.looks_like(other)
+
+
+def test_the_page_of_recognised_names_is_as_the_table_is() -> None:
+    from pathlib import Path
+
+    from systems.prom.describing import page
+
+    found = Path(__file__).parents[3] / "docs" / "metrics.md"
+    assert found.read_text() == page(), "python -m systems.prom.describing > docs/metrics.md"
