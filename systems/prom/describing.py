@@ -17,8 +17,9 @@ REQUESTS = """## Requests
 
 Counters with a label for the status, and histograms or summaries of durations. Where a service tells several, the
 first that tells statuses speaks for it. They become `app.rps`, `app.error_rate` (5xx, and what gRPC calls the
-server's), `app.client_error_rate` (4xx), `app.status_429` (a count), `app.p50_ms`, `app.p95_ms` and `app.mean_ms`; by
-route (the dozen most used ones, the others as one) `app.error_rate`, `app.route_rps` and `app.route_p95_ms`; by replica
+server's), `app.client_error_rate` (4xx), `app.status_429` (a count), `app.p50_ms` and `app.p95_ms`, or where only a sum
+and a count are told `app.mean_ms`; by route (the dozen most used ones, the others as one) `app.error_rate`,
+`app.route_rps` and `app.route_p95_ms`; by replica
 `app.error_rate`. The window is ten seconds, or two and a half scrapes; up to a minute where there are fewer than twenty
 requests. Of fewer than five no share is told (of a route or replica: twenty): unknown, not 0.
 """

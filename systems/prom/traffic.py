@@ -1,7 +1,8 @@
 """Requests of a service as readings: how many a second, the share that fails, how long they take; whole and by route.
 
-app.rps, app.error_rate, app.client_error_rate (shares), app.p50_ms, app.p95_ms, app.mean_ms, app.status_429 (how many
-since the watch began); by route app.error_rate, app.route_rps, app.route_p95_ms; by replica app.error_rate.
+app.rps, app.error_rate, app.client_error_rate (shares), app.p50_ms, app.p95_ms (or app.mean_ms, where no more is told
+than a sum and a count), app.status_429 (how many since the watch began); by route app.error_rate, app.route_rps,
+app.route_p95_ms; by replica app.error_rate.
 """
 
 from __future__ import annotations
@@ -98,18 +99,19 @@ class Traffic:
             return []
         count = sum(n for slot, n in total.counts.items() if slot[0] == row.name)
         spent = sum(s for key, s in total.sums.items() if key[0] == row.name)
+        shaped = any(key[0] == row.name for key in (*total.buckets, *total.quantiles))
+        told = {"p50_ms": 0.5, "p95_ms": 0.95} if shaped else {"mean_ms": 0.0}
         if 0 < count < LEAST:
             few = f"only {count:g} requests"
-            return [Reading(self.service, f"app.{m}", None, few) for m in ("p50_ms", "p95_ms", "mean_ms")]
+            return [Reading(self.service, f"app.{name}", None, few) for name in told]
+        if not shaped:
+            mean = round(row.scale * spent / count, 2) if count else 0.0
+            return [Reading(self.service, "app.mean_ms", mean)] if spent or not count else []
         found = []
-        if spent or not count:
-            found.append(
-                Reading(self.service, "app.mean_ms", round(row.scale * spent / count, 2) if count else 0.0)
-            )
-        for name, share in (("p50_ms", 0.5), ("p95_ms", 0.95)):
-            told = _tail(total, row.name, None, share, count) if count else (0.0, "no requests")
-            if told is not None:
-                found.append(Reading(self.service, f"app.{name}", round(row.scale * told[0], 2), told[1]))
+        for name, share in told.items():
+            tail = _tail(total, row.name, None, share, count) if count else (0.0, "no requests")
+            if tail is not None:
+                found.append(Reading(self.service, f"app.{name}", round(row.scale * tail[0], 2), tail[1]))
         return found
 
     def _routes(
