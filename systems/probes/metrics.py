@@ -11,6 +11,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,6 +48,7 @@ class MetricsProbe(Probe):
         super().__init__(clock)
         self.http = web.client()
         self._readers: dict[str, Reader] = {}
+        self._running: dict[str, Future[list[Reading]]] = {}
         self._not_before: dict[str, float] = {}
         self.looks: dict[str, Look] = {}
 
@@ -82,27 +84,32 @@ class MetricsProbe(Probe):
     async def _read(
         self, system: LoadedSystem, service: Service, spec: MetricsSpec, answer: web.Answer
     ) -> list[Reading]:
+        if len(answer.body) <= HERE:
+            return self._taken(service, spec, answer)
+        before = self._running.get(service.name)
+        if before is not None and not before.done():
+            raise TimeoutError("the last answer is still being read")
+        job = self._running[service.name] = threads.submit(
+            system.slug, self.name, self._taken, service, spec, answer
+        )
+        return await asyncio.wrap_future(job)
+
+    def _taken(self, service: Service, spec: MetricsSpec, answer: web.Answer) -> list[Reading]:
         body = answer.body.decode(errors="replace")
         if is_prometheus(answer.headers.get("content-type", ""), body):
             if spec.paths:
                 raise ProbeFailed("it answers Prometheus text, and `paths` are for JSON")
-            if len(body) <= HERE:
-                return self._of_text(service, spec, body)
-            job = threads.submit(system.slug, self.name, self._of_text, service, spec, body)
-            return await asyncio.wrap_future(job)
+            return self._of_text(service, body)
         try:
             data = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ProbeFailed(
                 f"it answers neither JSON nor Prometheus text: {answer.excerpt(80) or 'nothing'}"
             ) from None
-        read = Reading(service.name, "app.read", 1.0)
-        return [
-            read,
-            *(_by_path(service.name, data, spec.paths) if spec.paths else _of_json(service.name, data)),
-        ]
+        found = _by_path(service.name, data, spec.paths) if spec.paths else _of_json(service.name, data)
+        return [Reading(service.name, "app.read", 1.0), *found]
 
-    def _of_text(self, service: Service, spec: MetricsSpec, body: str) -> list[Reading]:
+    def _of_text(self, service: Service, body: str) -> list[Reading]:
         found = look(body.splitlines())
         reader = self._readers.get(service.name)
         if reader is None:

@@ -61,9 +61,11 @@ class Source:
         self.turned_away: Counter[str] = Counter()  # requests answered 429 since the watch began, by metric
         self.seen_at: float | None = None
         self.gap_s = 0.0
-        self._own = own
         self._memory = Memory()
         self._table = table()
+        self._own = own | set(self._table.own.paths)
+        self._only = {r.name: r.only for r in self._table.requests if r.only}
+        self._only |= {d.name: d.only for d in self._table.durations if d.only}
         self._durations = {row.name for row in self._table.durations}
         self._requests = {row.name for row in self._table.requests}
         self._counted = {row.name for row in self._table.rates}
@@ -105,7 +107,7 @@ class Source:
             sample = samples[key]
             name, (base, part) = bare(sample.name), self._parts(sample.name)
             route = route_of(sample.labels, self._table)
-            if self._is_own(sample.labels):
+            if self._is_own(sample.labels) or not self._is_meant(base or name, sample.labels):
                 continue
             if name in self._counted:
                 found.counts[name, "", ""] += rose  # type: ignore[assignment]
@@ -133,8 +135,13 @@ class Source:
         return "", ""
 
     def _is_own(self, labels: Mapping[str, str]) -> bool:
+        if any(labels.get(name) in values for name, values in self._table.own.labels.items()):
+            return True
         path = first(labels, self._table.labels.route)
         return bool(path) and path in self._own
+
+    def _is_meant(self, name: str, labels: Mapping[str, str]) -> bool:
+        return all(labels.get(k) == v for k, v in self._only.get(name, {}).items())
 
     def _bucket(self, found: Rise, base: str, route: str, sample: Sample, rose: float) -> None:
         try:

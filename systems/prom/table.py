@@ -30,9 +30,10 @@ Name = Annotated[str, BeforeValidator(bare)]
 
 
 class Requests(_Row):
-    """A counter of requests."""
+    """A counter of requests. `only`: labels that must match."""
 
     name: Name
+    only: dict[str, str] = {}
 
 
 class Durations(_Row):
@@ -40,6 +41,7 @@ class Durations(_Row):
 
     name: Name
     scale: float
+    only: dict[str, str] = {}
 
 
 class Single(_Row):
@@ -87,11 +89,20 @@ class Labels(BaseModel):
     replica: list[str]
 
 
+class Own(BaseModel):
+    """Requests of whoever measures."""
+
+    model_config = ConfigDict(extra="forbid")
+    paths: list[str]
+    labels: dict[str, list[str]]
+
+
 class Table(BaseModel):
     """All of names.yaml."""
 
     model_config = ConfigDict(extra="forbid")
     labels: Labels
+    own: Own
     exporters: list[str]
     requests: list[Requests]
     durations: list[Durations]

@@ -144,6 +144,22 @@ def test_the_watchers_own_requests_are_nobodys() -> None:
     assert (values["app.rps"], values["app.error_rate"]) == (3.0, 0.0)
 
 
+def test_who_measures_is_no_traffic_and_what_is_told_from_both_ends_counts_once() -> None:
+    mine = reader()
+    text = (
+        'istio_requests_total{reporter="source",response_code="200"} %s\n'
+        'istio_requests_total{reporter="destination",response_code="200"} %s\n'
+    )
+    taken(mine, text % (0, 0), 0.0)
+    assert told(taken(mine, text % (100, 100), 10.0))["app.rps"] == 10.0
+    mine = reader()
+    text = (
+        'envoy_http_downstream_rq_xx{envoy_response_code_class="2",envoy_http_conn_manager_prefix="%s"} %s\n'
+    )
+    taken(mine, text % ("admin", 0) + text % ("in", 0), 0.0)
+    assert told(taken(mine, text % ("admin", 10) + text % ("in", 20), 10.0))["app.rps"] == 2.0
+
+
 def test_values_that_are_no_numbers_and_missing_buckets() -> None:
     mine = reader()
     before = 'http_request_duration_seconds_bucket{le="0.1"} %s\nhttp_request_duration_seconds_count %s\n'
