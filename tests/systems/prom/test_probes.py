@@ -14,6 +14,7 @@ from systems.probes import metrics
 from systems.probes.metrics import MetricsProbe, is_prometheus
 from systems.probes.prometheus import PrometheusProbe
 from systems.readings import Reading
+from systems.watch import SystemWatch
 
 from ..helpers import Clock, http_server, make_system, one, silent_server
 
@@ -229,3 +230,29 @@ async def test_an_odd_answer_is_unknown_and_says_why(tmp_path: Path, odd: Any, w
     api.odd = odd
     found = one(await asked(tmp_path, api, {"promql": {"job": "s"}}), "app.read")
     assert found.value is None and words in found.text
+
+
+async def test_secrets_of_headers_and_in_routes_are_masked_and_texts_are_clean(tmp_path: Path) -> None:
+    count, heard, clock = [1], [], Clock()
+
+    def answer(_: str, path: str, __: bytes) -> tuple[int, str]:
+        heard.append(path)
+        line = 'http_requests_total{code="200",route="%s"} %d\n'
+        return 200, line % ("/hook/abcdefghij", count[0]) + line % (
+            "/x\\n\x1b[31m\u202ered?q=hidden",
+            count[0],
+        )
+
+    async with http_server(answer) as url:
+        spec = {"url": url + "/m", "headers": {"Authorization": "Bearer abcdefghij"}}
+        system = make_system(tmp_path, {"s": {"kind": "http", "metrics": spec}})
+        watch = SystemWatch(system, clock, time.time)
+        found: list[Reading] = []
+        for _ in range(2):
+            await watch.start_due()
+            await watch.settle(5)
+            found = watch.take()
+            count[0], clock.at = count[0] + 30, clock.at + 10
+        labels = {r.label for r in found if r.metric == "app.route_rps"}
+        assert labels == {"/hook/•••", "/xred"}
+        assert "abcdefghij" not in repr(system.manifest)
