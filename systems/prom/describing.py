@@ -21,7 +21,8 @@ server's), `app.client_error_rate` (4xx), `app.status_429` (a count), `app.p50_m
 and a count are told `app.mean_ms`; by route (the dozen most used ones, the others as one) `app.error_rate`,
 `app.route_rps` and `app.route_p95_ms`; by replica
 `app.error_rate`. The window is ten seconds, or two and a half scrapes; up to a minute where there are fewer than twenty
-requests. Of fewer than five no share is told (of a route or replica: twenty): unknown, not 0.
+requests. A share of few requests is
+told only where at least three failed (of a route or replica: five): else it is unknown, not 0.
 """
 
 

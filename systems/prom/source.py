@@ -57,7 +57,9 @@ class Source:
     def __init__(self, own: frozenset[str] = frozenset()) -> None:
         self.window = Window()
         self.gauges: dict[str, list[Sample]] = {}
-        self.has_status: set[str] = set()
+        self.told: set[str] = set()  # metrics that count requests here, by their bare names
+        self.has_status: set[str] = set()  # those of them that tell what became of the requests
+        self.shaped: set[str] = set()  # durations that tell more than a sum and a count
         self.turned_away: Counter[str] = Counter()  # requests answered 429 since the watch began, by metric
         self.seen_at: float | None = None
         self.gap_s = 0.0
@@ -106,26 +108,38 @@ class Source:
         for key, rose in rises.items():
             sample = samples[key]
             name, (base, part) = bare(sample.name), self._parts(sample.name)
-            route = route_of(sample.labels, self._table)
             if self._is_own(sample.labels) or not self._is_meant(base or name, sample.labels):
                 continue
             if name in self._counted:
                 found.counts[name, "", ""] += rose  # type: ignore[assignment]
             if part == "_bucket":
-                self._bucket(found, base, route, sample, rose)
-            elif part == "_sum":
-                found.sums[base, route] += rose  # type: ignore[assignment]
+                self.shaped.add(base)
             elif name in self._requests or part == "_count":
-                slot = base if part else name
-                klass = answer_class(sample.labels, self._table.labels.status)
-                if klass:
-                    self.has_status.add(slot)
-                if klass == TOO_MANY:
-                    self.turned_away[slot] += rose  # type: ignore[assignment]
-                found.counts[slot, route, klass] += rose  # type: ignore[assignment]
-                weights[base, frozenset(sample.labels.items())] = rose
+                self._note(base if part else name, sample)
+            if rose:  # what stands still is most of it, and costs nothing
+                self._add(found, sample, rose)
+                if part == "_count":
+                    weights[base, frozenset(sample.labels.items())] = rose
         self._quantiles(found, weights)
         return found
+
+    def _note(self, metric: str, sample: Sample) -> None:
+        self.told.add(metric)
+        if metric not in self.has_status and answer_class(sample.labels, self._table.labels.status):
+            self.has_status.add(metric)
+
+    def _add(self, found: Rise, sample: Sample, rose: float) -> None:
+        name, (base, part) = bare(sample.name), self._parts(sample.name)
+        route = route_of(sample.labels, self._table)
+        if part == "_bucket":
+            self._bucket(found, base, route, sample, rose)
+        elif part == "_sum":
+            found.sums[base, route] += rose  # type: ignore[assignment]
+        elif name in self._requests or part == "_count":
+            slot, klass = base if part else name, answer_class(sample.labels, self._table.labels.status)
+            if klass == TOO_MANY:
+                self.turned_away[slot] += rose  # type: ignore[assignment]
+            found.counts[slot, route, klass] += rose  # type: ignore[assignment]
 
     def _parts(self, name: str) -> tuple[str, str]:
         """The name of a histogram or summary, and which part of it this is; ("", "") of others."""
@@ -162,6 +176,7 @@ class Source:
                     share = float(sample.labels["quantile"])
                 except (KeyError, ValueError):
                     continue
+                self.shaped.add(base)
                 rest = frozenset((k, v) for k, v in sample.labels.items() if k != "quantile")
                 weight = weights.get((base, rest), 0.0)
                 if weight > 0 and sample.value >= 0:

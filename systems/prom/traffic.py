@@ -17,8 +17,11 @@ from systems.readings import Reading
 
 ROUTES = 12  # the most used ones; the others are one
 OTHER = "other"
-LEAST = 5  # requests: of fewer no share and no latency is told
-LEAST_SLICE = 20
+LEAST = 5  # requests: of fewer no latency is told
+# A share of few requests is told only where so many failed: one that fails now and then is not trouble, and of a dozen
+# routes one is always unlucky. Of many (so many times FEW) every share is told.
+FAILED, FAILED_SLICE = 3, 5
+FEW = 12.5
 ENOUGH = 20  # requests: a longer window is taken until there are so many
 SPAN_S, MOST_S = 10.0, 60.0
 LOOKS = 2.5  # a window covers at least so many looks
@@ -45,20 +48,18 @@ class Traffic:
         rps = sum(rate for slot, rate in short.items() if slot[0] == metric)
         found = [Reading(self.service, "app.rps", round(rps, 3))]
         if any(metric in s.has_status for s in live.values()):
-            found += self._shares(mine, "", LEAST)
+            found += self._shares(mine, "", FAILED)
             away = sum(s.turned_away[metric] for s in live.values())
             found.append(Reading(self.service, "app.status_429", float(round(away))))
-        found += self._latency(total)
-        found += self._routes(metric, mine, rates, total)
+        found += self._latency(live.values(), total)
+        found += self._routes(live, metric, mine, rates, total)
         return found + self._replicas(live, metric, span)
 
     def _speaker(self, sources: Iterable[Source]) -> str | None:
         """The one metric that is taken for the count of requests: the first that tells statuses, or the first."""
-        seen, tell = set(), set()
-        for source in sources:
-            _, rise = source.window.over(MOST_S)
-            seen |= {slot[0] for slot in rise.counts}
-            tell |= source.has_status
+        listed = list(sources)
+        seen = {name for source in listed for name in source.told}
+        tell = {name for source in listed for name in source.has_status}
         order = [r.name for r in self._table.requests] + [d.name for d in self._table.durations]
         named = [name for name in order if name in seen]
         return next((name for name in named if name in tell), named[0] if named else None)
@@ -75,7 +76,7 @@ class Traffic:
             span = min(longest, span * 2)
         return span
 
-    def _shares(self, counts: Mapping[Slot, float], label: str, least: float) -> list[Reading]:
+    def _shares(self, counts: Mapping[Slot, float], label: str, least: int) -> list[Reading]:
         requests = sum(counts.values())
         failed = sum(n for slot, n in counts.items() if slot[2] == "5")
         refused = sum(n for slot, n in counts.items() if slot[2] in ("4", TOO_MANY))
@@ -86,20 +87,15 @@ class Traffic:
         )
         return [Reading(self.service, name, *_share(bad, requests, least), label) for name, bad in named]
 
-    def _latency(self, total: Rise) -> list[Reading]:
-        row = next(
-            (
-                r
-                for r in self._table.durations
-                if any(k[0] == r.name for k in (*total.buckets, *total.sums, *total.quantiles))
-            ),
-            None,
-        )
+    def _latency(self, sources: Iterable[Source], total: Rise) -> list[Reading]:
+        listed = list(sources)
+        seen = {name for source in listed for name in (*source.told, *source.shaped)}
+        row = next((r for r in self._table.durations if r.name in seen), None)
         if row is None:
             return []
         count = sum(n for slot, n in total.counts.items() if slot[0] == row.name)
         spent = sum(s for key, s in total.sums.items() if key[0] == row.name)
-        shaped = any(key[0] == row.name for key in (*total.buckets, *total.quantiles))
+        shaped = any(row.name in source.shaped for source in listed)
         told = {"p50_ms": 0.5, "p95_ms": 0.95} if shaped else {"mean_ms": 0.0}
         if 0 < count < LEAST:
             few = f"only {count:g} requests"
@@ -115,7 +111,12 @@ class Traffic:
         return found
 
     def _routes(
-        self, metric: str, counts: Mapping[Slot, float], rates: Mapping[Slot, float], total: Rise
+        self,
+        sources: Mapping[str, Source],
+        metric: str,
+        counts: Mapping[Slot, float],
+        rates: Mapping[Slot, float],
+        total: Rise,
     ) -> list[Reading]:
         """The most used routes, of more than one; those that are not among them together."""
         by_route: dict[str, dict[Slot, float]] = defaultdict(dict)
@@ -127,13 +128,13 @@ class Traffic:
         if not set(self._used) - {""} or len(self._used) < 2:
             return []
         top = {name for name, _ in self._used.most_common(ROUTES) if name}
-        merged: dict[str, dict[Slot, float]] = defaultdict(dict)
+        merged: dict[str, dict[Slot, float]] = {route: {} for route in top}
         for route, slots in by_route.items():
-            merged[route if route in top else OTHER].update(slots)
+            merged.setdefault(route if route in top else OTHER, {}).update(slots)
         found = []
+        tells = any(metric in source.has_status for source in sources.values())
         for route, slots in merged.items():
-            if any(slot[2] for slot in slots):
-                found += self._shares(slots, route, LEAST_SLICE)
+            found += self._shares(slots, route, FAILED_SLICE) if tells else []
             rate = sum(rates.get(slot, 0.0) for slot in slots)
             found.append(Reading(self.service, "app.route_rps", round(rate, 3), "", route))
             found += self._route_tail(total, route, metric) if route in top else []
@@ -155,16 +156,16 @@ class Traffic:
         found = []
         for name, source in sorted(sources.items())[:ROUTES]:
             slots = {s: n for s, n in source.window.over(span)[1].counts.items() if s[0] == metric}
-            if any(slot[2] for slot in slots):
-                found += self._shares(slots, f"replica {name}", LEAST_SLICE)
+            if metric in source.has_status:
+                found += self._shares(slots, f"replica {name}", FAILED_SLICE)
         return found
 
 
-def _share(bad: float, requests: float, least: float) -> tuple[float | None, str]:
-    """A share and its text. Of very few requests one that failed says nothing yet: unknown."""
+def _share(bad: float, requests: float, least: int) -> tuple[float | None, str]:
+    """A share and its text. Where few of few failed nobody can tell yet: unknown."""
     if not bad:
         return 0.0, "" if requests else "no requests"
-    if requests < least:
+    if bad < least and requests < least * FEW:
         return None, f"{bad:g} of only {requests:g} requests failed"
     return round(bad / requests, 4), ""
 
