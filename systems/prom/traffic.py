@@ -17,12 +17,12 @@ from systems.readings import Reading
 
 ROUTES = 12  # the most used ones; the others are one
 OTHER = "other"
-LEAST = 5  # requests: of fewer no latency is told
+LEAST, LEAST_TAIL = 5, 20  # requests: of fewer no median, and no tail, is told
 # A share of few requests is told only where so many failed: one that fails now and then is not trouble, and of a dozen
 # routes one is always unlucky. Of many (so many times FEW) every share is told.
-FAILED, FAILED_SLICE = 3, 5
+FAILED, FAILED_SLICE = 4, 5
 FEW = 12.5
-ENOUGH = 20  # requests: a longer window is taken until there are so many
+ENOUGH = 40  # requests: a longer window is taken until there are so many
 SPAN_S, MOST_S = 10.0, 60.0
 LOOKS = 2.5  # a window covers at least so many looks
 
@@ -105,6 +105,9 @@ class Traffic:
             return [Reading(self.service, "app.mean_ms", mean)] if spent or not count else []
         found = []
         for name, share in told.items():
+            if share > 0.5 and 0 < count < LEAST_TAIL:
+                found.append(Reading(self.service, f"app.{name}", None, f"only {count:g} requests"))
+                continue
             tail = _tail(total, row.name, None, share, count) if count else (0.0, "no requests")
             if tail is not None:
                 found.append(Reading(self.service, f"app.{name}", round(row.scale * tail[0], 2), tail[1]))
