@@ -19,7 +19,7 @@ from incidents.signals.engine import Engine
 
 # What is shown beside a part's health: the first of the readings that it has.
 FIGURES = {
-    "latency_ms": ("http.latency_ms", "pg.latency_ms", "tcp.connect_ms"),
+    "latency_ms": ("http.latency_ms", "pg.latency_ms", "tcp.connect_ms", "app.p50_ms", "app.mean_ms"),
     "cpu_pct": ("proc.cpu_pct",),
     "rss_mb": ("proc.rss_mb",),
     "error_rate": ("log.error_rate",),

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from systems import yamlsafe
+from systems import manifest_checks, yamlsafe
 from systems.envfile import EnvFileError, read_env_file
 from systems.manifest_types import Manifest, Service
 
@@ -113,7 +113,8 @@ def parse_manifest(
                 source.problem(path, _plain(item["type"], item["msg"], path))
         raise ManifestError(source.problems) from None
     _check_references(manifest, source)
-    _check_cycles(manifest, source)
+    for path, words in manifest_checks.troubles(manifest):
+        source.problem(path, words)
     source.raise_if_any()
     return manifest
 
@@ -279,21 +280,3 @@ def _named_by(service: Service) -> Iterator[tuple[Path_, str | None]]:
         yield ("fallback", "service"), service.fallback.service
     if service.migrations:
         yield ("migrations", "service"), service.migrations.service
-
-
-def _check_cycles(manifest: Manifest, source: _Source) -> None:
-    done: set[str] = set()
-
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        if name in trail:
-            loop = [*trail[trail.index(name) :], name]
-            source.problem(("services", trail[-1], "depends_on"), "depends on itself: " + " -> ".join(loop))
-            return
-        if name in done or name not in manifest.services:
-            return
-        for other in manifest.services[name].depends_on:
-            visit(other, (*trail, name))
-        done.add(name)
-
-    for name in manifest.services:
-        visit(name, ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
 
 
 class Model(BaseModel):
@@ -21,6 +21,7 @@ Names = Annotated[list[str], BeforeValidator(_one_or_many)]
 Address = Annotated[str, Field(pattern=r"^[^:\s/]+:\d{1,5}$")]
 Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Secret = Annotated[str, Field(repr=False)]
+Headers = Annotated[dict[str, str], Field(repr=False)]
 
 
 class RuntimeSpec(BaseModel):
@@ -65,6 +66,43 @@ class QueueSpec(Model):
 class RedisSpec(Model):
     url: Secret
     queues: list[QueueSpec] = []
+
+
+ReadingName = Annotated[str, Field(pattern=r"^(app|proc|queue|redis|pg)\.[a-z0-9_]+(\.[A-Za-z0-9_]+)*$")]
+
+
+def _address_or_whole(value: object) -> object:
+    return {"url": value} if isinstance(value, str) else value
+
+
+class MetricsSpec(Model):
+    """Where a service's numbers are told; an address alone is its `url`. It answers Prometheus text, OpenMetrics or
+    JSON; of JSON everything is taken, or, by reading, what stands at a dotted path (`paths`). Or the system's
+    Prometheus has them: of the series with these labels (`promql`) those whose names are known, and what `queries`
+    ask for, by reading."""
+
+    url: Url | None = None
+    headers: Headers = {}
+    timeout_s: PositiveFloat = 1.2
+    paths: dict[ReadingName, str] = {}
+    promql: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_]\w*$")], str] = {}
+    queries: dict[ReadingName, str] = Field({}, max_length=20)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> MetricsSpec:
+        if (self.url is None) == (not self.promql and not self.queries):
+            raise ValueError("has either a url, or promql and queries")
+        if self.url is None and (self.paths or self.headers):
+            raise ValueError("paths and headers belong to a url")
+        return self
+
+
+class PrometheusSpec(Model):
+    """A Prometheus server, or what has its HTTP API, that scrapes the services."""
+
+    url: Url
+    headers: Headers = {}
+    timeout_s: PositiveFloat = 3.0
 
 
 class LogSpec(Model):
@@ -182,7 +220,7 @@ class Service(Model):
     tcp: Address | None = None
     postgres: PostgresSpec | None = None
     redis: RedisSpec | None = None
-    metrics: Url | None = None
+    metrics: Annotated[MetricsSpec | None, BeforeValidator(_address_or_whole)] = None
     logs: list[LogSpec] = []
     config: ConfigSpec | None = None
     env: EnvSpec | None = None
@@ -250,6 +288,7 @@ class Manifest(Model):
     runtime: RuntimeSpec = RuntimeSpec()
     secrets: str | None = None
     front_door: Url | None = None
+    prometheus: PrometheusSpec | None = None
     services: dict[str, Service] = Field(min_length=1)
     links: list[Link] = []
     journeys: list[Journey] = []

@@ -111,6 +111,7 @@ def secrets_of(system: LoadedSystem) -> set[str]:
     found: set[str] = set()
     files = [system.manifest.secrets] if system.manifest.secrets else []
     everything = set(files)
+    found.update(_of_headers(system))
     for service in system.services.values():
         if service.env:
             files += [service.env.file] + ([service.env.golden] if service.env.golden else [])
@@ -130,6 +131,16 @@ def secrets_of(system: LoadedSystem) -> set[str]:
             if not passwords and (holds_one(key, value) or (file in everything and "://" not in value)):
                 found.add(value)
     return {s for s in found if len(s) >= MIN_LENGTH}
+
+
+def _of_headers(system: LoadedSystem) -> Iterable[str]:
+    """What is sent with requests for metrics: a scheme's name before it is no secret."""
+    prometheus = system.manifest.prometheus
+    yield from (v.rpartition(" ")[2] for v in (prometheus.headers if prometheus else {}).values())
+    for service in system.services.values():
+        yield from (
+            v.rpartition(" ")[2] for v in (service.metrics.headers if service.metrics else {}).values()
+        )
 
 
 def for_system(system: LoadedSystem, extra: Iterable[str] = ()) -> Redactor:

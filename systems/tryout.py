@@ -9,6 +9,7 @@ import asyncio
 import difflib
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -17,19 +18,29 @@ from systems import redact
 from systems.manifest import Service
 from systems.probes import build_all
 from systems.probes.base import Probe
-from systems.readings import Reading
+from systems.prom.reader import Look
+from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
 WITHIN_S = 2.0
-TARGETS = ("http", "ready", "tcp", "postgres", "redis", "metrics")  # what answers at an address
+SHOWN, LONGEST = 12, 1500
+TARGETS = ("http", "ready", "tcp", "postgres", "redis", "metrics", "prometheus")  # what answers at an address
 STORES = ("postgres", "redis")
 # ways in which people write the kinds that mean something
 OTHER_NAMES = {"postgresql": "postgres", "pg": "postgres", "valkey": "redis", "http-service": "http"}
 KINDS = ("http", "proxy", "worker", "jobs", "postgres", "redis", "external")
 
 
-def try_out(system: LoadedSystem) -> list[str]:
-    """One line for each target that cannot be read, asked side by side for at most WITHIN_S in all."""
+@dataclass(slots=True)
+class Tried:
+    """What the first look brought: a line for each target that cannot be read, and what was recognised of metrics."""
+
+    troubles: list[str] = field(default_factory=list)
+    recognised: list[str] = field(default_factory=list)
+
+
+def try_out(system: LoadedSystem) -> Tried:
+    """Every target, asked side by side for at most WITHIN_S in all."""
     return asyncio.run(_try(system))
 
 
@@ -47,7 +58,7 @@ def misnamed(system: LoadedSystem) -> Iterator[str]:
                 yield f"{name}: is a {store}, but has no `{store}: {{{key}: ...}}`, so nothing in it is looked at"
 
 
-async def _try(system: LoadedSystem) -> list[str]:
+async def _try(system: LoadedSystem) -> Tried:
     probes = [p for p in build_all(system, time.monotonic) if p.name in TARGETS]
     asked = [
         (p, s, asyncio.ensure_future(p.observe(system, s)))
@@ -56,14 +67,35 @@ async def _try(system: LoadedSystem) -> list[str]:
         if p.applies(s)
     ]
     if not asked:
-        return []
+        return Tried()
     await asyncio.wait([task for *_, task in asked], timeout=WITHIN_S)
     said = [_told(system, probe, service, task) for probe, service, task in asked]
     for *_, task in asked:
         task.cancel()
     await asyncio.gather(*(task for *_, task in asked), return_exceptions=True)
     await asyncio.gather(*(p.close() for p in probes), return_exceptions=True)
-    return [line for line in said if line]
+    tried = Tried([line for line in said if line])
+    hide = redact.for_system(system).text
+    for probe in probes:
+        for name, look in getattr(probe, "looks", {}).items():
+            told = tried.recognised if look.known else tried.troubles
+            told.append(hide(clean(f"{name}: {_recognised(probe.name, look)}", LONGEST)))
+    return tried
+
+
+def _recognised(probe: str, look: Look) -> str:
+    """Names, as many as can be read by a person."""
+    words = f"{probe} recognised: {_some(look.known)}"
+    if not look.known:
+        words = f"nothing of its {probe} is recognised"
+    if look.unknown:
+        words += f"; not recognised, so not looked at: {_some(look.unknown)}"
+    return words + (f"; {look.broken} lines cannot be read" if look.broken else "")
+
+
+def _some(names: set[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(sorted(names)[:SHOWN]) or 'none'}{more}"
 
 
 def _told(system: LoadedSystem, probe: Probe, service: Service, task: asyncio.Task[list[Reading]]) -> str:
@@ -76,8 +108,6 @@ def _told(system: LoadedSystem, probe: Probe, service: Service, task: asyncio.Ta
         if main and main[0].value:
             return ""
         why = next((r.text for r in main or task.result() if r.text), "nothing usable came back")
-    if probe.name == "metrics" and "Expecting value" in why:
-        why = "it does not answer with JSON (Prometheus text is not read)"
     return f"{service.name}: {probe.name} cannot be read now, so it is unknown: {redact.for_system(system).text(why)}"
 
 

@@ -13,6 +13,7 @@ from systems.probes.logs import LogsProbe
 from systems.probes.metrics import MetricsProbe
 from systems.probes.postgres import PostgresProbe
 from systems.probes.process import ProcessProbe, UnitProbe
+from systems.probes.prometheus import PrometheusProbe
 from systems.probes.ready import ReadyProbe
 from systems.probes.redis import RedisProbe
 from systems.probes.tcp import TcpProbe
@@ -27,6 +28,7 @@ PROBES: dict[str, type[Probe]] = {
     "postgres": PostgresProbe,
     "redis": RedisProbe,
     "metrics": MetricsProbe,
+    "prometheus": PrometheusProbe,
     "disk": DiskProbe,
     "config": ConfigProbe,
     "env": EnvProbe,

@@ -153,6 +153,7 @@ class Answer:
     latency_ms: float = 0.0
     error: str = ""
     headers: Mapping[str, str] = field(default_factory=CIMultiDict)
+    cut: bool = False  # the body was longer than was wanted, and its rest not read
 
     def json(self) -> Any:
         """The body as JSON; ValueError when it is not."""
@@ -178,8 +179,11 @@ async def fetch(
     method: str = "GET",
     headers: dict[str, str] | None = None,
     json: Any = None,
+    form: dict[str, str] | None = None,
+    most: int = MAX_BODY,
 ) -> Answer:
-    """One request within `timeout_s` in all (connect, headers and the whole body); errors become `Answer.error`.
+    """One request within `timeout_s` in all (connect, headers and the whole body); errors become `Answer.error`. Of a
+    body longer than `most` bytes the rest is not read.
 
     A GET that times out is asked once more on a plain socket (for `plainhttp.PATIENCE_S` more at most). Where that
     answers, its answer is the one that counts, and the pool is rebuilt."""
@@ -187,11 +191,12 @@ async def fetch(
     started = time.perf_counter()
     try:
         async with asyncio.timeout(timeout_s):
-            await _request(http.session, answer, method, url, headers, json, line)
+            sent = {"json": json} if form is None else {"data": form}
+            await _request(http.session, answer, method, url, headers, sent, line, most)
     except TimeoutError:
         answer = Answer(error="timeout", latency_ms=(time.perf_counter() - started) * 1000)
         if method == "GET" and http.is_suspect(line.in_line):
-            return await _second_opinion(http, url, headers, answer)
+            return await _second_opinion(http, url, headers, answer, most)
         return answer
     except aiohttp.ClientConnectorCertificateError as error:
         answer = Answer(error=error_kind(error.certificate_error))
@@ -207,17 +212,19 @@ async def _request(
     method: str,
     url: str,
     headers: dict[str, str] | None,
-    json: Any,
+    sent: dict[str, Any],
     line: SimpleNamespace,
+    most: int,
 ) -> None:
     async with session.request(
-        method, URL(url), headers=headers, json=json, allow_redirects=False, trace_request_ctx=line
+        method, URL(url), headers=headers, allow_redirects=False, trace_request_ctx=line, **sent
     ) as response:
         parts, size = [], 0
         async for chunk in response.content.iter_any():
             parts.append(chunk)
             size += len(chunk)
-            if size > MAX_BODY:
+            if size > most:
+                answer.cut = True
                 response.close()  # what is left of it is not read, and the connection not used again
                 break
         answer.body = b"".join(parts)
@@ -225,13 +232,15 @@ async def _request(
         answer.status = response.status
 
 
-async def _second_opinion(http: Client, url: str, headers: dict[str, str] | None, first: Answer) -> Answer:
+async def _second_opinion(
+    http: Client, url: str, headers: dict[str, str] | None, first: Answer, most: int
+) -> Answer:
     started = time.perf_counter()
     tls = _tls() if url.startswith("https:") else None
     try:
-        reply = await plainhttp.get(url, {"User-Agent": AGENT, **(headers or {})}, tls, MAX_BODY)
+        reply = await plainhttp.get(url, {"User-Agent": AGENT, **(headers or {})}, tls, most)
     except (OSError, ValueError, EOFError, asyncio.LimitOverrunError):
         return first
     await http.rebuild()
     spent = (time.perf_counter() - started) * 1000
-    return Answer(reply.status, reply.body, spent, "", CIMultiDict(reply.headers))
+    return Answer(reply.status, reply.body, spent, "", CIMultiDict(reply.headers), len(reply.body) >= most)

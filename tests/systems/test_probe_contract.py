@@ -32,10 +32,12 @@ def everything(base: Path, address: str) -> LoadedSystem:
         "volumes": [{"path": "none"}],
         "logs": [{"file": "none.log"}],
     }
+    scraped = {"kind": "http", "metrics": {"promql": {"job": "s"}, "queries": {"app.rps": "sum(x)"}}}
     rule = {"name": "r", "service": "s", "url": f"http://{address}/{{key}}", "field": "x", "sql_service": "s"}
     system = make_system(
         base,
-        {"s": service},
+        {"s": service, "scraped": scraped},
+        prometheus={"url": f"http://{address}/", "timeout_s": 0.2},
         journeys=[{"name": "j", "steps": [{"get": f"http://{address}/"}], "timeout_s": 0.2}],
         links=[
             {"name": "l", "service": "s", "source": "s", "target": "s", "address": address, "direct": address}
@@ -65,15 +67,15 @@ async def test_a_dead_source_gives_unknown_or_failed_readings_and_no_exception(
 ) -> None:
     async with silent_server() as silent:
         system = everything(tmp_path, silent if kind == "silent" else closed_port())
-        probes = PROBES[name].build(system, Clock())
+        probes, mine = PROBES[name].build(system, Clock()), "scraped" if name == "prometheus" else "s"
         assert probes, "the system of this test gives the probe nothing to read"
         for probe in probes:
             probe.timeout_s = min(probe.timeout_s, 0.6)
-            assert probe.applies(system.service("s"))
-            readings = await probe.observe(system, system.service("s"))
+            assert probe.applies(system.service(mine))
+            readings = await probe.observe(system, system.service(mine))
             assert readings, "silence is not a reading"
             assert all(bad(r, kind) for r in readings), readings
-            assert {r.service for r in readings} == {"s"}
+            assert {r.service for r in readings} == {mine}
             await probe.close()
 
 

@@ -24,7 +24,8 @@ class Prometheus(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"# TYPE up gauge\nup 1\n")
+        known = b'http_requests_total{code="200"} 1\n' if self.path == "/known" else b""
+        self.wfile.write(b"# TYPE up gauge\nup 1\n" + known)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -51,6 +52,7 @@ def test_what_cannot_be_read_is_told_and_still_activated(tmp_path: Path, url: st
     services: dict[str, dict[str, Any]] = {
         "well": {"kind": "http", "http": {"url": url}},
         "text": {"kind": "http", "metrics": url},
+        "known": {"kind": "http", "metrics": url + "known"},
         "gone": {"kind": "http", "http": {"url": "http://127.0.0.1:9/"}, "tcp": "127.0.0.1:9"},
         "mute": {"kind": "http", "http": {"url": f"http://127.0.0.1:{silent}/", "timeout_s": 60}},
         "muteq": {"kind": "redis", "redis": {"url": f"redis://127.0.0.1:{silent}/0"}},
@@ -70,11 +72,28 @@ def test_what_cannot_be_read_is_told_and_still_activated(tmp_path: Path, url: st
     call_command("register_system", str(file), stdout=said)
     minds = [line for line in said.getvalue().splitlines() if "mind: " in line]
     for name, words in {
-        "text: metrics": "JSON", "gone: http": "refused", "gone: tcp": "refused", "mute: http": "no answer in 2 s",
+        "text: nothing of its metrics": "not looked at: up", "gone: http": "refused", "gone: tcp": "refused",
+        "mute: http": "no answer in 2 s",
         "muteq: redis": "", "wrong: postgres": "no_such_role", "odd: postgres": "taken apart",
         "typo: kind 'postgress'": "did you mean 'postgres'", "pg: kind": "did you mean 'postgres'", "bare: is a": "dsn",
     }.items():  # fmt: skip
         assert any(f"mind: {name}" in line and words in line for line in minds), (name, said.getvalue())
+    assert (
+        "  known: metrics recognised: http_requests; not recognised, so not looked at: up\n"
+        in said.getvalue()
+    )
     assert not any("well: http" in line for line in minds)
     assert "hush-hush-word" not in said.getvalue() and "not-the-word" not in said.getvalue()
     assert System.objects.get(slug="tried").manifest_version == 1
+
+
+def test_a_check_registers_nothing(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "manifest.yaml"
+    services = {"known": {"kind": "http", "unit": None, "metrics": url + "known"}}
+    file.write_text(
+        json.dumps({"system": "checked", "runtime": {"driver": "fake", "name": "c"}, "services": services})
+    )
+    said = io.StringIO()
+    call_command("register_system", str(file), "--check", stdout=said)
+    assert "recognised: http_requests" in said.getvalue()
+    assert not System.objects.filter(slug="checked").exists()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
 from incidents.foreign import names, times
 from incidents.foreign.facts import Facts
 from incidents.foreign.shapes.base import Context, Record, Shape, number
+from systems.prom import text as promtext
 
-LINE = re.compile(
-    r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+([-+]?(?:[\d.]+(?:[eE][-+]?\d+)?|Inf|NaN))(?:\s+(-?\d{9,16}(?:\.\d+)?))?\s*(?:#.*)?$"
-)
-_PAIR = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 # Labels that tell series of one component apart; a few values of them are kept, more are put together.
 _APART = ("quantile", "status", "code", "device", "mountpoint", "le", "response_code", "persistentvolumeclaim",
 "route", "path",
@@ -67,11 +65,8 @@ def named(labels: Mapping[str, object], name: str) -> tuple[str, str]:
 
 
 def looks_like(text: str) -> bool:
-    rows = [r for r in text.splitlines()[:60] if r.strip()]
-    plain = [r for r in rows if not r.startswith("#")]
-    if any(r.startswith(("# HELP ", "# TYPE ")) for r in rows[:5]):
-        return True
-    return len(plain) > 1 and all(LINE.match(r) for r in plain[:-1]) and any("{" in r for r in plain)
+    """A file may be anything: bare lines of a word and a number are not taken for it."""
+    return promtext.looks_like(text) and ("{" in text or "# HELP " in text or "# TYPE " in text)
 
 
 def read(lines: Iterable[str], file: str, facts: Facts) -> str:
@@ -84,22 +79,17 @@ def read(lines: Iterable[str], file: str, facts: Facts) -> str:
             found = times.in_line(line.lstrip("# "))
             stamp = found if found is not None else stamp
             continue
-        hit = LINE.match(line.rstrip())
-        if hit is None:
+        told = promtext.sample(line)
+        if told is None or not math.isfinite(told.value):
             continue
-        value = number(hit[3].replace("Inf", "inf"))
-        if value is None or value != value:
-            continue
-        at = times.parse(hit[4]) if hit[4] else stamp
+        at = times.parse(told.at) if told.at is not None else stamp
         if at is None:
-            key = line.rsplit(" ", 1)[0]
-            if key in seen:
+            if told.key in seen:
                 seen, scrape = set(), scrape + 1
-            seen.add(key)
+            seen.add(told.key)
             at = scrape * 15.0
-        labels = dict(_PAIR.findall(hit[2] or ""))
-        component, metric = named(labels, hit[1])
-        facts.point(component or stem(Context(file)), metric, at, value)
+        component, metric = named(told.labels, told.name)
+        facts.point(component or stem(Context(file)), metric, at, told.value)
     return "metrics (Prometheus text)"
 
 

@@ -20,8 +20,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("manifest", type=Path)
+        parser.add_argument(
+            "--check", action="store_true", help="only say what would be; nothing is registered"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["check"]:
+            return self._check(options["manifest"])
         try:
             system = services.register(options["manifest"])
         except ManifestError as error:
@@ -32,11 +37,28 @@ class Command(BaseCommand):
             self.style.SUCCESS(f"{system.title} ({system.slug}) is under care: {count} services")
         )
         if options["verbosity"] > 0:
-            for line in describe(loaded):
-                self.stdout.write(f"  {line}")
-            for line in [*misnamed(loaded), *try_out(loaded), *doubts(loaded)]:
-                self.stdout.write(self.style.WARNING(f"  mind: {line}"))
+            self._tell(loaded)
             self.stdout.write(f"  {_may(system)}")
+        return None
+
+    def _check(self, path: Path) -> None:
+        try:
+            loaded = services.from_manifest(path)
+        except ManifestError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{loaded.title} ({loaded.slug}): {len(loaded.services)} services; nothing is registered"
+        )
+        self._tell(loaded)
+
+    def _tell(self, loaded: services.LoadedSystem) -> None:
+        for line in describe(loaded):
+            self.stdout.write(f"  {line}")
+        tried = try_out(loaded)
+        for line in tried.recognised:
+            self.stdout.write(f"  {line}")
+        for line in [*misnamed(loaded), *tried.troubles, *doubts(loaded)]:
+            self.stdout.write(self.style.WARNING(f"  mind: {line}"))
 
 
 def _may(system: System) -> str:

@@ -82,7 +82,8 @@ def _name(parts: Any) -> str:
 def _ends(service: Service) -> Iterator[str]:
     yield from service.state.tls if service.state else ()
     urls = [spec.url for spec in (service.http, service.ready) if spec is not None]
-    for url in (*urls, service.metrics or "", service.control.url if service.control else ""):
+    urls.append((service.metrics.url if service.metrics else None) or "")
+    for url in (*urls, service.control.url if service.control else ""):
         parts = urlsplit(url)
         if parts.scheme == "https":
             yield f"{parts.hostname}:{parts.port or 443}"

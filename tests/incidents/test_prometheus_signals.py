@@ -1,0 +1,78 @@
+"""From Prometheus text to symptoms: what a service tells in the usual names opens what the same in JSON would."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from incidents.signals.engine import Engine
+from systems.prom.reader import Reader, look
+from systems.readings import Reading
+from tests.systems.helpers import make_system
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Service:
+    """20 requests a second to /a and 4 to /b, each second one look."""
+
+    def __init__(self, base: Path) -> None:
+        system = make_system(base, {"s": {"kind": "http", "metrics": "http://h/metrics"}})
+        self.engine = Engine(system.graph)
+        self.reader = Reader(system.service("s"), ["/metrics"])
+        self.at, self.counts, self.spent, self.opened = (
+            0,
+            dict.fromkeys(["/a 200", "/b 200"], 0),
+            0.0,
+            set[str](),
+        )
+
+    def live(self, seconds: int, *, failing: dict[str, float] | None = None, takes: float = 0.02) -> None:
+        for _ in range(seconds):
+            for route, times in (("/a", 20), ("/b", 4)):
+                bad = round(times * (failing or {}).get(route, 0.0))
+                self.counts[f"{route} 200"] += times - bad
+                if bad:
+                    self.counts[f"{route} 500"] = self.counts.get(f"{route} 500", 0) + bad
+                self.spent += times * takes
+            self._look()
+
+    def restart(self) -> None:
+        self.counts, self.spent = dict.fromkeys(["/a 200", "/b 200"], 0), 0.0
+
+    def _look(self) -> None:
+        self.at += 1
+        rows = [
+            'http_server_requests_seconds_{}{{uri="{}",status="{}"}} {}'.format(part, *key.split(), value)
+            for key, count in self.counts.items()
+            for part, value in (("count", count), ("sum", self.spent * count / sum(self.counts.values())))
+        ]
+        self.reader.take(look(rows).samples, float(self.at))
+        now = START + timedelta(seconds=self.at)
+        for change in self.engine.feed(now, [Reading("s", "app.read", 1.0), *self.reader.readings()]):
+            if change.opened:
+                self.opened.add(f"{change.key.signal.id} {change.key.label}".strip())
+
+
+def test_nothing_opens_while_all_is_well_over_restarts(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    service.live(150)
+    service.restart()
+    service.live(100)
+    assert service.opened == set()
+
+
+def test_a_failing_service_and_a_failing_route(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    service.live(150)
+    service.live(30, failing={"/b": 0.25})
+    assert service.opened == {"app_errors /b"}, "of all requests one in 24 fails"
+    service.live(30, failing={"/a": 0.5, "/b": 0.5})
+    assert {"app_errors", "app_errors /a"} <= service.opened
+
+
+def test_a_service_that_becomes_slow(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    service.live(150)
+    service.live(40, takes=2.0)
+    assert service.opened == {"app_slow_mean"}
