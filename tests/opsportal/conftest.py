@@ -1,5 +1,6 @@
 """Copies of the launcher for tests, on free ports and in folders of their own."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -54,7 +55,9 @@ def start_up(data_dir: Path) -> Iterator[Start]:
             family = [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             continue
-        process.terminate()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end at any moment
+            process.terminate()
         _, alive = psutil.wait_procs(family, timeout=20)
         for left in alive:
-            left.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
