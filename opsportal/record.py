@@ -144,9 +144,8 @@ def _stories(numbers: list[int]) -> dict[int, _Story]:
     ):
         if number is not None and finished is not None:
             stories[number].acts.append((run is not None, finished))
-    verdicts = TimelineEvent.objects.filter(incident__in=numbers, kind=TimelineEvent.Kind.VERIFY).order_by(
-        "seq"
-    )
+    told = TimelineEvent.objects.filter(incident__in=numbers, kind=TimelineEvent.Kind.VERIFY)
+    verdicts = told.filter(data__has_key="outcome").order_by("seq")  # what is only watched on is none yet
     for number, at, green, cleared in verdicts.values_list(
         "incident_id", "at", "data__green_since", "data__cleared"
     ):

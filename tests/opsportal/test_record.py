@@ -52,7 +52,10 @@ def act(found: Incident, second: float, **more: Any) -> ActionRequest:
 
 
 def verdict(found: Incident, second: float, *, recovered: bool, cleared: int = 0) -> None:
-    said = facts.Measured(green_since=NOW) if recovered else facts.Measured(cleared=cleared)
+    if recovered:
+        said = facts.Measured(outcome="recovered", green_since=NOW)
+    else:
+        said = facts.Measured(outcome="not_recovered", cleared=cleared)
     at(timeline.record(found.pk, said, "Recovered" if recovered else "Not recovered"), second)
 
 
@@ -76,6 +79,16 @@ def shown(client: Client) -> dict[str, int]:
 def test_repaired_is_an_action_of_the_agent_that_was_measured_to_help(client: Client, system: System) -> None:
     found = incident(system)
     act(found, 1)
+    verdict(found, 5, recovered=True)
+    move(found, State.RESOLVED, 6)
+    assert shown(client) == {"repaired": 1, "alone": 0, "handed": 0}
+
+
+def test_to_watch_on_is_no_verdict(client: Client, system: System) -> None:
+    """What was well and watched for longer was told to have recovered alone."""
+    found = incident(system)
+    act(found, 1)
+    at(timeline.record(found.pk, facts.Measured(), "All is well now, and is watched for longer"), 3)
     verdict(found, 5, recovered=True)
     move(found, State.RESOLVED, 6)
     assert shown(client) == {"repaired": 1, "alone": 0, "handed": 0}
