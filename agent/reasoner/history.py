@@ -78,21 +78,18 @@ def _whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
             )
         of, _, said = change.what.rpartition(": ")
         if said in OF_THE_TARGET and any(
-            o.component == change.component
-            and o.what == f"{of}: points to"
-            and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S
+            o.component == change.component and o.what == f"{of}: points to" and _in_one_go(o, change)
             for o in changes
         ):
             return True
         own = things.get((change.component, of), ())
-        return any(
-            o is not change
-            and abs((o.first_new - change.first_new).total_seconds()) < ONE_GO_S
-            and _speaks_of(change, o)
-            for o in own
-        )
+        return any(o is not change and _in_one_go(o, change) and _speaks_of(change, o) for o in own)
 
     return [c for c in changes if is_number(c.what) or not follows(c)]
+
+
+def _in_one_go(one: Change, other: Change) -> bool:
+    return abs((one.first_new - other.first_new).total_seconds()) < ONE_GO_S
 
 
 def _speaks_of(change: Change, renamed: Change) -> bool:
@@ -155,7 +152,7 @@ def go_of(
         c
         for c in changes
         if AS_ONE.get(c.kind, c.kind) == AS_ONE.get(change.kind, change.kind)
-        and abs((c.first_new - change.first_new).total_seconds()) < ONE_GO_S
+        and _in_one_go(c, change)
         and c.id != change.id
     ]
     alike = [c for c in near if (c.what, c.after) == (change.what, change.after) and c.component in members]
