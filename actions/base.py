@@ -133,6 +133,8 @@ class Action(ABC, Generic[P]):
         False  # True: any named component will do, the parameters say the target
     )
     aliases: ClassVar[tuple[str, ...]] = ()
+    # signals of what a trouble leaves lying when it is over, which this puts right without risk
+    tidies: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def targets(self, system: LoadedSystem) -> list[str]:

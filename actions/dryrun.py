@@ -43,6 +43,11 @@ def risk_of(system: str, slug: str, target: str) -> str:
     return str(risk.assess(action, loaded, target)[0].value)
 
 
+def tidying(signal: str) -> str | None:
+    """The action that puts right what this signal tells was left lying; None when there is none."""
+    return registry.TIDIES.get(signal)
+
+
 def bind_named(loaded: LoadedSystem, slug: str, target: str, params: dict[str, Any]) -> gate.Bound:
     named = registry.resolve(slug, loaded)
     chosen = target or named.target or named.action.default_target(loaded, params) or ""

@@ -12,6 +12,7 @@ from actions.catalogue import ALL
 from systems.services import LoadedSystem
 
 ACTIONS: dict[str, AnyAction] = {action.slug: action for action in ALL}
+TIDIES: dict[str, str] = {signal: action.slug for action in ALL for signal in action.tidies}
 ALIASES: dict[str, str] = {alias: action.slug for action in ALL for alias in action.aliases}
 
 

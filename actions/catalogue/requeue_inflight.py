@@ -25,6 +25,7 @@ class RequeueInflight(Action[NoParams]):
     title = "Requeue orphaned messages"
     risk = Risk.LOW
     groups = True
+    tidies = ("inflight_orphans",)
 
     def targets(self, system: LoadedSystem) -> list[str]:
         stores = [

@@ -14,11 +14,11 @@ from agent.context import is_self_healed, of_others, symptom_key, without_label
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain, heldoff, putback, waiting
+from agent.phases import further as further_
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
 from incidents.evidence import Picture, SignalState
-from incidents.facts import Measured, Noted
-from incidents.findings import PlannedStep
+from incidents.facts import Measured
 from incidents.health import name_of
 from incidents.models import State
 from incidents.signals import CATALOG
@@ -58,7 +58,7 @@ def step(run: Run) -> Outcome:
         count.green_since = count.green_since or timezone.now()
         said, lacking = _over(run, count, said)
     if said.state == "recovered" and not lacking:
-        return _recovered(run, said, picture)
+        return further_.tidy(run, count, states) or _recovered(run, said, picture)
     if lacking:
         _tell_lacking(run, count, lacking)
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
@@ -216,7 +216,9 @@ def _not_recovered(run: Run, said: Judgement) -> Outcome:
     """Undo what brought nothing, keep what helped in part, and look again."""
     case = run.case
     if not said.cleared and (further := anew.steps(run)):
-        return _go_on(run, further)
+        return further_.go_on(
+            run, further, "Reading its file again brought nothing, and it runs since the change"
+        )
     timeline.record(
         run.incident_id,
         Measured(outcome="not_recovered", remaining=said.remaining, new=said.new, cleared=said.cleared),
@@ -232,18 +234,6 @@ def _not_recovered(run: Run, said: Judgement) -> Outcome:
     case.begin_anew()
     case.again = again = Again(why=said.why, relapsed=relapsed)
     return _look_again(run, again)
-
-
-def _go_on(run: Run, further: list[PlannedStep]) -> Outcome:
-    """The same path by some steps more, before any of it is taken back."""
-    case, words = run.case, ", ".join(s.words for s in further)
-    assert case.attempt is not None
-    case.tried.append(case.attempt.path.key)
-    case.attempt.path = case.attempt.path.model_copy(update={"steps": [*case.attempt.done, *further]})
-    case.measuring = None
-    title = f"Reading its file again brought nothing, and it runs since the change: {words} comes next"
-    timeline.record(run.incident_id, Noted(), title[:300])
-    return Outcome(Phase.ACT, f"goes on with {words}"[:120], {"path": case.attempt.path.key})
 
 
 def _look_again(run: Run, again: Again) -> Outcome:

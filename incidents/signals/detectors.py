@@ -182,17 +182,20 @@ class Repeating:
 
 
 @dataclass(frozen=True, slots=True)
-class Stuck:
-    """Above `limit` without a break while the reading `peer` with the same label stays at 0."""
+class Longer:
+    """Beyond `floor`, and `factor` times the reading `peer` with the same label: unknown for as long as that is."""
 
-    limit: float
     peer: str
+    factor: float
+    floor: float
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None:
             return None
-        moving = sample.peers.get(self.peer)
-        return sample.value > self.limit and moving is not None and moving <= 0
+        if sample.value <= self.floor:
+            return False
+        usual = sample.peers.get(self.peer)
+        return None if usual is None else sample.value > self.factor * usual
 
 
 @dataclass(frozen=True, slots=True)

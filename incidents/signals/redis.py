@@ -2,7 +2,7 @@
 
 from incidents.signals.adaptive import Baseline, Moved, Slope
 from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Signal
-from incidents.signals.detectors import Above, Equals, Failing, Stuck
+from incidents.signals.detectors import Above, Equals, Failing, Longer
 
 SIGNALS = [
     Signal(
@@ -115,12 +115,12 @@ SIGNALS = [
     ),
     Signal(
         "inflight_orphans",
-        "{value} messages of {label} were taken and never finished",
-        "queue.inflight",
-        Stuck(0, "queue.done_rate"),
+        "messages of {label} were taken {value} s ago and are not finished ({text})",
+        "queue.held_s",
+        Longer("queue.handled_s", factor=4, floor=5),
         "cache-queue",
         opens=False,
-        hold=Hold(5, 5),
+        hold=Hold(2),
         klass="flow",
         timing=ALWAYS,
     ),

@@ -13,9 +13,11 @@ from redis.exceptions import RedisError
 from systems.manifest import Service
 from systems.manifest_types import QueueSpec
 from systems.probes.base import Clock, Probe, Rates, error_kind
+from systems.probes.inhand import InHand
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
+ENDS = 100  # messages read at either end of a queue that may be long
 _STAMPS = ("enqueued_at", "created_at", "queued_at", "ts", "time", "at")
 
 
@@ -45,6 +47,7 @@ class RedisProbe(Probe):
         self._rates = Rates(clock)
         self._heads: dict[tuple[str, str], tuple[bytes, float]] = {}
         self._ratio: dict[str, float] = {}
+        self._hands: dict[tuple[str, str], InHand] = {}
 
     def applies(self, service: Service) -> bool:
         return service.redis is not None
@@ -132,28 +135,43 @@ class RedisProbe(Probe):
         kind = kind.decode() if isinstance(kind, bytes) else str(kind)
         if kind == "stream":
             return await self._stream(client, service, queue)
-        pipe = client.pipeline(transaction=False)
+        pipe = client.pipeline(transaction=True)
         pipe.llen(queue.name)
         pipe.lindex(queue.name, 0)
-        pipe.lindex(queue.name, -1)
-        pipe.llen(queue.processing or queue.name)
+        pipe.lrange(queue.name, -ENDS, -1)
         for key in (queue.heartbeat, queue.done):
             pipe.get(key or "")
-        depth, first, last, inflight, heartbeat, done = await pipe.execute(raise_on_error=False)
+        if queue.processing:
+            pipe.llen(queue.processing)
+            pipe.lrange(queue.processing, -ENDS, -1)
+        depth, first, ends, heartbeat, done, *hand = await pipe.execute(raise_on_error=False)
         depth = float(depth) if isinstance(depth, int) else None
+        ends = ends if isinstance(ends, list) else []
+        oldest = self._oldest(service, queue.name, depth, first, *ends[-1:])
         readings = [
             Reading(service, "queue.depth", depth, label=queue.name),
-            Reading(
-                service,
-                "queue.oldest_s",
-                self._oldest(service, queue.name, depth, first, last),
-                label=queue.name,
-            ),
+            Reading(service, "queue.oldest_s", oldest, label=queue.name),
         ]
         if queue.processing:
-            count = float(inflight) if isinstance(inflight, int) else None
-            readings.append(Reading(service, "queue.inflight", count, label=queue.name))
+            readings += self._in_hand(service, queue, hand, ends, _number(done))
         return readings + self._worker(service, queue, heartbeat, done)
+
+    def _in_hand(
+        self, service: str, queue: QueueSpec, hand: list[Any], waiting: list[bytes], done: float | None
+    ) -> list[Reading]:
+        """`hand`: the length of the list of what is worked on, and the end of it where the oldest are."""
+        count, messages = hand
+        if not isinstance(count, int) or not isinstance(messages, list):
+            return [Reading(service, "queue.inflight", None, label=queue.name)]
+        hands = self._hands.setdefault((service, queue.name), InHand(self.clock))
+        finished = self._rates.delta((service, queue.name, "in hand"), done) if done is not None else None
+        hands.look(messages, waiting=waiting, finished=finished)
+        text = f"{hands.together()} of {count} in hand for as long" if count else ""
+        return [
+            Reading(service, "queue.inflight", float(count), label=queue.name),
+            Reading(service, "queue.held_s", round(hands.held_s(), 1), text, queue.name),
+            Reading(service, "queue.handled_s", hands.usual_s(), label=queue.name),
+        ]
 
     def _worker(self, service: str, queue: QueueSpec, heartbeat: Any, done: Any) -> list[Reading]:
         readings = []

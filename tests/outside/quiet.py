@@ -33,7 +33,9 @@ services:
     kind: postgres
     postgres: {{dsn: "${{DB_DSN}}", admin_dsn: "${{DB_DSN}}"}}
     config: {{file: etc/db.yaml, golden: golden/db.yaml, reload: HUP}}
-  cache: {{kind: redis, redis: {{url: "${{CACHE_URL}}"}}}}
+  cache:
+    kind: redis
+    redis: {{url: "${{CACHE_URL}}", queues: [{{name: orders, processing: "{slug}:in-hand", worker: worker}}]}}
   bank: {{kind: external, unit: null}}
 journeys:
   - {{name: browse, service: gateway, steps: [{{get: "http://127.0.0.1:9/browse"}}]}}
@@ -86,7 +88,13 @@ _REDIS = {
     "redis.evicted_rate": 0.0,
     "redis.bgsave_ok": 1.0,
 }
-_QUEUE = {"queue.depth": 1.0, "queue.oldest_s": 0.2, "queue.inflight": 1.0}
+_QUEUE = {
+    "queue.depth": 1.0,
+    "queue.oldest_s": 0.2,
+    "queue.inflight": 1.0,
+    "queue.held_s": 0.0,
+    "queue.handled_s": 1.0,
+}
 _KINDS = {"proxy": _HTTP, "http": _HTTP, "worker": {}, "postgres": _POSTGRES, "redis": _REDIS}
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from html import unescape
 
 import psycopg
 import pytest
+from redis import Redis
 
 from knowledge.models import Lesson, OutcomeStat
 from opsportal import tokens
@@ -92,6 +95,46 @@ def test_a_repair_that_changed_nothing_leaves_no_known_bad_state(ward: Ward) -> 
     assert [ward.file(f"etc/{n}.yaml").read_text() for n in APIS] == [golden, golden]
     assert any(t.startswith("Kept, not rolled back: restore-config") for t in ward.titles()), ward.titles()
     assert not ward.requests("rolled_back")
+
+
+def leaves_orders_lying(ward: Ward, redis: Redis) -> None:
+    """What the worker had in hand when the trouble began stays there, while others go through."""
+    taken, key = ward.clock.time(), f"{ward.slug}:in-hand"
+    redis.rpush(key, "order 1", "order 2", "order 3")
+
+    def hold(_: int) -> None:
+        left = redis.llen(key)
+        held = ward.clock.time() - taken if left else 0.0
+        ward.set("cache", "queue.held_s", held, f"{left} of {left} in hand for as long", "orders")
+
+    ward.each_look = hold
+
+
+@pytest.fixture
+def redis(ward: Ward) -> Iterator[Redis]:
+    with Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+        client.delete(f"{ward.slug}:in-hand", "orders")
+
+
+def test_orders_that_were_left_lying_are_taken_up_before_it_is_over(ward: Ward, redis: Redis) -> None:
+    slow(ward)
+    leaves_orders_lying(ward, redis)
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.heal(*APIS, "gateway")
+    ward.look_until(lambda: state(ward) == "resolved", most=150)
+    assert redis.lrange("orders", 0, -1) == [b"order 1", b"order 2", b"order 3"], ward.titles()
+    assert redis.llen(f"{ward.slug}:in-hand") == 0
+
+
+def test_what_lies_there_and_cannot_be_taken_up_is_said(ward: Ward, redis: Redis) -> None:
+    slow(ward)
+    leaves_orders_lying(ward, redis)
+    redis.set("orders", "no list")
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.heal(*APIS, "gateway")
+    ward.look_until(lambda: state(ward) == "handed_over", most=150)
+    assert any("are not finished (3 of 3" in t for t in ward.titles()), ward.titles()
 
 
 def dies(ward: Ward, died: list[float], period: float) -> None:

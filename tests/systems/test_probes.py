@@ -320,6 +320,48 @@ async def test_queues_and_rates_of_a_redis(tmp_path: Path) -> None:
     await probe.close()
 
 
+async def test_what_a_consumer_left_lying_is_told_from_what_it_works_at(tmp_path: Path) -> None:
+    """One message a look goes through; then two stay, while others go on, and in the end they are put back."""
+    prefix = uuid.uuid4().hex[:8]
+    name, busy, done = f"{prefix}:q", f"{prefix}:p", f"{prefix}:d"
+    url = os.environ["REDIS_URL"]
+    queue = {"name": name, "processing": busy, "done": done}
+    system = make_system(tmp_path, {"s": {"kind": "redis", "redis": {"url": url, "queues": [queue]}}})
+    clock = Clock()
+    probe = RedisProbe(clock)
+    client = aioredis.Redis.from_url(url)
+
+    async def works(times: int) -> list[Reading]:
+        found: list[Reading] = []
+        for _ in range(times):
+            message = uuid.uuid4().hex
+            await client.lpush(busy, message)
+            found = await look(probe, system)
+            await client.lrem(busy, 1, message)
+            await client.incr(done)
+            clock.at += 1
+        return found
+
+    first = await works(1)
+    assert one(first, "queue.handled_s").value is None
+    before = await works(8)
+    assert one(before, "queue.held_s").value == 0
+    assert one(before, "queue.handled_s").value == 1
+    await client.lpush(busy, "left", "lying")
+    after = await works(20)
+    held = one(after, "queue.held_s")
+    assert (held.value, held.text) == (19, "2 of 3 in hand for as long")
+    assert one(after, "queue.handled_s").value == 1
+    await client.lmove(busy, name, "RIGHT", "RIGHT")
+    await client.lmove(busy, name, "RIGHT", "RIGHT")
+    put_back = await works(40)
+    assert one(put_back, "queue.held_s").value == 0
+    assert one(put_back, "queue.handled_s").value == 1  # they were not finished by being put back
+    await client.delete(name, busy, done)
+    await client.aclose()
+    await probe.close()
+
+
 async def test_a_stream_is_a_queue_too(tmp_path: Path) -> None:
     name = f"stream:{uuid.uuid4().hex[:8]}"
     url = os.environ["REDIS_URL"]

@@ -1,0 +1,73 @@
+"""One path by some steps more, after what it brought was measured and before it is judged."""
+
+from __future__ import annotations
+
+from actions import service as actions
+from agent.case import Attempt, Measuring, Path
+from agent.journal import Outcome
+from agent.models import Phase, Run
+from agent.phases import explain
+from incidents import timeline
+from incidents.evidence import SignalState
+from incidents.facts import Noted
+from incidents.findings import PlannedStep
+from incidents.signals import CATALOG
+from incidents.signals.base import ONSET_SLACK_S
+
+LOOKS = 30  # at what a tidying step has yet to bring about
+TICK_S = 0.9
+
+
+def go_on(run: Run, steps: list[PlannedStep], why: str) -> Outcome:
+    """The path that is being taken, by these steps; where none is, they are one."""
+    case, words = run.case, ", ".join(s.words for s in steps)
+    if case.attempt is None:
+        finding = case.findings[0].key if case.findings else ""
+        case.attempt = Attempt(path=Path(finding=finding, steps=steps))
+    else:
+        case.tried.append(case.attempt.path.key)
+        done = case.attempt.done
+        case.attempt.path = case.attempt.path.model_copy(update={"steps": [*done, *steps]})
+        case.attempt.requests = case.attempt.requests[: len(done)]
+    case.measuring = None
+    timeline.record(run.incident_id, Noted(), f"{why}: {words} comes next"[:300])
+    return Outcome(Phase.ACT, f"goes on with {words}"[:120], {"path": case.attempt.path.key})
+
+
+def tidy(run: Run, count: Measuring, states: list[SignalState]) -> Outcome | None:
+    """All is well but for what the trouble left lying, which nothing goes wrong by and which does not go away by
+    itself: put it right, or say that it is there. None when nothing is left."""
+    left = [s for s in states if _is_left(run, s)]
+    if not left:
+        return None
+    words = "; ".join(CATALOG[s.signal].describe(s) for s in left)
+    done = run.case.attempt.done if run.case.attempt else []
+    steps = [step for step in _steps(run, left) if step not in done]
+    if run.incident.system.agent_on and steps and not _was_tried(run, steps):
+        return go_on(run, steps, f"All is well now, and {words}")
+    if done and not steps and count.green_looks < LOOKS:
+        return Outcome(Phase.VERIFY, wait_s=TICK_S)
+    return explain.hand_over(run, f"the symptoms are gone, and {words}")
+
+
+def _is_left(run: Run, state: SignalState) -> bool:
+    """What had been lying there before is not of this trouble."""
+    if not state.value or state.onset is None or actions.tidying(state.signal) is None:
+        return False
+    return (run.incident.started_at - state.onset).total_seconds() <= ONSET_SLACK_S
+
+
+def _steps(run: Run, left: list[SignalState]) -> list[PlannedStep]:
+    slug = run.incident.system.slug
+    found = [
+        PlannedStep(action=action, target=target)
+        for s in left
+        if (action := actions.tidying(s.signal))
+        for target in actions.resolve_targets(slug, action, s.service, {})
+    ]
+    return list({s.key: s for s in found}.values())
+
+
+def _was_tried(run: Run, steps: list[PlannedStep]) -> bool:
+    """Whether it was asked for already, and did not come about."""
+    return any(s.key in tried for s in steps for tried in run.case.tried)

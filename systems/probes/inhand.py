@@ -1,0 +1,63 @@
+"""Messages that a consumer has in hand: for how long, and how long it usually takes to be done with one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable
+
+from systems.probes.base import Clock
+
+FINISHED = 100  # of which it is remembered how long they took
+ENOUGH = 5  # finished ones, before it is known what is usual
+GONE_FOR = 30  # looks: one that is seen again by then had only been put back
+
+
+class InHand:
+    """One queue's list of what is being worked on, looked at again and again. A message is known by its content."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: dict[bytes, float] = {}
+        self._left: dict[bytes, tuple[float, int]] = {}  # how long it was in hand, looks since
+        self._took: deque[float] = deque(maxlen=FINISHED)
+        self._last = clock()
+
+    def look(self, messages: Iterable[bytes], *, waiting: Iterable[bytes], finished: float | None) -> None:
+        """`messages` are in hand now, `waiting` are in the queue as far as it was read, and by the consumer's own count
+        `finished` were done since the last look (None: it keeps none)."""
+        now = self._clock()
+        here = {_name(m) for m in messages}
+        again = here | {_name(m) for m in waiting}
+        for name in self._since.keys() - here:
+            self._left[name] = (self._last - self._since.pop(name), 0)
+        for name, (held, looks) in list(self._left.items()):
+            if name in again:
+                del self._left[name]
+            elif looks >= GONE_FOR:
+                del self._left[name]
+                self._took.append(held)
+            else:
+                self._left[name] = (held, looks + 1)
+        for name in here:
+            self._since.setdefault(name, now)
+        if finished:  # quicker than one can look
+            self._took.append(now - self._last)
+        self._last = now
+
+    def held_s(self) -> float:
+        """Seconds that one of them has been in hand for by now."""
+        return max((self._last - at for at in self._since.values()), default=0.0)
+
+    def usual_s(self) -> float | None:
+        """Seconds that the slowest of those finished of late took; None while too few are known."""
+        return max(self._took) if len(self._took) >= ENOUGH else None
+
+    def together(self) -> int:
+        """How many were in hand already when the one that was taken first had been for half its time."""
+        half = self._last - self.held_s() / 2
+        return sum(at <= half for at in self._since.values())
+
+
+def _name(message: bytes) -> bytes:
+    return hashlib.sha1(message, usedforsecurity=False).digest()
