@@ -48,7 +48,8 @@ class Said:
 class Act:
     """One effect. `reaches`: the parts that it acts on. `interrupts`: those that are started anew, stopped or taken
     away by it. `lost`: what it was measured to cost, None = not countable. `takes_back`: the change that it reverted.
-    `undone`: it was taken back, because it had not helped."""
+    `writes`: (part, kind of change) of what it puts back without naming one. `undone`: it was taken back, because it
+    had not helped."""
 
     slug: str
     target: str
@@ -61,6 +62,7 @@ class Act:
     happened: bool = True
     approved: bool = False
     takes_back: Touched | None = None
+    writes: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def name(self) -> str:
@@ -223,11 +225,21 @@ def _why_wrong(act: Act, key: Key) -> str:
     at_fault = blames_one(act.takes_back, [*key.changed, *key.culprits])
     if act.takes_back is not None and not at_fault and blames_one(act.takes_back, key.harmless):
         return f"{act.takes_back.what} did no harm"
+    if (harmless := _only_harmless(act, key)) is not None:
+        return f"{harmless.what} did no harm"
     if is_collateral(act, key):
         return "nothing was wrong there"
     if act.takes_back is not None and not key.changed and not key.culprits and not key.mendable:
         return "no change was behind it"
     return "it did not help, and was taken back" if act.undone else ""
+
+
+def _only_harmless(act: Act, key: Key) -> Touched | None:
+    """What it put back of what was changed there around the fault, where the fault changed nothing."""
+    parts = {part for part, _ in act.writes}
+    if not key.changed or any(t.component in parts for t in [*key.changed, *key.culprits]):
+        return None
+    return next((t for t in key.harmless if (t.component, t.kind) in act.writes), None)
 
 
 def is_harm(act: Act, key: Key) -> bool:

@@ -21,6 +21,7 @@ from systems.models import ChangeRow, System
 from systems.state.ledger import change_of
 
 EFFECTIVE = (Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.UNKNOWN, Status.ROLLED_BACK)
+WRITTEN = ("config", "env", "release")  # as effects and as changes call them
 SHOWN = 5
 
 
@@ -122,6 +123,7 @@ def _act(request: ActionRequest, undone: bool) -> Act:
         happened=request.status != Status.FAILED,
         approved=approved,
         takes_back=_blamed(change),
+        writes=frozenset((part, kind) for kind in WRITTEN for part in _named(request.effects, kind)),
     )
 
 

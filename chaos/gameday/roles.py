@@ -26,6 +26,7 @@ def of_acts(acts: Sequence[Act], names: Names) -> list[Act]:
             act, target=names.told_back(act.target), reaches=names.roles(act.reaches),
             interrupts=names.roles(act.interrupts),
             takes_back=of_touched(act.takes_back, names) if act.takes_back else None,
+            writes=frozenset((names.role(part), kind) for part, kind in act.writes),
         )
         for act in acts
     ]  # fmt: skip

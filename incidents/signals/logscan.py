@@ -89,7 +89,7 @@ class Scanner:
         if self._quiet.starved and (key.signal.timing == ALWAYS or (count and key.signal.is_timing(text))):
             key.unsure(now)
             return
-        if count and not key.active and self._quiet.muted(key.service, now):
+        if count and not key.active and self._is_of_the_start(key, now):
             count = None  # lines written while things start are not held against anybody
         sample = self._quiet.sample(key, count, "", now)
         verdict = detector.judge(key.memory, sample)
@@ -97,6 +97,12 @@ class Scanner:
             verdict = None  # read, but not yet for long enough to say "nothing there"
         kept = key.text if verdict else ""  # what was said at error level is not forgotten for a warning
         key.observe(verdict, count, gravest(kept, text) if verdict else text, now)
+
+    def _is_of_the_start(self, key: Key, now: float) -> bool:
+        """Whether what is said now may be over once all has started: not what waiting does not mend."""
+        if self._quiet.settled_at is not None and key.signal.outright and key.signal.outlives_restart:
+            return False
+        return self._quiet.muted(key.service, now)
 
     def _scan_new(self, service: str, lines: list[Reading], readable: bool, now: float) -> list[Key]:
         first = self._first.setdefault(service, now)

@@ -137,6 +137,16 @@ def test_wrong_actions_say_why():
     assert row.collateral == ["restart-service@redis"]
 
 
+def test_a_whole_release_or_file_put_back_for_a_harmless_change_is_wrong_too():
+    harmless = Touched("api-2", "release", "release")
+    key = replace(KEY, harmless=(harmless,), allowed=KEY.allowed | {"api-2"})
+    back = Act("roll-back-release", "api-2", writes=frozenset({("api-2", "release")}))
+    row = graded(key, acts=[back, replace(back, writes=frozenset({("api-2", "config")}))])
+    assert row.wrong_actions == ["roll-back-release@api-2: release did no harm"]
+    at_fault = replace(key, changed=(*KEY.changed, Touched("api-2", "file", "releases/current")))
+    assert graded(at_fault, acts=[back]).wrong_actions == []
+
+
 def test_the_harmful_change_of_a_thing_that_a_harmless_one_is_of_too_may_be_taken_back():
     """A comment on the role whose setting kept everybody out."""
     made = Touched("postgres", "role", "role app: local_preload_libraries")

@@ -100,6 +100,7 @@ LINES = {
     "log_connect_timeout": "connection timeout expired",
     "log_yaml_error": "yaml.scanner.ScannerError: found character '\\t' that cannot start any token",
     "log_module_missing": "ModuleNotFoundError: No module named 'shop.handlers_v2'",
+    "log_file_missing": "Error: ENOENT: no such file or directory, open '/srv/app/views/shop.pug'",
     "log_env_missing": "DATABASE_URL\n  Field required",
     "log_version_conflict": "VersionConflict: a 1.1 has requirement b<2, but you have b 2.0",
     "log_relation_missing": 'relation "shop.coupons" does not exist',
@@ -174,6 +175,14 @@ def test_what_follows_a_requested_restart_is_not_judged_but_what_lasts_is(tick: 
         assert tick(*restarted("flour", second), refused, DOWN, *noise) == []
     found = tick(*restarted("flour", 6), refused, DOWN, times=6)
     assert {"+http_unreachable@flour", "+http_unreachable@oven-1"} <= set(found)
+
+
+def test_what_no_waiting_mends_is_heard_while_a_service_starts(tick: Ticker) -> None:
+    tick(Reading("flour", "unit.up", 0, "STOPPING"), Reading("flour", "unit.uptime_s", 0))
+    refused = log_line("Connection refused", 3)
+    missing = log_line("FileNotFoundError: [Errno 2] No such file or directory: '/srv/oven/plan.json'")
+    found = tick(*restarted("flour", 0), refused, missing) + tick(*restarted("flour", 1), refused, missing)
+    assert [c for c in found if "log_" in c] == ["+log_file_missing@oven-1"]
 
 
 def test_a_crash_gets_no_such_grace(tick: Ticker) -> None:

@@ -98,6 +98,7 @@ def test_a_revoked_key_is_not_replaced_by_an_open_breaker(ward: Ward, says: bool
     [
         ("db", 'FATAL:  invalid value for parameter "shared_buffers": "12XB"'),
         ("web-1", "nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)"),
+        ("api-1", "FileNotFoundError: [Errno 2] No such file or directory: '/srv/shop.css'"),
     ],
 )
 def test_a_dead_process_that_said_why_is_not_started_again(ward: Ward, service: str, line: str) -> None:
