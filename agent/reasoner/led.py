@@ -16,7 +16,7 @@ from systems.graph import SystemGraph
 SHARED_BITS = 3.0
 DELAYED_BITS = 3.0  # at most: some causes build up slowly
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
-LINK_BITS = 4.0  # some who serve what a link points to need no start for it
+LINK_BITS = 7.0  # only some who serve what a link points to need no start for it
 SEEN_BY_BOTH_S = 6.0  # the probe and the ledger look at the same thing at their own times
 
 

@@ -17,6 +17,8 @@ from systems.logs.reading import rank_of
 from systems.readings import Reading
 
 READ = "log.lines_rate"  # its value says whether the log could be read at all
+GIVEN_UP = "unit_fatal"
+START_S = 30.0  # what was said in a start counts for so long as said of it
 LEARN_S = 60.0  # error kinds seen in the first minute are not new
 
 
@@ -44,6 +46,7 @@ class Scanner:
         self.hits = lru_cache(maxsize=8192)(wordset().of_line)
         self._known: dict[str, set[str]] = defaultdict(set)
         self._first: dict[str, float] = {}
+        self._starts: dict[tuple[str, str], tuple[float, float, str]] = {}
 
     def take(self, readings: Sequence[Reading], now: float) -> list[Key]:
         """Feed every log signal of every service whose log was read, or could not be."""
@@ -71,9 +74,13 @@ class Scanner:
         for signal, detector in self.signals:
             key = self._keys.made(signal, service, "", now)
             count = counts.get(signal.id, 0.0)
+            said = self._of_start(key, now)
+            if said is not None:
+                count, samples[signal.id] = count + said[0], samples.get(signal.id) or said[1]
             if readable and not count and not self._quiet.starved and key.still(now):
                 continue
-            self._feed(key, detector, count if readable else None, samples, now)
+            given_up = said is not None
+            self._feed(key, detector, count if readable else None, samples, now, given_up=given_up)
             touched.append(key)
         return touched
 
@@ -84,12 +91,15 @@ class Scanner:
         count: float | None,
         samples: dict[str, str],
         now: float,
+        *,
+        given_up: bool = False,
     ) -> None:
         text = samples.get(key.signal.id, "")
         if self._quiet.starved and (key.signal.timing == ALWAYS or (count and key.signal.is_timing(text))):
             key.unsure(now)
             return
-        if count and not key.active and self._is_of_the_start(key, now):
+        if count and not key.active and not given_up and self._quiet.muted(key.service, now):
+            self._note_start(key, count, text, now)
             count = None  # lines written while things start are not held against anybody
         sample = self._quiet.sample(key, count, "", now)
         verdict = detector.judge(key.memory, sample)
@@ -98,11 +108,20 @@ class Scanner:
         kept = key.text if verdict else ""  # what was said at error level is not forgotten for a warning
         key.observe(verdict, count, gravest(kept, text) if verdict else text, now)
 
-    def _is_of_the_start(self, key: Key, now: float) -> bool:
-        """Whether what is said now may be over once all has started: not what waiting does not mend."""
-        if self._quiet.settled_at is not None and key.signal.outright and key.signal.outlives_restart:
-            return False
-        return self._quiet.muted(key.service, now)
+    def _note_start(self, key: Key, count: float, text: str, now: float) -> None:
+        """What no waiting mends is kept for the case that this start comes to nothing."""
+        if key.signal.outright and key.signal.outlives_restart:
+            name = key.signal.id, key.service
+            at, before, _ = self._starts.get(name, (now, 0.0, ""))
+            self._starts[name] = (now, count + (before if now - at < START_S else 0.0), text)
+
+    def _of_start(self, key: Key, now: float) -> tuple[float, str] | None:
+        """What was said in starts that came to nothing, once it is tried no more: it is why."""
+        name = key.signal.id, key.service
+        if name not in self._starts or not any(k.value for k in self._keys.of(GIVEN_UP, key.service)):
+            return None
+        at, count, text = self._starts.pop(name)
+        return (count, text) if now - at < START_S else None
 
     def _scan_new(self, service: str, lines: list[Reading], readable: bool, now: float) -> list[Key]:
         first = self._first.setdefault(service, now)

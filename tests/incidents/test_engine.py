@@ -177,12 +177,14 @@ def test_what_follows_a_requested_restart_is_not_judged_but_what_lasts_is(tick: 
     assert {"+http_unreachable@flour", "+http_unreachable@oven-1"} <= set(found)
 
 
-def test_what_no_waiting_mends_is_heard_while_a_service_starts(tick: Ticker) -> None:
-    tick(Reading("flour", "unit.up", 0, "STOPPING"), Reading("flour", "unit.uptime_s", 0))
+def test_what_no_waiting_mends_is_heard_of_a_start_that_came_to_nothing(tick: Ticker) -> None:
+    tick(Reading("oven-1", "unit.up", 0, "STOPPING"), Reading("oven-1", "unit.uptime_s", 0))
     refused = log_line("Connection refused", 3)
     missing = log_line("FileNotFoundError: [Errno 2] No such file or directory: '/srv/oven/plan.json'")
-    found = tick(*restarted("flour", 0), refused, missing) + tick(*restarted("flour", 1), refused, missing)
-    assert [c for c in found if "log_" in c] == ["+log_file_missing@oven-1"]
+    starting = tick(*restarted("oven-1", 0), refused, missing, times=2)
+    assert not [c for c in starting if "log_" in c]
+    dead = [Reading("oven-1", "unit.up", 0, "FATAL"), Reading("oven-1", "unit.fatal", 1)]
+    assert [c for c in tick(*dead, times=2) if "log_" in c] == ["+log_file_missing@oven-1"]
 
 
 def test_a_crash_gets_no_such_grace(tick: Ticker) -> None:
