@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from actions.models import Risk
-from systems.manifest_types import Service
+from systems.manifest.types import Service
 from systems.runtimes.base import Runtime
 from systems.services import LoadedSystem
 

@@ -15,7 +15,7 @@ import redis
 
 from actions.base import ActionContext, ActionFailed, ActionRefused
 from systems import pgguards
-from systems.manifest_types import Service
+from systems.manifest.types import Service
 from systems.runtimes.base import RUNNING, RuntimeFailed
 
 READY_S = 25.0

@@ -15,7 +15,7 @@ from actions import effects
 from actions.base import ActionContext, ActionRefused, AnyAction
 from incidents.plain import counted
 from systems import queries
-from systems.manifest_types import Service
+from systems.manifest.types import Service
 from systems.runtimes.base import RuntimeFailed
 
 DATA = ("rows", "messages", "data")  # what nobody makes again; keys of a cache, sessions and the like pass

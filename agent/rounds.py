@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from agent.case import Case, Measuring
 from agent.relapse import Proof
-from systems.manifest_types import Journey
+from systems.manifest.types import Journey
 from systems.probes import journeys, web
 from systems.services import LoadedSystem
 

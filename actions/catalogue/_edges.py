@@ -8,7 +8,7 @@ from pydantic import Field
 
 from actions import effects
 from actions.base import Action, ActionContext, Params, Preview, ReadBack, Result
-from systems.manifest_types import Link
+from systems.manifest.types import Link
 from systems.services import LoadedSystem
 
 

@@ -19,7 +19,7 @@ from actions.base import (
 )
 from actions.catalogue import _golden
 from systems import yamlsafe
-from systems.manifest_types import FallbackSpec
+from systems.manifest.types import FallbackSpec
 from systems.services import LoadedSystem
 
 

@@ -20,7 +20,7 @@ from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Par
 from actions.catalogue.rolling_restart import one_by_one
 from actions.models import Risk
 from systems.envfile import parse_env
-from systems.manifest_types import CredentialSpec
+from systems.manifest.types import CredentialSpec
 from systems.services import LoadedSystem
 
 

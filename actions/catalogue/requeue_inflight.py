@@ -9,7 +9,7 @@ import redis
 from actions import effects
 from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
 from actions.models import Risk
-from systems.manifest_types import QueueSpec
+from systems.manifest.types import QueueSpec
 from systems.services import LoadedSystem
 
 SETTLE_S = 3.0  # a living consumer finishes, or at least takes another message, well within this

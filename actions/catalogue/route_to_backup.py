@@ -8,7 +8,7 @@ from urllib.parse import quote
 from actions import effects
 from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
 from actions.models import Risk
-from systems.manifest_types import BackupSpec
+from systems.manifest.types import BackupSpec
 from systems.services import LoadedSystem
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from knowledge.service import SEEDS
 from knowledge.spec import RunbookSpec, parse
-from systems.manifest_types import Manifest
+from systems.manifest.types import Manifest
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
 from systems.state.types import REQUESTS, Change

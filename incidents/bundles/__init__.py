@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from systems.manifest_types import Manifest
+from systems.manifest.types import Manifest
 from systems.readings import Reading
 from systems.state.types import Change
 

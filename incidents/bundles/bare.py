@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 
-from systems.manifest_types import Manifest
+from systems.manifest.types import Manifest
 from systems.redact import MASK, Redactor
 
 DSNS = (("postgres", "dsn"), ("postgres", "admin_dsn"), ("redis", "url"))

@@ -22,7 +22,7 @@ from incidents import evidence
 from incidents.evidence import SignalState
 from incidents.models import OPEN_STATES, Incident, Postmortem, State, Symptom
 from opsportal.bench.figures import Row, Series
-from systems.manifest_types import Service
+from systems.manifest.types import Service
 from systems.models import System
 from systems.services import LoadedSystem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from systems.manifest import Service
-from systems.manifest_types import FallbackSpec
+from systems.manifest.types import FallbackSpec
 from systems.probes import web
 from systems.probes.links import greeting, round_trip
 from systems.readings import Reading, clean

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from systems.envfile import EnvFileError, read_env_file
 from systems.manifest import Service
-from systems.manifest_types import CredentialSpec
+from systems.manifest.types import CredentialSpec
 from systems.probes import pgshare
 from systems.probes.base import address
 from systems.probes.postgres import connect_error

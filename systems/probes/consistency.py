@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from systems.manifest import Service
-from systems.manifest_types import Consistency
+from systems.manifest.types import Consistency
 from systems.probes import pgshare, web
 from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.probes.journeys import dig

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from systems.manifest import Service
-from systems.manifest_types import Journey, Step
+from systems.manifest.types import Journey, Step
 from systems.probes import web
 from systems.probes.base import Clock, Probe
 from systems.readings import Reading, clean

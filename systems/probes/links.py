@@ -9,7 +9,7 @@ import asyncio
 import time
 
 from systems.manifest import Service
-from systems.manifest_types import Link
+from systems.manifest.types import Link
 from systems.probes.base import Clock, Probe, address, error_kind
 from systems.readings import Reading
 from systems.services import LoadedSystem

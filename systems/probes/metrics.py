@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from systems import threads
 from systems.manifest import Service
-from systems.manifest_types import MetricsSpec
+from systems.manifest.types import MetricsSpec
 from systems.probes import web
 from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.probes.journeys import dig

@@ -11,7 +11,7 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from systems.manifest import Service
-from systems.manifest_types import QueueSpec
+from systems.manifest.types import QueueSpec
 from systems.probes.base import Clock, Probe, Rates, error_kind
 from systems.probes.inhand import InHand
 from systems.readings import Reading, clean

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from systems.manifest_types import Service
+from systems.manifest.types import Service
 from systems.prom import figures
 from systems.prom.source import Source
 from systems.prom.table import bare, table

@@ -12,7 +12,7 @@ from agent import rounds
 from agent.case import Case, Measuring
 from agent.relapse import Proof
 from systems.manifest import parse_manifest
-from systems.manifest_types import Journey
+from systems.manifest.types import Journey
 from systems.probes import journeys
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem

@@ -13,7 +13,7 @@ from redis import Redis
 
 from knowledge.models import Lesson, OutcomeStat
 from opsportal import tokens
-from systems.manifest_types import Journey
+from systems.manifest.types import Journey
 from systems.probes import journeys
 from tests.outside.test_switches import Boss
 from tests.outside.ward import Ward

@@ -38,7 +38,7 @@ from agent import journal, loop
 from incidents.models import Incident
 from opsportal import tokens, wiring
 from systems import partitions, services
-from systems.manifest_types import Journey
+from systems.manifest.types import Journey
 from systems.models import ReadingRow, System
 from systems.probes import journeys
 from systems.probes.files import ConfigProbe, EnvProbe

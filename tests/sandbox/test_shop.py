@@ -14,7 +14,7 @@ import redis
 import yaml
 
 from sandbox.build.control import Control
-from systems.manifest_types import Journey
+from systems.manifest.types import Journey
 from systems.probes import web
 from systems.probes.journeys import run_journey
 

@@ -9,7 +9,7 @@ import pytest
 
 from systems.graph import SystemGraph
 from systems.manifest import ManifestError, parse_manifest
-from systems.manifest_types import Manifest
+from systems.manifest.types import Manifest
 
 SHOP = """
 system: shop

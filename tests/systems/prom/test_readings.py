@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from systems.manifest_types import Service
+from systems.manifest.types import Service
 from systems.prom.reader import Reader, look
 from systems.prom.text import Sample
 from systems.readings import Reading

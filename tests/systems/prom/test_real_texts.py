@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
-from systems.manifest_types import Service
+from systems.manifest.types import Service
 from systems.probes.metrics import is_prometheus
 from systems.prom.reader import Reader, look
 from systems.readings import Reading

@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from systems import manifest_checks, yamlsafe
+from systems import yamlsafe
 from systems.envfile import EnvFileError, read_env_file
-from systems.manifest_types import Manifest, Service
+from systems.manifest import checks
+from systems.manifest.types import Manifest, Service
 
 __all__ = ["Manifest", "ManifestError", "Service", "load_manifest", "parse_manifest"]
 
@@ -113,7 +114,7 @@ def parse_manifest(
                 source.problem(path, _plain(item["type"], item["msg"], path))
         raise ManifestError(source.problems) from None
     _check_references(manifest, source)
-    for path, words in manifest_checks.troubles(manifest):
+    for path, words in checks.troubles(manifest):
         source.problem(path, words)
     source.raise_if_any()
     return manifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from systems.manifest_types import Manifest
+from systems.manifest.types import Manifest
 
 Trouble = tuple[tuple[str | int, ...], str]  # where, and what to mend
 
