@@ -1,0 +1,1 @@
+"""What manifests declare of parts beyond what is known of their kinds, done: asking, reading, telling."""
