@@ -15,8 +15,12 @@ import redis
 
 from actions.base import ActionContext, ActionFailed, ActionRefused
 from systems import pgguards
+from systems.manifest.base import meets
 from systems.manifest.types import Service
+from systems.probes import trust
+from systems.probes.base import ProbeFailed
 from systems.runtimes.base import RUNNING, RuntimeFailed
+from systems.services import LoadedSystem
 
 READY_S = 25.0
 STEP_S = 0.1
@@ -33,14 +37,18 @@ def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
     return True
 
 
-def answers(service: Service) -> bool:
+def answers(system: LoadedSystem, service: Service) -> bool:
     """Does the service answer its deepest declared check now? True when none is declared."""
     spec = service.ready or service.http
     if spec is not None:
         try:
-            return httpx.get(spec.url, timeout=spec.timeout_s, trust_env=False).status_code < 400
-        except httpx.HTTPError:
+            believed = trust.of(system, spec) or trust.usual()
+            answer = httpx.get(
+                spec.url, timeout=spec.timeout_s, trust_env=False, headers=spec.sent(), verify=believed
+            )
+        except (httpx.HTTPError, ProbeFailed):
             return False
+        return meets(answer.status_code, spec.expect)
     if service.postgres is not None:
         try:
             with psycopg.connect(service.postgres.dsn, connect_timeout=2, autocommit=True) as session:
@@ -80,7 +88,7 @@ def restart(ctx: ActionContext, name: str, grace_s: float | None = None, ready_s
 
     def back() -> bool:
         state = ctx.runtime.state(unit)
-        return state.state == RUNNING and state.pid not in (None, before) and answers(service)
+        return state.state == RUNNING and state.pid not in (None, before) and answers(ctx.system, service)
 
     if not wait_until(back, ready_s):
         state = ctx.runtime.state(unit)

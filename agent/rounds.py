@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from agent.case import Case, Measuring
 from agent.relapse import Proof
-from systems.manifest.types import Journey
-from systems.probes import journeys, web
+from systems.manifest.web import Journey
+from systems.probes import journeys
+from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
 
 MOST = 300
@@ -33,16 +34,19 @@ def go(case: Case, count: Measuring, system: LoadedSystem, wanting: Sequence[Pro
     todo = [chosen[i % len(chosen)] for i in range(may)]
     raised.runs, raised.at = raised.runs + len(todo), now
     clean, problem = count.rounds, ""
-    for journey, said in zip(todo, asyncio.run(_all(todo)), strict=True):
+    for journey, said in zip(todo, asyncio.run(_all(system, todo)), strict=True):
         clean[journey.name] = 0 if said else clean.get(journey.name, 0) + 1
         problem = problem or (f"{journey.name}: {said}" if said else "")
     return problem
 
 
-async def _all(todo: Sequence[Journey]) -> list[str]:
-    return list(await asyncio.gather(*(_one(journey) for journey in todo)))
+async def _all(system: LoadedSystem, todo: Sequence[Journey]) -> list[str]:
+    return list(await asyncio.gather(*(_one(system, journey) for journey in todo)))
 
 
-async def _one(journey: Journey) -> str:
-    async with web.client(cookies=True) as http:
-        return (await journeys.run_journey(http, journey))[1]
+async def _one(system: LoadedSystem, journey: Journey) -> str:
+    try:
+        async with journeys.visitor(system, journey) as http:
+            return (await journeys.run_journey(http, journey))[1]
+    except ProbeFailed as error:
+        return str(error)

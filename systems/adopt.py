@@ -53,7 +53,9 @@ def published(raw: Raw, here: str = "127.0.0.1") -> dict[int, str]:
         if not port.endswith("/tcp") or not live or not live[0].get("HostPort"):
             continue
         host = live[0].get("HostIp", "")
-        found[int(port.partition("/")[0])] = f"{here if host in EVERYWHERE else host}:{live[0]['HostPort']}"
+        reached = here if host in EVERYWHERE else host
+        reached = f"[{reached}]" if ":" in reached else reached
+        found[int(port.partition("/")[0])] = f"{reached}:{live[0]['HostPort']}"
     return found
 
 

@@ -134,13 +134,15 @@ def secrets_of(system: LoadedSystem) -> set[str]:
 
 
 def _of_headers(system: LoadedSystem) -> Iterable[str]:
-    """What is sent with requests for metrics: a scheme's name before it is no secret."""
-    prometheus = system.manifest.prometheus
-    yield from (v.rpartition(" ")[2] for v in (prometheus.headers if prometheus else {}).values())
+    """What is sent with requests: a scheme's name before it is no secret."""
+    if system.manifest.prometheus:
+        yield from system.manifest.prometheus.secrets()
     for service in system.services.values():
-        yield from (
-            v.rpartition(" ")[2] for v in (service.metrics.headers if service.metrics else {}).values()
-        )
+        for spec in (service.http, service.ready, service.metrics):
+            yield from spec.secrets() if spec else ()
+    for journey in system.manifest.journeys:
+        for step in journey.steps:
+            yield from step.secrets()
 
 
 def for_system(system: LoadedSystem, extra: Iterable[str] = ()) -> Redactor:

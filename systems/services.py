@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,9 +76,10 @@ class LoadedSystem:
 
     def by_address(self, url: str) -> Service | None:
         """The service that listens where `url` (or host:port) points to."""
-        wanted = _authority(url)
+        wanted = authority(url)
         for service in self.manifest.services.values():
-            if wanted in (service.tcp, _authority(service.http.url) if service.http else None):
+            told = (service.tcp, service.http.url if service.http else None)
+            if wanted in [authority(one) for one in told if one]:
                 return service
         return None
 
@@ -89,8 +92,17 @@ class LoadedSystem:
         return self.graph.members(name) or [self.service(name).name]
 
 
-def _authority(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2] if "://" in url else url
+def authority(url: str) -> str:
+    """Where a URL or host:port points to, however it is written: `shop.example:443`, `[::1]:8080`."""
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    try:
+        host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:  # a port that is filled in later
+        return parts.netloc.rpartition("@")[2]
+    with suppress(ValueError):  # a name
+        host = ip_address(host).compressed
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{port}" if port else shown
 
 
 def from_manifest(

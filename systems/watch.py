@@ -16,7 +16,7 @@ from systems.probes.http import http_readings
 from systems.probes.logs import LogsProbe
 from systems.probes.process import unit_readings
 from systems.probes.tcp import tcp_readings
-from systems.probes.web import client, fetch
+from systems.probes.web import ask, client
 from systems.readings import Reading
 from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem
@@ -191,8 +191,9 @@ class SystemWatch:
 
     async def _quick_http(self, service: Service) -> list[Reading]:
         assert service.http is not None
-        answer = await fetch(self._http, service.http.url, service.http.timeout_s)
-        return http_readings(service.name, answer, service.http.expect)
+        spec = service.http
+        answer = await ask(self._http, self.system, spec, spec.url, spec.timeout_s)
+        return http_readings(service.name, answer, spec.expect)
 
     async def close(self) -> None:
         """Stop what runs and give back connections."""

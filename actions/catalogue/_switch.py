@@ -37,7 +37,7 @@ class Switch(Action[NoParams]):
         for name, file in _files(ctx):
             _read(ctx, name, file)
         standby = ctx.system.service(_spec(ctx).service if self.to == "fallback" else ctx.target)
-        if not effects.answers(standby):
+        if not effects.answers(ctx.system, standby):
             raise ActionRefused(f"{standby.name} does not answer either, so switching to it would not help")
 
     def touches(self, ctx: ActionContext, params: NoParams) -> list[str]:
@@ -64,7 +64,7 @@ class Switch(Action[NoParams]):
         return {
             "vault": vault.put({"files": old}),
             "pids": effects.pids(ctx, [n for n, _ in _files(ctx)]),
-            "answered": effects.answers(before),
+            "answered": effects.answers(ctx.system, before),
         }
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:

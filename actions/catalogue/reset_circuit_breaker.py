@@ -28,7 +28,7 @@ class ResetCircuitBreaker(Action[NoParams]):
 
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         behind = list(ctx.system.graph.needs[ctx.target]) or [ctx.target]
-        if not any(effects.answers(ctx.system.service(n)) for n in behind):
+        if not any(effects.answers(ctx.system, ctx.system.service(n)) for n in behind):
             raise ActionRefused("nothing behind the breaker answers: it would open again at once")
 
     def preview(self, ctx: ActionContext, params: NoParams) -> Preview:

@@ -42,7 +42,7 @@ class RestartDb(Action[NoParams]):
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:
         message = effects.restart(ctx, ctx.target, GRACE_S, ready_s=40)
-        return Result(effects.answers(ctx.service), message)
+        return Result(effects.answers(ctx.system, ctx.service), message)
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         return "applied" if effects.restarted_since(ctx, [ctx.target]) else "not_applied"

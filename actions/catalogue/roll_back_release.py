@@ -107,7 +107,10 @@ def _switch(ctx: ActionContext, wanted: dict[str, str]) -> Result:
     for name, version in wanted.items():
         ctx.guard()
         ctx.runtime.release(ctx.unit(name), version, ctx.fence)
-        if not effects.wait_until(lambda n=name: effects.answers(ctx.system.service(n)), effects.READY_S):  # type: ignore[misc]
+        if not effects.wait_until(
+            lambda n=name: effects.answers(ctx.system, ctx.system.service(n)),  # type: ignore[misc]
+            effects.READY_S,
+        ):
             raise ActionFailed(
                 "; ".join([*done, f"{name} does not answer on release {version}; the rest was left alone"])
             )

@@ -22,7 +22,9 @@ from incidents import evidence
 from incidents.evidence import SignalState
 from incidents.models import OPEN_STATES, Incident, Postmortem, State, Symptom
 from opsportal.bench.figures import Row, Series
+from systems.manifest.base import meets
 from systems.manifest.types import Service
+from systems.manifest.web import HttpSpec
 from systems.models import System
 from systems.services import LoadedSystem
 
@@ -118,7 +120,7 @@ def _round(
     if pid is None:
         raise NotSteady(f"{service.name} is not running")
     answered: list[float] = []
-    watch = threading.Thread(target=_until_answers, args=(service.http.url, service.http.expect, answered))
+    watch = threading.Thread(target=_until_answers, args=(service.http, answered))
     began, began_at = time.perf_counter(), datetime.now(UTC)
     os.kill(pid, number)
     watch.start()
@@ -145,13 +147,14 @@ def _round(
     return one
 
 
-def _until_answers(url: str, expect: int, answered: list[float]) -> None:
+def _until_answers(spec: HttpSpec, answered: list[float]) -> None:
     """Ask until it answers as it should; the perf_counter second goes into `answered`."""
     until = time.perf_counter() + ANSWERS_WITHIN_S
     while time.perf_counter() < until:
         try:
-            with urllib.request.urlopen(url, timeout=TRY_TIMEOUT_S) as answer:  # noqa: S310 from the manifest
-                if answer.status == expect:
+            asked = urllib.request.Request(spec.url, headers=spec.sent())  # noqa: S310 from the manifest
+            with urllib.request.urlopen(asked, timeout=TRY_TIMEOUT_S) as answer:  # noqa: S310
+                if meets(answer.status, spec.expect):
                     answered.append(time.perf_counter())
                     return
         except (OSError, urllib.error.URLError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from systems.manifest import Service
+from systems.manifest.base import meets
 from systems.manifest.types import FallbackSpec
 from systems.probes import web
 from systems.probes.links import greeting, round_trip
@@ -16,12 +17,16 @@ PATIENCE_S = 3.0
 
 async def direct_http(system: LoadedSystem, service: Service) -> list[Reading]:
     """check.direct_http: does the service answer on its own address, its own readiness included where it has one."""
-    urls = [spec.url for spec in (service.http, service.ready) if spec is not None]
-    if not urls:
+    specs = [spec for spec in (service.http, service.ready) if spec is not None]
+    if not specs:
         return [Reading(service.name, "check.direct_http", None, "it has no HTTP address")]
     async with web.client() as http:
-        answers = await asyncio.gather(*(web.fetch(http, url, PATIENCE_S) for url in urls))
-    bad = [answer.reason() for answer in answers if answer.error or not 200 <= answer.status < 300]
+        answers = await asyncio.gather(*(web.ask(http, system, s, s.url, PATIENCE_S) for s in specs))
+    bad = [
+        answer.reason()
+        for answer, spec in zip(answers, specs, strict=True)
+        if answer.error or not meets(answer.status, spec.expect)
+    ]
     slowest = max(answer.latency_ms for answer in answers)
     text = "; ".join(bad) if bad else f"{slowest:.0f} ms"
     return [Reading(service.name, "check.direct_http", float(not bad), clean(text, 200))]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
-from systems.manifest.types import Headers, Model, Url
+from systems.manifest.base import Headers, Model, Url
 
 BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 METHODS = ("get", "post", "put", "patch", "delete")

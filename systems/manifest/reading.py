@@ -198,6 +198,8 @@ def _plain(kind: str, message: str, loc: Path_) -> str:
         known = _known_keys(loc[:-1])
         close = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
         return "unknown key" + (f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}")
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
     if kind == "missing":
         return "is missing"
     if kind == "string_pattern_mismatch":

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-
-class Model(BaseModel):
-    """Base of all parts: a typo in a key is an error."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[list[str], BeforeValidator(_one_or_many)]
-Address = Annotated[str, Field(pattern=r"^[^:\s/]+:\d{1,5}$")]
-Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
-Secret = Annotated[str, Field(repr=False)]
-Headers = Annotated[dict[str, str], Field(repr=False)]
+from systems.manifest.base import Address as Address
+from systems.manifest.base import Headers as Headers
+from systems.manifest.base import Model as Model
+from systems.manifest.base import Names as Names
+from systems.manifest.base import Secret as Secret
+from systems.manifest.base import Url as Url
+from systems.manifest.web import Consistency as Consistency
+from systems.manifest.web import HttpSpec as HttpSpec
+from systems.manifest.web import Journey as Journey
+from systems.manifest.web import MetricsSpec as MetricsSpec
+from systems.manifest.web import PrometheusSpec as PrometheusSpec
+from systems.manifest.web import ReadySpec as ReadySpec
+from systems.manifest.web import Step as Step
+from systems.manifest.web import address_or_whole
 
 
 class RuntimeSpec(BaseModel):
@@ -32,18 +30,6 @@ class RuntimeSpec(BaseModel):
 
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
-
-
-class HttpSpec(Model):
-    url: Url
-    timeout_s: PositiveFloat = 1.0
-    slow_ms: PositiveFloat = 1000.0
-    expect: int = 200
-
-
-class ReadySpec(Model):
-    url: Url
-    timeout_s: PositiveFloat = 1.5
 
 
 class PostgresSpec(Model):
@@ -66,43 +52,6 @@ class QueueSpec(Model):
 class RedisSpec(Model):
     url: Secret
     queues: list[QueueSpec] = []
-
-
-ReadingName = Annotated[str, Field(pattern=r"^(app|proc|queue|redis|pg)\.[a-z0-9_]+(\.[A-Za-z0-9_]+)*$")]
-
-
-def _address_or_whole(value: object) -> object:
-    return {"url": value} if isinstance(value, str) else value
-
-
-class MetricsSpec(Model):
-    """Where a service's numbers are told; an address alone is its `url`. It answers Prometheus text, OpenMetrics or
-    JSON; of JSON everything is taken, or, by reading, what stands at a dotted path (`paths`). Or the system's
-    Prometheus has them: of the series with these labels (`promql`) those whose names are known, and what `queries`
-    ask for, by reading."""
-
-    url: Url | None = None
-    headers: Headers = {}
-    timeout_s: PositiveFloat = 1.2
-    paths: dict[ReadingName, str] = {}
-    promql: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_]\w*$")], str] = {}
-    queries: dict[ReadingName, str] = Field({}, max_length=20)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> MetricsSpec:
-        if (self.url is None) == (not self.promql and not self.queries):
-            raise ValueError("has either a url, or promql and queries")
-        if self.url is None and (self.paths or self.headers):
-            raise ValueError("paths and headers belong to a url")
-        return self
-
-
-class PrometheusSpec(Model):
-    """A Prometheus server, or what has its HTTP API, that scrapes the services."""
-
-    url: Url
-    headers: Headers = {}
-    timeout_s: PositiveFloat = 3.0
 
 
 class LogSpec(Model):
@@ -220,7 +169,9 @@ class Service(Model):
     tcp: Address | None = None
     postgres: PostgresSpec | None = None
     redis: RedisSpec | None = None
-    metrics: Annotated[MetricsSpec | None, BeforeValidator(_address_or_whole)] = None
+    metrics: Annotated[
+        MetricsSpec | None, BeforeValidator(address_or_whole, json_schema_input_type=Url | MetricsSpec)
+    ] = None
     logs: list[LogSpec] = []
     config: ConfigSpec | None = None
     env: EnvSpec | None = None
@@ -246,47 +197,16 @@ class Link(Model):
     direct: Address | None = None
 
 
-class Step(Model):
-    """One request of a journey: exactly one of get, post. `save` maps a variable to a dotted path in the JSON answer;
-    `{variable}` in later urls, headers and JSON is replaced by it."""
-
-    get: Url | None = None
-    post: Url | None = None
-    body: Any = Field(None, alias="json")
-    headers: dict[str, str] = {}
-    expect: int | list[int] = 200
-    contains: str | None = None
-    save: dict[str, str] = {}
-
-
-class Journey(Model):
-    name: str
-    steps: list[Step] = Field(min_length=1)
-    service: str | None = None  # the front door it enters by; found by address when absent
-    keeps: Literal["session"] | None = None  # its visitor comes back with the cookies of the visit before
-    interval_s: PositiveFloat = 1.5
-    timeout_s: PositiveFloat = 2.5
-    slow_ms: PositiveFloat = 1500.0
-
-
-class Consistency(Model):
-    """`field` of the JSON at `url` must equal the second column of `sql`, for the {key} in its first column."""
-
-    name: str
-    service: str
-    url: str = Field(pattern=r"^https?://\S+\{key\}\S*$")
-    field: str
-    sql_service: str
-    sql: str
-    cache: str | None = None
-    interval_s: PositiveFloat = 3.0
-
-
 class Manifest(Model):
     system: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")
     title: str = ""
     runtime: RuntimeSpec = RuntimeSpec()
     secrets: str | None = None
+    """A file of KEY=VALUE lines (relative to the manifest); `${KEY}` anywhere is filled in from it, or from the
+    environment."""
+    ca: str | None = None
+    """A PEM file (relative to the manifest) with certificate authorities of your own, for every https address in it.
+    They are believed beside those the machine knows."""
     front_door: Url | None = None
     prometheus: PrometheusSpec | None = None
     services: dict[str, Service] = Field(min_length=1)

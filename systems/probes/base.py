@@ -25,6 +25,8 @@ from systems.services import LoadedSystem
 Clock = Callable[[], float]
 
 KEEP_S = 60.0
+# Of a name with several addresses (one of each family, say) the next is tried beside one that does not answer at once.
+NEXT_S = 0.25
 EVENTS = frozenset({"log.template", "log.new_template"})  # absence means it did not happen
 
 log = logging.getLogger(__name__)
@@ -163,9 +165,9 @@ class Gone:
 
 
 def address(text: str) -> tuple[str, int]:
-    """`host:port` as a pair."""
+    """`host:port` as a pair; an IPv6 address without its brackets."""
     host, _, port = text.rpartition(":")
-    return host, int(port)
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def error_kind(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -11,8 +12,8 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from systems.manifest import Service
-from systems.manifest.types import Consistency
-from systems.probes import pgshare, web
+from systems.manifest.web import Consistency
+from systems.probes import pgshare, trust, web
 from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.probes.journeys import dig
 from systems.probes.postgres import connect_error
@@ -47,7 +48,8 @@ class ConsistencyProbe(Probe):
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert self.rule is not None
         rows = await self._rows(system, self.rule)
-        shown = await asyncio.gather(*(self._shown(self.rule, key) for key, _ in rows))
+        tls = trust.of(system)
+        shown = await asyncio.gather(*(self._shown(self.rule, key, tls) for key, _ in rows))
         if rows and all(isinstance(value, Unread) for value in shown):
             raise ProbeFailed(str(shown[0]))
         odd = [f"{self.rule.field} of {key} is {wanted}" for key, wanted in rows if is_odd(wanted)]
@@ -83,8 +85,8 @@ class ConsistencyProbe(Probe):
         except psycopg.Error as error:
             raise ProbeFailed(f"{rule.sql_service}: {connect_error(error)}") from error
 
-    async def _shown(self, rule: Consistency, key: str) -> Any:
-        answer = await web.fetch(self.http, rule.url.replace("{key}", key), 2.0)
+    async def _shown(self, rule: Consistency, key: str, tls: ssl.SSLContext | None) -> Any:
+        answer = await web.fetch(self.http, rule.url.replace("{key}", key), 2.0, tls=tls)
         if answer.error or answer.status != 200:
             return Unread(answer.reason())
         try:

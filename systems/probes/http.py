@@ -6,6 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 from systems.manifest import Service
+from systems.manifest.base import meets
 from systems.probes import web
 from systems.probes.base import Clock, Probe
 from systems.readings import Reading, clean
@@ -27,8 +28,9 @@ class HttpProbe(Probe):
 
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert service.http is not None
-        answer = await web.fetch(self.http, service.http.url, min(service.http.timeout_s, 10.0))
-        readings = http_readings(service.name, answer, service.http.expect)
+        spec = service.http
+        answer = await web.ask(self.http, system, spec, spec.url, min(spec.timeout_s, 10.0))
+        readings = http_readings(service.name, answer, spec.expect)
         if service.kind == "external":
             readings.append(Reading(service.name, "external.ok", readings[0].value, readings[0].text))
         return readings
@@ -37,9 +39,9 @@ class HttpProbe(Probe):
         await self.http.aclose()
 
 
-def http_readings(service: str, answer: web.Answer, expect: int = 200) -> list[Reading]:
+def http_readings(service: str, answer: web.Answer, expect: list[str]) -> list[Reading]:
     """The http.* readings of one answer. Status and latency are unknown when nothing came back."""
-    ok = not answer.error and answer.status == expect
+    ok = not answer.error and meets(answer.status, expect)
     text = "" if ok else clean(answer.reason())
     readings = [
         Reading(service, "http.ok", float(ok), text),

@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from systems.manifest import Service
-from systems.manifest.types import Journey, Step
-from systems.probes import web
-from systems.probes.base import Clock, Probe
+from systems.manifest.base import meets
+from systems.manifest.web import Journey, Step
+from systems.probes import trust, web
+from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
@@ -60,7 +61,7 @@ class JourneyProbe(Probe):
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert self.journey is not None
         if self.http is None:
-            self.http = web.client(cookies=True)
+            self.http = visitor(system, self.journey)
         latency, problem = await run_journey(self.http, self.journey)
         name = self.journey.name
         return [
@@ -81,6 +82,11 @@ def entry_service(system: LoadedSystem, journey: Journey) -> str:
         return journey.service
     found = system.by_address(journey.steps[0].get or journey.steps[0].post or "")
     return found.name if found is not None else next(iter(system.services))
+
+
+def visitor(system: LoadedSystem, journey: Journey) -> web.Client:
+    """Who goes on a journey. ProbeFailed when the file with its authorities cannot be read."""
+    return web.client(cookies=True, tls=trust.of(system, journey))
 
 
 async def run_journey(http: web.Client, journey: Journey) -> tuple[float, str]:
@@ -125,8 +131,7 @@ async def _step(http: web.Client, step: Step, variables: dict[str, str], timeout
     )
     if answer.error == "timeout":
         raise TimeoutError
-    expected = step.expect if isinstance(step.expect, list) else [step.expect]
-    if answer.error or answer.status not in expected:
+    if answer.error or not meets(answer.status, step.expect):
         raise (SessionUnknown if answer.status in _ASKS_ANEW else StepFailed)(answer.reason())
     if step.contains is not None and _fill(step.contains, variables).encode() not in answer.body:
         raise StepFailed(f"the answer does not contain {step.contains!r}: {answer.excerpt()}")
@@ -170,13 +175,16 @@ def describe(step: Step) -> str:
 
 async def failures_now(system: LoadedSystem) -> list[str]:
     """Run every journey once, side by side: `name: step 2 POST /api/cart: status 503` for each that fails."""
-    problems = await asyncio.gather(*(_once(journey) for journey in system.manifest.journeys))
+    problems = await asyncio.gather(*(_once(system, journey) for journey in system.manifest.journeys))
     return [f"{j.name}: {p}" for j, p in zip(system.manifest.journeys, problems, strict=True) if p]
 
 
-async def _once(journey: Journey) -> str:
-    async with web.client(cookies=True) as http:
-        return (await run_journey(http, journey))[1]
+async def _once(system: LoadedSystem, journey: Journey) -> str:
+    try:
+        async with visitor(system, journey) as http:
+            return (await run_journey(http, journey))[1]
+    except ProbeFailed as error:
+        return str(error)
 
 
 def failures(system: LoadedSystem) -> Sequence[str]:

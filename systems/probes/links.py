@@ -10,7 +10,7 @@ import time
 
 from systems.manifest import Service
 from systems.manifest.types import Link
-from systems.probes.base import Clock, Probe, address, error_kind
+from systems.probes.base import NEXT_S, Clock, Probe, address, error_kind
 from systems.readings import Reading
 from systems.services import LoadedSystem
 
@@ -75,7 +75,7 @@ async def round_trip(target: str, hello: bytes, patience_s: float = PATIENCE_S) 
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(patience_s):
-            reader, writer = await asyncio.open_connection(*address(target))
+            reader, writer = await asyncio.open_connection(*address(target), happy_eyeballs_delay=NEXT_S)
             writer.write(hello)
             first = await reader.read(1)
     except OSError as error:  # TimeoutError is one

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from systems import threads
 from systems.manifest import Service
-from systems.manifest.types import MetricsSpec
+from systems.manifest.web import MetricsSpec
 from systems.probes import web
 from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.probes.journeys import dig
@@ -61,11 +61,13 @@ class MetricsProbe(Probe):
         started = self.clock()
         if started < self._not_before.get(service.name, started):
             return []
-        answer = await web.fetch(
+        answer = await web.ask(
             self.http,
+            system,
+            spec,
             spec.url,
             min(spec.timeout_s, 10.0),
-            headers={"Accept": ACCEPT, **spec.headers},
+            headers={"Accept": ACCEPT},
             most=MAX_BODY,
         )
         if answer.error or answer.status != 200:

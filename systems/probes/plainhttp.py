@@ -23,7 +23,7 @@ async def get(url: str, headers: dict[str, str], tls: ssl.SSLContext | None, mos
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if tls else 80)
     async with asyncio.timeout(PATIENCE_S):
-        reader, writer = await asyncio.open_connection(host, port, ssl=tls)
+        reader, writer = await asyncio.open_connection(host, port, ssl=tls, happy_eyeballs_delay=0.25)
         try:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             lines = [f"GET {path} HTTP/1.0", f"Host: {parts.netloc.rpartition('@')[2]}", "Connection: close"]

@@ -99,12 +99,13 @@ class PrometheusProbe(Probe):
         spec = system.manifest.prometheus
         if spec is None:
             raise ProbeFailed("the manifest names no Prometheus")
-        answer = await web.fetch(
+        answer = await web.ask(
             self.http,
+            system,
+            spec,
             spec.url.rstrip("/") + "/api/v1/query",
             min(spec.timeout_s, 10.0),
             method="POST",
-            headers=dict(spec.headers),
             form={"query": query, "timeout": f"{min(spec.timeout_s, 10.0):g}s"},
             most=MAX_BODY,
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from systems.manifest import Service
+from systems.manifest.base import meets
 from systems.probes import web
 from systems.probes.base import Clock, Probe
 from systems.readings import Reading, clean
@@ -32,9 +33,10 @@ class ReadyProbe(Probe):
 
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         assert service.ready is not None
-        answer = await web.fetch(self.http, service.ready.url, min(service.ready.timeout_s, 10.0))
+        spec = service.ready
+        answer = await web.ask(self.http, system, spec, spec.url, min(spec.timeout_s, 10.0))
         parts = list(_parts(answer)) if not answer.error else []
-        ok = not answer.error and 200 <= answer.status < 300
+        ok = not answer.error and meets(answer.status, spec.expect)
         bad = "; ".join(f"{name}: {text or 'not ready'}" for name, good, text in parts if not good)
         text = "" if ok else clean(f"status {answer.status}: {bad}" if bad else answer.reason())
         return [

@@ -7,7 +7,7 @@ import contextlib
 import time
 
 from systems.manifest import Service
-from systems.probes.base import Probe, address, error_kind
+from systems.probes.base import NEXT_S, Probe, address, error_kind
 from systems.readings import Reading
 from systems.services import LoadedSystem
 
@@ -32,7 +32,7 @@ async def tcp_readings(service: str, target: str, timeout_s: float) -> list[Read
     started = time.perf_counter()
     try:
         async with asyncio.timeout(timeout_s):
-            _, writer = await asyncio.open_connection(*address(target))
+            _, writer = await asyncio.open_connection(*address(target), happy_eyeballs_delay=NEXT_S)
     except OSError as error:  # TimeoutError is one
         kind = error_kind(error)
         return [Reading(service, "tcp.ok", 0.0, kind), Reading(service, "tcp.connect_ms", None, kind)]

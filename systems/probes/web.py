@@ -13,16 +13,17 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from systems.probes import plainhttp
-from systems.probes.base import error_kind
+from systems.manifest.web import Asked
+from systems.probes import plainhttp, trust
+from systems.probes.base import ProbeFailed, error_kind
+from systems.services import LoadedSystem
 
 log = logging.getLogger(__name__)
 
@@ -46,17 +47,12 @@ class Rebuilds:
 rebuilds = Rebuilds()
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
 def _session(cookies: bool, traces: list[aiohttp.TraceConfig]) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=AT_ONCE,
         limit_per_host=AT_ONCE_PER_HOST,
         keepalive_timeout=KEEP_ALIVE_S,
-        ssl=_tls(),
+        ssl=trust.usual(),
         use_dns_cache=False,
     )
     return aiohttp.ClientSession(
@@ -73,16 +69,18 @@ def _session(cookies: bool, traces: list[aiohttp.TraceConfig]) -> aiohttp.Client
 
 class Client:
     """The pool of one probe, made at the first request; `rebuilt` counts how often it was thrown away on suspicion.
-    `cookies`: kept until `forget`."""
+    `cookies`: kept until `forget`. `tls`: which certificates it believes where a request does not say."""
 
     def __init__(
         self,
         *,
         cookies: bool = False,
+        tls: ssl.SSLContext | None = None,
         make: Callable[[bool, list[aiohttp.TraceConfig]], aiohttp.ClientSession] = _session,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cookies, self._make, self._clock = cookies, make, clock
+        self.tls = tls
         self._session: aiohttp.ClientSession | None = None
         self._rebuilt_at = -1e9
         self.rebuilt = 0
@@ -139,9 +137,9 @@ def _queue_trace() -> aiohttp.TraceConfig:
     return trace
 
 
-def client(*, cookies: bool = False) -> Client:
+def client(*, cookies: bool = False, tls: ssl.SSLContext | None = None) -> Client:
     """A client of one probe; close it with `aclose`."""
-    return Client(cookies=cookies)
+    return Client(cookies=cookies, tls=tls)
 
 
 @dataclass(slots=True)
@@ -181,22 +179,25 @@ async def fetch(
     json: Any = None,
     form: dict[str, str] | None = None,
     most: int = MAX_BODY,
+    tls: ssl.SSLContext | None = None,
 ) -> Answer:
     """One request within `timeout_s` in all (connect, headers and the whole body); errors become `Answer.error`. Of a
     body longer than `most` bytes the rest is not read.
 
     A GET that times out is asked once more on a plain socket (for `plainhttp.PATIENCE_S` more at most). Where that
     answers, its answer is the one that counts, and the pool is rebuilt."""
-    answer, line = Answer(), SimpleNamespace(in_line=False)
+    answer, line, tls = Answer(), SimpleNamespace(in_line=False), tls or http.tls
     started = time.perf_counter()
     try:
         async with asyncio.timeout(timeout_s):
-            sent = {"json": json} if form is None else {"data": form}
+            sent: dict[str, Any] = {"json": json} if form is None else {"data": form}
+            if tls is not None:
+                sent["ssl"] = tls
             await _request(http.session, answer, method, url, headers, sent, line, most)
     except TimeoutError:
         answer = Answer(error="timeout", latency_ms=(time.perf_counter() - started) * 1000)
         if method == "GET" and http.is_suspect(line.in_line):
-            return await _second_opinion(http, url, headers, answer, most)
+            return await _second_opinion(http, url, headers, answer, most, tls)
         return answer
     except aiohttp.ClientConnectorCertificateError as error:
         answer = Answer(error=error_kind(error.certificate_error))
@@ -204,6 +205,24 @@ async def fetch(
         answer = Answer(error=error_kind(error))
     answer.latency_ms = (time.perf_counter() - started) * 1000
     return answer
+
+
+async def ask(
+    http: Client,
+    system: LoadedSystem,
+    spec: Asked,
+    url: str,
+    timeout_s: float,
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    **more: Any,
+) -> Answer:
+    """As `fetch`, an address of the manifest: with what it says is sent, believing what it says is believed."""
+    try:
+        tls = trust.of(system, spec)
+    except ProbeFailed as error:
+        return Answer(error=str(error))
+    return await fetch(http, url, timeout_s, headers={**headers, **spec.sent()}, tls=tls, **more)
 
 
 async def _request(
@@ -233,12 +252,17 @@ async def _request(
 
 
 async def _second_opinion(
-    http: Client, url: str, headers: dict[str, str] | None, first: Answer, most: int
+    http: Client,
+    url: str,
+    headers: dict[str, str] | None,
+    first: Answer,
+    most: int,
+    tls: ssl.SSLContext | None,
 ) -> Answer:
     started = time.perf_counter()
-    tls = _tls() if url.startswith("https:") else None
+    believed = (tls or trust.usual()) if url.startswith("https:") else None
     try:
-        reply = await plainhttp.get(url, {"User-Agent": AGENT, **(headers or {})}, tls, most)
+        reply = await plainhttp.get(url, {"User-Agent": AGENT, **(headers or {})}, believed, most)
     except (OSError, ValueError, EOFError, asyncio.LimitOverrunError):
         return first
     await http.rebuild()

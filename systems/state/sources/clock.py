@@ -28,6 +28,7 @@ class Clocks(Source):
     slow_s = 2.0
 
     def __init__(self, system: LoadedSystem, now: Callable[[], float] = time.time) -> None:
+        self.system = system
         self.services = [s for s in system.services.values() if s.postgres or s.http]
         self.now = now
         self._http = web.client()
@@ -62,7 +63,7 @@ class Clocks(Source):
                 return None
             return float(row["at"]) - (sent + self.now()) / 2 if row else None
         assert service.http is not None
-        answer = await web.fetch(self._http, service.http.url, PATIENCE_S)
+        answer = await web.ask(self._http, self.system, service.http, service.http.url, PATIENCE_S)
         told = answer.headers.get("Date")
         if answer.error or not told:
             return None

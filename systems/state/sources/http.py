@@ -8,7 +8,7 @@ from typing import Any
 
 from systems.manifest import Service
 from systems.manifest.types import StateHttp
-from systems.probes import web
+from systems.probes import trust, web
 from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
 from systems.state import masking
@@ -25,14 +25,15 @@ class Http(Source):
     def __init__(self, system: LoadedSystem, service: Service) -> None:
         assert service.state is not None
         self.name = f"http of {service.name}"
-        self.service, self.pages = service, service.state.http
+        self.system, self.service, self.pages = system, service, service.state.http
         self._http = web.client()
         self._known: dict[str, tuple[bytes, Facts]] = {}
 
     async def read(self) -> Read:
         found: Read = {}
+        tls = trust.of(self.system)
         for page in self.pages:
-            answer = await web.fetch(self._http, page.url, 2.0)
+            answer = await web.fetch(self._http, page.url, 2.0, tls=tls)
             if answer.error or answer.status != 200:
                 continue  # unknown
             known = self._known.get(page.url)
