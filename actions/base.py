@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from actions.models import Risk
 from systems.manifest.types import Service
 from systems.runtimes.base import Runtime
+from systems.runtimes.nothing import NoRuntime
 from systems.services import LoadedSystem
 
 # how an effect begins that lets somebody do more than now; the second is that of its undo
@@ -115,7 +116,7 @@ class ActionContext:
         """The runtime unit of service `name`; ActionRefused when it is not ours to control."""
         unit = self.system.service(name).unit
         if unit is None:
-            raise ActionRefused(f"{name} is not ours to control")
+            raise ActionRefused(unitless(self.system, name))
         return unit
 
 
@@ -128,6 +129,7 @@ class Action(ABC, Generic[P]):
     # kinds of target on which the same action is riskier, e.g. {"postgres": Risk.HIGH}
     risk_by_kind: ClassVar[dict[str, Risk]] = {}
     Params: ClassVar[type[Params]] = NoParams
+    needs_unit: ClassVar[bool] = False  # True: it runs only on what the runtime drives
     groups: ClassVar[bool] = False  # True: a group is one target; False: a group means each of its members
     finds_own_target: ClassVar[bool] = (
         False  # True: any named component will do, the parameters say the target
@@ -231,6 +233,13 @@ class Action(ABC, Generic[P]):
 
 
 AnyAction = Action[Any]
+
+
+def unitless(system: LoadedSystem, name: str) -> str:
+    """Why a service, or a whole system, that has no unit is not driven."""
+    if system.runtime.driver == NoRuntime.driver:
+        return f"{name} is not ours to control: the system is only watched (runtime: none)"
+    return f"{name} is not ours to control"
 
 
 def blast_radius(system: LoadedSystem, names: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions import gate, outcomes, registry, risk
-from actions.base import ActionRefused, AnyAction
+from actions.base import ActionRefused, AnyAction, unitless
 from actions.execution import words
 from actions.outcomes import Earlier
 from actions.registry import UnknownAction
@@ -53,6 +53,8 @@ def bind_named(loaded: LoadedSystem, slug: str, target: str, params: dict[str, A
     chosen = target or named.target or named.action.default_target(loaded, params) or ""
     if not chosen:
         found = ", ".join(named.action.targets(loaded)) or "nothing in this system"
+        if named.action.needs_unit and not any(s.unit for s in loaded.services.values()):
+            raise ActionRefused(f"{named.action.slug} needs a unit: {unitless(loaded, loaded.slug)}")
         raise ActionRefused(f"{named.action.slug} needs a target: {found}")
     try:
         return gate.bind(loaded, named.action.slug, chosen, params)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from actions import grants, policy, registry, risk
-from actions.base import ActionContext, ActionRefused, AnyAction, Params, sha256
+from actions.base import ActionContext, ActionRefused, AnyAction, Params, sha256, unitless
 from actions.bound import Bound, Undoing
 from actions.models import ActionRequest, Decision, Risk
 from systems import services
@@ -52,6 +52,8 @@ def check_target(action: AnyAction, system: services.LoadedSystem, target: str) 
         and system.graph.groups[target][0] in found
     ):
         return system.graph.groups[target][0]
+    if action.needs_unit and target in system.services and system.service(target).unit is None:
+        raise ActionRefused(f"{action.slug} needs a unit: {unitless(system, target)}")
     near = difflib.get_close_matches(target, found, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"it runs on: {', '.join(found) or 'nothing here'}"
     raise ActionRefused(f"{action.slug} does not run on {target!r}; {hint}")

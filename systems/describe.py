@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from systems.logs.globs import matching
 from systems.manifest import Service
+from systems.manifest.kinds import KINDS
 from systems.probes import build_all
 from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem
@@ -22,12 +23,15 @@ def describe(system: LoadedSystem) -> list[str]:
             p.name for p in probes if p.applies(service)
         )  # each journey is a probe of its own
         seen = ", ".join(looks) or "nothing: give it http, tcp or logs"
-        lines.append(f"{name:<{width}}  {service.kind}: watches {seen}; {_control(service)}")
+        own = "" if service.kind in KINDS else " (a kind of your own)"
+        lines.append(f"{name:<{width}}  {service.kind}{own}: watches {seen}; {_control(system, service)}")
     names = ", ".join(j.name for j in system.manifest.journeys)
     return [*lines, f"journeys: {names or 'none, so only symptoms tell whether a repair worked'}"]
 
 
-def _control(service: Service) -> str:
+def _control(system: LoadedSystem, service: Service) -> str:
+    if is_watched_only(system):
+        return "not ours to control (runtime: none)"
     if service.unit is None:
         return "not ours to control (unit: null)"
     can = ["restart"]
@@ -35,6 +39,11 @@ def _control(service: Service) -> str:
     can += ["regenerate its environment"] if service.env and service.env.golden else []
     can += ["roll back its release"] if service.release else []
     return f"can {', '.join(can)}"
+
+
+def is_watched_only(system: LoadedSystem) -> bool:
+    """Whether nothing of it has a unit because nothing is driven there."""
+    return system.manifest.runtime.driver == "none"
 
 
 def doubts(system: LoadedSystem) -> list[str]:

@@ -115,8 +115,9 @@ def from_manifest(
     blind: frozenset[str] = frozenset(),
 ) -> LoadedSystem:
     """Load a manifest without the database, from `text` when given. ManifestError says what to mend."""
+    in_use = text is not None
     text = read_manifest(path) if text is None else text
-    manifest = parse_manifest(text, name=path.name, base_dir=path.parent)
+    manifest = parse_manifest(text, name=path.name, base_dir=path.parent, in_use=in_use)
     base_dir = path.resolve().parent
     if runtime is None:
         try:

@@ -6,7 +6,6 @@ It is activated all the same: what is not reached now is unknown to the watcher 
 from __future__ import annotations
 
 import asyncio
-import difflib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,9 +25,6 @@ WITHIN_S = 2.0
 SHOWN, LONGEST = 12, 1500
 TARGETS = ("http", "ready", "tcp", "postgres", "redis", "metrics", "prometheus")  # what answers at an address
 STORES = ("postgres", "redis")
-# ways in which people write the kinds that mean something
-OTHER_NAMES = {"postgresql": "postgres", "pg": "postgres", "valkey": "redis", "http-service": "http"}
-KINDS = ("http", "proxy", "worker", "jobs", "postgres", "redis", "external")
 
 
 @dataclass(slots=True)
@@ -45,15 +41,10 @@ def try_out(system: LoadedSystem) -> Tried:
 
 
 def misnamed(system: LoadedSystem) -> Iterator[str]:
-    """Kinds that are nearly one that is known, and stores that have no section to be asked by."""
+    """Stores that have no section to be asked by."""
     for name, service in system.services.items():
-        meant = OTHER_NAMES.get(service.kind.lower()) or next(
-            iter(difflib.get_close_matches(service.kind.lower(), KINDS, n=1, cutoff=0.8)), ""
-        )
-        if service.kind not in KINDS and meant:
-            yield f"{name}: kind {service.kind!r} is not known: did you mean {meant!r}?"
         for store in STORES:
-            if meant == store and getattr(service, store) is None:
+            if service.kind == store and getattr(service, store) is None:
                 key = "dsn" if store == "postgres" else "url"
                 yield f"{name}: is a {store}, but has no `{store}: {{{key}: ...}}`, so nothing in it is looked at"
 

@@ -33,6 +33,7 @@ class KillProcess(Action[ProcessParams]):
     slug = "kill-process"
     title = "End a child process"
     risk = Risk.LOW
+    needs_unit = True
     Params = ProcessParams
     finds_own_target = True
     can_lose = ("processes",)

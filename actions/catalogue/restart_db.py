@@ -16,6 +16,7 @@ class RestartDb(Action[NoParams]):
     slug = "restart-db"
     title = "Restart the database"
     risk = Risk.HIGH
+    needs_unit = True
     can_lose = ("sessions", "transactions")
 
     def targets(self, system: LoadedSystem) -> list[str]:

@@ -20,6 +20,7 @@ class RestartService(Action[RestartParams]):
     slug = "restart-service"
     title = "Restart a service"
     risk = Risk.LOW
+    needs_unit = True
     risk_by_kind = {"postgres": Risk.HIGH, "redis": Risk.MEDIUM, "link": Risk.MEDIUM}
     can_lose = ("keys", "messages", "sessions", "transactions")
     Params = RestartParams

@@ -23,6 +23,7 @@ class RollBackRelease(Action[NoParams]):
     slug = "roll-back-release"
     title = "Roll back to the previous release"
     risk = Risk.MEDIUM
+    needs_unit = True
     groups = True
     aliases = ("rollback-release", "roll-back")
 

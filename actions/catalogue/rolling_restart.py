@@ -16,6 +16,7 @@ class RollingRestart(Action[NoParams]):
     slug = "rolling-restart"
     title = "Restart a group, one member at a time"
     risk = Risk.LOW
+    needs_unit = True
     risk_by_kind = {"postgres": Risk.HIGH, "redis": Risk.MEDIUM, "link": Risk.MEDIUM}
     can_lose = ("keys", "messages", "sessions", "transactions")
     groups = True

@@ -33,11 +33,20 @@ def text_of(manifest: Manifest, hide: Redactor) -> str:
         for section, key in DSNS:
             if kept.get(section, {}).get(key):
                 kept[section][key] = without_login(kept[section][key])
+        for section in ("http", "ready", "metrics"):
+            _unsent(kept.get(section, {}))
+    _unsent(data.get("prometheus", {}))
     for journey in data.get("journeys", []):
         for step in journey["steps"]:
             step.pop("headers", None)
             step.pop("json", None)
     return yaml.dump(_hidden(data, hide), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _unsent(section: dict[str, Any]) -> None:
+    """Without what is sent along, and what says who asks."""
+    for key in ("headers", "bearer", "basic"):
+        section.pop(key, None)
 
 
 def without_login(dsn: str) -> str:

@@ -44,7 +44,9 @@ def read(folder: Path) -> Bundle:
         head = json.loads((folder / HEAD).read_text())
         if head.get("format") != FORMAT:
             raise BundleError(f"{folder}: format {head.get('format')!r}; this portal reads {FORMAT}")
-        manifest = parse_manifest((folder / MANIFEST).read_text(), name=f"{folder.name}/{MANIFEST}")
+        manifest = parse_manifest(
+            (folder / MANIFEST).read_text(), name=f"{folder.name}/{MANIFEST}", in_use=True
+        )
         lists = {name: json.loads((folder / f"{name}.json").read_text()) for name in LISTS}
         changes = [from_json(change) for change in json.loads((folder / CHANGES).read_text())]
         ticks = _ticks(head.pop("ticks"))

@@ -1,6 +1,7 @@
 """Every signal there is. To add one: its entry in the file of its area, nothing else; for a new area a line here."""
 
 from incidents.signals import (
+    certificates,
     checks,
     config,
     http,
@@ -24,6 +25,7 @@ _AREAS: list[list[Signal]] = [
     config.SIGNALS,
     journeys.SIGNALS,
     links.SIGNALS,
+    certificates.SIGNALS,
     checks.SIGNALS,
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from systems.manifest.kinds import slip
 from systems.manifest.types import Manifest
 
 Trouble = tuple[tuple[str | int, ...], str]  # where, and what to mend
@@ -13,6 +14,13 @@ def troubles(manifest: Manifest) -> Iterator[Trouble]:
     """Every trouble, with the path of the key that it stands at."""
     yield from _cycles(manifest)
     yield from _unscraped(manifest)
+
+
+def slips(manifest: Manifest) -> Iterator[Trouble]:
+    """Kinds that are nearly one that is known. Told where a manifest is given; what is in use already goes on."""
+    for name, service in manifest.services.items():
+        if meant := slip(service.kind):
+            yield ("services", name, "kind"), f"unknown kind; did you mean {meant!r}?"
 
 
 def _cycles(manifest: Manifest) -> Iterator[Trouble]:

@@ -93,8 +93,10 @@ def parse_manifest(
     name: str = "manifest.yaml",
     base_dir: Path = Path(),
     runtime_check: RuntimeCheck | None = None,
+    in_use: bool = False,
 ) -> Manifest:
-    """As `load_manifest`, from text. `base_dir` is where the secrets file is looked for."""
+    """As `load_manifest`, from text. `base_dir` is where the secrets file is looked for. `in_use`: it was accepted
+    before, and what only a person who writes one is told is no trouble."""
     source = _Source(name)
     data = _read_yaml(text, source)
     if not isinstance(data, dict):
@@ -114,7 +116,7 @@ def parse_manifest(
                 source.problem(path, _plain(item["type"], item["msg"], path))
         raise ManifestError(source.problems) from None
     _check_references(manifest, source)
-    for path, words in checks.troubles(manifest):
+    for path, words in (*checks.troubles(manifest), *(() if in_use else checks.slips(manifest))):
         source.problem(path, words)
     source.raise_if_any()
     return manifest
@@ -178,9 +180,10 @@ def _interpolate(item: Any, path: Path_, values: Mapping[str, str], source: _Sou
 
 
 def _fill_names(data: dict[Any, Any], source: _Source) -> None:
-    services = data.get("services")
+    services, runtime = data.get("services"), data.get("runtime")
     if not isinstance(services, dict):
         return
+    watched = isinstance(runtime, dict) and runtime.get("driver") == "none"
     for name, spec in services.items():
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", name):
             source.problem(
@@ -190,7 +193,10 @@ def _fill_names(data: dict[Any, Any], source: _Source) -> None:
             if spec.get("name", name) != name:
                 source.problem(("services", name, "name"), "must be the same as the key, or left out")
             spec["name"] = name
-            spec.setdefault("unit", name)
+            spec.setdefault("unit", None if watched else name)
+            if watched and spec["unit"] is not None:
+                why = "the runtime's driver is none, so there are no units; leave it out"
+                source.problem(("services", name, "unit"), why)
 
 
 def _plain(kind: str, message: str, loc: Path_) -> str:

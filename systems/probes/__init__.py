@@ -17,6 +17,7 @@ from systems.probes.prometheus import PrometheusProbe
 from systems.probes.ready import ReadyProbe
 from systems.probes.redis import RedisProbe
 from systems.probes.tcp import TcpProbe
+from systems.probes.tls import TlsProbe
 from systems.services import LoadedSystem
 
 PROBES: dict[str, type[Probe]] = {
@@ -25,6 +26,7 @@ PROBES: dict[str, type[Probe]] = {
     "http": HttpProbe,
     "ready": ReadyProbe,
     "tcp": TcpProbe,
+    "tls": TlsProbe,
     "postgres": PostgresProbe,
     "redis": RedisProbe,
     "metrics": MetricsProbe,

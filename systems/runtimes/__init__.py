@@ -19,6 +19,7 @@ from .base import (
     UnitState,
     UnitStats,
 )
+from .nothing import NoRuntime
 from .process import ProcessRuntime
 
 
@@ -31,6 +32,7 @@ def _docker(options: Mapping[str, Any], base_dir: Path) -> Runtime:
 DRIVERS: dict[str, Callable[[Mapping[str, Any], Path], Runtime]] = {
     "process": ProcessRuntime,
     "docker": _docker,
+    "none": NoRuntime,
     "fake": fake.connect,
 }
 

@@ -23,6 +23,7 @@ def everything(base: Path, address: str) -> LoadedSystem:
         "http": {"url": f"http://{address}/", "timeout_s": 0.2},
         "ready": {"url": f"http://{address}/", "timeout_s": 0.2},
         "tcp": address,
+        "state": {"tls": [address]},
         "metrics": f"http://{address}/m",
         "postgres": {"dsn": dsn},
         "redis": {"url": f"redis://{address}/0", "queues": [{"name": "q"}]},

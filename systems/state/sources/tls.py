@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-from systems.manifest import Service
-from systems.probes.base import ProbeFailed, address
+from systems.probes import certificates
+from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
 from systems.state.facts import Fact, Facts, Read
 from systems.state.sources.threaded import Threaded
-
-PATIENCE_S = 1.5
 
 
 class Tls(Threaded):
@@ -25,9 +20,7 @@ class Tls(Threaded):
 
     def __init__(self, system: LoadedSystem) -> None:
         super().__init__(system)
-        self.wanted = {
-            name: ends for name, service in system.services.items() if (ends := sorted(set(_ends(service))))
-        }
+        self.wanted = certificates.ends(system)
 
     def look(self) -> Read:
         """All chains, blocking. A server that does not answer is left out."""
@@ -35,29 +28,11 @@ class Tls(Threaded):
         for component, ends in self.wanted.items():
             for end in ends:
                 try:
-                    found[component, f"tls {end}"] = _facts(end, chain(end))
+                    shown = certificates.look(self.system, end).chain
+                    found[component, f"tls {end.at}"] = _facts(end.at, shown)
                 except (OSError, ProbeFailed):
                     continue
         return found
-
-
-def chain(end: str) -> list[dict[str, Any]]:
-    """What the server at host:port shows, its own certificate first. Nothing is verified: one that has run out is
-    looked at too. OSError when there is no handshake."""
-    host, port = address(end)
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with (
-        socket.create_connection((host.strip("[]"), port), PATIENCE_S) as plain,
-        context.wrap_socket(plain, server_hostname=host) as secured,
-    ):
-        # the public way to the chain is of Python 3.13, and gives no fields
-        inner: Any = secured._sslobj  # type: ignore[attr-defined]
-        found: list[dict[str, Any]] = [one.get_info() for one in inner.get_unverified_chain() or ()]
-    if not found:
-        raise ProbeFailed(f"{end} shows no certificate")
-    return found
 
 
 def _facts(end: str, shown: list[dict[str, Any]]) -> Facts:
@@ -77,13 +52,3 @@ def _name(parts: Any) -> str:
     return ", ".join(
         f"{'CN' if key == 'commonName' else key}={value}" for group in parts for key, value in group
     )
-
-
-def _ends(service: Service) -> Iterator[str]:
-    yield from service.state.tls if service.state else ()
-    urls = [spec.url for spec in (service.http, service.ready) if spec is not None]
-    urls.append((service.metrics.url if service.metrics else None) or "")
-    for url in (*urls, service.control.url if service.control else ""):
-        parts = urlsplit(url)
-        if parts.scheme == "https":
-            yield f"{parts.hostname}:{parts.port or 443}"

@@ -108,6 +108,16 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     yield from BENCHES[request.param](tmp_path)
 
 
+@pytest.fixture(params=[*BENCHES, "none"])
+def any_runtime(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runtime]:
+    """What holds whether there are units or not: the driver none has none."""
+    if request.param == "none":
+        yield connect("none", {}, tmp_path)
+        return
+    for bench in BENCHES[request.param](tmp_path):
+        yield bench.runtime
+
+
 @pytest.fixture
 def project() -> Iterator[docker_bench.Compose]:
     """An empty compose project."""

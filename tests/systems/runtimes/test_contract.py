@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from systems.runtimes import NotRunning, Runtime, RuntimeFailed, StaleFence, connect
+from systems.runtimes import DRIVERS, NotRunning, Runtime, RuntimeFailed, StaleFence, connect
 from tests.systems.runtimes.conftest import Bench
 from tests.systems.supervisor.harness import PATIENCE_S, eventually
 
@@ -25,8 +25,17 @@ MUTATIONS = [
 ]
 
 
-def test_fulfils_the_protocol(bench: Bench) -> None:
-    assert isinstance(bench.runtime, Runtime)
+def test_fulfils_the_protocol(any_runtime: Runtime) -> None:
+    assert isinstance(any_runtime, Runtime)
+    assert any_runtime.driver in DRIVERS
+
+
+def test_a_unit_that_is_not_there_is_refused_by_name(any_runtime: Runtime) -> None:
+    assert set(any_runtime.specs()) == {u.unit for u in any_runtime.list()}
+    assert "nope" not in any_runtime.specs()
+    for op, more in (("state", {}), ("logs", {}), ("logs_since", {"cursor": None}), *MUTATIONS):
+        with pytest.raises(RuntimeFailed, match="nope"):
+            getattr(any_runtime, op)("nope", **more)
 
 
 def test_lists_units(bench: Bench) -> None:
