@@ -27,7 +27,7 @@ def _one_or_many(value: object) -> object:
 
 def _address(value: str) -> str:
     found = re.fullmatch(r"(\[[^\]\s]+\]|[^:\s/\[\]]+):(\d{1,5})", value)
-    if found is None and value.count(":") > 1 and not value.startswith("["):
+    if found is None and value.count(":") > 1 and not value.startswith("[") and "/" not in value:
         raise ValueError("an IPv6 address stands in brackets: [::1]:8080")
     if found is None:
         raise ValueError(
