@@ -1,13 +1,14 @@
 """A first look at everything that a manifest declares: what cannot be read is told when the system is registered.
 
-It is activated all the same: what is not reached now is unknown to the watcher until it is.
+It is activated all the same: what is not reached now is unknown to the watcher until it is. A check looks longer, and
+at everything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 import psycopg
@@ -15,29 +16,43 @@ from psycopg.conninfo import conninfo_to_dict
 
 from systems import redact
 from systems.manifest import Service
-from systems.probes import build_all
+from systems.probes import PROBES, build_all
 from systems.probes.base import Probe
+from systems.probes.journeys import JourneyProbe
 from systems.prom.reader import Look
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
 WITHIN_S = 2.0
+LONG_S = 10.0
 SHOWN, LONGEST = 12, 1500
 TARGETS = ("http", "ready", "tcp", "postgres", "redis", "metrics", "prometheus")  # what answers at an address
 STORES = ("postgres", "redis")
+SAYS = {
+    "config": "config.valid",
+    "env": "env.valid",
+}  # where the first of a probe's main readings does not say it
 
 
 @dataclass(slots=True)
 class Tried:
-    """What the first look brought: a line for each target that cannot be read, and what was recognised of metrics."""
+    """What the first look brought: how many looks, a line for each target that cannot be read, what was recognised of
+    metrics, and where nothing was."""
 
+    looks: int = 0
     troubles: list[str] = field(default_factory=list)
     recognised: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
 
 def try_out(system: LoadedSystem) -> Tried:
     """Every target, asked side by side for at most WITHIN_S in all."""
-    return asyncio.run(_try(system))
+    return asyncio.run(_try(system, TARGETS, WITHIN_S))
+
+
+def try_all(system: LoadedSystem) -> Tried:
+    """Every probe once, files, units, journeys and certificates among them; for at most LONG_S in all."""
+    return asyncio.run(_try(system, tuple(PROBES), LONG_S))
 
 
 def misnamed(system: LoadedSystem) -> Iterator[str]:
@@ -49,8 +64,8 @@ def misnamed(system: LoadedSystem) -> Iterator[str]:
                 yield f"{name}: is a {store}, but has no `{store}: {{{key}: ...}}`, so nothing in it is looked at"
 
 
-async def _try(system: LoadedSystem) -> Tried:
-    probes = [p for p in build_all(system, time.monotonic) if p.name in TARGETS]
+async def _try(system: LoadedSystem, names: Collection[str], within_s: float) -> Tried:
+    probes = [p for p in build_all(system, time.monotonic) if p.name in names]
     asked = [
         (p, s, asyncio.ensure_future(p.observe(system, s)))
         for p in probes
@@ -59,17 +74,17 @@ async def _try(system: LoadedSystem) -> Tried:
     ]
     if not asked:
         return Tried()
-    await asyncio.wait([task for *_, task in asked], timeout=WITHIN_S)
-    said = [_told(system, probe, service, task) for probe, service, task in asked]
+    await asyncio.wait([task for *_, task in asked], timeout=within_s)
+    said = [_told(system, probe, service, task, within_s) for probe, service, task in asked]
     for *_, task in asked:
         task.cancel()
     await asyncio.gather(*(task for *_, task in asked), return_exceptions=True)
     await asyncio.gather(*(p.close() for p in probes), return_exceptions=True)
-    tried = Tried([line for line in said if line])
+    tried = Tried(len(asked), [line for line in said if line])
     hide = redact.for_system(system).text
     for probe in probes:
         for name, look in getattr(probe, "looks", {}).items():
-            told = tried.recognised if look.known else tried.troubles
+            told = tried.recognised if look.known else tried.doubts
             told.append(hide(clean(f"{name}: {_recognised(probe.name, look)}", LONGEST)))
     return tried
 
@@ -89,17 +104,30 @@ def _some(names: set[str]) -> str:
     return f"{', '.join(sorted(names)[:SHOWN]) or 'none'}{more}"
 
 
-def _told(system: LoadedSystem, probe: Probe, service: Service, task: asyncio.Task[list[Reading]]) -> str:
+def _told(
+    system: LoadedSystem, probe: Probe, service: Service, task: asyncio.Task[list[Reading]], within_s: float
+) -> str:
     if service.postgres is not None and probe.name == "postgres" and not _parses(service.postgres.dsn):
         why = "its dsn cannot be taken apart (postgresql://role:password@host:port/database)"
     elif not task.done():
-        why = f"no answer in {WITHIN_S:g} s"
+        why = f"no answer in {within_s:g} s"
     else:
-        main = [r for r in task.result() if r.metric in (probe.main[:1] or ("app.read",))]
-        if main and main[0].value:
+        main = [r for r in task.result() if r.metric == SAYS.get(probe.name, probe.main[0])]
+        bad = [r for r in main if _is_bad(r)]
+        if not bad and (main or probe.name not in TARGETS):
             return ""
-        why = next((r.text for r in main or task.result() if r.text), "nothing usable came back")
-    return f"{service.name}: {probe.name} cannot be read now, so it is unknown: {redact.for_system(system).text(why)}"
+        why = next((r.text for r in bad or task.result() if r.text), "nothing usable came back")
+    why = redact.for_system(system).text(why)
+    if isinstance(probe, JourneyProbe) and probe.journey is not None:
+        return f"{service.name}: the journey {probe.journey.name!r} does not get through: {why}"
+    return f"{service.name}: {probe.name} cannot be read now, so it is unknown: {why}"
+
+
+def _is_bad(reading: Reading) -> bool:
+    """Whether it could not be read. (What is measured as a rate has no value at the first look, and no reason.)"""
+    if reading.value is None:
+        return bool(reading.text)
+    return reading.value == 0 and reading.metric.endswith((".ok", ".read", ".valid"))
 
 
 def _parses(dsn: str) -> bool:

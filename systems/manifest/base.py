@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from systems.manifest.kinds import KINDS
+
 # For editors a `${NAME}` may stand where an address begins: it is filled in before anything is checked.
 _URL_OR_NAME = {"pattern": r"^(https?://|\$\{)\S+$"}
 _ADDRESS_OR_NAME = {"pattern": r"^(\[[^\]\s]+\]|[^:\s/\[\]]+):\S+$|^\$\{"}
@@ -60,7 +62,7 @@ def _url(value: str) -> str:
         host, port = None, None
     if not host or port == 0:
         raise ValueError(
-            "has no host, or a port that is none (an IPv6 address stands in brackets: http://[::1]:8080/)"
+            "does not look right: it has no host, or a port that is none (an IPv6 address stands in brackets: http://[::1]:8080/)"
         )
     if where.startswith("["):
         _ipv6(host)
@@ -76,6 +78,7 @@ def meets(status: int, expected: list[str]) -> bool:
     return str(status) in expected or f"{status // 100}xx" in expected
 
 
+Kind = Annotated[str, Field(min_length=1, json_schema_extra={"examples": list(KINDS)})]
 Names = Annotated[list[str], BeforeValidator(_one_or_many, json_schema_input_type=str | list[str])]
 Address = Annotated[
     str, AfterValidator(_address), Field(title="host:port", json_schema_extra=dict(_ADDRESS_OR_NAME))
@@ -85,7 +88,7 @@ Secret = Annotated[str, Field(repr=False)]
 Header = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 Headers = Annotated[dict[Header, Annotated[str, Field(pattern=r"^[^\r\n\x00]*$")]], Field(repr=False)]
 _Status = Annotated[str, Field(pattern=r"^[1-5](\d\d|xx)$", title="status")]
-_Number = Annotated[int, Field(ge=100, le=599)]
+_Number = Annotated[int, Field(ge=100, le=599, title="status")]
 Expect = Annotated[
     list[_Status],
     Field(min_length=1),

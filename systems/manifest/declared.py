@@ -18,6 +18,7 @@ from systems.manifest.base import Headers, Model, Url
 BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 METHODS = ("get", "post", "put", "patch", "delete")
 Way = Literal["http", "sql", "redis", "exec"]
+Words = str | list[str]
 
 
 def _address(value: object) -> object:
@@ -61,10 +62,10 @@ class Call(Model):
     Redis or unit it is, where that is not the one that declares it. `exec` is an argument list, run where the unit
     runs, by no shell."""
 
-    http: Annotated[HttpCall | None, BeforeValidator(_address)] = None
+    http: Annotated[HttpCall | None, BeforeValidator(_address, json_schema_input_type=Url | HttpCall)] = None
     sql: str | None = None
-    redis: Annotated[list[str] | None, BeforeValidator(_words)] = None
-    exec: Annotated[list[str] | None, BeforeValidator(_words)] = None
+    redis: Annotated[list[str] | None, BeforeValidator(_words, json_schema_input_type=Words)] = None
+    exec: Annotated[list[str] | None, BeforeValidator(_words, json_schema_input_type=Words)] = None
     on: str | None = None
     timeout_s: PositiveFloat = Field(5.0, le=300)
 

@@ -8,10 +8,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from systems.manifest.base import Address as Address
 from systems.manifest.base import Headers as Headers
+from systems.manifest.base import Kind
 from systems.manifest.base import Model as Model
 from systems.manifest.base import Names as Names
 from systems.manifest.base import Secret as Secret
 from systems.manifest.base import Url as Url
+from systems.manifest.settled import StateHttp as StateHttp
+from systems.manifest.settled import StateSpec as StateSpec
+from systems.manifest.settled import StateTable as StateTable
 from systems.manifest.web import Consistency as Consistency
 from systems.manifest.web import HttpSpec as HttpSpec
 from systems.manifest.web import Journey as Journey
@@ -23,150 +27,188 @@ from systems.manifest.web import address_or_whole
 
 
 class RuntimeSpec(BaseModel):
-    """Which driver controls the units; every other key is an option of that driver."""
+    """Which driver controls the units; every other key is an option of that driver. `process`: `socket`, of the small
+    supervisor. `docker`: `project`, and where needed `engine` and `prefix`. `none`: nothing; the system is only
+    watched, and no service has a unit."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
     driver: str = "process"
+    """`process`, `docker` or `none`."""
 
     def options(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
 
 
 class PostgresSpec(Model):
+    """A PostgreSQL server, and the database that is looked into."""
+
     dsn: Secret
+    """The login that looks: `postgresql://role:${PASSWORD}@host:5432/database`."""
     admin_dsn: Annotated[str | None, Field(repr=False)] = None
+    """The login that repairs; without it that is `dsn`."""
     database: str = ""
+    """What it is called where it is not in the dsn."""
     # not `schema`: pydantic models already have a method of that name
     db_schema: str = Field("public", alias="schema")
+    """The schema with the tables that matter."""
 
 
 class QueueSpec(Model):
+    """A queue in a Redis: a list or a stream."""
+
     name: str
+    """Its key."""
     processing: str | None = None
-    group: str | None = None  # a stream's consumer group
-    heartbeat: str | None = None  # key that holds the consumer's last heartbeat (epoch seconds)
-    done: str | None = None  # key that counts finished messages
-    worker: str | None = None  # service that consumes the queue; worker.* readings go to it
+    """The key of the list with messages in work."""
+    group: str | None = None
+    """A stream's consumer group."""
+    heartbeat: str | None = None
+    """The key that holds the consumer's last heartbeat (epoch seconds)."""
+    done: str | None = None
+    """The key that counts finished messages."""
+    worker: str | None = None
+    """The service that consumes the queue."""
 
 
 class RedisSpec(Model):
+    """A Redis or Valkey, and the queues in it."""
+
     url: Secret
+    """`redis://:${PASSWORD}@host:6379/0`, or `rediss://`."""
     queues: list[QueueSpec] = []
+    """Those whose length and age are read."""
 
 
 class LogSpec(Model):
+    """A log file that is followed."""
+
     file: str
+    """One name, or a pattern (`log/*.log`): files that come later are followed, too."""
 
 
 class ConfigSpec(Model):
+    """The configuration file, and the copy of it that is right."""
+
     file: str
+    """The file that the service reads."""
     golden: str
+    """The copy that is right: it is compared with, and restored from."""
     reload: Literal["HUP", "restart", "none"] = "restart"
+    """How the service is made to read it again; `none`: it does so by itself."""
 
 
 class EnvSpec(Model):
+    """The environment file, and what has to stand in it."""
+
     file: str
+    """The file, of KEY=VALUE lines."""
     golden: str | None = None
+    """The copy that is right: it is compared with, and regenerated from."""
     required: list[str] = Field([], alias="schema")
+    """Keys that must be there."""
 
 
 class ReleaseSpec(Model):
     """`link`: the symbolic link to the release that runs; without it the runtime knows (an image's tag)."""
 
     link: str | None = None
+    """Where the link lies."""
     previous: str | None = None
+    """The last good release, which is gone back to."""
 
 
 class VolumeSpec(Model):
+    """A folder on a volume whose room is watched."""
+
     path: str
+    """Where it is mounted."""
 
 
 class ControlSpec(Model):
+    """An administration interface in the manner of the mini production's parts."""
+
     url: Url
+    """Where it listens."""
 
 
 class CredentialSpec(Model):
+    """A login of the database whose password can be rotated."""
+
     role: str
+    """The role in the database."""
     key: str
+    """The key of the consumers' environment files that holds the whole address."""
     consumers: Names
+    """The services that log in by it."""
 
 
 class FallbackSpec(Model):
+    """Another service that can stand in for this one, by a key in the consumers' configuration."""
+
     consumers: Names = Field(alias="consumer")
+    """The services whose configuration says which is used."""
     key: str
+    """Dotted path of the key there."""
     primary: str
+    """Its value when all is well."""
     fallback: str
+    """Its value for the stand-in."""
     service: str
+    """The service that stands in."""
 
 
 class BackupSpec(Model):
     """`proxy` can send the traffic of its `pool` to its pool `use` instead."""
 
     proxy: str
+    """The proxy's service."""
     pool: str
+    """The pool that this service is in."""
     use: str
+    """The pool that takes over."""
 
 
 class SnapshotSpec(Model):
+    """Where copies of the tables lie, for restoring."""
+
     dir: str
+    """The folder with the copies."""
     db_schema: str = Field("public", alias="schema")
+    """The schema that they are of."""
 
 
 class MigrationsSpec(Model):
+    """The program that brings the tables up to date."""
+
     argv: list[str]
+    """Its words; what it is to do is added as the last one: `status`, `up` or `down`."""
     service: str
-
-
-class StateTable(Model):
-    """A small table of settings: the values of `columns` in each row, which is named by the column `key`."""
-
-    table: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")
-    key: str
-    columns: Names
-    kind: Literal["data", "flag", "setting"] = "data"
-
-
-class StateHttp(Model):
-    """A page of an administration interface that answers JSON: what of it is settled. `only`: patterns of dotted
-    paths, where `*` stands for anything: `pools.*.sent_to`. `sets`: by such a pattern, what is POSTed to for a value to
-    be another: `{value}`, and `{1}`, `{2}` for what its `*` stood for, are filled in."""
-
-    url: Url
-    only: list[str] = Field(min_length=1)
-    sets: dict[str, Url] = {}
-    kind: Literal["route", "setting", "flag", "limit"] = "route"
-
-
-class StateSpec(Model):
-    """Where else settled values of a service stand, beside what its other sections name. `files`: of a folder whose
-    name ends in `/` only how it lies there. `owner`: who manages its files, such as `gitops`. `names`: what they
-    resolve to; `tls`: host:port that shows a certificate. `keep`: the values themselves may be kept in the portal's own
-    folder, so that those that are secret or long can be put back."""
-
-    files: Names = []
-    tables: list[StateTable] = []
-    http: list[StateHttp] = []
-    names: Names = []
-    tls: list[Address] = []
-    owner: str = Field("", max_length=80)
-    keep: bool = False
+    """The service whose unit runs it."""
 
 
 class Service(Model):
-    """One service. `unit` is the runtime's name for it; None = not ours to control."""
+    """One part of the system: what it is, and where it answers."""
 
     name: str = ""
-    kind: str = Field(min_length=1)
+    """Filled in: the key under `services`."""
+    kind: Kind
+    """What it is: see [Kinds](#kinds)."""
     title: str = ""
+    """What people call it."""
     group: str | None = None
+    """Replicas of one logical part share a group."""
     unit: str | None = None
+    """The runtime's name for it; the service's own name when it is left out, null when it is not ours to control."""
     depends_on: list[str] = []
-    # files, queues and tables by any name: who reads one needs whoever writes it (a queue's worker reads the queue)
+    """The services it needs."""
     reads: Names = []
+    """Files, queues, tables by any name: who reads one needs whoever writes it (a queue's worker reads the queue)."""
     writes: Names = []
+    """Files, queues and tables that it writes."""
     http: HttpSpec | None = None
     ready: ReadySpec | None = None
     tcp: Address | None = None
+    """host:port that takes connections."""
     postgres: PostgresSpec | None = None
     redis: RedisSpec | None = None
     metrics: Annotated[
@@ -190,16 +232,26 @@ class Link(Model):
     """A network edge: `address` goes through it, `direct` does not."""
 
     name: str
+    """What it is called in symptoms."""
     service: str
+    """The service that carries it, such as a proxy."""
     source: str
+    """The service that calls."""
     target: str
+    """The service that is called."""
     address: Address
+    """Where the calls go in."""
     direct: Address | None = None
+    """The target itself."""
 
 
 class Manifest(Model):
+    """A system under care. Paths are relative to the manifest's folder."""
+
     system: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}$")
+    """Its short name, in addresses and commands."""
     title: str = ""
+    """What people call it."""
     runtime: RuntimeSpec = RuntimeSpec()
     secrets: str | None = None
     """A file of KEY=VALUE lines (relative to the manifest); `${KEY}` anywhere is filled in from it, or from the
@@ -208,8 +260,10 @@ class Manifest(Model):
     """A PEM file (relative to the manifest) with certificate authorities of your own, for every https address in it.
     They are believed beside those the machine knows."""
     front_door: Url | None = None
+    """Where its users come in."""
     prometheus: PrometheusSpec | None = None
     services: dict[str, Service] = Field(min_length=1)
+    """Its parts, by name: letters, digits, dot, dash and underscore."""
     links: list[Link] = []
     journeys: list[Journey] = []
     consistency: list[Consistency] = []

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from systems.manifest import Service
-from systems.manifest.types import StateHttp
+from systems.manifest.settled import StateHttp
 from systems.probes import trust, web
 from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem

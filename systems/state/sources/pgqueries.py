@@ -9,7 +9,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from systems.manifest.types import StateTable
+from systems.manifest.settled import StateTable
 
 MOST = 5000  # rows of one question
 MOST_ROWS = 200  # of a table of settings
