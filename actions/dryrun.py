@@ -24,6 +24,17 @@ def resolve_targets(system: str, slug: str, wanted: str, params: dict[str, Any])
     return registry.expand(named.action, loaded, named.target or wanted, params)
 
 
+def why_not(system: str, slug: str, wanted: str) -> str:
+    """Why an action does not apply to a component that has no unit, where it needs one; "" otherwise."""
+    loaded = gate.load(system)
+    try:
+        action = registry.resolve(slug, loaded).action
+    except UnknownAction:
+        return ""
+    bare = wanted in loaded.services and loaded.service(wanted).unit is None
+    return f"it needs a unit: {unitless(loaded, wanted)}" if action.needs_unit and bare else ""
+
+
 def effects_of(system: str, slug: str, target: str, params: dict[str, Any]) -> frozenset[str]:
     """What it would bring about, in the words of `Action.effects`; empty when it does not apply."""
     try:

@@ -14,7 +14,17 @@ from django.db.models.functions import Now
 from actions import events, gate, grants, losses, outcomes, policy, vault
 from actions.base import ActionRefused, Busy
 from actions.decisions import NotAllowed, cancel, decide
-from actions.dryrun import already, bind_named, effects_of, look, preview, resolve_targets, risk_of, tidying
+from actions.dryrun import (
+    already,
+    bind_named,
+    effects_of,
+    look,
+    preview,
+    resolve_targets,
+    risk_of,
+    tidying,
+    why_not,
+)
 from actions.execution import execute, not_to_be_rolled_back, resolve_by_person, resolve_unknown
 from actions.models import ActionRequest, Decision, Status
 from actions.outcomes import Earlier
@@ -51,6 +61,7 @@ __all__ = [
     "tidying",
     "undo",
     "wake",
+    "why_not",
 ]
 
 

@@ -24,6 +24,7 @@ from opsportal import dashboard as board
 from opsportal import health
 from opsportal.forms import PolicyRuleForm
 from systems import activation, asked
+from systems.describe import is_watched_only
 from systems.manifest import ManifestError
 from systems.models import System
 from systems.services import UnknownSystem, load
@@ -104,12 +105,15 @@ def _system_rows() -> list[dict[str, Any]]:
         row: dict[str, Any] = {
             "system": system,
             "services": [],
+            "undriven": False,
             "trouble": "",
             "offer": activation.offer(system),
             "turned": switch.last_turned(system.slug),
         }
         try:
-            row["services"] = list(load(system.slug).services.values())
+            loaded = load(system.slug)
+            row["services"] = list(loaded.services.values())
+            row["undriven"] = is_watched_only(loaded)
         except (ManifestError, UnknownSystem, OSError) as error:
             row["trouble"] = str(error)
         rows.append(row)

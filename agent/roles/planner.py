@@ -38,6 +38,9 @@ TargetResolver = Callable[[str, str, dict[str, Any]], list[str]]
 HarmOf = Callable[[PlannedStep, bool], Harm]
 CureRate = Callable[[str, str], float]
 EffectsOf = Callable[[PlannedStep], Collection[str]]
+WhyNot = Callable[
+    [str, str], str
+]  # (slug, component) -> why it does not apply there, "" when that needs no word
 RunbookOf = Callable[[str], str]
 
 
@@ -54,6 +57,7 @@ class CheapestFirst:
             cure_rate=partial(lessons.cure_rate, system_slug=slug),
             effects_of=lambda step: actions.effects_of(slug, step.action, step.target, step.params),
             runbook_of=knowledge.edition,
+            why_not=lambda action, wanted: actions.why_not(slug, action, wanted),
         )
 
 
@@ -61,7 +65,11 @@ class NotWhole(Exception):
     """One step cannot be done, so the path is not taken; the message says which and why."""
 
 
-def whole(raw: Steps, targets: TargetResolver, effects_of: EffectsOf) -> Steps:
+def _silent(slug: str, component: str) -> str:
+    return ""
+
+
+def whole(raw: Steps, targets: TargetResolver, effects_of: EffectsOf, why_not: WhyNot = _silent) -> Steps:
     """The path with groups expanded into the members a step applies to. A step that brings about
     only what earlier ones have brought about already is not repeated. NotWhole when any step does not apply."""
     steps: Steps = []
@@ -71,7 +79,8 @@ def whole(raw: Steps, targets: TargetResolver, effects_of: EffectsOf) -> Steps:
             raise NotWhole(f"{item.action}: the evidence does not name its parameter")
         found = targets(item.action, item.target, item.params)
         if not found:
-            raise NotWhole(f"{item.action} does not apply to {item.target}")
+            why = why_not(item.action, item.target)
+            raise NotWhole(f"{item.action} does not apply to {item.target}" + (f" ({why})" if why else ""))
         for target in found:
             step = item.model_copy(update={"target": target})
             effects = set(effects_of(step))
@@ -90,6 +99,7 @@ def paths(
     cure_rate: CureRate,
     effects_of: EffectsOf,
     runbook_of: RunbookOf = lambda cause: "",
+    why_not: WhyNot = _silent,
 ) -> Choice:
     """All untried paths of what leads, alone or jointly, the least expected cost first."""
     found: dict[str, tuple[Finding, Path]] = {}
@@ -99,7 +109,7 @@ def paths(
             continue
         for index, raw in enumerate(finding.paths):
             try:
-                steps = whole(raw, targets, effects_of)
+                steps = whole(raw, targets, effects_of, why_not)
             except NotWhole as error:
                 left_out.append(str(error))
                 continue

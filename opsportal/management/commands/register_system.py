@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from actions import rehearsal
 from actions.rehearsal import Rehearsed
 from systems import services
-from systems.describe import describe, doubts
+from systems.describe import describe, doubts, is_watched_only
 from systems.manifest import ManifestError
 from systems.manifest.describing import schema_text
 from systems.models import System
@@ -65,6 +65,10 @@ class Command(BaseCommand):
             tried = try_out(loaded)
             self._tell(loaded, tried, _to_mend(loaded, tried))
             self.stdout.write(f"  {_may(system)}")
+            if is_watched_only(loaded):
+                self.stdout.write(
+                    "  nothing of it is driven (runtime: none): only what needs no unit can be asked for"
+                )
         return None
 
     def _check(self, path: Path) -> None:

@@ -83,8 +83,8 @@ def test_what_is_refused_is_not_of_the_schema(services: dict[str, Any], words: s
 
 def test_short_forms_and_names_of_secrets_are_of_the_schema() -> None:
     web = {
-        "kind": "mailer", "metrics": "http://h/metrics", "reads": "jobs", "http": {"url": "${BASE}/x", "expect": [200, "4xx"]},
-        "tcp": "[::1]:80", "unit": None,
+        "kind": "mailer", "metrics": "http://h/metrics", "reads": "jobs", "tcp": "[::1]:80", "unit": None,
+        "http": {"url": "${BASE}/x", "expect": [200, "4xx"]},
     }  # fmt: skip
     assert wrongs(schema(), {"system": "s", "services": {"web": web}}) == []
 
