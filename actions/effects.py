@@ -14,11 +14,9 @@ import psycopg
 import redis
 
 from actions.base import ActionContext, ActionFailed, ActionRefused
-from systems import pgguards
+from systems import pgguards, trust
 from systems.manifest.base import meets
 from systems.manifest.types import Service
-from systems.probes import trust
-from systems.probes.base import ProbeFailed
 from systems.runtimes.base import RUNNING, RuntimeFailed
 from systems.services import LoadedSystem
 
@@ -46,7 +44,7 @@ def answers(system: LoadedSystem, service: Service) -> bool:
             answer = httpx.get(
                 spec.url, timeout=spec.timeout_s, trust_env=False, headers=spec.sent(), verify=believed
             )
-        except (httpx.HTTPError, ProbeFailed):
+        except (httpx.HTTPError, trust.Unusable):
             return False
         return meets(answer.status_code, spec.expect)
     if service.postgres is not None:

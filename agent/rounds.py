@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from agent.case import Case, Measuring
 from agent.relapse import Proof
+from systems import trust
 from systems.manifest.web import Journey
 from systems.probes import journeys
-from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
 
 MOST = 300
@@ -48,5 +48,5 @@ async def _one(system: LoadedSystem, journey: Journey) -> str:
     try:
         async with journeys.visitor(system, journey) as http:
             return (await journeys.run_journey(http, journey))[1]
-    except ProbeFailed as error:
+    except trust.Unusable as error:
         return str(error)

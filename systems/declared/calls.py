@@ -14,7 +14,7 @@ import psycopg
 import redis
 from psycopg.types.json import Json
 
-from systems import pgguards
+from systems import pgguards, trust
 from systems.manifest.declared import BLANK, Ask, Call, HttpCall
 from systems.manifest.types import Service
 from systems.readings import clean
@@ -90,7 +90,7 @@ def _make(system: LoadedSystem, service: Service, call: Call, values: Values, *,
         raise CallFailed(f"nothing is known for {', '.join(sorted(missing))}")
     on = system.service(call.on) if call.on else service
     if call.http is not None:
-        return _http(call.http, call.timeout_s, values, writes=writes)
+        return _http(system, call.http, call.timeout_s, values, writes=writes)
     if call.sql is not None:
         return _sql(on, call.sql, call.timeout_s, values, writes=writes)
     if call.redis is not None:
@@ -98,13 +98,19 @@ def _make(system: LoadedSystem, service: Service, call: Call, values: Values, *,
     return _exec(system, on, [_word(w, values) for w in call.exec or []], call.timeout_s, writes=writes)
 
 
-def _http(call: HttpCall, timeout_s: float, values: Values, *, writes: bool) -> Answer:
+def _http(system: LoadedSystem, call: HttpCall, timeout_s: float, values: Values, *, writes: bool) -> Answer:
     url, body = _url(call, values), _filled_json(call.body, values)
     headers = {name: _word(value, values) for name, value in call.headers.items()} | {"User-Agent": AGENT}
     failed: type[CallFailed] = CallFailed
     try:
+        believed = trust.of(system) or trust.usual()
+    except trust.Unusable as error:
+        raise CallFailed(str(error)) from error
+    try:
         with (
-            httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
+            httpx.Client(
+                timeout=timeout_s, follow_redirects=False, trust_env=False, verify=believed
+            ) as client,
             client.stream(
                 call.method.upper(), url, headers=headers, **({} if body is None else {"json": body})
             ) as answer,

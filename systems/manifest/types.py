@@ -257,8 +257,8 @@ class Manifest(Model):
     """A file of KEY=VALUE lines (relative to the manifest); `${KEY}` anywhere is filled in from it, or from the
     environment."""
     ca: str | None = None
-    """A PEM file (relative to the manifest) with certificate authorities of your own, for every https address in it.
-    They are believed beside those the machine knows."""
+    """A PEM file (relative to the manifest) with certificate authorities of your own, for every https address that
+    is asked. They are believed beside those the machine knows. (Of a `control` interface only the latter are.)"""
     front_door: Url | None = None
     """Where its users come in."""
     prometheus: PrometheusSpec | None = None

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
+from systems import trust
 from systems.manifest import Service
 from systems.manifest.web import Trusting
-from systems.probes import trust
 from systems.probes.base import address
 from systems.probes.journeys import entry_service
 from systems.services import LoadedSystem, authority
@@ -116,7 +116,7 @@ _guard = threading.Lock()
 
 def look(system: LoadedSystem, end: End, fresh_s: float = 0.0) -> Shown:
     """What the server shows; at most `fresh_s` old, so that who asks at the same time shares one look. Blocks for
-    seconds at most. OSError: no handshake; ProbeFailed: its authorities cannot be read."""
+    seconds at most. OSError: no handshake; trust.Unusable: its authorities cannot be read."""
     believing = (trust.of(system, end.spec) or trust.usual()) if end.is_judged else None
     key = end.at, believing
     with _guard:

@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
+from systems import trust
 from systems.manifest import Service
 from systems.manifest.web import Consistency
-from systems.probes import pgshare, trust, web
+from systems.probes import pgshare, web
 from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.probes.journeys import dig
 from systems.probes.postgres import connect_error

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from systems import trust
 from systems.manifest import Service
 from systems.manifest.base import meets
 from systems.manifest.web import Journey, Step
-from systems.probes import trust, web
-from systems.probes.base import Clock, Probe, ProbeFailed
+from systems.probes import web
+from systems.probes.base import Clock, Probe
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
@@ -85,7 +86,7 @@ def entry_service(system: LoadedSystem, journey: Journey) -> str:
 
 
 def visitor(system: LoadedSystem, journey: Journey) -> web.Client:
-    """Who goes on a journey. ProbeFailed when the file with its authorities cannot be read."""
+    """Who goes on a journey. trust.Unusable when the file with its authorities cannot be read."""
     return web.client(cookies=True, tls=trust.of(system, journey))
 
 
@@ -183,7 +184,7 @@ async def _once(system: LoadedSystem, journey: Journey) -> str:
     try:
         async with visitor(system, journey) as http:
             return (await run_journey(http, journey))[1]
-    except ProbeFailed as error:
+    except trust.Unusable as error:
         return str(error)
 
 

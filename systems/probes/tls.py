@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from systems import trust
 from systems.manifest import Service
 from systems.probes import certificates
-from systems.probes.base import Clock, FileProbe, Probe, ProbeFailed, error_kind
+from systems.probes.base import Clock, FileProbe, Probe, error_kind
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
@@ -45,7 +46,7 @@ class TlsProbe(FileProbe):
     def _of(self, system: LoadedSystem, service: str, end: certificates.End) -> Iterator[Reading]:
         try:
             found = certificates.look(system, end, FRESH_S)
-        except (OSError, ProbeFailed) as error:
+        except (OSError, trust.Unusable) as error:
             yield Reading(service, "tls.days_left", None, clean(error_kind(error), 200), end.at)
             return
         now = self.now()

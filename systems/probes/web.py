@@ -20,9 +20,10 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from systems import trust
 from systems.manifest.web import Asked
-from systems.probes import plainhttp, trust
-from systems.probes.base import ProbeFailed, error_kind
+from systems.probes import plainhttp
+from systems.probes.base import error_kind
 from systems.services import LoadedSystem
 
 log = logging.getLogger(__name__)
@@ -220,7 +221,7 @@ async def ask(
     """As `fetch`, an address of the manifest: with what it says is sent, believing what it says is believed."""
     try:
         tls = trust.of(system, spec)
-    except ProbeFailed as error:
+    except trust.Unusable as error:
         return Answer(error=str(error))
     return await fetch(http, url, timeout_s, headers={**headers, **spec.sent()}, tls=tls, **more)
 

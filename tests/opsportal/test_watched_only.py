@@ -47,7 +47,7 @@ def test_the_settings_say_that_nothing_is_driven(boss: Client, tmp_path: Path) -
     assert "nothing of it is driven" not in boss.get("/settings/").content.decode()
 
 
-@pytest.mark.parametrize("address", ["/", "/?system=far", "/actions/", "/changes/", "/incidents/"])
+@pytest.mark.parametrize("address", ["/", "/?system=far", "/approvals/", "/changes/", "/incidents/"])
 def test_every_page_is_there(boss: Client, tmp_path: Path, address: str) -> None:
     register(tmp_path, "none")
     answer = boss.get(address)

@@ -6,9 +6,10 @@ import json
 from fnmatch import fnmatchcase
 from typing import Any
 
+from systems import trust
 from systems.manifest import Service
 from systems.manifest.settled import StateHttp
-from systems.probes import trust, web
+from systems.probes import web
 from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
 from systems.state import masking

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from systems import trust
 from systems.probes import certificates
-from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
 from systems.state.facts import Fact, Facts, Read
 from systems.state.sources.threaded import Threaded
@@ -30,7 +30,7 @@ class Tls(Threaded):
                 try:
                     shown = certificates.look(self.system, end).chain
                     found[component, f"tls {end.at}"] = _facts(end.at, shown)
-                except (OSError, ProbeFailed):
+                except (OSError, trust.Unusable):
                     continue
         return found
 

@@ -7,8 +7,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from systems.manifest.web import Trusting
-from systems.probes.base import ProbeFailed
 from systems.services import LoadedSystem
+
+
+class Unusable(ValueError):
+    """The file with the manifest's own authorities cannot be read; the message says which, and why."""
 
 
 @cache
@@ -27,7 +30,7 @@ def blind() -> ssl.SSLContext:
 
 
 def of(system: LoadedSystem, spec: Trusting | None = None) -> ssl.SSLContext | None:
-    """How an address of the manifest is believed; None: as the machine does. ProbeFailed when the file with the
+    """How an address of the manifest is believed; None: as the machine does. Unusable when the file with the
     authorities cannot be read."""
     if spec is not None and spec.insecure:
         return blind()
@@ -46,7 +49,7 @@ def own(file: Path) -> ssl.SSLContext:
             if isinstance(error, ssl.SSLError | ValueError)
             else error.strerror
         )
-        raise ProbeFailed(f"ca: {file.name} cannot be used: {why}") from error
+        raise Unusable(f"ca: {file.name} cannot be used: {why}") from error
 
 
 @lru_cache(maxsize=64)
