@@ -35,4 +35,11 @@ def slip(kind: str) -> str:
         return ""
     if word in KINDS or word in MEANT:
         return MEANT.get(word, word)
-    return next(iter(difflib.get_close_matches(word, KINDS, n=1, cutoff=NEAR)), "")
+    near = difflib.get_close_matches(word, KINDS, n=1, cutoff=NEAR)
+    return next(iter([*near, *(known for known in KINDS if _one_letter_off(word, known))]), "")
+
+
+def _one_letter_off(word: str, known: str) -> bool:
+    """`htpp`: of a short word one letter is much."""
+    alike = len(word) == len(known) and word[:1] == known[:1]
+    return alike and sum(a != b for a, b in zip(word, known, strict=True)) == 1

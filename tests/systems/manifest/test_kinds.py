@@ -21,6 +21,7 @@ ONE = "system: s\nservices:\n  db: {kind: %s}\n"
         ("postgresql", "postgres"),
         ("Postgres", "postgres"),
         ("htttp", "http"),
+        ("htpp", "http"),
         ("https", "http"),
         ("valkey", "redis"),
         ("job", "jobs"),
@@ -36,7 +37,9 @@ def test_a_slip_is_refused_with_what_was_meant(kind: str, meant: str) -> None:
     assert parse_manifest(ONE % kind, in_use=True).services["db"].kind == kind, "what is in use goes on"
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "mysql", "mailer", "queue", "x", "nginx", "identity-provider"])
+@pytest.mark.parametrize(
+    "kind", [*KINDS, "mysql", "mailer", "queue", "x", "nginx", "identity-provider", "sink", "cron"]
+)
 def test_known_kinds_and_those_of_ones_own_are_taken(kind: str) -> None:
     assert slip(kind) == ""
     assert parse_manifest(ONE % kind).services["db"].kind == kind
