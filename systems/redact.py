@@ -25,6 +25,9 @@ _SPLIT = r"(?:[\s\"'+,]|\\[nrt])*"  # what a wrapped or concatenated literal has
 _SHAPES = [
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*):([^\s/@]+)@"), rf"\1:{MASK}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
+    # as a manifest has them
+    (re.compile(r"(?i)\b(bearer[\"']?\s*:\s*[\"']?)[a-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b(basic[\"']?\s*:\s*[\"']?[^\s:\"'$]+):[^\s\"'$]{4,}"), rf"\1:{MASK}"),
     (re.compile(r"SCRAM-SHA-256\$\S+"), MASK),
     (
         re.compile(

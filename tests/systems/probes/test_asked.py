@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from systems import activation
 from systems.checks.direct import direct_http
 from systems.manifest import ManifestError, parse_manifest
 from systems.probes import journeys, web
@@ -242,3 +243,13 @@ def test_what_may_not_be_said_of_an_address(spec: dict[str, Any], words: str) ->
     with pytest.raises(ManifestError, match=words) as caught:
         parse_manifest(json.dumps(manifest))
     assert "services.web.http" in str(caught.value) and "X-Other" not in str(caught.value)
+
+
+def test_a_manifest_that_is_shown_as_a_diff_hides_who_asks() -> None:
+    old = "web: {http: {url: x}}\n"
+    new = (
+        f"bearer: {TOKEN}\nbasic: 'probe:{PASSWORD}'\nAuthorization: Bearer {TOKEN}\nbearer: ${{API_TOKEN}}\n"
+    )
+    shown_ = activation._diff(old, new)
+    assert TOKEN not in shown_ and PASSWORD not in shown_
+    assert "${API_TOKEN}" in shown_ and "probe:" in shown_
