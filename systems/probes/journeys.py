@@ -63,6 +63,7 @@ class JourneyProbe(Probe):
         assert self.journey is not None
         if self.http is None:
             self.http = visitor(system, self.journey)
+        self.http.tls = trust.of(system, self.journey)  # the file with the authorities may be another by now
         latency, problem = await run_journey(self.http, self.journey)
         name = self.journey.name
         return [

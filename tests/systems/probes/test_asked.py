@@ -253,3 +253,22 @@ def test_a_manifest_that_is_shown_as_a_diff_hides_who_asks() -> None:
     shown_ = activation._diff(old, new)
     assert TOKEN not in shown_ and PASSWORD not in shown_
     assert "${API_TOKEN}" in shown_ and "probe:" in shown_
+
+
+async def test_a_file_of_authorities_that_is_replaced_counts_at_once(tmp_path: Path, root: Authority) -> None:
+    made, other = root.issue("shop", "DNS:localhost"), Authority.root(tmp_path / "other", "another root")
+    (tmp_path / "own.pem").write_text(other.certificate.pem.read_text())
+    with shown(made.pem, made.key) as (port, _):
+        url = f"https://localhost:{port}/"
+        services = {"web": {"kind": "http", "http": {"url": url, "timeout_s": 3}}}
+        system = make_system(
+            tmp_path, services, ca="own.pem", journeys=[{"name": "j", "steps": [{"get": url}]}]
+        )
+        probe, visit = HttpProbe(), JourneyProbe.build(system, lambda: 0.0)[0]
+        told = []
+        for _ in range(2):
+            told.append(one(await probe.observe(system, system.service("web")), "http.ok").value)
+            told.append(one(await visit.observe(system, system.service("web")), "journey.ok").value)
+            (tmp_path / "own.pem").write_text(root.certificate.pem.read_text())
+        await asyncio.gather(probe.close(), visit.close())
+    assert told == [0.0, 0.0, 1.0, 1.0]
