@@ -236,6 +236,16 @@ def test_an_address_that_came_with_a_change_and_is_tried_since_is_its_sign() -> 
     assert all(h.probability <= COINCIDENCE for h in told(states, other).hypotheses if h.change is not None)
 
 
+def test_whom_a_server_follows_now_is_one_change_with_what_it_became() -> None:
+    follows = made(-2, part="cache", kind="route", what="follows", old="nobody", new="10.0.0.9:6379")
+    became = made(-2, part="cache", kind="act", what="primary or standby", old=None, new="standby")
+    states = timed(S("log_read_only", "shop-1", text="You can't write against a read only replica."), FAILED)
+    known = [h.change for h in told(states, follows, became).hypotheses if h.change is not None]
+    assert known == [follows]
+    alone = [h.change for h in told(states, became).hypotheses if h.change is not None]
+    assert alone == [became]
+
+
 def test_what_runs_as_it_was_written_is_no_second_change() -> None:
     written = made(-3, part="edge", kind="config", what="pools.web.0.name", old="web-a", new="spare")
     runs = made(-2, part="edge", kind="route", what="web.members.spare.name", old=None, new="spare")
