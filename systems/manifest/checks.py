@@ -11,26 +11,16 @@ Trouble = tuple[tuple[str | int, ...], str]  # where, and what to mend
 
 def troubles(manifest: Manifest) -> Iterator[Trouble]:
     """Every trouble, with the path of the key that it stands at."""
-    yield from _cycles(manifest)
+    yield from _own_needs(manifest)
     yield from _unscraped(manifest)
 
 
-def _cycles(manifest: Manifest) -> Iterator[Trouble]:
-    done: set[str] = set()
-
-    def visit(name: str, trail: tuple[str, ...]) -> Iterator[Trouble]:
-        if name in trail:
-            loop = [*trail[trail.index(name) :], name]
-            yield ("services", trail[-1], "depends_on"), "depends on itself: " + " -> ".join(loop)
-            return
-        if name in done or name not in manifest.services:
-            return
-        for other in manifest.services[name].depends_on:
-            yield from visit(other, (*trail, name))
-        done.add(name)
-
-    for name in manifest.services:
-        yield from visit(name, ())
+def _own_needs(manifest: Manifest) -> Iterator[Trouble]:
+    """Two parts may need each other, as pages behind a proxy do that ask through it; a part that needs itself says
+    nothing."""
+    for name, service in manifest.services.items():
+        if name in service.depends_on:
+            yield ("services", name, "depends_on"), "depends on itself"
 
 
 def _unscraped(manifest: Manifest) -> Iterator[Trouble]:

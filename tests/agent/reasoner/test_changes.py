@@ -117,6 +117,17 @@ def test_a_name_that_is_written_apart_is_the_same_name() -> None:
     assert first.change is lowered and first.probability > COINCIDENCE
 
 
+def test_a_step_of_a_path_is_a_name() -> None:
+    """`rate_limit`, of a path of five words of which nobody says three in a row."""
+    text = "page / failed: 429 rate limit exceeded"
+    said = timed(S("app_errors", "edge"), S("log_errors", "edge", text=text), FAILED)
+    limited = made(-4, part="edge", what="rate_limit.per_key.pages", kind="config", old=None, new="0.02")
+    other = made(-4, part="edge", what="experiments.per_key.pages", kind="config", old=None, new="0.02")
+    (first, *_) = told(said, limited).hypotheses
+    assert first.change is limited and first.probability > COINCIDENCE
+    assert all(h.probability <= COINCIDENCE for h in told(said, other).hypotheses if h.change is not None)
+
+
 def test_many_changes_make_it_no_likelier_that_one_of_them_did_it() -> None:
     """Whoever may report changes keeps no repair back with them."""
     broken = timed(
