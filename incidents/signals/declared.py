@@ -18,6 +18,8 @@ from systems.manifest import watched
 Grade = Literal["low", "medium", "high", "context"]
 GRADES: tuple[Grade, ...] = get_args(Grade)
 CLASSES: tuple[watched.Klass, ...] = get_args(watched.Klass)
+LEAK = 0.01
+LEAK_OF_A_LIMIT = 0.002  # somebody who knows the part has said that this is wrong
 OF_TIME = ("slow", "starves", "flow")  # these rest on timing
 
 
@@ -55,6 +57,7 @@ def _signal(klass: Klass, grade: Grade, learnt: Literal["", "more", "less"] = ""
         "declared",
         severity=severity,
         hold=Hold(3, 4.0) if learnt else Hold(),
+        leak=LEAK if learnt or grade == "context" else LEAK_OF_A_LIMIT,
         opens=grade != "context",
         settle=True,
         klass=klass,
