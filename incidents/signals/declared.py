@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from incidents.signals.adaptive import Baseline
 from incidents.signals.base import ALWAYS, Hold, Klass, Severity, Signal
-from incidents.signals.detectors import Memory, Sample, Verdict
+from incidents.signals.detectors import Detector, Memory, Sample, Verdict
 from systems.manifest import watched
 
 Grade = Literal["low", "medium", "high", "context"]
@@ -48,12 +48,13 @@ LESS = Usual(factor=3, floor=math.inf, below=True)
 
 def _signal(klass: Klass, grade: Grade, learnt: Literal["", "more", "less"] = "") -> Signal:
     severity: Severity = "low" if grade == "context" else grade
+    judged: dict[str, Detector] = {"": Beyond(), "more": MORE, "less": LESS}
     usual = {"": "", "more": ", far more than usual", "less": ", far less than usual"}[learnt]
     return Signal(
         "_".join(filter(None, ("declared", klass, grade, learnt))),
         f"{{text}}{usual}",
         ".".join(filter(None, ("declared", klass, grade, learnt))),
-        {"": Beyond(), "more": MORE, "less": LESS}[learnt],
+        judged[learnt],
         "declared",
         severity=severity,
         hold=Hold(3, 4.0) if learnt else Hold(),

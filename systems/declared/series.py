@@ -43,7 +43,7 @@ def series(found: Any) -> Series:
 
 
 def _of_row(row: Mapping[str, Any]) -> tuple[str, Any]:
-    key = VALUE if VALUE in row else next(reversed(row.keys()))
+    key = VALUE if VALUE in row else list(row)[-1]
     return " ".join("-" if v is None else _text(v) for k, v in row.items() if k != key), row[key]
 
 

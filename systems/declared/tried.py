@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from systems import redact, threads
+from systems.declared.asking import MOST_LABELS, ask
 from systems.declared.judging import Judge
 from systems.manifest import Service
 from systems.manifest.watched import ReadingSpec
-from systems.probes.declared import MOST_LABELS, ask
 from systems.readings import clean
 from systems.services import LoadedSystem
 
@@ -28,7 +28,8 @@ async def try_readings(system: LoadedSystem, within_s: float) -> tuple[list[str]
         return [], []
     await asyncio.wait(jobs.values(), timeout=within_s)
     hide = redact.for_system(system).text
-    answered, troubles = [], []
+    answered: list[str] = []
+    troubles: list[str] = []
     for (name, reading), job in jobs.items():
         known, words = job.result() if job.done() else (False, f"no answer in {within_s:g} s")
         line = f"{name}: reading {reading} " + (

@@ -8,40 +8,24 @@ knows what is usual. What cannot be asked is unknown, and says why.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from systems import threads
-from systems.declared import calls
+from systems.declared.asking import ask, bounded
 from systems.declared.judging import Judge
-from systems.declared.series import Series, Value, series
+from systems.declared.series import Series, Value
 from systems.manifest import Service
 from systems.manifest.watched import ReadingSpec
 from systems.probes.base import Clock, Probe
-from systems.readings import LABEL_LIMIT, Reading, clean
+from systems.readings import LABEL_LIMIT, Reading
 from systems.services import LoadedSystem
 
 WAIT_S = 0.25  # for what is quick; what takes longer is taken at a later look
 PATIENCE_S = 3.0  # beyond a reading's own timeout, for connecting and for its turn
 REPEAT_S = 15.0  # what is asked more seldom is said again, or it would count as not read
-MOST_LABELS = 30
 GONE_LOOKS = 3  # for so many a label that is no more is told as well, so that what it caused can clear
-
-log = logging.getLogger(__name__)
-
-
-def ask(system: LoadedSystem, service: Service, spec: ReadingSpec) -> Series | str:
-    """Ask once, blocking: what was answered, or why it is not known. Never raises."""
-    try:
-        return series(calls.look(system, service, spec))
-    except calls.CallFailed as error:
-        return clean(str(error), 300)
-    except Exception as error:  # of a library: one reading is no other's trouble
-        log.warning("the reading %s of %s failed", spec.name, service.name, exc_info=True)
-        return f"it cannot be asked ({type(error).__name__})"
 
 
 @dataclass(slots=True)
@@ -127,7 +111,7 @@ def _unknown(one: _Asked, service: str, why: str) -> list[Reading]:
 
 def _said(one: _Asked, service: str, found: Series) -> list[Reading]:
     """The values, and what is made of them."""
-    kept, readings = _bounded(found, one.labels), []
+    kept, readings = bounded(found, one.labels), []
     if not kept and not one.labels.keys() - {""}:
         return _unknown(one, service, "it answered nothing: no row, no entry")
     for label, value in kept.items():
@@ -140,14 +124,6 @@ def _said(one: _Asked, service: str, found: Series) -> list[Reading]:
         readings += _verdict(one, service, label, None if one.spec.baseline == "below" else 0.0, "gone")
     one.labels = dict.fromkeys(kept, 0) | {label: n for label, n in missed.items() if n < GONE_LOOKS}
     return readings
-
-
-def _bounded(found: Series, known: Iterable[str]) -> Series:
-    """At most so many labels, those known already before others: none goes because another came."""
-    if len(found) <= MOST_LABELS:
-        return found
-    order = [*(label for label in known if label in found), *found]
-    return {label: found[label] for label in list(dict.fromkeys(order))[:MOST_LABELS]}
 
 
 def _own(one: _Asked, service: str, label: str, value: Value | None) -> Reading:

@@ -14,6 +14,7 @@ import redis
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 
+from incidents import own
 from opsportal import wiring
 from systems.probes import journeys
 from systems.probes.declared import DeclaredProbe
@@ -87,6 +88,9 @@ def test_a_limit_that_is_passed_is_an_incident_until_it_is_not(ward: Declared) -
     assert ward.incident["severity"] == "high" and said in str(ward.incident)
     ward.look(20)
     assert ward.calls == [] and len(ward.numbers) == 1
+    called = own.named(ward.slug)
+    assert called["worker", "own.backlog"].of("") == "backlog of worker"
+    assert ("worker", "own.breaker") not in called, "a word is nothing to plot"
     ward.waits(0)
     ward.look_until(lambda: ward.incident["state"] == "resolved", most=200)
 

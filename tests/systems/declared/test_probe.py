@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import redis
 
+from systems.declared.asking import MOST_LABELS
 from systems.probes import build_all
-from systems.probes.declared import MOST_LABELS, DeclaredProbe
+from systems.probes.declared import DeclaredProbe
 from systems.readings import Reading
 from systems.runtimes.base import ExecResult
 from systems.services import LoadedSystem

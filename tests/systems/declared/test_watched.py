@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,19 @@ def test_a_good_one_loads() -> None:
 def test_mistakes_are_named_with_their_line(old: str, new: str, line: int, words: str) -> None:
     found = problems(old, new)
     assert any(p.startswith(f"manifest.yaml:{line}: ") and words in p for p in found), found
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/declared.md"])
+def test_the_examples_of_the_documents_are_good(name: str) -> None:
+    text = (Path(__file__).parents[3] / name).read_text()
+    found = re.search(r"^    readings:\n.*?(?=^```)", text, re.M | re.S)
+    assert found is not None
+    rest = """  db: {kind: postgres, postgres: {dsn: "postgresql://a@h/d"}}
+  cache: {kind: redis, redis: {url: "redis://h/0"}}
+"""
+    head = "system: shop\nruntime: {driver: fake}\nservices:\n  orders:\n    kind: http\n"
+    orders = parse_manifest(head + found[0] + rest).services["orders"]
+    assert len(orders.readings) >= 3 and orders.words[0].name == "quota"
 
 
 def test_a_service_has_a_bounded_number_of_them() -> None:
