@@ -115,10 +115,17 @@ def own_series(incident: Incident, services: Iterable[str]) -> list[Series]:
              where system_id = %(system)s and at between %(start)s and %(end)s and value is not null
                and metric = any(%(metrics)s) and service = any(%(names)s)
              group by 1, 2, 3, 4 order by 4"""
-    params = {"step": step, "system": incident.system_id, "start": start, "end": end, "names": names}
+    params: dict[str, Any] = {
+        "step": step,
+        "system": incident.system_id,
+        "start": start,
+        "end": end,
+        "names": names,
+        "metrics": sorted({metric for _, metric in called}),
+    }
     found: dict[tuple[str, str, str], list[Point]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(sql, params | {"metrics": sorted({metric for _, metric in called})})
+        cursor.execute(sql, params)
         for service, metric, label, slot, value in cursor.fetchall():
             if (service, metric) in called:
                 found.setdefault((service, metric, label), []).append((slot, value))

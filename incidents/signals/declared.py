@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from incidents.signals.adaptive import Baseline
-from incidents.signals.base import ALWAYS, Hold, Klass, Severity, Signal
+from incidents.signals.base import ALWAYS, Describable, Hold, Klass, Severity, Signal
 from incidents.signals.detectors import Detector, Memory, Sample, Verdict
 from systems.manifest import watched
+from systems.readings import clean
 
 Grade = Literal["low", "medium", "high", "context"]
 GRADES: tuple[Grade, ...] = get_args(Grade)
@@ -42,6 +43,20 @@ class Usual(Baseline):
         return Baseline.judge(self, memory, replace(sample, fresh=False))
 
 
+@dataclass(frozen=True)
+class Told(Signal):
+    """A signal whose title is what the probe says."""
+
+    @property
+    def is_declared(self) -> bool:
+        return True
+
+    def describe(self, state: Describable) -> str:
+        if state.text:
+            return super().describe(state)
+        return clean(f"{state.label} of {state.service} is not what it should be", 300)
+
+
 MORE = Usual(factor=3, floor=0)
 LESS = Usual(factor=3, floor=math.inf, below=True)
 
@@ -50,7 +65,7 @@ def _signal(klass: Klass, grade: Grade, learnt: Literal["", "more", "less"] = ""
     severity: Severity = "low" if grade == "context" else grade
     judged: dict[str, Detector] = {"": Beyond(), "more": MORE, "less": LESS}
     usual = {"": "", "more": ", far more than usual", "less": ", far less than usual"}[learnt]
-    return Signal(
+    return Told(
         "_".join(filter(None, ("declared", klass, grade, learnt))),
         f"{{text}}{usual}",
         ".".join(filter(None, ("declared", klass, grade, learnt))),
@@ -62,7 +77,7 @@ def _signal(klass: Klass, grade: Grade, learnt: Literal["", "more", "less"] = ""
         opens=grade != "context",
         settle=True,
         klass=klass,
-        timing=ALWAYS if klass in OF_TIME else None,
+        timing=ALWAYS if learnt or klass in OF_TIME else None,
     )
 
 

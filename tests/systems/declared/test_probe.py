@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -108,7 +109,7 @@ async def test_each_is_asked_at_its_own_pace(tmp_path: Path) -> None:
         await bench.answered()
         asked.clear()
         said = [r for _ in range(20) for r in await bench.look(1)]
-    assert asked.count("/seldom") == 0 and 15 <= asked.count("/often") <= 20
+    assert asked.count("/seldom") == 0 and 8 <= asked.count("/often") <= 20
     seldom = [r for r in said if r.metric == "own.seldom"]
     assert len(seldom) == 1, "what is asked seldom is said again, so that it does not count as not read"
 
@@ -124,7 +125,7 @@ async def test_a_slow_one_holds_up_no_other(tmp_path: Path) -> None:
         )
         began = time.monotonic()
         found = await bench.look(0)
-        assert time.monotonic() - began < 1.2
+        assert time.monotonic() - began < 1.9
         assert one(found, "own.mute").value is None
         for _ in range(40):
             found += await bench.look(0)
@@ -145,8 +146,10 @@ async def test_what_never_answers_is_unknown_after_its_time(
     monkeypatch.setattr(bench.system.runtime, "exec", lambda *_: answers[0]())
     assert one(await bench.answered(), "declared.own.medium").value == 1
 
+    ends = threading.Event()
+
     def hangs() -> ExecResult:
-        time.sleep(1.5)
+        ends.wait(60)
         return ExecResult(0, "3", "")
 
     answers[0] = hangs
@@ -156,6 +159,14 @@ async def test_what_never_answers_is_unknown_after_its_time(
         ("declared.own.medium", None, "no answer in 5 s"),
     ]
     assert await bench.look(1) == [], "it is not asked again before it has answered"
+    ends.set()
+    found: list[Reading] = []
+    for _ in range(60):
+        found += await bench.look(0.1)
+        if any(r.value == 3 for r in found):
+            break
+        await asyncio.sleep(0.05)
+    assert found[-1].value == 2, "by how much 3 is above 1"
 
 
 async def test_what_cannot_be_asked_is_unknown_with_why(tmp_path: Path) -> None:
