@@ -134,13 +134,15 @@ def secrets_of(system: LoadedSystem) -> set[str]:
 
 
 def _of_headers(system: LoadedSystem) -> Iterable[str]:
-    """What is sent with requests for metrics: a scheme's name before it is no secret."""
+    """What is sent with requests for metrics and readings: a scheme's name before it is no secret."""
     prometheus = system.manifest.prometheus
     yield from (v.rpartition(" ")[2] for v in (prometheus.headers if prometheus else {}).values())
     for service in system.services.values():
         yield from (
             v.rpartition(" ")[2] for v in (service.metrics.headers if service.metrics else {}).values()
         )
+        for reading in service.readings:
+            yield from (v.rpartition(" ")[2] for v in (reading.http.headers if reading.http else {}).values())
 
 
 def for_system(system: LoadedSystem, extra: Iterable[str] = ()) -> Redactor:

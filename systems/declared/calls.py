@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +14,7 @@ from urllib.parse import quote
 import httpx
 import psycopg
 import redis
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Json
 
 from systems import pgguards
@@ -102,6 +105,7 @@ def _http(call: HttpCall, timeout_s: float, values: Values, *, writes: bool) -> 
     url, body = _url(call, values), _filled_json(call.body, values)
     headers = {name: _word(value, values) for name, value in call.headers.items()} | {"User-Agent": AGENT}
     failed: type[CallFailed] = CallFailed
+    ends = time.monotonic() + timeout_s
     try:
         with (
             httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
@@ -115,6 +119,10 @@ def _http(call: HttpCall, timeout_s: float, values: Values, *, writes: bool) -> 
                 raw += piece
                 if len(raw) > MOST_BYTES:
                     raise failed(f"{call.method.upper()} {url} answered more than {MOST_BYTES} bytes")
+                if time.monotonic() > ends:  # its own limit is one of silence: drops come for ever
+                    raise failed(f"{call.method.upper()} {url} did not end within {timeout_s:g} s")
+    except httpx.InvalidURL as error:
+        raise CallFailed(f"{url} is no address: {clean(str(error), 200)}") from error
     except httpx.ConnectError as error:
         raise CallFailed(f"{call.method.upper()} {url}: {clean(str(error), 200)}") from error
     except httpx.HTTPError as error:
@@ -123,7 +131,8 @@ def _http(call: HttpCall, timeout_s: float, values: Values, *, writes: bool) -> 
             f"{call.method.upper()} {url}: {clean(str(error) or type(error).__name__, 200)}"
         ) from error
     text = raw.decode(errors="replace")
-    good = answer.status_code in call.expect if call.expect else answer.status_code < 400
+    below = 400 if writes else 300  # what is asked for is not at the place that a redirect names
+    good = answer.status_code in call.expect if call.expect else answer.status_code < below
     if not good:
         said = f"answered {answer.status_code}: {clean(text, 200)}"
         refused = CallFailed if answer.status_code < 500 else failed
@@ -138,21 +147,28 @@ def _sql(on: Service, statement: str, timeout_s: float, values: Values, *, write
     if on.postgres is None:
         raise CallFailed(f"{on.name} is no database in the manifest")
     spec, most = on.postgres, int(timeout_s * 1000)
+    dsn = (spec.admin_dsn or spec.dsn) if writes else spec.dsn
+    if not _parses(dsn):  # the parser's own words would quote what may be a password
+        raise CallFailed(f"{on.name}: its dsn cannot be taken apart")
     read_only = "" if writes else " -c default_transaction_read_only=on"
     # a percent sign of the statement's own is one; blanks become parameters
     bound = BLANK.sub(lambda m: f"%({m[1]})s", statement.replace("%", "%%"))
     try:
         with pgguards.connect(
             f"-c statement_timeout={most} -c lock_timeout={min(most, 5000)}{read_only}",
-            conninfo=(spec.admin_dsn or spec.dsn) if writes else spec.dsn,
+            conninfo=dsn,
             connect_timeout=3,
             application_name=AGENT,
         ) as session:
-            cursor = session.execute(bound.encode(), dict(values))
-            if cursor.description is None:
-                return Answer(cursor.rowcount, cursor.statusmessage or "")
-            names = [column.name for column in cursor.description]
-            rows = cursor.fetchmany(MOST_ROWS)
+            cursor = session.cursor()
+            if writes:
+                cursor.execute(bound.encode(), dict(values))
+                if cursor.description is None:
+                    return Answer(cursor.rowcount, cursor.statusmessage or "")
+                rows = cursor.fetchmany(MOST_ROWS)
+            else:  # no more is fetched than is used; and one statement it is, so that none goes before it to allow more
+                rows = list(islice(cursor.stream(bound.encode(), dict(values)), MOST_ROWS))
+            names = [column.name for column in cursor.description or ()]
     except psycopg.OperationalError as error:
         lost = CallUnknown if writes and error.sqlstate is None else CallFailed
         raise lost(f"{on.name}: {clean(str(error), 200)}") from error
@@ -161,6 +177,13 @@ def _sql(on: Service, statement: str, timeout_s: float, values: Values, *, write
     if len(rows) == 1 and len(names) == 1:
         return Answer(_plain(rows[0][0]))
     return Answer([dict(zip(names, map(_plain, row), strict=True)) for row in rows])
+
+
+def _parses(dsn: str) -> bool:
+    try:
+        return bool(conninfo_to_dict(dsn))
+    except psycopg.Error:
+        return False
 
 
 def _redis(on: Service, words: list[str], timeout_s: float, *, writes: bool) -> Answer:
@@ -175,6 +198,8 @@ def _redis(on: Service, words: list[str], timeout_s: float, *, writes: bool) -> 
             return Answer(_plain(client.execute_command(*words)))
     except redis.ResponseError as error:
         raise CallFailed(f"{on.name}: {clean(str(error), 200)}") from error
+    except ValueError as error:  # of the address
+        raise CallFailed(f"{on.name}: its url cannot be taken apart") from error
     except redis.RedisError as error:
         raise (CallUnknown if writes else CallFailed)(f"{on.name}: {clean(str(error), 200)}") from error
 

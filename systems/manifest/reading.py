@@ -122,7 +122,7 @@ def parse_manifest(
 
 def _read_yaml(text: str, source: _Source) -> Any:
     try:
-        node, data = yamlsafe.read(text)
+        node, data = yamlsafe.read(text, words=True)
     except yamlsafe.Refused as error:
         raise ManifestError([f"{source.name}:{error.line}: {error}"]) from None
     if node is not None:
@@ -275,6 +275,8 @@ def _named_by(service: Service) -> Iterator[tuple[Path_, str | None]]:
             yield ("credentials", i, "consumers", j), consumer
     for i, queue in enumerate(service.redis.queues if service.redis else []):
         yield ("redis", "queues", i, "worker"), queue.worker
+    for i, reading in enumerate(service.readings):
+        yield ("readings", i, "on"), reading.on
     if service.fallback:
         for consumer in service.fallback.consumers:
             yield ("fallback", "consumer"), consumer
