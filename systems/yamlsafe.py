@@ -44,6 +44,8 @@ def read(text: str, *, aliases: bool = False) -> tuple[yaml.Node | None, Any]:
                 return None, None
             if aliases:
                 _stands_for(node, {})
+            else:
+                _name_keys(node)
             return node, loader.construct_document(node)
         finally:
             loader.dispose()
@@ -68,6 +70,18 @@ def _told(text: str, error: yaml.MarkedYAMLError) -> Refused:
     ):  # the parser in C does not say which
         words = words.replace("character", f"character {rows[mark.line][mark.column : mark.column + 1]!r}")
     return Refused(line, f"not valid YAML: {words}")
+
+
+def _name_keys(node: yaml.Node) -> None:
+    """Keys of what people write for us are names: `on: db` is no truth value's."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+            _name_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _name_keys(item)
 
 
 def _look_through(text: str, *, aliases: bool) -> None:

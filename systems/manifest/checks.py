@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from systems.manifest import acting_checks
 from systems.manifest.types import Manifest
 
 Trouble = tuple[tuple[str | int, ...], str]  # where, and what to mend
+
+# What only rooms above can tell; put in by the composition root, asked when a manifest is activated. What is active
+# already is not undone by them: a newer portal may know more names.
+further: list[Callable[[Manifest], Iterator[Trouble]]] = []
 
 
 def troubles(manifest: Manifest) -> Iterator[Trouble]:
     """Every trouble, with the path of the key that it stands at."""
     yield from _cycles(manifest)
     yield from _unscraped(manifest)
+    yield from acting_checks.troubles(manifest)
+
+
+def activating(manifest: Manifest) -> Iterator[Trouble]:
+    """What keeps a manifest from being activated besides."""
+    for check in further:
+        yield from check(manifest)
 
 
 def _cycles(manifest: Manifest) -> Iterator[Trouble]:

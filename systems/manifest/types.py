@@ -6,22 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
 
-
-class Model(BaseModel):
-    """Base of all parts: a typo in a key is an error."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[list[str], BeforeValidator(_one_or_many)]
-Address = Annotated[str, Field(pattern=r"^[^:\s/]+:\d{1,5}$")]
-Url = Annotated[str, Field(pattern=r"^https?://\S+$")]
-Secret = Annotated[str, Field(repr=False)]
-Headers = Annotated[dict[str, str], Field(repr=False)]
+from systems.manifest.acting import ActionSpec
+from systems.manifest.basics import Address, Headers, Model, Names, Secret, Url
 
 
 class RuntimeSpec(BaseModel):
@@ -233,6 +219,7 @@ class Service(Model):
     snapshot: SnapshotSpec | None = None
     migrations: MigrationsSpec | None = None
     state: StateSpec | None = None
+    actions: list[ActionSpec] = []
 
 
 class Link(Model):
