@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, create_model
 
 from actions.base import ActionRefused, Params
+from systems.declared import filling
 from systems.declared.calls import CallFailed, look, shown
 from systems.manifest.acting import ActionSpec, Param
 from systems.manifest.types import Service
@@ -54,7 +55,15 @@ def listed(system: LoadedSystem, service: Service, param: Param) -> dict[str, An
     values = [_single(item) for item in _items(found)]
     if len(values) >= MOST:
         raise CallFailed(f"the inventory lists {MOST} values or more: narrow it")
-    return {str(v): v for v in values if v is not None and 0 < len(str(v)) <= LONGEST}
+    return {str(v): v for v in values if v is not None and _can_be_asked_for(v)}
+
+
+def _can_be_asked_for(value: Any) -> bool:
+    try:
+        filling.fit({"value": value})
+    except filling.Unfit:
+        return False
+    return 0 < len(str(value)) <= LONGEST
 
 
 def _items(found: Any) -> list[Any]:

@@ -120,6 +120,19 @@ def test_nothing_but_what_is_listed(system: LoadedSystem, jobs: Jobs, tool: Tool
     assert ActionRequest.objects.count() == 0
 
 
+def test_a_list_may_hold_anything(system: LoadedSystem, jobs: Jobs) -> None:
+    jobs.state |= {"": "on", "a\0b": "on", "\ud800": "on", "x" * 201: "on", "grüße": "on"}
+    with pytest.raises(service.ActionRefused, match=r"one of: nightly, hourly, .*, \.\., grüße$"):
+        service.propose("tiny", "stop-job", "front", {"job": "weekly"}, requested_by="bob")
+    jobs.state |= {str(n): "on" for n in range(100)}
+    with pytest.raises(service.ActionRefused, match="and 65 more"):
+        service.propose("tiny", "stop-job", "front", {"job": "weekly"}, requested_by="bob")
+    jobs.state |= {str(n): "on" for n in range(600)}
+    with pytest.raises(service.ActionRefused, match="500 values or more"):
+        service.propose("tiny", "stop-job", "front", {"job": "nightly"}, requested_by="bob")
+    assert jobs.seen == []
+
+
 def test_what_is_not_listed_any_more_is_not_done(system: LoadedSystem, jobs: Jobs) -> None:
     request = service.propose("tiny", "stop-job", "front", {"job": "hourly"}, requested_by="bob")
     assert request.status == Status.APPROVED

@@ -17,7 +17,7 @@ from systems.describe import describe
 from systems.models import System
 from systems.services import LoadedSystem
 from tests.actions.conftest import person
-from tests.actions.declared.conftest import LOGIN, Jobs, Tool
+from tests.actions.declared.conftest import LOGIN, Jobs, Tool, declare
 
 pytestmark = pytest.mark.django_db
 RUN, READ = "actions.run_action", tokens.READ
@@ -86,11 +86,21 @@ def test_the_approval_card_shows_call_loss_and_undo(system: LoadedSystem, flags:
     assert service.execute(request.pk).status == Status.SUCCEEDED
 
 
-def test_a_grant_may_list_it_and_access_needs_its_own_word(system: LoadedSystem, row: System) -> None:
+def test_a_grant_may_list_it_and_access_needs_its_own_word(
+    system: LoadedSystem, row: System, base: Any
+) -> None:
     given = {"scope": "game_day", "scope_id": "1", "requester": "agent", "created_by": "ann", "reason": "x"}
     assert grants.give(row, actions=["tell-crew"], minutes=5, **given).actions == ["tell-crew"]
     with pytest.raises(ValueError, match="tell-crowd is none"):
         grants.give(row, actions=["tell-crowd"], minutes=5, **given)
+    in_, out = {"sql": "grant select on t to r"}, {"sql": "revoke select on t from r"}
+    let_in = {"name": "let-in", "title": "Let them in", "risk": "low", "do": in_, "undo": out}
+    shut = {"name": "shut-out", "title": "Shut them out", "risk": "low", "do": out, "undo": in_}
+    declare(base, {"db": [let_in, shut]})
+    asked = service.propose("tiny", "let-in", "db", {}, requested_by="agent")
+    assert (asked.status, asked.risk) == (Status.WAITING, "high")
+    assert "access:let-in/db" in asked.effects
+    assert "reaccess:shut-out/db" in service.effects_of("tiny", "shut-out", "db", {})
 
 
 def test_it_is_told_what_can_be_done(system: LoadedSystem, tool: Tool, base: Any, capsys: Any) -> None:
