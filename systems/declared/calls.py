@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,12 +13,13 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import redis
-from psycopg.types.json import Json
+from psycopg.conninfo import conninfo_to_dict
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from systems import pgguards
 from systems.declared import filling
+from systems.declared.answers import Answer, CallFailed, CallUnknown, at_path, plain
 from systems.declared.filling import Values, shown
 from systems.manifest.declared import Ask, Call, HttpCall
 from systems.manifest.types import Service
@@ -54,22 +56,6 @@ NOT_SENT = (
 )
 
 
-class CallFailed(RuntimeError):
-    """The other side did not answer, refused, or said that it failed. The message is for people."""
-
-
-class CallUnknown(CallFailed):
-    """It was sent, and nobody knows what came of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was answered. `value` is JSON-able: parsed JSON, else text; of SQL the only cell, else rows as mappings."""
-
-    value: Any
-    words: str = ""
-
-
 def look(system: LoadedSystem, service: Service, ask: Ask, values: Values = NOTHING) -> Any:
     """Ask, and take what stands at the path. CallFailed when it cannot be asked, or nothing stands there."""
     found = _make(system, service, ask, values, _How(writes=False, rows=bool(ask.path))).value
@@ -89,22 +75,6 @@ def tell(
     CallUnknown: it may have. `fence`: for what is run by the runtime; StaleFence when it is an old one. `key`: sent
     with a request, as its Idempotency-Key."""
     return _make(system, service, call, values, _How(writes=True, fence=fence, key=key))
-
-
-def at_path(found: Any, path: str) -> Any:
-    """What stands at a dotted path. `[]` goes on with each item of a list, and makes a list of all that is found."""
-    for number, step in enumerate(path.split(".") if path else []):
-        if step.endswith("[]"):
-            inner = at_path(found, step[:-2]) if step != "[]" else found
-            if not isinstance(inner, list):
-                raise CallFailed(f"no list stands at {step!r} of what was answered")
-            rest = ".".join(path.split(".")[number + 1 :])
-            return [at_path(item, rest) for item in inner]
-        try:
-            found = found[int(step)] if isinstance(found, list) else found[step]
-        except (KeyError, IndexError, TypeError, ValueError):
-            raise CallFailed(f"nothing stands at {path!r} of what was answered") from None
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +114,7 @@ def _http(call: HttpCall, timeout_s: float, values: Values, how: _How) -> Answer
     url, body = filling.url(call, values), filling.body(call.body, values)
     headers = [*filling.headers(call, values), (b"User-Agent", AGENT.encode())]
     headers += [(b"Idempotency-Key", how.key.encode())] if how.key else []
-    name, ends = f"{call.method.upper()} {_plain_address(url)}", time.monotonic() + 2 * timeout_s
+    name, ends = f"{call.method.upper()} {_plain_address(url)}", time.monotonic() + timeout_s
     try:
         with (
             httpx.Client(timeout=timeout_s, follow_redirects=False, trust_env=False) as client,
@@ -157,8 +127,8 @@ def _http(call: HttpCall, timeout_s: float, values: Values, how: _How) -> Answer
                 raw += piece
                 if len(raw) > MOST_BYTES:
                     raise how.open_end(f"{name} answered more than {MOST_BYTES} bytes")
-                if time.monotonic() > ends:
-                    raise how.open_end(f"{name} had not answered in full after {2 * timeout_s:g} s")
+                if time.monotonic() > ends:  # its own limit is one of silence: drops come for ever
+                    raise how.open_end(f"{name} did not end within {timeout_s:g} s")
     except (*NOT_SENT, httpx.InvalidURL) as error:
         raise CallFailed(f"{name}: {clean(str(error) or type(error).__name__, 200)}") from error
     except httpx.HTTPError as error:
@@ -167,7 +137,8 @@ def _http(call: HttpCall, timeout_s: float, values: Values, how: _How) -> Answer
 
 
 def _answered(call: HttpCall, status: int, text: str, name: str, how: _How) -> Answer:
-    if not (status in call.expect if call.expect else status < 400):
+    below = 400 if how.writes else 300  # what is asked for is not at the place that a redirect names
+    if not (status in call.expect if call.expect else status < below):
         # only a 4xx says that nothing was done; whoever answers otherwise than was expected may have done it
         refused = CallFailed if 400 <= status < 500 else how.open_end
         raise refused(f"{name} answered {status}: {clean(text, 200)}")
@@ -187,12 +158,14 @@ def _sql(on: Service, statement: str, timeout_s: float, values: Values, how: _Ho
     if on.postgres is None:
         raise CallFailed(f"{on.name} is no database in the manifest")
     spec, most = on.postgres, int(timeout_s * 1000)
+    dsn = (spec.admin_dsn or spec.dsn) if how.writes else spec.dsn
+    if not _parses(dsn):  # the parser's own words would quote what may be a password
+        raise CallFailed(f"{on.name}: its dsn cannot be taken apart")
     read_only = "" if how.writes else " -c default_transaction_read_only=on"
-    text, bound = filling.bound(statement, values)
     try:
         session = pgguards.connect(
             f"-c statement_timeout={most} -c lock_timeout={min(most, 5000)}{read_only}",
-            conninfo=(spec.admin_dsn or spec.dsn) if how.writes else spec.dsn,
+            conninfo=dsn,
             connect_timeout=3,
             application_name=AGENT,
         )
@@ -200,18 +173,33 @@ def _sql(on: Service, statement: str, timeout_s: float, values: Values, how: _Ho
         raise CallFailed(f"{on.name}: {clean(str(error), 200)}") from error
     try:
         with session:
-            # prepared: so the server takes one statement and no more
-            cursor = session.execute(text, bound, prepare=True)
-            if cursor.description is None:
-                return Answer(cursor.rowcount, cursor.statusmessage or "")
-            names = [column.name for column in cursor.description]
-            rows = cursor.fetchmany(MOST_ROWS)
+            return _run(session, *filling.bound(statement, values), how)
     except psycopg.Error as error:
         ended = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "57P")[:3] == "57P"
         raise (how.open_end if ended else CallFailed)(f"{on.name}: {clean(str(error), 200)}") from error
+
+
+def _run(session: psycopg.Connection[Any], text: bytes, bound: dict[str, Any], how: _How) -> Answer:
+    """One statement: the server takes no more at once, either way."""
+    cursor = session.cursor()
+    if how.writes:
+        cursor.execute(text, bound, prepare=True)
+        if cursor.description is None:
+            return Answer(cursor.rowcount, cursor.statusmessage or "")
+        rows = cursor.fetchmany(MOST_ROWS)
+    else:  # no more is fetched than is used
+        rows = list(islice(cursor.stream(text, bound), MOST_ROWS))
+    names = [column.name for column in cursor.description or ()]
     if len(rows) == 1 and len(names) == 1 and not how.rows:
-        return Answer(_plain(rows[0][0]))
-    return Answer([dict(zip(names, map(_plain, row), strict=True)) for row in rows])
+        return Answer(plain(rows[0][0]))
+    return Answer([dict(zip(names, map(plain, row), strict=True)) for row in rows])
+
+
+def _parses(dsn: str) -> bool:
+    try:
+        return bool(conninfo_to_dict(dsn))
+    except psycopg.Error:
+        return False
 
 
 def _redis(on: Service, words: list[str], timeout_s: float, how: _How) -> Answer:
@@ -230,9 +218,11 @@ def _redis(on: Service, words: list[str], timeout_s: float, how: _How) -> Answer
             if not how.writes and not _only_looks(client, words):
                 raise CallFailed(f"{words[0]} is no command that only looks")
             failed = how.open_end
-            return Answer(_plain(client.execute_command(*words)))
+            return Answer(plain(client.execute_command(*words)))
     except redis.ResponseError as error:
         raise CallFailed(f"{on.name}: {clean(str(error), 200)}") from error
+    except ValueError as error:  # of the address
+        raise CallFailed(f"{on.name}: its url cannot be taken apart") from error
     except redis.RedisError as error:
         raise failed(f"{on.name}: {clean(str(error), 200)}") from error
 
@@ -266,16 +256,3 @@ def _exec(system: LoadedSystem, on: Service, argv: list[str], timeout_s: float, 
         return Answer(json.loads(done.out), clean(done.err, 200))
     except ValueError:
         return Answer(done.out.strip(), clean(done.err, 200))
-
-
-def _plain(value: Any) -> Any:
-    """JSON-able."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, dict):
-        return {str(_plain(k)): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_plain(v) for v in value]
-    if isinstance(value, Json):
-        return value.obj
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)

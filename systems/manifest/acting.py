@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
-from systems.manifest.basics import Model
+from systems.manifest.base import Model
 from systems.manifest.declared import Ask, Call
 
 GIVEN = frozenset({"service"})  # blanks that are always filled

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
-from systems.manifest.basics import Headers, Model, Url
+from systems.manifest.base import Headers, Model, Url
 
 BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 AUTHORITY = re.compile(r"https?://[^/?#]*")
@@ -32,7 +32,7 @@ def _words(value: object) -> object:
 
 class HttpCall(Model):
     """One request: exactly one of the methods, with its address. `expect`: the statuses that are no failure; without
-    it all below 400 are."""
+    it all below 400 are, or below 300 where it is only looked."""
 
     get: Url | None = None
     post: Url | None = None

@@ -126,7 +126,7 @@ def parse_manifest(
 
 def _read_yaml(text: str, source: _Source) -> Any:
     try:
-        node, data = yamlsafe.read(text)
+        node, data = yamlsafe.read(text, words=True)
     except yamlsafe.Refused as error:
         raise ManifestError([f"{source.name}:{error.line}: {error}"]) from None
     if node is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
 
 from systems.manifest.acting import ActionSpec
-from systems.manifest.basics import Address, Headers, Model, Names, Secret, Url
+from systems.manifest.base import Address, Headers, Model, Names, Secret, Url
 
 
 class RuntimeSpec(BaseModel):

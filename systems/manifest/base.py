@@ -1,4 +1,4 @@
-"""What every part of a manifest is made of. Strings that may hold secrets are left out of reprs."""
+"""What all parts of a manifest are made of."""
 
 from __future__ import annotations
 
