@@ -141,8 +141,8 @@ def _of_headers(system: LoadedSystem) -> Iterable[str]:
         yield from (
             v.rpartition(" ")[2] for v in (service.metrics.headers if service.metrics else {}).values()
         )
-        for _, call in (pair for spec in service.actions for pair in spec.calls()):
-            given = call.http.headers if call.http else {}
+        calls = [*service.readings, *(call for spec in service.actions for _, call in spec.calls())]
+        for given in (call.http.headers for call in calls if call.http):
             yield from (v.rpartition(" ")[2] for name, v in given.items() if _is_login(name, v))
 
 

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from systems import redact
+from systems.declared.tried import try_readings
 from systems.manifest import Service
 from systems.probes import build_all
 from systems.probes.base import Probe
@@ -33,15 +34,16 @@ KINDS = ("http", "proxy", "worker", "jobs", "postgres", "redis", "external")
 
 @dataclass(slots=True)
 class Tried:
-    """What the first look brought: a line for each target that cannot be read, and what was recognised of metrics."""
+    """What the first look brought: a line for each target that cannot be read, and what was recognised of metrics
+    and answered by declared readings."""
 
     troubles: list[str] = field(default_factory=list)
     recognised: list[str] = field(default_factory=list)
 
 
 def try_out(system: LoadedSystem) -> Tried:
-    """Every target, asked side by side for at most WITHIN_S in all."""
-    return asyncio.run(_try(system))
+    """Every target and every declared reading, asked side by side for at most WITHIN_S in all."""
+    return asyncio.run(_all(system))
 
 
 def misnamed(system: LoadedSystem) -> Iterator[str]:
@@ -56,6 +58,13 @@ def misnamed(system: LoadedSystem) -> Iterator[str]:
             if meant == store and getattr(service, store) is None:
                 key = "dsn" if store == "postgres" else "url"
                 yield f"{name}: is a {store}, but has no `{store}: {{{key}: ...}}`, so nothing in it is looked at"
+
+
+async def _all(system: LoadedSystem) -> Tried:
+    tried, (answered, troubles) = await asyncio.gather(_try(system), try_readings(system, WITHIN_S))
+    tried.recognised += answered
+    tried.troubles += troubles
+    return tried
 
 
 async def _try(system: LoadedSystem) -> Tried:

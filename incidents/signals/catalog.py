@@ -3,6 +3,7 @@
 from incidents.signals import (
     checks,
     config,
+    declared,
     http,
     journeys,
     links,
@@ -25,6 +26,7 @@ _AREAS: list[list[Signal]] = [
     journeys.SIGNALS,
     links.SIGNALS,
     checks.SIGNALS,
+    declared.SIGNALS,
 ]
 
 CATALOG: dict[str, Signal] = {signal.id: signal for area in _AREAS for signal in area}

@@ -279,6 +279,8 @@ def _named_by(service: Service) -> Iterator[tuple[Path_, str | None]]:
             yield ("credentials", i, "consumers", j), consumer
     for i, queue in enumerate(service.redis.queues if service.redis else []):
         yield ("redis", "queues", i, "worker"), queue.worker
+    for i, reading in enumerate(service.readings):
+        yield ("readings", i, "on"), reading.on
     if service.fallback:
         for consumer in service.fallback.consumers:
             yield ("fallback", "consumer"), consumer

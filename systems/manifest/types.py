@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloa
 
 from systems.manifest.acting import ActionSpec
 from systems.manifest.base import Address, Headers, Model, Names, Secret, Url
+from systems.manifest.watched import ReadingSpec, WordSpec
 
 
 class RuntimeSpec(BaseModel):
@@ -219,6 +220,8 @@ class Service(Model):
     snapshot: SnapshotSpec | None = None
     migrations: MigrationsSpec | None = None
     state: StateSpec | None = None
+    readings: list[ReadingSpec] = Field([], max_length=30)
+    words: list[WordSpec] = Field([], max_length=30)
     actions: list[ActionSpec] = []
 
 

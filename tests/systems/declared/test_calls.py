@@ -179,3 +179,46 @@ def test_paths() -> None:
 def test_a_call_is_exactly_one_thing(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         Call.model_validate(wrong)
+
+
+def test_one_statement_it_is_and_no_more_rows_than_are_used(system: LoadedSystem) -> None:
+    app = system.service("app")
+    with pytest.raises(CallFailed, match="multiple commands"):
+        look(system, app, Ask(sql="set transaction_read_only = off; create table tried (n int)", on="db"))
+    assert len(look(system, app, Ask(sql="select generate_series(1, 100000) as n", on="db"))) == 500
+
+
+def test_what_cannot_be_taken_apart_is_not_quoted(tmp_path: Path) -> None:
+    dsn, url = "host=x hush-hush-word", "hush-hush-word"
+    odd = make_system(
+        tmp_path,
+        {
+            "db": {"kind": "postgres", "postgres": {"dsn": dsn}},
+            "cache": {"kind": "redis", "redis": {"url": url}},
+        },
+    )
+    for name, ask in (("db", Ask(sql="select 1")), ("cache", Ask(redis=["PING"]))):
+        with pytest.raises(CallFailed, match="cannot be taken apart") as caught:
+            look(odd, odd.service(name), ask)
+        assert "hush" not in str(caught.value)
+
+
+def test_a_redirect_is_no_answer_to_a_question(system: LoadedSystem) -> None:
+    class Away(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", "/login")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Away) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(CallFailed, match="answered 302"):
+            look(
+                system,
+                system.service("app"),
+                Ask.model_validate({"http": f"http://127.0.0.1:{server.server_port}/"}),
+            )
+        server.shutdown()
