@@ -28,13 +28,15 @@ def describe(system: LoadedSystem) -> list[str]:
 
 
 def _control(service: Service) -> str:
+    declared = [spec.name for spec in service.actions]
     if service.unit is None:
-        return "not ours to control (unit: null)"
+        only = f", but for {', '.join(declared)}" if declared else ""
+        return f"not ours to control (unit: null){only}"
     can = ["restart"]
     can += ["restore its config"] if service.config else []
     can += ["regenerate its environment"] if service.env and service.env.golden else []
     can += ["roll back its release"] if service.release else []
-    return f"can {', '.join(can)}"
+    return f"can {', '.join([*can, *declared])}"
 
 
 def doubts(system: LoadedSystem) -> list[str]:

@@ -134,15 +134,22 @@ def secrets_of(system: LoadedSystem) -> set[str]:
 
 
 def _of_headers(system: LoadedSystem) -> Iterable[str]:
-    """What is sent with requests for metrics and readings: a scheme's name before it is no secret."""
+    """What is sent with requests that a manifest declares: a scheme's name before it is no secret."""
     prometheus = system.manifest.prometheus
     yield from (v.rpartition(" ")[2] for v in (prometheus.headers if prometheus else {}).values())
     for service in system.services.values():
         yield from (
             v.rpartition(" ")[2] for v in (service.metrics.headers if service.metrics else {}).values()
         )
-        for reading in service.readings:
-            yield from (v.rpartition(" ")[2] for v in (reading.http.headers if reading.http else {}).values())
+        calls = [*service.readings, *(call for spec in service.actions for _, call in spec.calls())]
+        for given in (call.http.headers for call in calls if call.http):
+            yield from (v.rpartition(" ")[2] for name, v in given.items() if _is_login(name, v))
+
+
+def _is_login(header: str, value: str) -> bool:
+    """Whether a header of a declared call is to prove who calls; most say what is spoken."""
+    name = header.lower()
+    return any(part in name for part in ("auth", "cookie", "key", "sign")) or holds_one(name, value)
 
 
 def for_system(system: LoadedSystem, extra: Iterable[str] = ()) -> Redactor:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from systems.manifest import acting_checks
 from systems.manifest.declared import Call
 from systems.manifest.types import Manifest, Service
 
 Trouble = tuple[tuple[str | int, ...], str]  # where, and what to mend
+
+# What only rooms above can tell; put in by the composition root, asked when a manifest is activated. What is active
+# already is not undone by them: a newer portal may know more names.
+further: list[Callable[[Manifest], Iterator[Trouble]]] = []
 
 
 def troubles(manifest: Manifest) -> Iterator[Trouble]:
@@ -16,6 +21,13 @@ def troubles(manifest: Manifest) -> Iterator[Trouble]:
     yield from _unscraped(manifest)
     for name, service in manifest.services.items():
         yield from _watched(name, service, manifest)
+    yield from acting_checks.troubles(manifest)
+
+
+def activating(manifest: Manifest) -> Iterator[Trouble]:
+    """What keeps a manifest from being activated besides."""
+    for check in further:
+        yield from check(manifest)
 
 
 def _own_needs(manifest: Manifest) -> Iterator[Trouble]:

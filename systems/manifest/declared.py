@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 from systems.manifest.base import Headers, Model, Url
 
 BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+AUTHORITY = re.compile(r"https?://[^/?#]*")
+QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 METHODS = ("get", "post", "put", "patch", "delete")
 Way = Literal["http", "sql", "redis", "exec"]
 
@@ -45,6 +47,8 @@ class HttpCall(Model):
     def _one_method(self) -> HttpCall:
         if sum(getattr(self, m) is not None for m in METHODS) != 1:
             raise ValueError(f"has exactly one of {', '.join(METHODS)}")
+        if BLANK.search(AUTHORITY.match(self.url)[0]):  # type: ignore[index]
+            raise ValueError("a blank stands in the path, the query or the body, never in the host")
         return self
 
     @property
@@ -75,6 +79,10 @@ class Call(Model):
             raise ValueError("has exactly one of http, sql, redis and exec")
         if self.redis == [] or self.exec == []:
             raise ValueError(f"{given[0]} is empty")
+        if BLANK.search((self.redis or self.exec or [""])[0]):
+            raise ValueError(f"a blank cannot be the command of {given[0]} itself")
+        if any(BLANK.search(text) for text in QUOTED.findall(self.sql or "")):
+            raise ValueError("a blank of a statement is bound as a value: leave out the quotes round it")
         return self
 
     @property
@@ -95,6 +103,11 @@ class Call(Model):
             yield from self.http.headers.values()
             yield from _strings(self.http.body)
         yield from ([self.sql] if self.sql is not None else self.redis or self.exec or [])
+        yield from _strings(self._more())
+
+    def _more(self) -> tuple[Any, ...]:
+        """What else has blanks."""
+        return ()
 
 
 class Ask(Call):
@@ -116,6 +129,6 @@ def _strings(item: Any) -> Iterator[str]:
         for key, value in item.items():
             yield from _strings(key)
             yield from _strings(value)
-    elif isinstance(item, list):
+    elif isinstance(item, list | tuple):
         for value in item:
             yield from _strings(value)

@@ -94,7 +94,8 @@ def parse_manifest(
     base_dir: Path = Path(),
     runtime_check: RuntimeCheck | None = None,
 ) -> Manifest:
-    """As `load_manifest`, from text. `base_dir` is where the secrets file is looked for."""
+    """As `load_manifest`, from text. `base_dir` is where the secrets file is looked for. `runtime_check`: it is to be
+    activated."""
     source = _Source(name)
     data = _read_yaml(text, source)
     if not isinstance(data, dict):
@@ -116,6 +117,9 @@ def parse_manifest(
     _check_references(manifest, source)
     for path, words in checks.troubles(manifest):
         source.problem(path, words)
+    if runtime_check:
+        for path, words in checks.activating(manifest):
+            source.problem(path, words)
     source.raise_if_any()
     return manifest
 

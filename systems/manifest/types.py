@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
 
+from systems.manifest.acting import ActionSpec
 from systems.manifest.base import Address, Headers, Model, Names, Secret, Url
 from systems.manifest.watched import ReadingSpec, WordSpec
 
@@ -221,6 +222,7 @@ class Service(Model):
     state: StateSpec | None = None
     readings: list[ReadingSpec] = Field([], max_length=30)
     words: list[WordSpec] = Field([], max_length=30)
+    actions: list[ActionSpec] = []
 
 
 class Link(Model):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from systems import services
 from systems.describe import describe, doubts
-from systems.manifest import ManifestError
+from systems.manifest import ManifestError, checks
 from systems.models import System
 from systems.tryout import misnamed, try_out
 
@@ -50,6 +50,8 @@ class Command(BaseCommand):
             f"{loaded.title} ({loaded.slug}): {len(loaded.services)} services; nothing is registered"
         )
         self._tell(loaded)
+        for where, words in checks.activating(loaded.manifest):
+            self.stdout.write(self.style.WARNING(f"  {'.'.join(map(str, where))}: {words}"))
 
     def _tell(self, loaded: services.LoadedSystem) -> None:
         for line in describe(loaded):

@@ -75,9 +75,7 @@ async def test_the_four_ways_to_ask(tmp_path: Path, key: str, monkeypatch: pytes
             {"name": "lag", "exec": ["lag", "--json"], "path": "s", "class": "slow", "baseline": "above", "unit": "s"},
             {"name": "noted", "sql": "select 'blue'", "on": "db"},
         )  # fmt: skip
-        monkeypatch.setattr(
-            bench.system.runtime, "exec", lambda unit, argv, timeout_s: ExecResult(0, '{"s": 2.5}', "")
-        )
+        monkeypatch.setattr(bench.system.runtime, "exec", lambda *_: ExecResult(0, '{"s": 2.5}', ""))
         found = await bench.answered()
     told = {(r.metric, r.label): (r.value, r.text) for r in found}
     assert told == {
