@@ -132,7 +132,7 @@ def kinds(request: HttpRequest, system: str = "") -> list[dict[str, Any]]:
             "aliases": list(action.aliases),
             "params": action.Params.model_json_schema().get("properties", {}),
         }
-        for action in registry.ACTIONS.values()
+        for action in registry.of(loaded).values()
     ]
 
 

@@ -121,19 +121,18 @@ class ActionContext:
 
 
 class Action(ABC, Generic[P]):
-    """One fix. Instances hold no state; everything they need is in the context."""
+    """One fix. Instances hold no state of a run; everything they need for one is in the context."""
 
-    slug: ClassVar[str]
-    title: ClassVar[str]
-    risk: ClassVar[Risk]
+    # of a class, or (declared actions) of an instance made from a manifest
+    slug: str
+    title: str
+    risk: Risk
     # kinds of target on which the same action is riskier, e.g. {"postgres": Risk.HIGH}
     risk_by_kind: ClassVar[dict[str, Risk]] = {}
-    Params: ClassVar[type[Params]] = NoParams
     needs_unit: ClassVar[bool] = False  # True: it runs only on what the runtime drives
+    Params: type[Params] = NoParams
     groups: ClassVar[bool] = False  # True: a group is one target; False: a group means each of its members
-    finds_own_target: ClassVar[bool] = (
-        False  # True: any named component will do, the parameters say the target
-    )
+    finds_own_target: bool = False  # True: any named component will do, the parameters say the target
     aliases: ClassVar[tuple[str, ...]] = ()
     # signals of what a trouble leaves lying when it is over, which this puts right without risk
     tidies: ClassVar[tuple[str, ...]] = ()
@@ -158,7 +157,7 @@ class Action(ABC, Generic[P]):
         same to the same thing, and a step whose words earlier steps have all brought about is done already."""
 
     # what can be lost by it: words of `Preview.loss`
-    can_lose: ClassVar[tuple[str, ...]] = ()
+    can_lose: tuple[str, ...] = ()
 
     def raised_by(self, ctx: ActionContext, params: P) -> tuple[Risk, str] | None:
         """A higher risk that these parameters bring on this target, and why; it can never lower the rating. May ask

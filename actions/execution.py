@@ -18,18 +18,20 @@ from actions.base import ActionFailed, ActionRefused, Busy, Result
 from actions.lease import LEASE, Lease
 from actions.models import ActionRequest, Status
 from incidents.facts import Acted, Asked, RolledBack
+from systems.declared.calls import CallFailed
 from systems.redact import Redactor
 from systems.runtimes.base import StaleFence
 from systems.state import acts
 
 log = logging.getLogger(__name__)
 CERTAIN = (ActionFailed, ActionRefused, StaleFence)  # errors that say the effect did not take place
+FOR_PEOPLE = (*CERTAIN, CallFailed)
 
 
 def words(error: BaseException) -> str:
     """An error in one line for people."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text[:300] if isinstance(error, CERTAIN) else f"{type(error).__name__}: {text}"[:300]
+    return text[:300] if isinstance(error, FOR_PEOPLE) else f"{type(error).__name__}: {text}"[:300]
 
 
 def execute(request_id: uuid.UUID | str) -> ActionRequest:

@@ -18,6 +18,7 @@ from systems.redact import for_system
 
 SERVICE_ACCOUNTS = "service accounts"  # name of the group whose members may ask but never approve
 APPROVE = "actions.approve_action"
+TOLD = 40  # values of an inventory that an error lists
 
 
 def load(slug: str) -> services.LoadedSystem:
@@ -61,7 +62,7 @@ def check_target(action: AnyAction, system: services.LoadedSystem, target: str) 
 
 def bind(system: services.LoadedSystem, slug: str, target: str, params: dict[str, Any]) -> Bound:
     """Find the action, check the target and the parameters against the inventory, and make them exact."""
-    action = registry.get(slug)
+    action = registry.get(slug, system)
     ctx = ActionContext(system, check_target(action, system, target))
     wanted = action.bind(ctx, parse(action, params))
     _check_choices(action, ctx, wanted)
@@ -72,9 +73,9 @@ def _check_choices(action: AnyAction, ctx: ActionContext, params: Params) -> Non
     for name, allowed in action.choices(ctx).items():
         value = getattr(params, name)
         if value is not None and str(value) not in allowed:
-            raise ActionRefused(
-                f"{action.slug}: {name} must be one of: {', '.join(allowed) or '(there is none now)'}"
-            )
+            more = f" and {len(allowed) - TOLD} more" if len(allowed) > TOLD else ""
+            there = f"{', '.join(allowed[:TOLD])}{more}" if allowed else "(there is none now)"
+            raise ActionRefused(f"{action.slug}: {name} must be one of: {there}")
 
 
 def digest(request: ActionRequest) -> str:
@@ -123,7 +124,7 @@ def _is_service(user: Any) -> bool:
 def bind_again(request: ActionRequest) -> Bound:
     """A stored request, its parameters taken as they are (they were bound when it was made)."""
     system = load(request.system.slug)
-    action = registry.get(request.slug)
+    action = registry.get(request.slug, system)
     ctx = ActionContext(system, request.target, incident_id=request.incident_id, request_id=request.pk)
     bound = action, ctx, parse(action, request.params), for_system(system)
     return Bound(*bound) if request.undo_of is None else Undoing(*bound, request.undo_of)

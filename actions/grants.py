@@ -6,7 +6,7 @@ happens meanwhile. Whether it covers a request is asked when the request is made
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,6 +17,8 @@ from actions import audit, policy, registry
 from actions.base import ACCESS
 from actions.models import ActionRequest, PolicyGrant
 from incidents.models import Incident
+from systems import services
+from systems.manifest import ManifestError
 from systems.models import System
 
 Scope = PolicyGrant.Scope
@@ -49,7 +51,7 @@ def give(
         raise ValueError(
             "who may do more than now is decided by a person: only a game day may say so beforehand"
         )
-    unknown = sorted(set(actions) - {*registry.ACTIONS, WIDENING})
+    unknown = sorted(set(actions) - {*registry.ACTIONS, WIDENING, *_declared(system)})
     if unknown or not actions:
         raise ValueError(f"a grant lists actions by name; {', '.join(unknown) or 'nothing'} is none")
     values = {
@@ -67,6 +69,13 @@ def give(
         data = {"grant": row.pk, "minutes": minutes, **values}
         audit.append(created_by, "policy.grant", system=system.slug, data=data)
     return row
+
+
+def _declared(system: System) -> Collection[str]:
+    try:
+        return registry.of(services.load(system.slug))
+    except (services.UnknownSystem, ManifestError):
+        return ()
 
 
 def end(row: PolicyGrant, by: str) -> None:

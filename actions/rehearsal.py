@@ -15,10 +15,9 @@ import psycopg
 import redis
 from django.db import connections
 
-from actions import gate
+from actions import gate, registry
 from actions.base import ActionContext, ActionRefused, AnyAction
 from actions.execution import words
-from actions.registry import ACTIONS
 from systems import threads
 from systems.redact import for_system
 from systems.runtimes.base import RuntimeError_
@@ -46,7 +45,7 @@ def rehearse(system: LoadedSystem, within_s: float = WITHIN_S) -> list[Rehearsed
     """Every action that applies, on each of its targets, side by side for at most `within_s` in all."""
     asked: list[tuple[str, str, Future[Rehearsed]]] = []
     found: list[Rehearsed] = []
-    for slug, action in ACTIONS.items():
+    for slug, action in registry.of(system).items():
         try:
             targets = action.targets(system)
         except Exception as error:
@@ -68,7 +67,7 @@ def without_a_unit(system: LoadedSystem) -> list[str]:
     """Actions that do not apply because nothing of the system has a unit."""
     if any(service.unit is not None for service in system.services.values()):
         return []
-    return [slug for slug, action in ACTIONS.items() if action.needs_unit]
+    return [slug for slug, action in registry.of(system).items() if action.needs_unit]
 
 
 def _apart(system: LoadedSystem, action: AnyAction, target: str) -> Rehearsed:

@@ -140,8 +140,9 @@ def for_people(system: LoadedSystem, row: ChangeRow, incident_id: int | None) ->
 
 
 def _while_open(system_id: int, at: datetime) -> Iterator[tuple[Incident, datetime | None]]:
-    """The incidents that were open then, the newest first, each with when that time was over."""
-    mine = Incident.objects.filter(system_id=system_id)
+    """The incidents that were open then, the newest first, each with when that time was over. One that became part of
+    another ended by that, and by nothing that was done."""
+    mine = Incident.objects.filter(system_id=system_id, merged_into=None)
     theirs = mine.filter(started_at__lte=at).filter(Q(resolved_at=None) | Q(resolved_at__gte=at))
     for other in theirs.order_by("-pk")[:20]:
         yield other, other.resolved_at

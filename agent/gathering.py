@@ -23,7 +23,8 @@ from agent.reasoner import Diagnosis
 from agent.roles.diagnoser import diagnosis
 from incidents import evidence, regroup
 from incidents.explained import Explainer, Group, Move, Name, Open, Sign, group, match, moves
-from incidents.models import OPEN_STATES, Incident, State, Symptom
+from incidents.facts import HandedOver
+from incidents.models import OPEN_STATES, Incident, State, Symptom, TimelineEvent
 from incidents.service import TELLS
 from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
@@ -119,7 +120,16 @@ def _known(watched: Sequence[Incident], groups: Sequence[Group]) -> list[Known]:
         Known(g.incident, f"Looking again: {g.title}, now likely enough"[:300])
         for g in groups
         if g.cause and g.incident in by_number and not _in_vain(by_number[g.incident], g.cause)
+        if g.cause not in _handed_over_with(by_number[g.incident])
     ]
+
+
+def _handed_over_with(incident: Incident) -> set[str]:
+    """The causes that were as likely when it was handed over last, for another reason than doubt: they are no news."""
+    event = TimelineEvent.objects.filter(incident=incident, kind=HandedOver.kind).order_by("-seq").first()
+    facts = event.facts if event else None
+    found = facts.findings if isinstance(facts, HandedOver) else []
+    return {f.key for f in found if f.probability >= ACT_AT}
 
 
 def _in_vain(incident: Incident, cause: str) -> bool:

@@ -95,11 +95,14 @@ def _deepest_first(said: Sequence[S], system: LoadedSystem) -> list[S]:
 
 def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bool:
     """Whether the cause's runbook expects what is said, where it is said; or its own part says the same, and who needs
-    that only repeats it; or it is a change of the very kind that is spoken of, on the part that is spoken of."""
+    that only repeats it; or it is, or rests on, a change of the very kind that is spoken of, on the part that is spoken
+    of."""
     members = system.graph.members(finding.component)
-    if finding.cause == CHANGE and finding.change_kind:
+    if finding.change_kind:
         of_its_kind = finding.change_kind in CATALOG[statement.signal].moved_by
-        return of_its_kind and bool({statement.service, *_named(statement, system)} & {*members})
+        there = of_its_kind and bool({statement.service, *_named(statement, system)} & {*members})
+        if there or finding.cause == CHANGE:
+            return there
     where = {statement.service}
     if statement.service in system.graph.callers(members):
         where |= {*members}

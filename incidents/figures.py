@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
+from incidents import own
 from incidents.facts import Measured
 from incidents.models import Incident, Symptom
 from incidents.sections import Figure
@@ -79,7 +80,8 @@ def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[Figure]:
             and not signal.metric.endswith("*")
             and not signal.metric.startswith(("journey.", "log.template"))
         ):
-            wanted.setdefault((symptom.service, signal.metric), (symptom.label, signal.title))
+            metric, label = own.behind(signal.metric, symptom.label)
+            wanted.setdefault((symptom.service, metric), (label, signal.title))
     if incident.component:
         wanted.setdefault((incident.component, "log.error_rate"), ("", ""))
     params: dict[str, Any] = dict(windows(incident).params())
@@ -91,8 +93,11 @@ def figures(incident: Incident, symptoms: Iterable[Symptom]) -> list[Figure]:
     with connection.cursor() as cursor:
         cursor.execute(_MEANS, params)
         rows = cursor.fetchall()
+    called = own.named(incident.system.slug)
     found = [
-        _figure(row) for row in rows if row[0].startswith("journey.") or not row[2] or _is_wanted(row, wanted)
+        _figure(row, called)
+        for row in rows
+        if row[0].startswith("journey.") or not row[2] or _is_wanted(row, wanted)
     ]
     found.sort(key=lambda f: (f[0], f[1].name))
     return [figure for _, figure in found[:MAX_FIGURES]]
@@ -119,8 +124,8 @@ UNITS = {"_ms": "ms", "_pct": "%", "_mb": "MB", "_s": "s", "_rate": "/s"}
 WORDS = {"journey.ok": "customers can {}", "journey.latency_ms": "time to {}"}
 
 
-def _figure(row: tuple[Any, ...]) -> tuple[int, Figure]:
-    """With its rank."""
+def _figure(row: tuple[Any, ...], called: Mapping[tuple[str, str], own.Named]) -> tuple[int, Figure]:
+    """With its rank. `called`: how declared readings are."""
     metric, service, label, before, during, highest, lowest, after = row
     unit = next((word for end, word in UNITS.items() if metric.endswith(end)), "")
     if metric == "journey.ok":
@@ -135,6 +140,8 @@ def _figure(row: tuple[Any, ...]) -> tuple[int, Figure]:
         if metric in WORDS
         else f"{service} {metric}" + (f" ({label})" if label else "")
     )
+    if declared := called.get((service, metric)):
+        name, unit = declared.of(label), declared.unit
     rank = 0 if metric == "journey.ok" else 1 if metric.startswith("journey.") else 2
     before, during, after = (_round(v) for v in (before, during, after))
     return rank, Figure(name=name, unit=unit, before=before, during=during, after=after)

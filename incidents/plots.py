@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from incidents import changed, figures
+from incidents import changed, figures, own
 from incidents.changed import Around
 from incidents.facts import Acted
 from incidents.models import Incident, TimelineEvent
@@ -20,9 +20,11 @@ BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=2)
 LONGEST = timedelta(hours=2)
 SLOTS = 240
 GAP_S = 15.0  # longer than any probe's interval: nothing was measured in between
+OWN_GAP_S = 75.0  # declared readings may be asked each minute only
 MAX_SERVICES = 4
 WORKS = "journeys that work"
 MAX_LINES = 5  # in the plot; the table has them all
+MAX_OWN, OWN_PLOTS = 8, 2  # declared readings in the table, and with a plot of their own
 
 Point = tuple[datetime, float]
 
@@ -99,6 +101,40 @@ def series(incident: Incident, services: Iterable[str]) -> list[Series]:
     return made
 
 
+def own_series(incident: Incident, services: Iterable[str]) -> list[Series]:
+    """The declared readings of the services concerned, in their own units: those with a symptom first."""
+    called = own.named(incident.system.slug)
+    names = [n for n in dict.fromkeys(services) if any(n == service for service, _ in called)]
+    if not names:
+        return []
+    start, end = window(incident)
+    step = max(1.0, (end - start).total_seconds() / SLOTS)
+    sql = """select service, metric, label,
+                    to_timestamp(floor(extract(epoch from at) / %(step)s) * %(step)s) as slot, avg(value)
+             from systems_reading
+             where system_id = %(system)s and at between %(start)s and %(end)s and value is not null
+               and metric = any(%(metrics)s) and service = any(%(names)s)
+             group by 1, 2, 3, 4 order by 4"""
+    params: dict[str, Any] = {
+        "step": step,
+        "system": incident.system_id,
+        "start": start,
+        "end": end,
+        "names": names,
+        "metrics": sorted({metric for _, metric in called}),
+    }
+    found: dict[tuple[str, str, str], list[Point]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for service, metric, label, slot, value in cursor.fetchall():
+            if (service, metric) in called:
+                found.setdefault((service, metric, label), []).append((slot, value))
+    said = incident.symptoms.filter(signal__startswith="declared_").values_list("service", "label")
+    ill = {(service, *own.behind(own.VERDICT, label)) for service, label in said}
+    order = sorted(found, key=lambda k: (k not in ill, k))[:MAX_OWN]
+    return [Series(called[k[:2]].of(k[2]), called[k[:2]].unit, found[k]) for k in order]
+
+
 def marks(incident: Incident, events: Iterable[TimelineEvent]) -> list[dict[str, str]]:
     """The moments worth a line in the plot: first symptom, each action, recovery."""
     found = [{"at": incident.started_at.isoformat(), "text": "first symptom", "tone": "bad"}]
@@ -124,9 +160,11 @@ def plot(
     events: Iterable[TimelineEvent],
     around: Around | None = None,
 ) -> dict[str, Any] | None:
-    """{"unit", "series", "marks", "changes", "rows", "span"} for the page; None while nothing was measured."""
-    found = series(incident, services)
-    if not found:
+    """{"unit", "series", "marks", "changes", "rows", "span", "own"} for the page; None while nothing was measured.
+    `own`: plots like it, of a declared reading each."""
+    services = list(services)
+    found, declared = series(incident, services), own_series(incident, services)
+    if not found and not declared:
         return None
     spans = figures.windows(incident)
     broken, mended = spans.ill_from, spans.green
@@ -139,21 +177,24 @@ def plot(
             "during": s.between(broken, mended or far),
             "after": s.between(mended, far) if mended else None,
         }
-        for s in found
+        for s in [*found, *declared]
     ]
     found.sort(key=lambda s: (s.unit != "%", -_moved(s, broken, mended or far)))
     shown = {s.name for s in found[:MAX_LINES]}
     start, end = window(incident)
     gap_s = max(GAP_S, 3 * (end - start).total_seconds() / SLOTS)
     drawn = [s.drawn(gap_s) for s in found if s.name in shown]
-    return {
-        "unit": "ms",
-        "series": drawn,
+    common = {
         "marks": marks(incident, events),
         "changes": changed.marks(around, start, end) if around else [],
-        "rows": rows,
         "span": [start.isoformat(), end.isoformat()],
     }
+    gap_s = max(gap_s, OWN_GAP_S)
+    mine = [
+        {"id": f"plot-own-{n}", "unit": s.unit, "series": [s.drawn(gap_s)], **common}
+        for n, s in enumerate(declared[:OWN_PLOTS])
+    ]
+    return {"unit": "ms", "series": drawn, "rows": rows, "own": mine, **common}
 
 
 def _moved(series: Series, broken: datetime, mended: datetime) -> float:

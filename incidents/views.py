@@ -93,7 +93,7 @@ def _incident(number: int) -> Incident:
 
 def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest) -> dict[str, Any]:
     requests = list(
-        incident.action_requests.select_related("decision", "decision__by").order_by("requested_at")
+        incident.action_requests.select_related("system", "decision", "decision__by").order_by("requested_at")
     )
     open_first = (F("cleared_at").desc(nulls_first=True), "first_seen")
     symptoms = list(incident.symptoms.order_by(*open_first)[:MOST_SYMPTOMS])

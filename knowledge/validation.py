@@ -12,13 +12,22 @@ from knowledge.spec import BUILT_IN_NAMES, RunbookSpec, parse
 Check = Callable[[RunbookSpec, Sequence[RunbookSpec]], list[tuple[str, str, str]]]
 
 _actions: list[Callable[[], Collection[str]]] = []
+_declared: list[Callable[[], Collection[str]]] = []
 _checks: list[Check] = []
 
 
-def register(*, actions: Callable[[], Collection[str]] | None = None, check: Check | None = None) -> None:
-    """Called once by the composition root: where known action slugs come from, and further checks."""
+def register(
+    *,
+    actions: Callable[[], Collection[str]] | None = None,
+    declared: Callable[[], Collection[str]] | None = None,
+    check: Check | None = None,
+) -> None:
+    """Called once by the composition root: where known action slugs come from, and further checks. `declared`: those of
+    single systems, asked only for what no other is called."""
     if actions is not None:
         _actions[:] = [actions]
+    if declared is not None:
+        _declared[:] = [declared]
     if check is not None and check not in _checks:
         _checks.append(check)
 
@@ -60,6 +69,8 @@ def _actions_known(spec: RunbookSpec, document: Document) -> list[Problem]:
         return []
     known = {a.replace("_", "-") for a in _actions[0]()}
     paths = [(("actions",), spec.actions), *((("fallbacks", i), p) for i, p in enumerate(spec.fallbacks))]
+    if any(item.action.replace("_", "-") not in known for _, steps in paths for item in steps):
+        known |= {name for names in _declared for name in names()}
     found = []
     for path, steps in paths:
         for number, item in enumerate(steps):

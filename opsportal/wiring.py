@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.db import transaction
 
@@ -18,6 +18,8 @@ from incidents import detection, people, postmortem
 from incidents import service as incidents
 from knowledge import validation
 from knowledge.spec import RunbookSpec
+from systems import services
+from systems.manifest import Manifest, checks
 from systems.ticks import Handler
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,8 @@ def connect() -> None:
     action_events.on_decided[:] = [_wake_run]
     action_events.on_finished[:] = [_wake_run]
     postmortem.narrator[:] = [roles.narrate]
-    validation.register(actions=_action_names, check=_ranks_first)
+    validation.register(actions=_action_names, declared=_declared_names, check=_ranks_first)
+    checks.further[:] = [_names_taken]
 
 
 def tick_handlers() -> list[Handler]:
@@ -94,6 +97,19 @@ def _action_names() -> list[str]:
     from actions.registry import ACTIONS, ALIASES  # the whole catalogue: only where runbooks are validated
 
     return [*ACTIONS, *ALIASES]
+
+
+def _declared_names() -> set[str]:
+    """Of every system: elsewhere such a step does not apply."""
+    from actions import registry
+
+    return {name for system in services.load_all() for name in registry.of(system)}
+
+
+def _names_taken(manifest: Manifest) -> Iterator[checks.Trouble]:
+    from actions import registry
+
+    return registry.taken(manifest)
 
 
 def _ranks_first(spec: RunbookSpec, others: Sequence[RunbookSpec]) -> list[tuple[str, str, str]]:

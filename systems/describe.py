@@ -30,15 +30,16 @@ def describe(system: LoadedSystem) -> list[str]:
 
 
 def _control(system: LoadedSystem, service: Service) -> str:
-    if is_watched_only(system):
-        return "not ours to control (runtime: none)"
+    declared = [spec.name for spec in service.actions]
     if service.unit is None:
-        return "not ours to control (unit: null)"
+        only = f", but for {', '.join(declared)}" if declared else ""
+        why = "runtime: none" if is_watched_only(system) else "unit: null"
+        return f"not ours to control ({why}){only}"
     can = ["restart"]
     can += ["restore its config"] if service.config else []
     can += ["regenerate its environment"] if service.env and service.env.golden else []
     can += ["roll back its release"] if service.release else []
-    return f"can {', '.join(can)}"
+    return f"can {', '.join([*can, *declared])}"
 
 
 def is_watched_only(system: LoadedSystem) -> bool:

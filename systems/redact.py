@@ -137,15 +137,24 @@ def secrets_of(system: LoadedSystem) -> set[str]:
 
 
 def _of_headers(system: LoadedSystem) -> Iterable[str]:
-    """What is sent with requests: a scheme's name before it is no secret."""
+    """What is sent with requests that a manifest declares: a scheme's name before it is no secret."""
     if system.manifest.prometheus:
         yield from system.manifest.prometheus.secrets()
     for service in system.services.values():
-        for spec in (service.http, service.ready, service.metrics):
-            yield from spec.secrets() if spec else ()
+        for asked in (service.http, service.ready, service.metrics):
+            yield from asked.secrets() if asked else ()
+        calls = [*service.readings, *(call for spec in service.actions for _, call in spec.calls())]
+        for given in (call.http.headers for call in calls if call.http):
+            yield from (v.rpartition(" ")[2] for name, v in given.items() if _is_login(name, v))
     for journey in system.manifest.journeys:
         for step in journey.steps:
             yield from step.secrets()
+
+
+def _is_login(header: str, value: str) -> bool:
+    """Whether a header of a declared call is to prove who calls; most say what is spoken."""
+    name = header.lower()
+    return any(part in name for part in ("auth", "cookie", "key", "sign")) or holds_one(name, value)
 
 
 def for_system(system: LoadedSystem, extra: Iterable[str] = ()) -> Redactor:

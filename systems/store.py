@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 REPEAT_S = 15.0  # an unchanged reading is stored again after this time only
 # plotted or counted as they come, so every one is stored
-EVERY = ("journey.", "http.", "tcp.", "queue.", "log.template", "log.new_template")
+EVERY = ("journey.", "http.", "tcp.", "queue.", "own.", "log.template", "log.new_template")
 HOUSEKEEPING_S = 300.0
 
 _WRITE = """

@@ -15,9 +15,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from systems import redact
+from systems.declared.tried import try_readings
 from systems.manifest import Service
 from systems.probes import PROBES, build_all
 from systems.probes.base import Probe
+from systems.probes.declared import DeclaredProbe
 from systems.probes.journeys import JourneyProbe
 from systems.prom.reader import Look
 from systems.readings import Reading, clean
@@ -37,7 +39,7 @@ SAYS = {
 @dataclass(slots=True)
 class Tried:
     """What the first look brought: how many looks, a line for each target that cannot be read, what was recognised of
-    metrics, and where nothing was."""
+    metrics and answered by declared readings, and where nothing was recognised."""
 
     looks: int = 0
     troubles: list[str] = field(default_factory=list)
@@ -46,13 +48,14 @@ class Tried:
 
 
 def try_out(system: LoadedSystem) -> Tried:
-    """Every target, asked side by side for at most WITHIN_S in all."""
-    return asyncio.run(_try(system, TARGETS, WITHIN_S))
+    """Every target and every declared reading, asked side by side for at most WITHIN_S in all."""
+    return asyncio.run(_all(system, TARGETS, WITHIN_S))
 
 
 def try_all(system: LoadedSystem) -> Tried:
-    """Every probe once, files, units, journeys and certificates among them; for at most LONG_S in all."""
-    return asyncio.run(_try(system, tuple(PROBES), LONG_S))
+    """Every probe and every declared reading once, files, units, journeys and certificates among them; for at most
+    LONG_S in all."""
+    return asyncio.run(_all(system, PROBES.keys() - {DeclaredProbe.name}, LONG_S))
 
 
 def misnamed(system: LoadedSystem) -> Iterator[str]:
@@ -62,6 +65,16 @@ def misnamed(system: LoadedSystem) -> Iterator[str]:
             if service.kind == store and getattr(service, store) is None:
                 key = "dsn" if store == "postgres" else "url"
                 yield f"{name}: is a {store}, but has no `{store}: {{{key}: ...}}`, so nothing in it is looked at"
+
+
+async def _all(system: LoadedSystem, names: Collection[str], within_s: float) -> Tried:
+    tried, (answered, troubles) = await asyncio.gather(
+        _try(system, names, within_s), try_readings(system, within_s)
+    )
+    tried.looks += len(answered) + len(troubles)
+    tried.recognised += answered
+    tried.troubles += troubles
+    return tried
 
 
 async def _try(system: LoadedSystem, names: Collection[str], within_s: float) -> Tried:

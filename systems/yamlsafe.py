@@ -31,8 +31,9 @@ def load(text: str, *, aliases: bool = False) -> Any:
     return read(text, aliases=aliases)[1]
 
 
-def read(text: str, *, aliases: bool = False) -> tuple[yaml.Node | None, Any]:
-    """As `load`, with the document's node before it: it knows the line of every key."""
+def read(text: str, *, aliases: bool = False, words: bool = False) -> tuple[yaml.Node | None, Any]:
+    """As `load`, with the document's node before it: it knows the line of every key. `words`: a key such as `on` is the
+    word, and no truth."""
     if len(text) > MAX_CHARS:
         raise Refused(1, f"larger than {MAX_CHARS:,} characters")
     try:
@@ -44,6 +45,8 @@ def read(text: str, *, aliases: bool = False) -> tuple[yaml.Node | None, Any]:
                 return None, None
             if aliases:
                 _stands_for(node, {})
+            if words:
+                _keep_words(node)
             return node, loader.construct_document(node)
         finally:
             loader.dispose()
@@ -54,6 +57,18 @@ def read(text: str, *, aliases: bool = False) -> tuple[yaml.Node | None, Any]:
     except (yaml.YAMLError, ValueError, OverflowError, TypeError, RecursionError) as error:
         rows = str(error).splitlines() or [type(error).__name__]
         raise Refused(1, f"not valid YAML: {rows[0]}") from None
+
+
+def _keep_words(node: yaml.Node) -> None:
+    """Keys that YAML 1.1 takes for truths (`on`, `off`, `yes`, `no`) stay as they are written."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+            _keep_words(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _keep_words(item)
 
 
 def _told(text: str, error: yaml.MarkedYAMLError) -> Refused:

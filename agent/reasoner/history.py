@@ -23,6 +23,7 @@ RUNS = ("route", "setting")
 RUN = "run"
 BY_A_START = (*WRITTEN, "release")  # what counts from the next start on
 STARTED_FOR_S = 6.0  # it is written, started, and both are read
+ROLE, FOLLOWS = "primary or standby", "follows"  # of a server among others
 OF_THE_TARGET = ("permissions", "owner")  # of a link: they are others where it points to something else
 AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 
@@ -133,6 +134,8 @@ def _not_following(changes: Sequence[Change]) -> list[Change]:
     def follows(change: Change) -> bool:
         if change.kind == "crossing":  # there is less room, since somebody made it less
             return bool(beside(change, ("limit",), SOON_S))
+        if change.what == ROLE:  # whom it follows says so more exactly
+            return any(c.what == FOLLOWS for c in beside(change, RUNS, ONE_GO_S))
         if change.kind == "act":  # it was started so that what was written counts
             return change.what == RUN and bool(beside(change, BY_A_START, STARTED_FOR_S))
         near = beside(change, WRITTEN, ONE_GO_S)

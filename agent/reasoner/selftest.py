@@ -94,7 +94,8 @@ def typical(
 ) -> list[_State]:
     """All signals any runbook speaks of, false everywhere but where this cause typically shows."""
     signals = {split_key(k)[0] for s in (spec, *rivals) for k in (*s.symptoms, *s.requires, *s.rules_out)}
-    fails = {name for name, info in catalog.items() if getattr(info, "klass", "") == "fails"}
+    measured = {n: info for n, info in catalog.items() if not getattr(info, "is_declared", False)}
+    fails = {name for name, info in measured.items() if getattr(info, "klass", "") == "fails"}
     signals |= fails
     false = [_State(signal, name, False) for signal in sorted(signals) for name in graph.kinds]
     board = arrange(false, catalog)

@@ -42,7 +42,11 @@ def names(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
     named = set(TOKEN.findall(said.lower()))
     phrases = {p for p in _phrases(said) if any(p in _plain(text) for text in texts)}
     spaced = [f" {' '.join(re.split(r'[^a-z0-9]+', text))} " for text in texts]
-    apart = {w for w in SEVERAL.findall(said.lower()) if _is_told_apart(w, spaced)}
+    paths = SEVERAL.findall(
+        said.lower()
+    )  # a step of one is a name; with a hyphen rather one of several alike
+    several = {w for path in paths for w in (path, *path.split(".")) if w == path or "_" in w}
+    apart = {w for w in several if _is_told_apart(w, spaced)}
     labels = {s.label.lower() for n in nodes if not n.is_journey for s in n.holding()}
     labels = {name for name in labels if SEVERAL.fullmatch(name) and _is_in(name, said.lower())}
     return (told & named | apart | labels) - own | phrases

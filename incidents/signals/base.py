@@ -147,6 +147,11 @@ class Signal:
         return "caller" if self.source == "probe" else "self"
 
     @property
+    def is_declared(self) -> bool:
+        """Whether it is there only where a manifest declares it."""
+        return False
+
+    @property
     def of_a_limit(self) -> bool:
         """Whether it says that a limit is not what it was: set while the part ran, with no file to put it back from."""
         return self.changed and "limit" in self.moved_by

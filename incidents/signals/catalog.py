@@ -4,6 +4,7 @@ from incidents.signals import (
     certificates,
     checks,
     config,
+    declared,
     http,
     journeys,
     links,
@@ -27,6 +28,7 @@ _AREAS: list[list[Signal]] = [
     links.SIGNALS,
     certificates.SIGNALS,
     checks.SIGNALS,
+    declared.SIGNALS,
 ]
 
 CATALOG: dict[str, Signal] = {signal.id: signal for area in _AREAS for signal in area}

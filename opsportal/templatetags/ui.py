@@ -24,6 +24,9 @@ from incidents.models import OPEN_STATES, Incident
 from opsportal import looks as appearances
 from opsportal.charts import spark_path
 from opsportal.looks import look
+from systems import services
+from systems.manifest import ManifestError
+from systems.models import System
 
 register = template.Library()
 
@@ -182,12 +185,15 @@ def category(value: str) -> str:
 
 
 @register.filter
-def deed(slug: str) -> str:
-    """What an action does, in words: regenerate-db-creds -> Rotate the database credentials."""
+def deed(slug: str, system: System | None = None) -> str:
+    """What an action does, in words: regenerate-db-creds -> Rotate the database credentials. `system`: whose manifest
+    may declare it."""
+    name = str(slug)
     try:
-        return registry.get(str(slug)).title
-    except registry.UnknownAction:
-        return words(slug).capitalize()
+        by = None if name in registry.ACTIONS or system is None else services.load(system.slug)
+        return registry.get(name, by).title
+    except (registry.UnknownAction, services.UnknownSystem, ManifestError):
+        return words(name).capitalize()
 
 
 @register.filter

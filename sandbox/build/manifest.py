@@ -106,7 +106,7 @@ def _gateway(layout: Layout) -> dict[str, Any]:
 def _frontend(layout: Layout) -> dict[str, Any]:
     return {
         **_plain(layout, "frontend", "frontend", "Shop pages"),
-        "depends_on": ["api-1", "api-2"],
+        "depends_on": ["gateway", "api-1", "api-2"],  # it asks the API through the front door
         "config": _config("frontend"),
         "release": {"link": "releases/frontend/current", "previous": FRONTEND_VERSION},
     }

@@ -16,12 +16,13 @@
     const spec = JSON.parse(document.getElementById(node.dataset.plot).textContent);
     const palette = ["--ok", "--accent", "--violet", "--warn", "--bad"].map(css);
     const text = css("--muted"), line = css("--line");
+    // Words come from outside, labels of readings too: plotly reads markup.
+    const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
     const traces = spec.series.map((s, i) => ({
-      type: "scatter", mode: s.mode || "lines", name: s.name, x: s.x, y: s.y, connectgaps: false, line: { width: s.unit === "%" ? 2.4 : 1.5, color: s.unit === "%" ? css("--ok") : palette[i % 5] }, yaxis: s.unit === "%" ? "y2" : "y",
+      type: "scatter", mode: s.mode || "lines", name: plain(s.name), x: s.x, y: s.y, connectgaps: false, line: { width: s.unit === "%" ? 2.4 : 1.5, color: s.unit === "%" ? css("--ok") : palette[i % 5] }, yaxis: s.unit === "%" ? "y2" : "y",
       hovertemplate: "%{y:.3~g} " + s.unit,
     }));
-    // Changes are a row of marks at the foot, with their words on hover. Words come from outside: plotly reads markup.
-    const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+    // Changes are a row of marks at the foot, with their words on hover.
     const folded = (text) => plain(text.length > 180 ? text.slice(0, 179) + "…" : text).replace(/(.{1,70})(\s|$)/g, "$1<br>").replace(/<br>$/, "");
     const changes = spec.changes || [], blamed = css("--violet");
     if (changes.length) traces.push({

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from systems.manifest import acting_checks
+from systems.manifest.declared import Call
 from systems.manifest.kinds import slip
-from systems.manifest.types import Manifest
+from systems.manifest.types import Manifest, Service
 
 Trouble = tuple[tuple[str | int, ...], str]  # where, and what to mend
+
+# What only rooms above can tell; put in by the composition root, asked when a manifest is activated. What is active
+# already is not undone by them: a newer portal may know more names.
+further: list[Callable[[Manifest], Iterator[Trouble]]] = []
 
 
 def troubles(manifest: Manifest) -> Iterator[Trouble]:
     """Every trouble, with the path of the key that it stands at."""
-    yield from _cycles(manifest)
+    yield from _own_needs(manifest)
     yield from _unscraped(manifest)
+    for name, service in manifest.services.items():
+        yield from _watched(name, service, manifest)
+    yield from acting_checks.troubles(manifest)
 
 
 def slips(manifest: Manifest) -> Iterator[Trouble]:
@@ -23,22 +32,18 @@ def slips(manifest: Manifest) -> Iterator[Trouble]:
             yield ("services", name, "kind"), f"unknown kind; did you mean {meant!r}?"
 
 
-def _cycles(manifest: Manifest) -> Iterator[Trouble]:
-    done: set[str] = set()
+def activating(manifest: Manifest) -> Iterator[Trouble]:
+    """What keeps a manifest from being activated besides."""
+    for check in further:
+        yield from check(manifest)
 
-    def visit(name: str, trail: tuple[str, ...]) -> Iterator[Trouble]:
-        if name in trail:
-            loop = [*trail[trail.index(name) :], name]
-            yield ("services", trail[-1], "depends_on"), "depends on itself: " + " -> ".join(loop)
-            return
-        if name in done or name not in manifest.services:
-            return
-        for other in manifest.services[name].depends_on:
-            yield from visit(other, (*trail, name))
-        done.add(name)
 
-    for name in manifest.services:
-        yield from visit(name, ())
+def _own_needs(manifest: Manifest) -> Iterator[Trouble]:
+    """Two parts may need each other, as pages behind a proxy do that ask through it; a part that needs itself says
+    nothing."""
+    for name, service in manifest.services.items():
+        if name in service.depends_on:
+            yield ("services", name, "depends_on"), "depends on itself"
 
 
 def _unscraped(manifest: Manifest) -> Iterator[Trouble]:
@@ -51,3 +56,32 @@ def _unscraped(manifest: Manifest) -> Iterator[Trouble]:
                     ("services", name, "metrics", key),
                     "needs the address of a Prometheus: `prometheus: {url: ...}` beside `services`",
                 )
+
+
+def _watched(name: str, service: Service, manifest: Manifest) -> Iterator[Trouble]:
+    """What a service declares to be watched: names that stand twice, and what cannot be asked where it says."""
+    names: set[str] = set()
+    for key in ("readings", "words"):
+        for i, item in enumerate(getattr(service, key)):
+            if item.name in names:
+                yield (
+                    ("services", name, key, i, "name"),
+                    "another reading or word of this service has this name",
+                )
+            names.add(item.name)
+    for i, reading in enumerate(service.readings):
+        if trouble := unasked(reading, service, manifest):
+            yield ("services", name, "readings", i, reading.way), trouble
+
+
+def unasked(call: Call, service: Service, manifest: Manifest) -> str:
+    """Why a call cannot be made of the service that it is of, "" when it can."""
+    on = manifest.services.get(call.on) if call.on else service
+    if on is None:
+        return ""  # told where it is named
+    hint = "" if call.on else "; `on: SERVICE` says of which it is asked"
+    if call.way == "sql" and on.postgres is None:
+        return f"{on.name} has no postgres section{hint}"
+    if call.way == "redis" and on.redis is None:
+        return f"{on.name} has no redis section{hint}"
+    return f"{on.name} has no unit to run it in{hint}" if call.way == "exec" and on.unit is None else ""

@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 from systems.manifest.base import Headers, Model, Url
 
 BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+AUTHORITY = re.compile(r"https?://[^/?#]*")
+QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 METHODS = ("get", "post", "put", "patch", "delete")
 Way = Literal["http", "sql", "redis", "exec"]
 Words = str | list[str]
@@ -31,7 +33,7 @@ def _words(value: object) -> object:
 
 class HttpCall(Model):
     """One request: exactly one of the methods, with its address. `expect`: the statuses that are no failure; without
-    it all below 400 are."""
+    it all below 400 are, or below 300 where it is only looked."""
 
     get: Url | None = None
     post: Url | None = None
@@ -46,6 +48,8 @@ class HttpCall(Model):
     def _one_method(self) -> HttpCall:
         if sum(getattr(self, m) is not None for m in METHODS) != 1:
             raise ValueError(f"has exactly one of {', '.join(METHODS)}")
+        if BLANK.search(AUTHORITY.match(self.url)[0]):  # type: ignore[index]
+            raise ValueError("a blank stands in the path, the query or the body, never in the host")
         return self
 
     @property
@@ -76,6 +80,10 @@ class Call(Model):
             raise ValueError("has exactly one of http, sql, redis and exec")
         if self.redis == [] or self.exec == []:
             raise ValueError(f"{given[0]} is empty")
+        if BLANK.search((self.redis or self.exec or [""])[0]):
+            raise ValueError(f"a blank cannot be the command of {given[0]} itself")
+        if any(BLANK.search(text) for text in QUOTED.findall(self.sql or "")):
+            raise ValueError("a blank of a statement is bound as a value: leave out the quotes round it")
         return self
 
     @property
@@ -96,6 +104,11 @@ class Call(Model):
             yield from self.http.headers.values()
             yield from _strings(self.http.body)
         yield from ([self.sql] if self.sql is not None else self.redis or self.exec or [])
+        yield from _strings(self._more())
+
+    def _more(self) -> tuple[Any, ...]:
+        """What else has blanks."""
+        return ()
 
 
 class Ask(Call):
@@ -117,6 +130,6 @@ def _strings(item: Any) -> Iterator[str]:
         for key, value in item.items():
             yield from _strings(key)
             yield from _strings(value)
-    elif isinstance(item, list):
+    elif isinstance(item, list | tuple):
         for value in item:
             yield from _strings(value)

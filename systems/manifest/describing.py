@@ -61,6 +61,8 @@ journeys:
 - **Addresses** may be names, IPv4 or IPv6; an IPv6 address stands in brackets: `[::1]:8080`, `http://[::1]:8080/`.
 - **https**: certificates are checked against what the machine knows, and against `ca` beside it. `insecure: true` at an
   address switches that off for it alone. How many days a certificate lasts is counted of every https address.
+- **Readings, words and actions of your own** have pages with examples: [declared.md](declared.md) and
+  [declared-actions.md](declared-actions.md).
 - **Paths** are relative to the folder of the manifest.
 """
 WORDS = {

@@ -95,8 +95,8 @@ def parse_manifest(
     runtime_check: RuntimeCheck | None = None,
     in_use: bool = False,
 ) -> Manifest:
-    """As `load_manifest`, from text. `base_dir` is where the secrets file is looked for. `in_use`: it was accepted
-    before, and what only a person who writes one is told is no trouble."""
+    """As `load_manifest`, from text. `base_dir` is where the secrets file is looked for. `runtime_check`: it is to be
+    activated. `in_use`: it was accepted before, and what only a person who writes one is told is no trouble."""
     source = _Source(name)
     data = _read_yaml(text, source)
     if not isinstance(data, dict):
@@ -118,13 +118,16 @@ def parse_manifest(
     _check_references(manifest, source)
     for path, words in (*checks.troubles(manifest), *(() if in_use else checks.slips(manifest))):
         source.problem(path, words)
+    if runtime_check:
+        for path, words in checks.activating(manifest):
+            source.problem(path, words)
     source.raise_if_any()
     return manifest
 
 
 def _read_yaml(text: str, source: _Source) -> Any:
     try:
-        node, data = yamlsafe.read(text)
+        node, data = yamlsafe.read(text, words=True)
     except yamlsafe.Refused as error:
         raise ManifestError([f"{source.name}:{error.line}: {error}"]) from None
     if node is not None:
@@ -283,6 +286,8 @@ def _named_by(service: Service) -> Iterator[tuple[Path_, str | None]]:
             yield ("credentials", i, "consumers", j), consumer
     for i, queue in enumerate(service.redis.queues if service.redis else []):
         yield ("redis", "queues", i, "worker"), queue.worker
+    for i, reading in enumerate(service.readings):
+        yield ("readings", i, "on"), reading.on
     if service.fallback:
         for consumer in service.fallback.consumers:
             yield ("fallback", "consumer"), consumer

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from systems.manifest.acting import ActionSpec
 from systems.manifest.base import Address as Address
 from systems.manifest.base import Headers as Headers
 from systems.manifest.base import Kind
@@ -16,6 +17,7 @@ from systems.manifest.base import Url as Url
 from systems.manifest.settled import StateHttp as StateHttp
 from systems.manifest.settled import StateSpec as StateSpec
 from systems.manifest.settled import StateTable as StateTable
+from systems.manifest.watched import ReadingSpec, WordSpec
 from systems.manifest.web import Consistency as Consistency
 from systems.manifest.web import HttpSpec as HttpSpec
 from systems.manifest.web import Journey as Journey
@@ -226,6 +228,9 @@ class Service(Model):
     snapshot: SnapshotSpec | None = None
     migrations: MigrationsSpec | None = None
     state: StateSpec | None = None
+    readings: list[ReadingSpec] = Field([], max_length=30)
+    words: list[WordSpec] = Field([], max_length=30)
+    actions: list[ActionSpec] = []
 
 
 class Link(Model):

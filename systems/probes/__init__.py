@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from systems.probes.base import Clock, Probe
 from systems.probes.consistency import ConsistencyProbe
+from systems.probes.declared import DeclaredProbe
 from systems.probes.disk import DiskProbe
 from systems.probes.files import ConfigProbe, EnvProbe, ReleaseProbe
 from systems.probes.http import HttpProbe
@@ -31,6 +32,7 @@ PROBES: dict[str, type[Probe]] = {
     "redis": RedisProbe,
     "metrics": MetricsProbe,
     "prometheus": PrometheusProbe,
+    "declared": DeclaredProbe,
     "disk": DiskProbe,
     "config": ConfigProbe,
     "env": EnvProbe,

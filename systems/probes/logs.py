@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from systems.declared.words import Words
 from systems.logs.globs import Tails
 from systems.logs.joining import Assembler
 from systems.logs.records import Record
@@ -78,6 +79,8 @@ class LogsProbe(FileProbe):
 
     def _of(self, system: LoadedSystem, service: Service) -> _ServiceLogs:
         watched = self._watched.setdefault(service.name, _ServiceLogs(service.name, self.clock))
+        if service.words and watched.words is None:
+            watched.words = Words(service)
         for spec in service.logs:
             if spec.file not in watched.tails:
                 watched.tails[spec.file] = Tails(system.path(spec.file))
@@ -98,6 +101,7 @@ class _ServiceLogs:
         self._last_at: float | None = None
         self.cursor: str | None = None  # in the output of its unit
         self.late: list[Reading] = []
+        self.words: Words | None = None  # that the manifest declares
 
     def learn(self, templates: Iterable[str]) -> None:
         known = [_LEVEL.sub("", template) for template in templates]
@@ -132,6 +136,8 @@ class _ServiceLogs:
                 continue
             if TO_US.search(record.text):
                 continue
+            if self.words is not None:
+                self.words.hear(record, now)
             template, unseen = self._miner.add(record.said)
             if record.level is not None and record.rank:
                 template = f"{record.level.name.upper()} {template}"[:LABEL_LIMIT]
@@ -142,6 +148,7 @@ class _ServiceLogs:
         return [
             *self._readings([*chunks.values()], counts, new, spent),
             *requests.readings(self.service, spent),
+            *(self.words.readings(now) if self.words is not None else ()),
         ]
 
     def _readings(

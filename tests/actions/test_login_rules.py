@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,17 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from actions import reverting
+from actions.base import ActionContext, ActionFailed
 from systems import services
+from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
 from systems.state.inverses import widens
 from systems.state.inverses.pgrules import rule
+from systems.state.inverses.types import Inverse, Sql
 from tests.actions.ledger import Ledger
 from tests.actions.test_inverses import round_trip, why_not
 from tests.actions.test_revert import admin
@@ -83,6 +91,33 @@ def test_a_rule_that_somebody_made_a_comment_comes_back(file: Path, admin: psyco
     admin.execute("select pg_reload_conf()")
     row = ledger()["host all tiny_nobody 10.9.9.8 255.255.255.255 scram-sha-256"]
     assert "no comment any more" in round_trip(ledger.system, row)
+
+
+def test_who_may_not_ask_for_a_reload_has_the_server_told_by_its_runtime(
+    system: LoadedSystem, base: Path, admin: psycopg.Connection[Any]
+) -> None:
+    name = f"tiny_plain_{uuid.uuid4().hex[:8]}"
+    admin.execute(sql.SQL("create role {} login password 'plain'").format(sql.Identifier(name)))
+    data = yaml.safe_load((base / "manifest.yaml").read_text())
+    spec = data["services"]["db"]["postgres"]
+    spec["admin_dsn"] = make_conninfo(os.environ["DATABASE_URL"], user=name, password="plain")
+    (base / "manifest.yaml").write_text(json.dumps(data))
+    services._cache.clear()
+    services.register(base / "manifest.yaml")
+    loaded = services.load("tiny")
+    reload, other = (
+        Inverse((Sql("db", sql.SQL("SELECT {}()").format(sql.SQL(what))),))
+        for what in ("pg_reload_conf", "pg_rotate_logfile")
+    )
+    try:
+        told = reverting.run(ActionContext(loaded, "db"), reload)
+        with pytest.raises(ActionFailed, match="permission denied"):
+            reverting.run(ActionContext(loaded, "db"), other)
+    finally:
+        admin.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+    assert told == ["db was told to read its files again (HUP)"]
+    assert isinstance(loaded.runtime, FakeRuntime)
+    assert [(op, unit) for op, unit, _ in loaded.runtime.calls] == [("signal", "db")]
 
 
 def test_that_everybody_may_write_again_is_for_a_person() -> None:

@@ -31,7 +31,7 @@ def test_on_a_whole_system_each_says_what_it_would(system: LoadedSystem, runtime
     } == dict.fromkeys(("front", "web-1", "web-2", "db", "cache", "crew"), "ready")
     assert by_name(found, "requeue-inflight")["cache"] == ("idle", "no message is in flight")
     assert by_name(found, "kill-session")["db"][0] == "idle"
-    assert {r.action for r in found} <= set(registry.ACTIONS)
+    assert {r.action for r in found} <= set(registry.of(system))
     assert runtime.calls == [], "nothing was done"
     assert not ActionRequest.objects.exists()
 
@@ -93,7 +93,6 @@ def test_one_that_hangs_or_breaks_is_told_and_holds_up_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "ACTIONS", {**registry.ACTIONS, "hang": Hanging(), "break": Broken()})
-    monkeypatch.setattr("actions.rehearsal.ACTIONS", registry.ACTIONS)
     system = make_system(tmp_path, {"web": {"kind": "http"}})
     found = rehearse(system, within_s=0.5)
     assert by_name(found, "hang") == {"web": ("unreached", "no answer in 0.5 s")}

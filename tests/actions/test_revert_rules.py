@@ -225,6 +225,13 @@ def test_what_people_did_about_trouble_is_left_to_them(
     assert f"while people had incident #{other.pk}" in refused(before, incident_id=mine.pk, run_id=7)
     Incident.objects.filter(pk=other.pk).update(owner=None, state=State.RESOLVED, resolved_at=timezone.now())
     assert "may have repaired it" in refused(before, incident_id=mine.pk, run_id=8)
+    Incident.objects.filter(pk=other.pk).update(
+        merged_into=mine
+    )  # it was the same story, and ended by that only
+    same = ask(before, incident_id=mine.pk, run_id=10)
+    assert same.status == Status.WAITING
+    service.cancel(same.pk, "agent", "to be asked again")
+    Incident.objects.filter(pk=other.pk).update(merged_into=None)
     Symptom.objects.filter(incident=other).update(service="bank")  # elsewhere: nothing to do with it
     elsewhere = ask(before, incident_id=mine.pk, run_id=9)
     assert elsewhere.status == Status.WAITING

@@ -13,6 +13,7 @@ from agent.models import Run
 from agent.reasoner import Diagnosis, Evidence, Hypothesis
 from agent.roles.validator import MeasuringValidator
 from incidents import service as incidents
+from incidents.facts import HandedOver
 from incidents.models import OPEN_STATES, Incident, State, Symptom, TimelineEvent
 from tests.agent.world import World, finding, path
 
@@ -236,3 +237,18 @@ def test_what_was_handed_over_without_a_cause_is_taken_back_once_there_is_one(
     assert Run.objects.filter(incident=incident).count() == 2
     title = TimelineEvent.objects.filter(incident=incident, kind="state").last().title  # type: ignore[union-attr]
     assert title == "Looking again: web is broken on web, now likely enough"
+
+
+def test_what_was_as_likely_when_it_was_handed_over_is_no_news(world: World, thought: list[Diagnosis]):
+    """Handed over because the part itself says what is wrong, or because nothing may be done: not again and again."""
+    incident = world.open()
+    world.drive(world.start(incident), most=200)
+    thought.append(causes(("web", ["http_unreachable"])))
+    event = TimelineEvent.objects.filter(incident=incident, kind="handover").last()
+    assert event is not None and isinstance(event.facts, HandedOver)
+    known = event.facts.model_copy(update={"findings": [finding("broken", 0.9)]})
+    TimelineEvent.objects.filter(pk=event.pk).update(data=known.stored())
+    for _ in range(2 * gathering.HOLD * gathering.HANDED_EVERY):
+        world.tick()
+        agent.sweep()
+    assert Incident.objects.get().state == State.HANDED_OVER

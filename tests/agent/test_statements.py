@@ -83,6 +83,15 @@ def test_a_change_of_the_kind_that_is_spoken_of_accounts_for_what_is_said(kind: 
     assert heard(REFUSED, "log_access_rule", "api", findings=[change]).cause == leads
 
 
+@pytest.mark.parametrize(("kind", "leads"), [("file", "process_dead"), ("flag", "")])
+def test_so_does_a_named_cause_that_rests_on_such_a_change(kind: str, leads: str) -> None:
+    """A dead process says that it may not read its files, and how they lie there was changed: the change is its story,
+    and taken back where a start alone would bring the same."""
+    dead = Finding(component="api", cause="process_dead", title="dead", probability=0.9, change_kind=kind)
+    text = 'FATAL:  data directory "/srv/data" has invalid permissions'
+    assert heard(text, "log_permission_denied", "api", findings=[dead]).cause == leads
+
+
 def test_what_several_say_of_one_that_all_of_them_need_is_about_that_one() -> None:
     assert heard(FULL, "log_no_space", "api", "web", findings=[]).component == "cache"
     assert heard(FULL, "log_no_space", "api", findings=[]).component == "api"  # it may be its own disk

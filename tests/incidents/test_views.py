@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from actions import audit
-from incidents import evidence, facts, lifecycle, postmortem, timeline
+from incidents import evidence, facts, figures, lifecycle, own, postmortem, timeline
 from incidents.findings import Evidence, Question, none_of_these
-from incidents.models import Incident, State
+from incidents.models import Incident, State, Symptom
 from incidents.openings import Opening
 from incidents.picture import Picture
 from incidents.plain import sure
@@ -143,12 +143,12 @@ def test_log_tail_marks_errors_and_survives_a_missing_file(boss: Client, inciden
     assert "Nothing to read" in boss.get(url.replace("api-1", "nobody")).content.decode()
 
 
-def _read(incident: Incident, age_s: float, metric: str, value: float) -> None:
+def _read(incident: Incident, age_s: float, metric: str, value: float, label: str = "buy") -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "insert into systems_reading(system_id, at, service, metric, label, value, text)"
-            " values (%s, %s, 'gateway', %s, 'buy', %s, '')",
-            [incident.system_id, timezone.now() - timedelta(seconds=age_s), metric, value],
+            " values (%s, %s, 'gateway', %s, %s, %s, '')",
+            [incident.system_id, timezone.now() - timedelta(seconds=age_s), metric, label, value],
         )
 
 
@@ -170,6 +170,30 @@ def test_plot_shows_what_failed_and_keeps_gaps(boss: Client, incident: Incident)
     assert {100.0, 0.0} <= set(works["y"])
     rows = {r["name"]: r for r in plot["rows"]}
     assert (rows["journeys that work"]["before"], rows["journeys that work"]["during"]) == (100.0, 0.0)
+
+
+def test_declared_readings_are_plotted_by_their_name_in_their_unit(
+    boss: Client, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = {
+        ("gateway", "own.free"): own.Named("free of gateway"),
+        ("gateway", "own.lag"): own.Named("lag of gateway", "jobs"),
+    }
+    monkeypatch.setattr(own, "named", lambda slug: called)
+    Symptom.objects.create(
+        system=incident.system, incident=incident, signal="declared_flow_high", service="gateway", label="lag eu",
+        severity="high", title="lag", first_seen=incident.started_at, last_seen=incident.started_at,
+    )  # fmt: skip
+    for age in range(60, 0, -2):
+        _read(incident, age, "own.lag", 900.0 if age < 30 else 2.0, label="eu")
+        _read(incident, age, "own.free", 7.0, label="")
+    page = boss.get(f"/incidents/{incident.number}/figures").content.decode()
+    first = json.loads(page.split('id="plot-own-0" type="application/json">')[1].split("</script>")[0])
+    assert [(s["name"], s["unit"]) for s in first["series"]] == [("lag of gateway (eu)", "jobs")]
+    assert "plot-own-1" in page and 'id="plot-data"' not in page
+    assert "<td>lag of gateway (eu)</td>" in page and "900 jobs</td>" in page
+    found = figures.figures(incident, incident.symptoms.all())
+    assert {(f.name, f.unit, f.during) for f in found} >= {("lag of gateway (eu)", "jobs", 900.0)}
 
 
 def test_postmortem_is_read_edited_and_exported(boss: Client, incident: Incident) -> None:

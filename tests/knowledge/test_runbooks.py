@@ -41,6 +41,7 @@ def seeds() -> None:
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "_actions", [lambda: {"restart-service", "clear-cache"}])
+    monkeypatch.setattr(validation, "_declared", [lambda: {"open-hatch"}])
     monkeypatch.setattr(validation, "_checks", [selftest.check])
 
 
@@ -90,6 +91,7 @@ def test_unknown_actions_come_from_the_registered_set(checks: None) -> None:
     found = _problems(GOOD.replace("restart-service", "restart-servce"))
     assert any("unknown action" in f and "restart-service" in f for f in found)
     assert _problems(GOOD.replace("restart-service", "restart_service")) == []
+    assert _problems(GOOD.replace("restart-service", "open-hatch")) == []  # declared by some system
 
 
 def test_two_runbooks_no_signal_can_tell_apart_are_refused() -> None:

@@ -32,6 +32,12 @@ def everything(base: Path, address: str) -> LoadedSystem:
         "release": {"link": "none"},
         "volumes": [{"path": "none"}],
         "logs": [{"file": "none.log"}],
+        "readings": [
+            {"name": "page", "http": f"http://{address}/", "timeout_s": 0.2, "above": 1},
+            {"name": "rows", "sql": "select 1", "timeout_s": 0.2, "is_not": [2]},
+            {"name": "key", "redis": "GET x", "timeout_s": 0.2, "baseline": "above"},
+        ],
+        "words": [{"name": "quota", "pattern": "quota"}],
     }
     scraped = {"kind": "http", "metrics": {"promql": {"job": "s"}, "queries": {"app.rps": "sum(x)"}}}
     rule = {"name": "r", "service": "s", "url": f"http://{address}/{{key}}", "field": "x", "sql_service": "s"}
@@ -52,10 +58,15 @@ def everything(base: Path, address: str) -> LoadedSystem:
 def bad(reading: Reading, kind: str) -> bool:
     """Unknown, or a measured failure; never a made-up good value."""
     failing = reading.metric.endswith((".ok", ".valid")) and reading.value == 0
-    neutral = reading.metric.startswith("log.") or reading.metric in (
-        "config.drift",
-        "env.drift",
-        "link.direct_ok",
+    neutral = (
+        reading.metric.startswith("log.")
+        or reading.label == "quota"
+        or reading.metric
+        in (
+            "config.drift",
+            "env.drift",
+            "link.direct_ok",
+        )
     )
     taken = kind == "silent" and reading.metric.startswith("tcp.")  # the port is open, that much is true
     return reading.value is None or failing or neutral or taken

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from systems.models import System
@@ -95,3 +95,39 @@ def test_a_check_registers_nothing(tmp_path: Path, url: str) -> None:
     call_command("register_system", str(file), "--check", stdout=said)
     assert "recognised: http_requests" in said.getvalue()
     assert not System.objects.filter(slug="checked").exists()
+
+
+def test_each_declared_reading_is_tried_and_what_it_answered_is_told(tmp_path: Path, url: str) -> None:
+    db = connection.get_connection_params()
+    dsn = f"postgresql://{db['user']}:{db.get('password', '')}@{db['host']}:{db['port']}/{db['dbname']}"
+    readings = [
+        {"name": "backlog", "sql": "select 5312", "on": "db", "unit": "jobs", "above": 1000},
+        {"name": "regions", "sql": "select n as region, n from generate_series(1, 40) n", "on": "db"},
+        {"name": "idle", "sql": "select 1 where false", "on": "db"},
+        {"name": "missing", "sql": "select * from nowhere", "on": "db"},
+        {"name": "odd", "sql": "select 'x'", "on": "db", "above": 1},
+        {"name": "gone", "http": "http://127.0.0.1:9/"},
+        {"name": "page", "http": url, "path": "state"},
+    ]
+    services = {
+        "app": {"kind": "http", "unit": None, "readings": readings},
+        "db": {"kind": "postgres", "unit": None, "postgres": {"dsn": dsn}},
+    }
+    file = tmp_path / "manifest.yaml"
+    file.write_text(
+        json.dumps({"system": "asked", "runtime": {"driver": "fake", "name": "a"}, "services": services})
+    )
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="4 to mend"):
+        call_command("register_system", str(file), "--check", stdout=out)
+    said = out.getvalue()
+    assert "app  http: watches declared;" in said
+    assert "  app: reading backlog answered 5,312 jobs\n" in said
+    assert "answered 1 1, 2 2, 3 3, 4 4, 5 5 and 35 more; of its 40 labels 30 are looked at\n" in said
+    assert "  app: reading idle answered nothing just now: no row, no entry\n" in said
+    for name, words in {
+        "missing": '"nowhere" does not exist', "odd": "'x' is no number", "gone": "refused", "page": "nothing stands",
+    }.items():  # fmt: skip
+        line = next(x for x in said.splitlines() if f"mind: app: reading {name} cannot be read now" in x)
+        assert words in line, line
+    assert not System.objects.filter(slug="asked").exists()

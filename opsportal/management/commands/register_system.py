@@ -14,7 +14,7 @@ from actions import rehearsal
 from actions.rehearsal import Rehearsed
 from systems import services
 from systems.describe import describe, doubts, is_watched_only
-from systems.manifest import ManifestError
+from systems.manifest import ManifestError, checks
 from systems.manifest.describing import schema_text
 from systems.models import System
 from systems.tryout import Tried, misnamed, try_all, try_out
@@ -80,7 +80,7 @@ class Command(BaseCommand):
             f"{loaded.title} ({loaded.slug}): {len(loaded.services)} services; nothing is registered"
         )
         tried, rehearsed = try_all(loaded), rehearsal.rehearse(loaded)
-        mend = _to_mend(loaded, tried)
+        mend = [*_not_activated(loaded), *_to_mend(loaded, tried)]
         self._tell(loaded, tried, mend)
         for line in _actions(rehearsed):
             self.stdout.write(f"  {line}")
@@ -104,6 +104,11 @@ class Command(BaseCommand):
 
 def _to_mend(loaded: services.LoadedSystem, tried: Tried) -> list[str]:
     return [*misnamed(loaded), *tried.troubles, *doubts(loaded)]
+
+
+def _not_activated(loaded: services.LoadedSystem) -> list[str]:
+    """What would keep it from being registered."""
+    return [f"{'.'.join(map(str, where))}: {words}" for where, words in checks.activating(loaded.manifest)]
 
 
 def _actions(rehearsed: list[Rehearsed]) -> Iterator[str]:

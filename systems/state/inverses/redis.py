@@ -11,6 +11,14 @@ def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
         command = Command(wanted.component, ("CONFIG", "SET", wanted.what, wanted.then))
         note = "what its configuration file says is not touched: after a restart that counts"
         return Inverse((command,), notes=(note,))
+    if wanted.what == "follows" and wanted.then == "nobody":
+        command = Command(wanted.component, ("REPLICAOF", "NO", "ONE"))
+        note = "it goes on with the data that it has; where something else decides who is primary, that decides again"
+        return Inverse((command,), notes=(note,))
+    if wanted.what == "follows":
+        raise NoInverse(
+            f"{wanted.component} would take over all data of {wanted.then}: a person decides that"
+        )
     if wanted.area == "access":
         return Inverse((_user(wanted),))
     raise NoInverse(f"{wanted.what} of {wanted.component} is put back by a person")

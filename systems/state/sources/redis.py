@@ -23,6 +23,8 @@ DONE = {
     "config|resetstat": "had its counters reset",
 }
 LIMITS = re.compile(r"^maxmemory$|^maxclients$|timeout$|limit|^client-output-buffer-limit")
+OF_THE_ROLE = ("replicaof", "slaveof")  # told by whom it follows
+NOBODY = "nobody"  # whom a primary follows
 FEW, LOST = 100, 0.7  # keys it had, and the share it lost between two looks
 
 
@@ -70,9 +72,8 @@ class Redis(Source):
     def _server(self, info: dict[str, Any]) -> Facts:
         role = {"master": "primary", "slave": "standby"}.get(str(info.get("role")), str(info.get("role")))
         facts: Facts = {"primary or standby": Fact(role, "act", act=f"became {role}")}
-        if role == "standby":
-            at = f"{info.get('master_host')}:{info.get('master_port')}"
-            facts["follows"] = Fact(at, "route")
+        at = f"{info.get('master_host')}:{info.get('master_port')}" if role == "standby" else NOBODY
+        facts["follows"] = Fact(at, "route")
         if self.service.unit is None:
             facts["run"] = Fact(str(info.get("run_id")), "act", act="was started anew")
         stats = {k.removeprefix("cmdstat_"): v for k, v in info.items() if k.startswith("cmdstat_")}
@@ -102,7 +103,7 @@ def _settings(answer: Any) -> Facts:
     facts: Facts = {}
     read = {_text(name): _text(value) for name, value in pairs.items()}
     for key, text in read.items():
-        if _now_called(key) in read.keys() - {key}:
+        if _now_called(key) in read.keys() - {key} or key in OF_THE_ROLE:
             continue  # the server tells it by its old name, too
         kind = "limit" if LIMITS.search(key) else "setting"
         facts[key] = Fact(text, kind, masking.is_secret(key, text))

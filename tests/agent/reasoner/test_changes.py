@@ -117,6 +117,17 @@ def test_a_name_that_is_written_apart_is_the_same_name() -> None:
     assert first.change is lowered and first.probability > COINCIDENCE
 
 
+def test_a_step_of_a_path_is_a_name() -> None:
+    """`rate_limit`, of a path of five words of which nobody says three in a row."""
+    text = "page / failed: 429 rate limit exceeded"
+    said = timed(S("app_errors", "edge"), S("log_errors", "edge", text=text), FAILED)
+    limited = made(-4, part="edge", what="rate_limit.per_key.pages", kind="config", old=None, new="0.02")
+    other = made(-4, part="edge", what="experiments.per_key.pages", kind="config", old=None, new="0.02")
+    (first, *_) = told(said, limited).hypotheses
+    assert first.change is limited and first.probability > COINCIDENCE
+    assert all(h.probability <= COINCIDENCE for h in told(said, other).hypotheses if h.change is not None)
+
+
 def test_many_changes_make_it_no_likelier_that_one_of_them_did_it() -> None:
     """Whoever may report changes keeps no repair back with them."""
     broken = timed(
@@ -234,6 +245,16 @@ def test_an_address_that_came_with_a_change_and_is_tried_since_is_its_sign() -> 
     assert told(states, wrong).hypotheses[0].probability > COINCIDENCE
     other = replace(wrong, before="10.0.0.9:81", after="10.0.0.9:80")
     assert all(h.probability <= COINCIDENCE for h in told(states, other).hypotheses if h.change is not None)
+
+
+def test_whom_a_server_follows_now_is_one_change_with_what_it_became() -> None:
+    follows = made(-2, part="cache", kind="route", what="follows", old="nobody", new="10.0.0.9:6379")
+    became = made(-2, part="cache", kind="act", what="primary or standby", old=None, new="standby")
+    states = timed(S("log_read_only", "shop-1", text="You can't write against a read only replica."), FAILED)
+    known = [h.change for h in told(states, follows, became).hypotheses if h.change is not None]
+    assert known == [follows]
+    alone = [h.change for h in told(states, became).hypotheses if h.change is not None]
+    assert alone == [became]
 
 
 def test_what_runs_as_it_was_written_is_no_second_change() -> None:

@@ -5,6 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -15,8 +16,10 @@ from psycopg.conninfo import make_conninfo
 from systems import pgguards
 from systems.probes import pgshare
 from systems.redact import MASK
+from systems.state.inverses.redis import inverse as redis_inverse
+from systems.state.inverses.types import NoInverse, Wanted
 from systems.state.sources.postgres import Postgres
-from systems.state.sources.redis import Redis
+from systems.state.sources.redis import Redis, _settings
 from systems.state.types import Change
 from tests.systems.helpers import make_system
 from tests.systems.state.looking import Looking
@@ -250,3 +253,21 @@ async def test_redis_settings_users_and_what_was_done_to_it(tmp_path: Path):
         await client.acl_deluser("ledger-test")
         await client.aclose()
         await looking.source.close()
+
+
+def test_whom_a_redis_follows_is_put_back_where_that_was_nobody(tmp_path: Path):
+    """Of what it says; a test that makes the shared server a standby would break all others."""
+    system = make_system(tmp_path, {"cache": {"kind": "redis", "redis": {"url": REDIS_URL}}})
+    source = Redis(system, system.service("cache"))
+    primary = source._server({"role": "master"})
+    standby = source._server({"role": "slave", "master_host": "10.0.0.9", "master_port": 6379})
+    assert (primary["follows"].value, standby["follows"].value) == ("nobody", "10.0.0.9:6379")
+    assert "replicaof" not in _settings({"replicaof": "10.0.0.9 6379", "maxclients": "500"})
+
+    def wanted(then: str) -> Wanted:
+        now, at = standby["follows"].value, datetime.now(UTC)
+        return Wanted("cache", "redis of cache", "server", "follows", "route", now, then, at)
+
+    assert redis_inverse(system, wanted("nobody")).shown == "REPLICAOF NO ONE"
+    with pytest.raises(NoInverse, match="take over all data"):
+        redis_inverse(system, wanted("10.0.0.7:6379"))
