@@ -110,6 +110,8 @@ def _neighbourhoods(signs: Sequence[Sign], graph: SystemGraph, within: timedelta
     found: list[list[Sign]] = []
     for sign in sorted(signs, key=lambda s: (not s.opens, s.onset, s.name)):
         around = _around(sign.name[1], graph)
+        if not sign.opens and sign.name[1] in graph.runs:
+            continue  # a busy machine makes no one trouble of two on it
         near = [g for g in found if any(s.name[1] in around and _together(s, sign, within) for s in g)]
         if near:
             near[0].append(sign)

@@ -68,9 +68,10 @@ class SystemWatch:
         self.clock = clock
         self.now = now
         self.probes = build_all(system, clock)
+        parts = [*system.services.values(), *([system.host] if system.host is not None else [])]
         self.slots = [
             Slot(probe, service, phase)
-            for phase, service in enumerate(system.services.values())
+            for phase, service in enumerate(parts)
             for probe in self.probes
             if probe.applies(service)
         ]

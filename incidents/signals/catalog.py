@@ -3,10 +3,12 @@
 from incidents.signals import (
     checks,
     config,
+    host,
     http,
     journeys,
     links,
     logs,
+    metrics,
     postgres,
     redis,
     units,
@@ -24,6 +26,8 @@ _AREAS: list[list[Signal]] = [
     config.SIGNALS,
     journeys.SIGNALS,
     links.SIGNALS,
+    metrics.SIGNALS,
+    host.SIGNALS,
     checks.SIGNALS,
 ]
 
