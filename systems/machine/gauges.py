@@ -60,8 +60,10 @@ def times(proc: Path = PROC) -> Times | None:
         numbers = [float(n) for n in line[1:9]]  # what guests got is in the first two
     except (OSError, ValueError):
         return None
+    if line[:1] != ["cpu"] or len(numbers) < 4:
+        return None
     idle = sum(numbers[3:5])
-    return Times(sum(numbers) - idle, sum(numbers)) if line[:1] == ["cpu"] else None
+    return Times(sum(numbers) - idle, sum(numbers))
 
 
 def memory(proc: Path = PROC) -> Memory | None:

@@ -6,6 +6,7 @@ what holds its port while it is down is, even if it is an earlier run of the sam
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def declared(service: Service) -> list[tuple[str, int]]:
 
 
 class Ports:
-    """Of one system. `look_at`: a process by its pid; `holders`: who holds a socket."""
+    """Of one system; several threads may ask. `look_at`: a process by its pid; `holders`: who holds a socket."""
 
     def __init__(
         self, look_at: Callable[[int], Process | None] = process, holders: Holders | None = None
@@ -101,10 +102,15 @@ class Ports:
         self._look_at, self._holders = look_at, holders or Holders()
         self._fronts: dict[tuple[str, int], set[tuple[int, float]]] = {}
         self._accused: dict[tuple[str, int], Process] = {}
+        self._lock = threading.Lock()
         self._own: set[tuple[str, int]] = set()  # ports that were seen to be held by the unit itself
 
     def readings(self, services: Iterable[Service], units: Units, table: Table) -> list[Reading]:
         """One reading for each declared port: 1 where a stranger holds it."""
+        with self._lock:
+            return self._readings(services, units, table)
+
+    def _readings(self, services: Iterable[Service], units: Units, table: Table) -> list[Reading]:
         held = self._holders.of(sock.inode for sock in table.listening)
         found = []
         for service in services if table.is_read else ():

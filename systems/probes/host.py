@@ -25,7 +25,7 @@ from systems.readings import Reading, clean
 from systems.runtimes.base import RuntimeError_, UnitState
 from systems.services import LoadedSystem
 
-SLOW_S = 4.5  # ports and disks, on every second look
+SLOW_S = 3.5  # disks, and ports while all units run: on every second look
 CLOCKS_S = 12.0
 # From here on it is told who takes it.
 BUSY_PCT, CROWDED, SCARCE_PCT, PRESSED_PCT = 85.0, 2.0, 12.0, 10.0
@@ -36,7 +36,7 @@ PRESSURES = tuple(_MOST)
 
 class HostProbe(FileProbe):
     name = "host"
-    interval_s = 2.5
+    interval_s = 2.0
     timeout_s = 2.5
     main = ("host.cpu_pct",)
 
@@ -77,11 +77,19 @@ class HostProbe(FileProbe):
         if not self._units:
             raise ProbeFailed("none of the units is seen to be of this machine")
         found = list(self._figures(service.name, system, units))
-        if self.clock() - self._slow_at >= SLOW_S:
-            self._slow_at = self.clock()
+        slow = self.clock() - self._slow_at >= SLOW_S
+        if slow or any(state.pid is None for state in units.values()):
             found += self._sockets(service.name, system, units)
+        if slow:
+            self._slow_at = self.clock()
             found += _disks(service.name, system)
         return found
+
+    def ports_of(self, system: LoadedSystem, unit: str) -> list[Reading]:
+        """port.taken of one unit, right after something has happened to it."""
+        if unit not in self._units:
+            return []
+        return self._held(system, self._units | {unit: system.runtime.state(unit)}, only=unit)[0]
 
     def _figures(self, host: str, system: LoadedSystem, units: dict[str, UnitState]) -> Iterator[Reading]:
         proc = self._proc
@@ -114,16 +122,22 @@ class HostProbe(FileProbe):
 
     def _sockets(self, host: str, system: LoadedSystem, units: dict[str, UnitState]) -> list[Reading]:
         ephemeral = gauges.ephemeral(self._proc) or range(0)
-        services = [s for s in system.services.values() if s.unit in units]
-        table = sockets.table({port for s in services for _, port in declared(s)}, ephemeral, self._proc)
-        names = {s.unit: s.name for s in services if s.unit}
-        around = Units(units, names, system.graph.links, self._now())
-        found = self._ports.readings(services, around, table)
-        if table.is_read and ephemeral:
-            end, used = table.busiest
+        found, (end, used) = self._held(system, units, ephemeral)
+        if ephemeral and end is not None:
             share, text = 100 * used / len(ephemeral), f"{used} of {len(ephemeral)}, to {end}" if used else ""
             found.append(_told(host, "host.ephemeral_ports_used_pct", share, text))
         return found
+
+    def _held(
+        self, system: LoadedSystem, units: dict[str, UnitState], ephemeral: range = range(0), only: str = ""
+    ) -> tuple[list[Reading], tuple[str | None, int]]:
+        """port.taken of the units' services (of `only` one unit), and the far end to which the most ports lead; None
+        where the tables cannot be read."""
+        services = [s for s in system.services.values() if s.unit in units and only in ("", s.unit)]
+        table = sockets.table({port for s in services for _, port in declared(s)}, ephemeral, self._proc)
+        names = {s.unit: s.name for s in system.services.values() if s.unit}
+        found = self._ports.readings(services, Units(units, names, system.graph.links, self._now()), table)
+        return found, table.busiest if table.is_read else (None, 0)
 
 
 def _units(system: LoadedSystem) -> dict[str, UnitState]:
