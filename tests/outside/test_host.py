@@ -116,3 +116,16 @@ def test_a_machine_that_others_use_up_is_the_cause_and_nobody_is_restarted(near:
     assert near.calls == []
     assert near.incident["diagnosis"] == "host:host_saturated"
     assert "cc1plus" in near.incident["headline"]
+
+
+def test_the_dashboard_has_a_line_about_the_machine_and_no_card(near: Ward) -> None:
+    near.probes = near.probes[:2]
+    near.set("host", "host.cpu_pct", 34, "load 1.2 on 2 cores")
+    near.set("host", "host.memory_available_pct", 61, "4.9 of 8.0 GB are free")
+    near.set("host", "host.disk_used_pct", 99, "0.1 GB free", "/data")
+    near.look(4)
+    page = near.page("/")
+    assert "34 % CPU, load 1.2 on 2 cores; memory: 4.9 of 8.0 GB are free; /data 99 % full" in page
+    assert "the file system /data of the machine is nearly full" in page
+    assert 'id="node-api-1"' in page
+    assert 'id="node-host"' not in page
