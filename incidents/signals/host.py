@@ -12,7 +12,7 @@ _FULL = Above(96, 94)
 SIGNALS = [
     Signal(
         "host_cpu_saturated",
-        "the machine is saturated: {text}",
+        "the machine ({service}) is saturated: {text}",
         "host.cpu_pct",
         Above(92, 80),
         "container",
@@ -25,7 +25,7 @@ SIGNALS = [
     ),
     Signal(
         "host_units_wait",
-        "{value} parts are held up, because others have the processors: {text}",
+        "{value} parts on {service} are held up, because others have the processors: {text}",
         "host.units_waiting",
         Above(0),
         "container",
@@ -37,7 +37,7 @@ SIGNALS = [
     ),
     Signal(
         "host_memory_gone",
-        "the machine has hardly any memory left ({value} %: {text})",
+        "the machine ({service}) has hardly any memory left ({value} %: {text})",
         "host.memory_available_pct",
         Below(3, 6),
         "container",
@@ -49,7 +49,7 @@ SIGNALS = [
     ),
     Signal(
         "host_memory_pressed",
-        "the machine does little else than to look for memory ({text})",
+        "the machine ({service}) does little else than to look for memory ({text})",
         "host.psi_memory_full",
         Above(20, 8),
         "container",
@@ -61,7 +61,7 @@ SIGNALS = [
     ),
     Signal(
         "host_swap_full",
-        "the swap space of the machine is nearly used up ({text})",
+        "the swap space of {service} is nearly used up ({text})",
         "host.swap_used_pct",
         Above(95, 90),
         "container",
@@ -73,7 +73,7 @@ SIGNALS = [
     ),
     Signal(
         "host_io_pressed",
-        "everything on the machine waits for its disks ({text})",
+        "everything on {service} waits for its disks ({text})",
         "host.psi_io_full",
         Above(40, 20),
         "container",
@@ -110,7 +110,7 @@ SIGNALS = [
     ),
     Signal(
         "host_files_gone",
-        "the machine has hardly any file descriptors left ({text})",
+        "the machine ({service}) has hardly any file descriptors left ({text})",
         "host.fds_used_pct",
         Above(92, 88),
         "container",
@@ -122,7 +122,7 @@ SIGNALS = [
     ),
     Signal(
         "host_pids_gone",
-        "the machine can hardly start another process or thread ({text})",
+        "the machine ({service}) can hardly start another process or thread ({text})",
         "host.pids_used_pct",
         Above(92, 88),
         "container",
@@ -134,7 +134,7 @@ SIGNALS = [
     ),
     Signal(
         "host_ports_gone",
-        "the machine has hardly any ports left for connections ({text})",
+        "the machine ({service}) has hardly any ports left for connections ({text})",
         "host.ephemeral_ports_used_pct",
         Above(88, 80),
         "network",
@@ -145,7 +145,7 @@ SIGNALS = [
     ),
     Signal(
         "host_clock_off",
-        "the machine's clock is {value} seconds off, {text}",
+        "the clock of {service} is {value} seconds off, {text}",
         "host.clock_offset_s",
         Off(5),
         "container",
@@ -155,7 +155,7 @@ SIGNALS = [
     ),
     Signal(  # so it is on many a machine that keeps good time: it explains, and is no trouble
         "host_clock_free",
-        "the machine's clock is not synchronised",
+        "the clock of {service} is not synchronised",
         "host.clock_synced",
         Equals(0),
         "container",

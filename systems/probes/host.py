@@ -25,7 +25,7 @@ from systems.readings import Reading, clean
 from systems.runtimes.base import RuntimeError_, UnitState
 from systems.services import LoadedSystem
 
-SLOW_S = 3.5  # disks, and ports while all units run: on every second look
+SLOW_S = 5.5  # disks, and ports while all units run: on every third look
 CLOCKS_S = 12.0
 # From here on it is told who takes it.
 BUSY_PCT, CROWDED, SCARCE_PCT, PRESSED_PCT = 85.0, 2.0, 12.0, 10.0

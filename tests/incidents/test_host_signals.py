@@ -69,7 +69,10 @@ def test_a_saturated_machine_is_context_and_says_so_also_to_a_starved_watcher(ho
     state = next(s for s in host.engine.states() if s.signal == "host_cpu_saturated")
     signal = CATALOG["host_cpu_saturated"]
     assert not signal.opens_by(state.text)
-    assert signal.describe(state) == "the machine is saturated: load 11.2 on 2 cores; most: pid 7 (make) 98 %"
+    assert (
+        signal.describe(state)
+        == "the machine (host) is saturated: load 11.2 on 2 cores; most: pid 7 (make) 98 %"
+    )
     host.live("host.cpu_pct", QUIET)
     assert host.holding == set()
 

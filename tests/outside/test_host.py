@@ -98,7 +98,7 @@ def test_a_busy_machine_is_told_with_the_trouble_of_others_and_opens_nothing(nea
     dies(near)
     near.look_until(lambda: near.numbers and near.incident["state"] == "resolved")
     assert [call.split()[1] for call in near.calls] == ["api-1"]
-    assert f"the machine is saturated: {BUSY}" in near.titles(), "it had begun long before"
+    assert f"the machine (host) is saturated: {BUSY}" in near.titles(), "it had begun long before"
 
 
 def test_a_machine_that_others_use_up_is_the_cause_and_nobody_is_restarted(near: Ward) -> None:
