@@ -125,7 +125,8 @@ def _neighbourhoods(signs: Sequence[Sign], graph: SystemGraph, within: timedelta
 
 def _around(part: str, graph: SystemGraph) -> set[str]:
     """Itself, what is a few hops away, and whatever needs it or is needed by it: trouble goes along there."""
-    return {part, *graph.near([part], HOPS), *graph.callers([part]), *graph.dependencies([part])}
+    machines = (machine for machine, on_it in graph.runs.items() if part in on_it)
+    return {part, *graph.near([part], HOPS), *graph.callers([part]), *graph.dependencies([part]), *machines}
 
 
 def _together(one: Sign, other: Sign, within: timedelta | None) -> bool:

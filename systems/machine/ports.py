@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from systems.machine import sockets
+from systems.machine.processes import spoken
 from systems.machine.sockets import Holders, Listening, Table
 from systems.manifest import Service
 from systems.readings import Reading, clean
@@ -74,8 +75,8 @@ def process(pid: int) -> Process | None:
     try:
         found = psutil.Process(pid)
         above = tuple(p.pid for p in found.parents())
-        words = clean(" ".join(found.cmdline()), 120) or found.name()
-        return Process(pid, clean(found.name(), 40), words, round(found.create_time(), 1), above)
+        name = clean(found.name(), 40)
+        return Process(pid, name, spoken(found.cmdline(), 120) or name, round(found.create_time(), 1), above)
     except (psutil.Error, OSError):
         return None
 

@@ -6,7 +6,7 @@ It costs a look at every process, so it is done only while the machine is short 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,8 +54,13 @@ class Look:
 
 def named(row: Row) -> str:
     """`pid 4711 (python3 -m http.server)`; what it was started with where that is ours to see, else its name."""
-    words = clean(" ".join(proctable.cmdline(row.pid)), 80) or clean(row.comm, 40)
-    return f"pid {row.pid} ({words})"
+    return f"pid {row.pid} ({spoken(proctable.cmdline(row.pid), 60) or clean(row.comm, 40)})"
+
+
+def spoken(words: Sequence[str], limit: int) -> str:
+    """A command line without the folder of its program, which tells least and comes first."""
+    program, space, rest = " ".join(words).partition(" ")
+    return clean(program.rpartition("/")[2] + space + rest, limit)
 
 
 def family(rows: Mapping[int, Row], pids: Mapping[str, int]) -> dict[int, str]:

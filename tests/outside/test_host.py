@@ -76,7 +76,11 @@ def test_a_stranger_on_the_port_of_a_dead_service_is_named_and_nothing_is_starte
             stranger.kill()
     assert near.calls == [], "starting it again would be in vain"
     assert near.requests() == []
-    assert f"pid {stranger.pid} (" in near.incident["headline"]
+    program = Path(sys.executable).name
+    assert (
+        f"Port {port} of api-1 is held by pid {stranger.pid} ({program} -m http.server"
+        in near.incident["headline"]
+    )
     assert "http.server" in told
     assert len(near.numbers) == 1
 

@@ -20,6 +20,7 @@ from systems.readings import Reading
 from systems.runtimes.base import UnitState
 from systems.runtimes.proctable import Row
 from systems.services import LoadedSystem
+from systems.watch import SystemWatch
 from tests.systems.helpers import Clock, make_system, one
 
 pytestmark = pytest.mark.skipif(not Path("/proc/stat").exists(), reason="of Linux")
@@ -301,3 +302,19 @@ def test_each_file_system_once_and_none_that_is_read_as_a_volume(tmp_path: Path)
     system = system_of(tmp_path)
     told = [r.label for r in look(HostProbe(), system) if r.metric == "host.disk_used_pct"]
     assert str(mount) in told
+
+
+async def test_whose_port_it_is_is_asked_at_once_when_something_happens_to_a_unit(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        services = {"api": {"kind": "http", "unit": "api", "tcp": f"127.0.0.1:{port}"}, "db": {"kind": "x"}}
+        watch = SystemWatch(make_system(tmp_path, services, near=True), time.monotonic, time.time)
+        try:
+            await watch.start_due(everything=True)
+            await watch.settle(5)
+            watch.take()
+            watch.system.runtime.crash("api", fatal=True)  # type: ignore[attr-defined]
+            found = one(await watch.quick("api"), "port.taken")
+            assert (found.service, found.value, found.label) == ("api", 1.0, str(port))
+        finally:
+            await watch.close()

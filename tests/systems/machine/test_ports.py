@@ -72,7 +72,7 @@ def test_a_stranger_on_the_port_of_a_dead_unit_is_named() -> None:
         value, text = case.look(down())
         assert value == 1.0
         assert text.startswith(
-            f"port {case.port} is held by pid {stranger.pid} ({sys.executable} -c import socket"
+            f"port {case.port} is held by pid {stranger.pid} ({Path(sys.executable).name} -c import socket"
         )
         assert "started 20" in text
         assert text.endswith("which is not of api-1")
