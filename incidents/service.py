@@ -108,8 +108,9 @@ def _insert(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> tu
         ],
         ignore_conflicts=True,
     )
-    incident = _open_one(system_id, fingerprint, symptoms)
-    if incident is None:  # opened by another and resolved at once: the next tick tries again
+    if (
+        incident := _open_one(system_id, fingerprint, symptoms)
+    ) is None:  # resolved at once: the next tick tries again
         raise Incident.DoesNotExist("the incident closed while a symptom was joining it")
     opened = incident.last_seq == 0
     if opened:
