@@ -108,9 +108,8 @@ def _insert(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) -> tu
         ],
         ignore_conflicts=True,
     )
-    if (
-        incident := _open_one(system_id, fingerprint, symptoms)
-    ) is None:  # resolved at once: the next tick tries again
+    incident = _open_one(system_id, fingerprint, symptoms)
+    if incident is None:  # opened by another and resolved at once: the next tick tries again
         raise Incident.DoesNotExist("the incident closed while a symptom was joining it")
     opened = incident.last_seq == 0
     if opened:
@@ -264,13 +263,12 @@ def leading(symptoms: Iterable[Symptom]) -> Symptom:
     def weight(symptom: Symptom) -> tuple[bool, int, int, float, float, str]:
         signal = CATALOG.get(symptom.signal)
         tells = 0 if signal is None else TELLS["own" if signal.outright else signal.klass]
-        first = -symptom.first_seen.timestamp()
         return (
             symptom.opens,
             tells,
             _RANK[Severity(symptom.severity)],
             -signal.leak if signal else 0.0,
-            first,
+            -symptom.first_seen.timestamp(),
             symptom.signal,
         )
 

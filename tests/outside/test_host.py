@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 
 from opsportal import wiring
 from systems.probes import journeys
@@ -37,6 +39,8 @@ def near(
 ) -> Iterator[Ward]:
     """A ward whose units count as being of this machine; api-1 listens on `port`."""
     settings.OPSPORTAL_DATA = tmp_path / "data"
+    for app in apps.get_app_configs():  # another test may have emptied their table
+        create_permissions(app, verbosity=0)
     runbooks.load()
     manifest = quiet.MANIFEST.replace("driver: fake,", "driver: fake, near: true,").replace(
         "  api-1:\n    kind: http\n", f'  api-1:\n    kind: http\n    tcp: "127.0.0.1:{port}"\n'
