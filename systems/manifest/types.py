@@ -279,6 +279,7 @@ class Manifest(Model):
     secrets: str | None = None
     front_door: Url | None = None
     prometheus: PrometheusSpec | None = None
+    host: Literal["watch", "off"] = "watch"  # the machine, where the units are of the watcher's own
     services: dict[str, Service] = Field(min_length=1)
     links: list[Link] = []
     journeys: list[Journey] = []
