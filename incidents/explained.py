@@ -110,6 +110,8 @@ def _neighbourhoods(signs: Sequence[Sign], graph: SystemGraph, within: timedelta
     found: list[list[Sign]] = []
     for sign in sorted(signs, key=lambda s: (not s.opens, s.onset, s.name)):
         around = _around(sign.name[1], graph)
+        if not sign.opens and sign.name[1] in graph.runs:
+            continue  # a busy machine makes no one trouble of two on it
         near = [g for g in found if any(s.name[1] in around and _together(s, sign, within) for s in g)]
         if near:
             near[0].append(sign)
@@ -123,7 +125,8 @@ def _neighbourhoods(signs: Sequence[Sign], graph: SystemGraph, within: timedelta
 
 def _around(part: str, graph: SystemGraph) -> set[str]:
     """Itself, what is a few hops away, and whatever needs it or is needed by it: trouble goes along there."""
-    return {part, *graph.near([part], HOPS), *graph.callers([part]), *graph.dependencies([part])}
+    machines = (machine for machine, on_it in graph.runs.items() if part in on_it)
+    return {part, *graph.near([part], HOPS), *graph.callers([part]), *graph.dependencies([part]), *machines}
 
 
 def _together(one: Sign, other: Sign, within: timedelta | None) -> bool:

@@ -43,12 +43,11 @@ def open_or_join(system_id: int, fingerprint: str, symptoms: Sequence[Symptom]) 
 
     None when none is open and none of the symptoms may open one by itself."""
     recent = timezone.now() - CONTEXT_WITHIN
-    symptoms = [s for s in symptoms if s.opens or s.first_seen >= recent]  # what was so all along is no news
+    symptoms = [s for s in symptoms if s.opens or s.first_seen >= recent or _lasts(s)]  # else it is no news
     if not symptoms:
         return None
     with transaction.atomic():
-        incident = _open_one(system_id, fingerprint, symptoms)
-        opened = False
+        incident, opened = _open_one(system_id, fingerprint, symptoms), False
         if incident is None:
             if not any(s.opens for s in symptoms):
                 return None
@@ -171,7 +170,7 @@ def _record_all(
     number: int, of: type[Seen], symptoms: Sequence[Symptom], before: str = "", *, back: bool = False
 ) -> None:
     """One event per telling symptom, in one insert. The caller holds the transaction."""
-    symptoms = [s for s in symptoms if s.opens or _is_change(s)]
+    symptoms = [s for s in symptoms if s.opens or _is_told(s)]
     if not symptoms:
         return
     first = timeline.take_numbers(number, len(symptoms))
@@ -192,9 +191,13 @@ def _record_all(
     timeline.announce(number, first + len(symptoms) - 1, of.kind)
 
 
-def _is_change(symptom: Symptom) -> bool:
-    """Context worth a line of the timeline: somebody or something changed the system."""
-    return symptom.signal in CATALOG and CATALOG[symptom.signal].changed
+def _is_told(symptom: Symptom) -> bool:
+    """Context worth a line of the timeline: something was changed, or holds for whatever comes."""
+    return _lasts(symptom) or (symptom.signal in CATALOG and CATALOG[symptom.signal].changed)
+
+
+def _lasts(symptom: Symptom) -> bool:
+    return symptom.signal in CATALOG and CATALOG[symptom.signal].lasting
 
 
 def _facts(of: type[Seen], symptom: Symptom, back: bool) -> Seen:
@@ -260,13 +263,12 @@ def leading(symptoms: Iterable[Symptom]) -> Symptom:
     def weight(symptom: Symptom) -> tuple[bool, int, int, float, float, str]:
         signal = CATALOG.get(symptom.signal)
         tells = 0 if signal is None else TELLS["own" if signal.outright else signal.klass]
-        first = -symptom.first_seen.timestamp()
         return (
             symptom.opens,
             tells,
             _RANK[Severity(symptom.severity)],
             -signal.leak if signal else 0.0,
-            first,
+            -symptom.first_seen.timestamp(),
             symptom.signal,
         )
 

@@ -17,7 +17,7 @@ from incidents import evidence
 from incidents.evidence import Picture
 from incidents.health import RANK, Health
 from incidents.models import OPEN_STATES, Incident, Symptom
-from opsportal import measured, record, strip
+from opsportal import machines, measured, record, strip
 from opsportal.changes import board
 from opsportal.charts import spark_path
 from opsportal.measured import AXIS_S, AXIS_SLOTS
@@ -103,6 +103,7 @@ def context(system: System | None) -> dict[str, Any]:
         "front_door": str(loaded.manifest.front_door or "") if loaded else "",
         "services": sorted(services.values(), key=lambda s: (RANK[s.health], s.name)),
         "map": drawn,
+        "machines": machines.told(loaded, picture) if not _is_stale(picture) else [],
         "edges": _edges(drawn, services, loaded.graph) if drawn and loaded else [],
         "incidents": incidents,
         "looked_at": picture.at,
@@ -144,6 +145,7 @@ def _services(
     system: System, loaded: LoadedSystem | None, picture: Picture, incidents: list[Incident]
 ) -> dict[str, Service]:
     kinds = loaded.graph.kinds if loaded else dict.fromkeys(picture.health, "")
+    kinds = {n: kind for n, kind in kinds.items() if loaded is None or n not in loaded.graph.runs}
     seen = not _is_stale(picture)
     services = {
         name: Service(
@@ -175,7 +177,7 @@ def _services(
 def _place(services: dict[str, Service], loaded: LoadedSystem | None) -> Layout | None:
     if not loaded or not services:
         return None
-    drawn = layout(loaded.graph.needs)
+    drawn = layout({n: needs for n, needs in loaded.graph.needs.items() if n in services})
     for name, node in drawn.nodes.items():
         services[name].x, services[name].y = node.x, node.y
     return drawn

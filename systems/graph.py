@@ -1,7 +1,8 @@
 """Who needs whom in a system: kinds, groups, links and hops. Pure data; built once per manifest, or from plain names.
 
 An edge leads from a part to what it needs: what it calls, or who writes the artefact (a file, queue or table) it reads.
-Trouble moves against the edges. Replicas of one logical part share a group.
+Trouble moves against the edges. Replicas of one logical part share a group. The machine that parts run on is a part
+of its own kind: what it is short of reaches them, and nothing that is looked for around them is looked for there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 By = Literal["", "calls", "artefacts"]
+HOST = "host"  # the kind of the part that is a machine
 KEPT = 1024  # walks from several parts at once that are remembered
 # Which field of a service in the manifest readings of a name, or of a family of names, come from.
 _COMES_FROM = {
@@ -23,6 +25,7 @@ _COMES_FROM = {
     "proc": "unit",
     "child": "unit",
     "pg": "postgres",
+    "port": "unit",
     "redis": "redis",
     "queue": "redis.queues",
 }
@@ -32,7 +35,8 @@ Edges = dict[str, tuple[str, ...]]
 
 class SystemGraph:
     """`needs[a]` are the parts `a` needs directly; `artefacts[a, b]` names what `a` reads that `b` writes, for edges
-    that are no calls. `links[b]` carry the calls that end at `b`. Names that only an edge has are parts of no kind."""
+    that are no calls. `links[b]` carry the calls that end at `b`. `runs[m]`: what runs on the machine `m`; they are its
+    callers, and it is none of what they need. Names that only an edge has are parts of no kind."""
 
     def __init__(
         self,
@@ -42,9 +46,11 @@ class SystemGraph:
         links: Mapping[str, Iterable[str]] | None = None,
         parts: Mapping[str, Any] | None = None,
         artefacts: Mapping[tuple[str, str], str] | None = None,
+        runs: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         ends = [*needs, *(other for others in needs.values() for other in others)]
-        self.kinds: dict[str, str] = {**dict.fromkeys(ends, ""), **kinds}
+        self.runs = {machine: tuple(names) for machine, names in (runs or {}).items()}
+        self.kinds: dict[str, str] = {**dict.fromkeys(ends, ""), **kinds, **dict.fromkeys(self.runs, HOST)}
         self.needs: Edges = {n: tuple(dict.fromkeys(needs.get(n, ()))) for n in self.kinds}
         self.groups: dict[str, list[str]] = {g: list(members) for g, members in (groups or {}).items()}
         self.links: dict[str, set[str]] = {n: set(carriers) for n, carriers in (links or {}).items()}
@@ -52,10 +58,13 @@ class SystemGraph:
         self.artefacts = dict(artefacts or {})
         self._group_of = {name: group for group, members in self.groups.items() for name in members}
         self._part_of = _connected(self.needs)
+        self._part_of |= {m: self._part_of[names[0]] for m, names in self.runs.items() if names}
         forward = {by: self._of_kind(by) for by in ("", "calls", "artefacts")}
         self._edges: dict[tuple[str, bool], Edges] = {}
         for by, edges in forward.items():
             self._edges[by, True], self._edges[by, False] = edges, _turned(edges)
+            if by != "artefacts":
+                self._edges[by, False].update(self.runs)
         self._hops = lru_cache(maxsize=KEPT)(self._walk)
 
     @classmethod
@@ -86,7 +95,10 @@ class SystemGraph:
         for name, service in services.items():
             if service.group:
                 groups.setdefault(service.group, []).append(name)
-        return cls({n: s.kind for n, s in services.items()}, needs, groups, carriers, services, artefacts)
+        kinds, parts, host = {n: s.kind for n, s in services.items()}, services, getattr(system, "host", None)
+        runs = {host.name: [n for n, s in services.items() if s.unit]} if host is not None else {}
+        parts = {**services, host.name: host} if host is not None else services
+        return cls(kinds, needs, groups, carriers, parts, artefacts, runs)
 
     # -- walks -------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from systems.blindness import blind_to
 from systems.graph import SystemGraph
+from systems.machine.part import machine_of
 from systems.manifest import Manifest, ManifestError, Service, parse_manifest, read_manifest
 from systems.models import System
 from systems.runtimes import RuntimeFailed, connect
@@ -35,7 +36,7 @@ class UnknownService(LookupError):
 
 class LoadedSystem:
     """A manifest ready for use. `id` is the database row's; None when it was loaded without one. `blind`: see
-    systems/blindness.py."""
+    systems/blindness.py. `host`: the machine that its units run on, where that may be the watcher's own."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class LoadedSystem:
         self.manifest = manifest
         self.base_dir = base_dir
         self.runtime = runtime
+        self.host = machine_of(manifest, runtime)
         self.graph = SystemGraph.build(self)
         self._by_unit = {s.unit: s for s in manifest.services.values() if s.unit is not None}
 
@@ -65,6 +67,8 @@ class LoadedSystem:
         return self.manifest.title or self.slug
 
     def service(self, name: str) -> Service:
+        if self.host is not None and name == self.host.name:
+            return self.host
         try:
             return self.manifest.services[name]
         except KeyError:

@@ -12,6 +12,7 @@ from systems import patient, redact, threads
 from systems.manifest import Service
 from systems.probes import build_all
 from systems.probes.base import EVENTS, Clock, Probe
+from systems.probes.host import HostProbe
 from systems.probes.http import http_readings
 from systems.probes.logs import LogsProbe
 from systems.probes.process import unit_readings
@@ -68,9 +69,10 @@ class SystemWatch:
         self.clock = clock
         self.now = now
         self.probes = build_all(system, clock)
+        parts = [*system.services.values(), *([system.host] if system.host is not None else [])]
         self.slots = [
             Slot(probe, service, phase)
-            for phase, service in enumerate(system.services.values())
+            for phase, service in enumerate(parts)
             for probe in self.probes
             if probe.applies(service)
         ]
@@ -164,7 +166,7 @@ class SystemWatch:
         self._redacted = redacted
 
     async def quick(self, unit: str) -> list[Reading]:
-        """unit.*, tcp.* and http.* of one unit, right now; what takes longer than a moment is left to the tick."""
+        """unit.*, tcp.*, http.*, port.* of one unit, right now; what takes longer than a moment is left to the tick."""
         service = self.system.by_unit(unit)
         if service is None:
             return []
@@ -173,6 +175,9 @@ class SystemWatch:
             waits.append(asyncio.ensure_future(tcp_readings(service.name, service.tcp, 1.0)))
         if service.http is not None:
             waits.append(asyncio.ensure_future(self._quick_http(service)))
+        waits += [
+            asyncio.ensure_future(self._quick_ports(p, unit)) for p in self.probes if isinstance(p, HostProbe)
+        ]
         done, late = await asyncio.wait(waits, timeout=QUICK_S)
         for task in late:
             task.cancel()
@@ -188,6 +193,13 @@ class SystemWatch:
         except RuntimeError_ as error:
             return [Reading(service.name, "unit.up", None, str(error))]
         return unit_readings(service.name, state, self.now())
+
+    async def _quick_ports(self, probe: HostProbe, unit: str) -> list[Reading]:
+        asked = threads.submit(self.system.slug, "quick", probe.ports_of, self.system, unit)
+        try:
+            return await asyncio.wrap_future(asked)
+        except RuntimeError_:
+            return []
 
     async def _quick_http(self, service: Service) -> list[Reading]:
         assert service.http is not None

@@ -113,12 +113,14 @@ def bindings(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Board) 
     if spec.detail:
         main = _holding(cause, graph, board, _key_of(spec, spec.detail))
         names["detail"] = _extract(main, spec.detail_pattern)
-    main = main or next((_holding(cause, graph, board, key) for key in spec.symptoms), None)
+    keys = [*spec.requires, *spec.shows_one_of, *spec.symptoms]  # what defines it tells most
+    held = (_holding(cause, graph, board, key) for key in keys)
+    main = main or next((state for state in held if state is not None), None)
     names["value"] = _number(main.reading_value) if main else ""
     names["text"] = (main.text or main.label) if main else ""
     for name, var in spec.vars.items():
-        held = _holding(cause, graph, board, var.signal, var.pattern)
-        names[name] = _extract(held, var.pattern) or var.default
+        seen = _holding(cause, graph, board, var.signal, var.pattern)
+        names[name] = _extract(seen, var.pattern) or var.default
     return names
 
 

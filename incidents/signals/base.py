@@ -83,7 +83,8 @@ class Signal:
 
     `title` may use {service} {label} {value} {share} {text}. `metric` is a reading's name, or a prefix ending
     in `*`. `klass`: what it is a sign of. `opens`: may open an incident by itself; the others are context.
-    `noted`: its symptom is kept and shown; else it only speaks to the diagnosis. `negative_from`: when this
+    `noted`: its symptom is kept and shown; else it only speaks to the diagnosis. `lasting`:
+    context that belongs to trouble which comes long after it, too. `negative_from`: when this
     metric was read and no reading of `metric` came, the signal is false rather than unknown. `soft`: readings
     whose text matches count only `soft_weight`, because a busy machine produces them too. `settle`: not judged
     while the service itself, or something it needs, has just been restarted on request. `changed`: the sign
@@ -116,6 +117,7 @@ class Signal:
     trust: float = 0.9
     opens: bool = True
     noted: bool = True
+    lasting: bool = False
     negative_from: str = ""
     soft: str = ""
     soft_weight: float = 0.6

@@ -199,6 +199,25 @@ class Longer:
 
 
 @dataclass(frozen=True, slots=True)
+class While:
+    """Above `limit` while the reading `peer` with the same label is at least `least`; once true, until it is at or
+    below `clear`. Unknown for as long as that is not read."""
+
+    peer: str
+    least: float
+    limit: float
+    clear: float
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            return None
+        if sample.value <= (self.clear if memory.verdict else self.limit):
+            return False
+        beside = sample.peers.get(self.peer)
+        return None if beside is None else beside >= self.least
+
+
+@dataclass(frozen=True, slots=True)
 class UncleanExit:
     """The last exit was an error or a crash, not a stop somebody asked for."""
 

@@ -267,6 +267,8 @@ class Manifest(Model):
     front_door: Url | None = None
     """Where its users come in."""
     prometheus: PrometheusSpec | None = None
+    host: Literal["watch", "off"] = "watch"
+    """The machine, where the units are of the watcher's own: `off` leaves it alone."""
     services: dict[str, Service] = Field(min_length=1)
     """Its parts, by name: letters, digits, dot, dash and underscore."""
     links: list[Link] = []

@@ -7,6 +7,7 @@ from systems.probes.consistency import ConsistencyProbe
 from systems.probes.declared import DeclaredProbe
 from systems.probes.disk import DiskProbe
 from systems.probes.files import ConfigProbe, EnvProbe, ReleaseProbe
+from systems.probes.host import HostProbe
 from systems.probes.http import HttpProbe
 from systems.probes.journeys import JourneyProbe
 from systems.probes.links import LinkProbe
@@ -41,6 +42,7 @@ PROBES: dict[str, type[Probe]] = {
     "journeys": JourneyProbe,
     "consistency": ConsistencyProbe,
     "links": LinkProbe,
+    "host": HostProbe,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from systems.machine.disks import used_pct
 from systems.manifest import Service
 from systems.probes.base import FileProbe
 from systems.readings import Reading
@@ -34,19 +35,13 @@ class DiskProbe(FileProbe):
                 Reading(
                     service.name,
                     "disk.used_pct",
-                    _used(found.f_blocks, found.f_bfree, found.f_bavail),
+                    used_pct(found.f_blocks, found.f_bfree, found.f_bavail),
                     f"{free_mb:.0f} MB free",
                     volume.path,
                 )
             )
-            inodes = _used(found.f_files, found.f_ffree, found.f_favail)
+            inodes = used_pct(found.f_files, found.f_ffree, found.f_favail)
             readings.append(
                 Reading(service.name, "disk.inodes_pct", inodes, f"{found.f_favail} inodes free", volume.path)
             )
         return readings
-
-
-def _used(total: int, free: int, available: int) -> float:
-    """Per cent used of what an ordinary user may use, as `df` counts it; 0 where the filesystem has no such limit."""
-    used = total - free
-    return round(100 * used / (used + available), 1) if used + available > 0 else 0.0

@@ -25,6 +25,14 @@ STALE_S = 45.0  # at least; and three scrapes
 FIRST_S = 120.0  # as long as it is not known how far apart they are
 
 
+class Unscraped(ProbeFailed):
+    """None of the replicas is scraped: that is known of them, and nothing else. `up`: the readings that say so."""
+
+    def __init__(self, up: list[Reading]) -> None:
+        super().__init__("Prometheus cannot scrape it (up is 0)")
+        self.up = up
+
+
 class PrometheusProbe(Probe):
     """Asks the Prometheus of the manifest for the services that have `promql` or `queries`."""
 
@@ -50,7 +58,10 @@ class PrometheusProbe(Probe):
         declared = {r.metric for r in found}
         text = f"{sum(r.value is not None for r in found)} of {len(found)} queries answered" if found else ""
         if spec.promql:
-            scraped, words = await self._scraped(system, service)
+            try:
+                scraped, words = await self._scraped(system, service)
+            except Unscraped as none:
+                return [*none.up, *self.unknown(service, str(none), known=("app.up",))]
             found += [r for r in scraped if r.metric not in declared]
             text = "; ".join(filter(None, (words, text)))
         return [Reading(service.name, "app.read", 1.0, text), *found]
@@ -68,6 +79,12 @@ class PrometheusProbe(Probe):
         query = api.selector(service.metrics.promql, max(WINDOW_S, 4 * gap))
         rows, now = await self._ask(system, query)
         scrapes = api.scrapes(rows)
+        up = [
+            Reading(service.name, "app.up", value, label=replica)
+            for replica, (_, value) in sorted(scrapes.up.items())[:30]
+        ]
+        if up and not any(r.value for r in up):  # its figures are of before: what is known of it is just this
+            raise Unscraped(up)
         self._feed(reader, scrapes)
         gap = max((s.gap_s for s in reader.sources.values()), default=0.0)
         late = max(STALE_S, 3 * gap) if gap else FIRST_S
@@ -78,10 +95,6 @@ class PrometheusProbe(Probe):
         }
         self.looks[service.name] = Look(known=known)
         words = f"{len(known)} metrics recognised, of {len(reader.sources)} replicas"
-        up = [
-            Reading(service.name, "app.up", value, label=replica)
-            for replica, (_, value) in sorted(scrapes.up.items())[:30]
-        ]
         return [*up, *reader.readings()], words + (
             "; too many samples, some are left out" if scrapes.cut else ""
         )
@@ -133,8 +146,6 @@ def _date(answer: web.Answer) -> float:
 
 def _check_fresh(scrapes: api.Scrapes, now: float, late_s: float, query: str) -> None:
     """ProbeFailed when what there is, is old: it says nothing of now."""
-    if scrapes.up and not any(value for _, value in scrapes.up.values()):
-        raise ProbeFailed("Prometheus cannot scrape it (up is 0)")
     newest = scrapes.newest
     if newest is None:
         raise ProbeFailed(clean(f"Prometheus has no known series for {query}", 200))

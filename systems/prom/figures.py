@@ -125,11 +125,13 @@ def _state(row: State, source: Source) -> Iterator[tuple[str, str]]:
 
 
 def _derived(service: str, values: Mapping[str, float]) -> list[Reading]:
-    """What is the difference of two that were read."""
+    """What is made of several that were read: a difference, and who waits for any of the pools."""
+    found = []
     if "redis.rss_mb" in values and "redis.used_mb" in values:
         wasted = max(0.0, values["redis.rss_mb"] - values["redis.used_mb"])
-        return [Reading(service, "redis.fragmentation_mb", round(wasted, 1))]
-    return []
+        found.append(Reading(service, "redis.fragmentation_mb", round(wasted, 1)))
+    waiting = [n for name, n in values.items() if re.fullmatch(r"app\.pool_\w+_requests_waiting", name)]
+    return [*found, *([Reading(service, "app.pool_waiting", sum(waiting))] if waiting else [])]
 
 
 def named(pattern: str, labels: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 app.rps, app.error_rate, app.client_error_rate (shares), app.p50_ms, app.p95_ms (or app.mean_ms, where no more is told
 than a sum and a count), app.status_429 (how many since the watch began); by route app.error_rate, app.route_rps,
-app.route_p95_ms; by replica app.error_rate.
+app.route_p50_ms, app.route_p95_ms; by replica app.error_rate.
 """
 
 from __future__ import annotations
@@ -140,16 +140,19 @@ class Traffic:
             found += self._shares(slots, route, FAILED_SLICE) if tells else []
             rate = sum(rates.get(slot, 0.0) for slot in slots)
             found.append(Reading(self.service, "app.route_rps", round(rate, 3), "", route))
-            found += self._route_tail(total, route, metric) if route in top else []
+            found += self._route_latency(total, route) if route in top else []
         return found
 
-    def _route_tail(self, total: Rise, route: str, metric: str) -> list[Reading]:
+    def _route_latency(self, total: Rise, route: str) -> list[Reading]:
         for row in self._table.durations:
             count = sum(n for slot, n in total.counts.items() if slot[:2] == (row.name, route))
-            told = _tail(total, row.name, route, 0.95, count) if count >= LEAST else None
-            if told is not None:
+            told = (
+                {q: _tail(total, row.name, route, q / 100, count) for q in (50, 95)} if count >= LEAST else {}
+            )
+            if found := {q: tail for q, tail in told.items() if tail is not None}:
                 return [
-                    Reading(self.service, "app.route_p95_ms", round(row.scale * told[0], 2), told[1], route)
+                    Reading(self.service, f"app.route_p{q}_ms", round(row.scale * value, 2), text, route)
+                    for q, (value, text) in found.items()
                 ]
         return []
 

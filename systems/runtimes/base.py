@@ -125,6 +125,7 @@ class Runtime(Protocol):
     specs(): how each unit is run. The same names mean the same with every driver: `command`, `restart policy`,
     `environment: NAME`, `image`, `cpus`, `processes`, `network NAME`, `replicas`...
 
+    here: may the units' processes be of this machine at all? Told without asking anybody.
     nearby(): are the unit's processes of this machine, under the pids that stats() gives? Cheap enough to ask often.
 
     scale() makes it `n` alike: `unit`, `unit-2` to `unit-n`, whose states it gives.
@@ -137,6 +138,8 @@ class Runtime(Protocol):
 
     driver: str
 
+    @property
+    def here(self) -> bool: ...
     def list(self) -> Units: ...
     def state(self, unit: str) -> UnitState: ...
     def specs(self) -> Specs: ...

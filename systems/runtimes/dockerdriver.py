@@ -246,6 +246,10 @@ class DockerRuntime:
         """None when the unit is not running. From /proc where its processes can be seen, else the engine's."""
         return self._reach.stats(unit)
 
+    @property
+    def here(self) -> bool:
+        return self.engine.local
+
     def nearby(self, unit: str) -> bool:
         """Never over TCP, where a proxy may stand for what must not be done."""
         return self._reach.near()

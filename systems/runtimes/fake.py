@@ -213,6 +213,10 @@ class FakeRuntime:
         stats = self._stats.get(unit, UnitStats(0.0, 20.0, 1, 8, "S"))
         return replace(stats, proc_state="T") if unit in self._paused else stats
 
+    @property
+    def here(self) -> bool:
+        return self.near
+
     def nearby(self, unit: str) -> bool:
         self._get(unit)
         return self.near
@@ -254,11 +258,13 @@ class FakeRuntime:
 
 
 def connect(options: Mapping[str, Any], base_dir: Path) -> FakeRuntime:
-    """options: {units: [...], name: word?}. The same name gives the same runtime again (until forget())."""
+    """options: {units: [...], name: word?, near: true?}. The same name gives the same runtime again (until forget());
+    `near`: as if its units were of this machine."""
     name = str(options.get("name", ""))
     if name and name in _shared:
         return _shared[name]
     runtime = FakeRuntime(options.get("units", ()), options.get("releases"))
+    runtime.near = bool(options.get("near", False))
     if name:
         _shared[name] = runtime
     return runtime

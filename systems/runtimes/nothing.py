@@ -18,6 +18,7 @@ class NoRuntime:
     """Lists nothing; whatever needs a unit is refused and says why."""
 
     driver = "none"
+    here = False
 
     def __init__(self, options: Mapping[str, Any], base_dir: Path) -> None:
         if options:

@@ -52,6 +52,7 @@ class ProcessRuntime:
     """options: {socket: path}, relative to base_dir. Makes one short connection per call."""
 
     driver = "process"
+    here = True
 
     def __init__(self, options: Mapping[str, Any], base_dir: Path) -> None:
         if not options.get("socket"):

@@ -51,6 +51,11 @@ def _parse(pid: int, raw: bytes) -> Row:
     )
 
 
+def scan() -> dict[int, Row]:
+    """Every process now, by its pid."""
+    return _scan_proc() if LINUX else _scan_psutil()
+
+
 def _scan_proc() -> dict[int, Row]:
     rows: dict[int, Row] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - plain names are quicker here
@@ -127,7 +132,7 @@ class ProcTable:
         now = time.monotonic()
         if now - self._at < FRESH_S:
             return
-        rows = _scan_proc() if LINUX else _scan_psutil()
+        rows = scan()
         self._before, self._at_before = self._rows, self._at
         self._rows, self._at = rows, now
         self._kids = {}
@@ -170,7 +175,8 @@ class ProcTable:
         )
 
 
-def _cmdline(pid: int) -> list[str]:
+def cmdline(pid: int) -> list[str]:
+    """Its words; [] where they are not ours to see, and of a kernel thread."""
     if LINUX:
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -193,7 +199,7 @@ def _fds(pid: int) -> int | None:
 
 
 def _child(row: Row, share: float) -> ChildStat:
-    words = _cmdline(row.pid)
+    words = cmdline(row.pid)
     return ChildStat(
         pid=row.pid,
         name=child_name(words, row.comm),

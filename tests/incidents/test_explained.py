@@ -118,3 +118,15 @@ def test_what_is_right_stays() -> None:
     leading = [cause("packer", "hung@packer"), cause("web", "unit_down@web")]
     mine = sign("hung", "packer", owner=2)
     assert moves(matched([DOWN, mine], leading, Open(1, "web", BEGAN), Open(2, "packer", BEGAN))) == []
+
+
+def test_a_busy_machine_joins_nothing_and_one_that_is_ill_joins_all_on_it() -> None:
+    needs = {"web": ["db"], "mailer": ["queue"]}
+    kinds = dict.fromkeys(("web", "db", "mailer", "queue"), "http")
+    graph = SystemGraph(kinds, needs, runs={"host": tuple(kinds)})
+    ill = [sign("unit_down", "web"), sign("unit_down", "mailer", 1)]
+    busy = sign("host_cpu_saturated", "host", -60, opens=False)
+    assert [g.component for g in group([*ill, busy], (), graph)] == ["web", "mailer"]
+    gone = sign("host_memory_gone", "host", -60)
+    (one,) = group([*ill, gone], (), graph)
+    assert len(one.signs) == 3

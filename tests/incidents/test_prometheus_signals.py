@@ -54,6 +54,24 @@ class Service:
                 self.opened.add(f"{change.key.signal.id} {change.key.label}".strip())
 
 
+class Told:
+    """Readings as they are, one look a second."""
+
+    def __init__(self, base: Path) -> None:
+        self.engine = Engine(make_system(base, {"s": {"kind": "http", "metrics": "http://h/metrics"}}).graph)
+        self.at, self.holding = 0, set[str]()
+
+    def live(self, looks: int, *readings: tuple[str, float, str]) -> set[str]:
+        """What holds after so many looks with these (metric, value, label)."""
+        for _ in range(looks):
+            self.at += 1
+            found = [Reading("s", metric, value, "", label) for metric, value, label in readings]
+            for change in self.engine.feed(START + timedelta(seconds=self.at), found):
+                name = change.key.signal.id
+                (self.holding.add if change.opened else self.holding.discard)(name)
+        return set(self.holding)
+
+
 def test_nothing_opens_while_all_is_well_over_restarts(tmp_path: Path) -> None:
     service = Service(tmp_path)
     service.live(150)
@@ -76,3 +94,38 @@ def test_a_service_that_becomes_slow(tmp_path: Path) -> None:
     service.live(150)
     service.live(40, takes=2.0)
     assert service.opened == {"app_slow_mean"}
+
+
+def test_one_slow_route_among_well_ones(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    well = [("app.route_p50_ms", 20.0, "/a"), ("app.p50_ms", 20.0, "")]
+    assert told.live(80, *well, ("app.route_p50_ms", 45.0, "/report")) == set()
+    assert told.live(3, *well, ("app.route_p50_ms", 2400.0, "/report")) == set(), "one slow moment is nothing"
+    assert told.live(8, *well, ("app.route_p50_ms", 2400.0, "/report")) == {"route_slow"}
+    assert told.live(8, *well, ("app.route_p50_ms", 50.0, "/report")) == set()
+
+
+def test_a_pool_is_exhausted_only_where_somebody_waits_for_it(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    assert told.live(20, ("app.pool_waiting", 0.0, ""), ("app.pool_pct", 100.0, "")) == set()
+    assert told.live(5, ("app.pool_waiting", 3.0, ""), ("app.pool_pct", 100.0, "")) == {"pool_exhausted"}
+    assert told.live(5, ("app.pool_waiting", 0.0, ""), ("app.pool_pct", 60.0, "")) == set()
+    unknown = Told(tmp_path)
+    assert unknown.live(20, ("app.pool_pct", 100.0, "")) == set(), "whether anybody waits is not told"
+
+
+def test_a_full_heap_is_trouble_only_where_cleaning_up_takes_the_time(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    assert told.live(60, ("app.gc_pct", 2.0, ""), ("app.heap_pct", 97.0, "")) == set()
+    assert told.live(15, ("app.gc_pct", 55.0, ""), ("app.heap_pct", 97.0, "")) == {"heap_short"}
+    assert told.live(5, ("app.gc_pct", 1.0, ""), ("app.heap_pct", 40.0, "")) == set()
+
+
+def test_files_near_their_limit_and_a_replica_that_is_not_scraped(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    assert told.live(80, ("proc.fds_pct", 40.0, ""), ("app.up", 1.0, "a:9100")) == set()
+    assert told.live(5, ("proc.fds_pct", 96.0, ""), ("app.up", 1.0, "a:9100")) == {"files_near_limit"}
+    assert told.live(3, ("proc.fds_pct", 50.0, ""), ("app.up", 0.0, "a:9100")) == set(), (
+        "one scrape that failed"
+    )
+    assert told.live(12, ("proc.fds_pct", 50.0, ""), ("app.up", 0.0, "a:9100")) == {"scrape_failed"}

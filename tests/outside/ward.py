@@ -41,6 +41,7 @@ from systems import partitions, services
 from systems.manifest.types import Journey
 from systems.models import ReadingRow, System
 from systems.probes import journeys
+from systems.probes.base import FileProbe
 from systems.probes.files import ConfigProbe, EnvProbe
 from systems.probes.process import unit_readings
 from systems.readings import Reading
@@ -116,7 +117,7 @@ class Ward:
         self.system = services.load(slug)
         assert isinstance(self.system.runtime, FakeRuntime)
         self.runtime = self.system.runtime
-        self.probes = (ConfigProbe(), EnvProbe())
+        self.probes: tuple[FileProbe, ...] = (ConfigProbe(), EnvProbe())
         self.normal = dict(
             quiet.readings(
                 {n: s.kind for n, s in self.system.services.items()},
@@ -203,7 +204,8 @@ class Ward:
     def _read(self) -> list[Reading]:
         found = [Reading(s, m, v, text, label) for (s, m, label), (v, text) in self.readings.items()]
         states = {state.unit: state for state in self.runtime.list()}
-        for service in self.system.services.values():
+        host = [self.system.host] if self.system.host is not None else []
+        for service in [*self.system.services.values(), *host]:
             if service.unit is not None:
                 found += unit_readings(service.name, states[service.unit], self.clock.time())
             for probe in self.probes:

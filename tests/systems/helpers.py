@@ -71,14 +71,19 @@ def closed_port() -> str:
         return f"127.0.0.1:{sock.getsockname()[1]}"
 
 
-def make_system(base: Path, services: dict[str, dict[str, Any]], **more: Any) -> LoadedSystem:
-    """A loaded system on the fake runtime; services without `unit` are not controlled."""
+def make_system(
+    base: Path, services: dict[str, dict[str, Any]], *, near: bool = False, **more: Any
+) -> LoadedSystem:
+    """A loaded system on the fake runtime; services without `unit` are not controlled. `near`: the units count as being
+    of this machine."""
     spec = {"system": "t", "runtime": {"driver": "fake"}, "services": services, **more}
     for service in services.values():
         service.setdefault("unit", None)
     manifest = parse_manifest(json.dumps(spec), base_dir=base)
     units = [s.unit for s in manifest.services.values() if s.unit]
-    return LoadedSystem(manifest, base, FakeRuntime(units))
+    runtime = FakeRuntime(units)
+    runtime.near = near
+    return LoadedSystem(manifest, base, runtime)
 
 
 def one(readings: list[Reading], metric: str, label: str | None = None) -> Reading:

@@ -50,6 +50,7 @@ def everything(base: Path, address: str) -> LoadedSystem:
             {"name": "l", "service": "s", "source": "s", "target": "s", "address": address, "direct": address}
         ],
         consistency=[{**rule, "sql": "select 1, 1"}],
+        near=True,
     )
     system.runtime._units.clear()  # type: ignore[attr-defined]
     return system
@@ -79,7 +80,10 @@ async def test_a_dead_source_gives_unknown_or_failed_readings_and_no_exception(
 ) -> None:
     async with silent_server() as silent:
         system = everything(tmp_path, silent if kind == "silent" else closed_port())
-        probes, mine = PROBES[name].build(system, Clock()), "scraped" if name == "prometheus" else "s"
+        probes, mine = (
+            PROBES[name].build(system, Clock()),
+            {"prometheus": "scraped", "host": "host"}.get(name, "s"),
+        )
         assert probes, "the system of this test gives the probe nothing to read"
         for probe in probes:
             probe.timeout_s = min(probe.timeout_s, 0.6)

@@ -73,7 +73,7 @@ _ALL = (
     "rss_growing rss_near_limit zombies child_cpu_hot log_errors log_traceback_new log_burst "
     "log_auth_failed log_too_many_connections log_pool_timeout log_connect_refused log_connect_timeout "
     "log_yaml_error log_module_missing log_upstream_error log_relation_missing log_column_missing "
-    "config_drift config_invalid env_drift env_invalid release_changed "
+    "config_drift config_invalid env_drift env_invalid release_changed port_taken "
 )
 _HTTP = "http_unreachable http_timeout http_errors http_slow not_ready tcp_refused app_slow app_errors breaker_open"
 _PG = (

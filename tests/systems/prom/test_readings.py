@@ -122,6 +122,7 @@ def test_routes_are_slices_the_most_used_ones_and_the_rest_together() -> None:
     assert one(found, "app.error_rate", "GET /r38").value == 0.0
     assert one(found, "app.route_rps", "GET /r39").value == 5.9
     assert one(found, "app.route_p95_ms", "GET /r39").value == 95.0
+    assert one(found, "app.route_p50_ms", "GET /r39").value == 50.0
 
 
 def test_a_failing_route_of_few_requests_is_not_known_yet() -> None:
@@ -222,6 +223,7 @@ rabbitmq_queue_messages_ready{queue="orders"} 12
     assert values["app.goroutines"] == 42.0
     assert values["app.pool_main_pool_requests_waiting"] == 3.0
     assert values["app.pool_pct"] == 100.0
+    assert values["app.pool_waiting"] == 3.0
     assert one(found, "app.breaker.pay").text == "open"
     assert one(found, "queue.depth", "orders").value == 12.0
 

@@ -95,5 +95,6 @@ async def test_a_service_is_seen_through_a_real_prometheus(tmp_path: Path) -> No
         await scraped.times(3)
         found = await look()
         assert one(found, "app.read").text == "Prometheus cannot scrape it (up is 0)"
-        assert all(r.value is None for r in found)
+        assert {r.value for r in found if r.metric == "app.up"} == {0.0}
+        assert all(r.value is None for r in found if r.metric != "app.up")
         await probe.close()
