@@ -228,8 +228,8 @@ class Service(Model):
     snapshot: SnapshotSpec | None = None
     migrations: MigrationsSpec | None = None
     state: StateSpec | None = None
-    readings: list[ReadingSpec] = Field([], max_length=30)
-    words: list[WordSpec] = Field([], max_length=30)
+    readings: list[ReadingSpec] = Field(default=[], max_length=30)
+    words: list[WordSpec] = Field(default=[], max_length=30)
     actions: list[ActionSpec] = []
 
 
