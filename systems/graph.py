@@ -95,7 +95,11 @@ class SystemGraph:
         for name, service in services.items():
             if service.group:
                 groups.setdefault(service.group, []).append(name)
-        kinds, parts, host = {n: s.kind for n, s in services.items()}, services, getattr(system, "host", None)
+        kinds, parts, host = (
+            {n: s.kind for n, s in services.items()},
+            services,
+            getattr(system, "machine", None),
+        )
         runs = {host.name: [n for n, s in services.items() if s.unit]} if host is not None else {}
         parts = {**services, host.name: host} if host is not None else services
         return cls(kinds, needs, groups, carriers, parts, artefacts, runs)

@@ -54,7 +54,7 @@ class LoadedSystem:
         self.manifest = manifest
         self.base_dir = base_dir
         self.runtime = runtime
-        self.host = machine_of(manifest, runtime)
+        self.machine = machine_of(manifest, runtime)
         self.graph = SystemGraph.build(self)
         self._by_unit = {s.unit: s for s in manifest.services.values() if s.unit is not None}
 
@@ -67,8 +67,8 @@ class LoadedSystem:
         return self.manifest.title or self.slug
 
     def service(self, name: str) -> Service:
-        if self.host is not None and name == self.host.name:
-            return self.host
+        if self.machine is not None and name == self.machine.name:
+            return self.machine
         try:
             return self.manifest.services[name]
         except KeyError:

@@ -69,7 +69,7 @@ class SystemWatch:
         self.clock = clock
         self.now = now
         self.probes = build_all(system, clock)
-        parts = [*system.services.values(), *([system.host] if system.host is not None else [])]
+        parts = [*system.services.values(), *([system.machine] if system.machine is not None else [])]
         self.slots = [
             Slot(probe, service, phase)
             for phase, service in enumerate(parts)

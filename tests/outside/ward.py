@@ -204,7 +204,7 @@ class Ward:
     def _read(self) -> list[Reading]:
         found = [Reading(s, m, v, text, label) for (s, m, label), (v, text) in self.readings.items()]
         states = {state.unit: state for state in self.runtime.list()}
-        host = [self.system.host] if self.system.host is not None else []
+        host = [self.system.machine] if self.system.machine is not None else []
         for service in [*self.system.services.values(), *host]:
             if service.unit is not None:
                 found += unit_readings(service.name, states[service.unit], self.clock.time())

@@ -35,8 +35,8 @@ def system_of(base: Path, units: int = 1, **more: Any) -> LoadedSystem:
 
 
 def look(probe: HostProbe, system: LoadedSystem) -> list[Reading]:
-    assert system.host is not None
-    return probe.read(system, system.host)
+    assert system.machine is not None
+    return probe.read(system, system.machine)
 
 
 # -- the part ------------------------------------------------------------------------------------------------------
@@ -44,13 +44,13 @@ def look(probe: HostProbe, system: LoadedSystem) -> list[Reading]:
 
 def test_the_machine_is_a_part_only_where_units_are_of_it(tmp_path: Path) -> None:
     system = system_of(tmp_path)
-    assert isinstance(system.host, Machine) and system.service("host") is system.host
+    assert isinstance(system.machine, Machine) and system.service("host") is system.machine
     assert system.graph.kinds["host"] == HOST and "host" not in system.services
     assert make_system(tmp_path, {"s": {"kind": "http", "unit": "s"}}).host is None, "elsewhere"
     assert make_system(tmp_path, {"s": {"kind": "http"}}, near=True).host is None, "no units"
     assert system_of(tmp_path, host="off").host is None
     named = make_system(tmp_path, {"host": {"kind": "http", "unit": "host"}}, near=True)
-    assert named.host is not None and named.host.name == "host-machine"
+    assert named.machine is not None and named.machine.name == "host-machine"
 
 
 def test_what_it_is_short_of_reaches_its_units_and_nothing_is_sought_there(tmp_path: Path) -> None:
@@ -100,12 +100,12 @@ async def test_clocks_of_the_stores_are_compared(tmp_path: Path) -> None:
         "dead": {"kind": "redis", "redis": {"url": "redis://127.0.0.1:1/0"}},
     }
     system = make_system(tmp_path, services, near=True)
-    assert system.host is not None
-    found = await HostProbe().observe(system, system.host)
+    assert system.machine is not None
+    found = await HostProbe().observe(system, system.machine)
     right = one(found, "host.clock_offset_s")
     assert abs(right.value or 0) < 2 and right.text == "against cache, db"
     ahead = HostProbe(now=lambda: time.time() + 90)
-    off = one(await ahead.observe(system, system.host), "host.clock_offset_s")
+    off = one(await ahead.observe(system, system.machine), "host.clock_offset_s")
     assert off.value == pytest.approx(90, abs=2)
     assert one(found, "host.clock_synced").value in (0.0, 1.0)
 
