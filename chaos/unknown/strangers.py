@@ -164,6 +164,7 @@ class AtItsHour(Stranger):
     id = "at_its_hour"
     title = "The stocktaking reads the stock, and lets nobody change it"
     components = ("postgres",)
+    causes = ("", "lock_contention")  # that runbook names the program, rightly
     PROGRAM = HOURLY
     choices = tuple(("postgres", name, hold) for name in ("stocktaking", "inventur") for hold in (9, 14))
 
