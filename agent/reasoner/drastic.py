@@ -17,7 +17,8 @@ from systems.state.renamed import is_number
 SIZED = ("config", "env", "setting", "limit", "route", "data", "flag")
 NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)\s*([a-zA-Z%]*)$")
 TALKS = re.compile(
-    r"(^|[._\- ])(log|logging|verbos\w*|colou?rs?|banners?|labels?|titles?|descriptions?|comments?|greeting)"
+    r"(^|[._\- ])(log|(slow|command)[_-]?log|logging|verbos\w*|colou?rs?|banners?|labels?|titles?|descriptions?"
+    r"|comments?|greeting)"
     r"([._\- ]|$)",
     re.IGNORECASE,
 )
@@ -26,6 +27,7 @@ FAMILIES = re.compile(
     r"(?P<number>smallint|integer|bigint|numeric|real|double)|(?P<text>text|character|varchar|citext)|(?P<time>timestamp|date)"
 )
 UNTIL, DATE = ": valid until", re.compile(r"\d{4}-\d\d-\d\d")
+FOLLOWS, NOBODY = "follows", "nobody"  # of a server among others
 HIDES = ("row security", "no login", "nobody may connect")
 INDEX, COLUMN = ": index ", ": column "
 GREATLY, SOMEWHAT = 2.0, 1.0
@@ -36,6 +38,8 @@ FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
 
 def bits(change: Change) -> float:
     """From -FAR_FROM to GREATLY; 0 where it says nothing."""
+    if change.what == FOLLOWS and change.before == NOBODY:
+        return GREATLY  # all wrote to it, and it takes nothing any more
     if change.kind in SIZED:
         harmless = TALKS.search(change.what) or allows_more(change)
         return -FAR_FROM if harmless else _by_size(change.before, change.after)

@@ -80,7 +80,9 @@ def shop() -> Iterator[Path]:
 
 
 def _healthy(loaded: services.LoadedSystem) -> bool:
-    return all(effects.answers(loaded, s) for n, s in loaded.services.items() if s.http or s.postgres or s.redis)
+    return all(
+        effects.answers(loaded, s) for n, s in loaded.services.items() if s.http or s.postgres or s.redis
+    )
 
 
 @pytest.fixture

@@ -255,6 +255,9 @@ def test_whom_a_server_follows_now_is_one_change_with_what_it_became() -> None:
     assert known == [follows]
     alone = [h.change for h in told(states, became).hypotheses if h.change is not None]
     assert alone == [became]
+    beside = made(-1, part="cache", kind="setting", what="slowlog-max-len", old="128", new="256")
+    (first, *_) = told(states, follows, became, beside).hypotheses
+    assert first.change is follows and first.probability > COINCIDENCE
 
 
 def test_what_runs_as_it_was_written_is_no_second_change() -> None:
