@@ -46,9 +46,9 @@ def test_the_machine_is_a_part_only_where_units_are_of_it(tmp_path: Path) -> Non
     system = system_of(tmp_path)
     assert isinstance(system.machine, Machine) and system.service("host") is system.machine
     assert system.graph.kinds["host"] == HOST and "host" not in system.services
-    assert make_system(tmp_path, {"s": {"kind": "http", "unit": "s"}}).host is None, "elsewhere"
-    assert make_system(tmp_path, {"s": {"kind": "http"}}, near=True).host is None, "no units"
-    assert system_of(tmp_path, host="off").host is None
+    assert make_system(tmp_path, {"s": {"kind": "http", "unit": "s"}}).machine is None, "elsewhere"
+    assert make_system(tmp_path, {"s": {"kind": "http"}}, near=True).machine is None, "no units"
+    assert system_of(tmp_path, host="off").machine is None
     named = make_system(tmp_path, {"host": {"kind": "http", "unit": "host"}}, near=True)
     assert named.machine is not None and named.machine.name == "host-machine"
 

@@ -154,7 +154,6 @@ def test_another_address_of_the_machine_is_another_port() -> None:
         ({"http": {"url": "https://[::1]:8443/"}, "tcp": "127.0.0.1:9"}, [("127.0.0.1", 9), ("::1", 8443)]),
         ({"tcp": "shop.example:81"}, []),
         ({"tcp": "192.0.2.7:81"}, []),
-        ({"http": {"url": "http://127.0.0.1:99999/"}}, []),
     ],
 )
 def test_only_addresses_of_this_machine_count(spec: dict[str, object], found: list[tuple[str, int]]) -> None:
