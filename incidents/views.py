@@ -220,6 +220,9 @@ def log_tail(request: HttpRequest, number: int) -> HttpResponse:
         (n for n in _concerned(incident) if n in names), names[0] if names else ""
     )
     context: dict[str, Any] = {"incident": incident, "names": names, "service": wanted}
+    if not wanted:
+        why = "No log is named in this system's manifest: `logs: [{file: ...}]` of a service shows its end here."
+        return render(request, "incidents/_log.html", context | {"trouble": why})
     try:
         context["lines"] = logs.tail(loaded, wanted)
     except (UnknownService, OSError, RuntimeError_) as error:

@@ -25,6 +25,7 @@ from incidents.picture import Picture
 from incidents.plain import sure
 from incidents.sections import ActionItem, Sentence
 from incidents.signals import SignalState
+from systems import services
 from tests.pages import make_incident, make_request, make_system, person
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +142,15 @@ def test_log_tail_marks_errors_and_survives_a_missing_file(boss: Client, inciden
     (Path(incident.system.manifest_path).parent / "api-1.log").unlink()
     assert "Nothing to read" in boss.get(url).content.decode()
     assert "Nothing to read" in boss.get(url.replace("api-1", "nobody")).content.decode()
+
+
+def test_a_system_without_logs_says_how_one_is_shown(boss: Client, tmp_path: Path) -> None:
+    (tmp_path / "manifest.yaml").write_text(
+        "system: dumb\nruntime: {driver: none}\nservices:\n  api-1: {kind: http}\n"
+    )
+    mute = make_incident(services.register(tmp_path / "manifest.yaml"))
+    page = boss.get(f"/incidents/{mute.number}/log").content.decode()
+    assert "No log is named" in page and "has no service" not in page
 
 
 def _read(incident: Incident, age_s: float, metric: str, value: float, label: str = "buy") -> None:
