@@ -54,6 +54,15 @@ def risk_of(system: str, slug: str, target: str) -> str:
     return str(risk.assess(action, loaded, target)[0].value)
 
 
+def title_of(slug: str, system: str = "") -> str:
+    """What it is called; empty when nothing of that name is known. `system`: whose manifest may declare it."""
+    try:
+        by = None if slug in registry.ACTIONS or not system else gate.load(system)
+        return registry.get(slug, by).title
+    except ActionRefused:  # which an unknown action is, too
+        return ""
+
+
 def tidying(signal: str) -> str | None:
     """The action that puts right what this signal tells was left lying; None when there is none."""
     return registry.TIDIES.get(signal)

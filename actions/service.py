@@ -23,6 +23,7 @@ from actions.dryrun import (
     resolve_targets,
     risk_of,
     tidying,
+    title_of,
     why_not,
 )
 from actions.execution import execute, not_to_be_rolled_back, resolve_by_person, resolve_unknown
@@ -59,6 +60,7 @@ __all__ = [
     "risk_of",
     "sweep",
     "tidying",
+    "title_of",
     "undo",
     "wake",
     "why_not",

@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from actions import losses, policy, registry
+from actions import losses, policy
+from actions import service as actions
 from actions.models import ActionRequest, Status
 from chaos.models import Injection
 from incidents import plain
@@ -24,8 +25,6 @@ from incidents.models import OPEN_STATES, Incident
 from opsportal import looks as appearances
 from opsportal.charts import spark_path
 from opsportal.looks import look
-from systems import services
-from systems.manifest import ManifestError
 from systems.models import System
 
 register = template.Library()
@@ -188,12 +187,7 @@ def category(value: str) -> str:
 def deed(slug: str, system: System | None = None) -> str:
     """What an action does, in words: regenerate-db-creds -> Rotate the database credentials. `system`: whose manifest
     may declare it."""
-    name = str(slug)
-    try:
-        by = None if name in registry.ACTIONS or system is None else services.load(system.slug)
-        return registry.get(name, by).title
-    except (registry.UnknownAction, services.UnknownSystem, ManifestError):
-        return words(name).capitalize()
+    return actions.title_of(str(slug), system.slug if system else "") or words(slug).capitalize()
 
 
 @register.filter
