@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import redis
@@ -9,7 +10,9 @@ import redis
 from actions import effects
 from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
 from actions.models import Risk
+from systems import queries
 from systems.manifest.types import QueueSpec
+from systems.runtimes.base import RuntimeFailed
 from systems.services import LoadedSystem
 
 SETTLE_S = 3.0  # a living consumer finishes, or at least takes another message, well within this
@@ -48,6 +51,21 @@ class RequeueInflight(Action[NoParams]):
         if not any(_waiting(ctx).values()):
             raise ActionRefused("no message is in flight")
 
+    def asks(self, ctx: ActionContext, params: NoParams) -> str:
+        """A message that somebody is still at would be worked on twice."""
+        read = queries.latest(ctx.system)
+        for store, queue in _queues(ctx):
+            held, usual = (read.get((store, f"queue.{what}_s", queue.name)) for what in ("held", "handled"))
+            if held is None or held.value is None:
+                return f"for how long the messages of {queue.name} have been in hand was not seen"
+            if usual is not None and (usual.value or 0.0) >= SETTLE_S:
+                return (
+                    f"a message of {queue.name} may take {usual.value:g} s: one that stays may be worked on"
+                )
+            if held.value and (name := _at_it_since(ctx, queue, held.value)):
+                return f"{name} runs since before they were taken, and may be at them still"
+        return ""
+
     def preview(self, ctx: ActionContext, params: NoParams) -> Preview:
         return Preview(
             "; ".join(
@@ -70,6 +88,20 @@ class RequeueInflight(Action[NoParams]):
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
         return "not_applied"  # each message moves once however often this runs
+
+
+def _at_it_since(ctx: ActionContext, queue: QueueSpec, held_s: float) -> str:
+    """A consumer of the queue whose process is older than that; empty: none is."""
+    for name in ctx.system.members(queue.worker) if queue.worker else []:
+        if (unit := ctx.system.service(name).unit) is None:
+            return name
+        try:
+            started = ctx.runtime.state(unit).started_at
+        except RuntimeFailed:
+            return name
+        if started is not None and time.time() - started > held_s:
+            return name
+    return ""
 
 
 def _orphans(client: redis.Redis, key: str) -> list[bytes]:

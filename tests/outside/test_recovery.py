@@ -97,10 +97,13 @@ def test_a_repair_that_changed_nothing_leaves_no_known_bad_state(ward: Ward) -> 
     assert not ward.requests("rolled_back")
 
 
-def leaves_orders_lying(ward: Ward, redis: Redis) -> None:
+def leaves_orders_lying(ward: Ward, redis: Redis, *, restarted: bool = True) -> None:
     """What the worker had in hand when the trouble began stays there, while others go through."""
     taken, key = ward.clock.time(), f"{ward.slug}:in-hand"
     redis.rpush(key, "order 1", "order 2", "order 3")
+    if restarted:
+        ward.look()
+        ward.runtime.restart("worker")
 
     def hold(_: int) -> None:
         left = redis.llen(key)
@@ -125,6 +128,17 @@ def test_orders_that_were_left_lying_are_taken_up_before_it_is_over(ward: Ward, 
     ward.look_until(lambda: state(ward) == "resolved", most=150)
     assert redis.lrange("orders", 0, -1) == [b"order 1", b"order 2", b"order 3"], ward.titles()
     assert redis.llen(f"{ward.slug}:in-hand") == 0
+
+
+def test_what_a_consumer_may_still_be_at_is_put_back_by_a_person_only(ward: Ward, redis: Redis) -> None:
+    """It runs since before they were taken: put back, they would be worked on twice."""
+    slow(ward)
+    leaves_orders_lying(ward, redis, restarted=False)
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.heal(*APIS, "gateway")
+    ward.look_until(lambda: ward.requests("waiting"), most=150)
+    (waiting,) = ward.requests("waiting")
+    assert "may be at them still" in str(waiting) and redis.llen("orders") == 0
 
 
 def test_what_lies_there_and_cannot_be_taken_up_is_said(ward: Ward, redis: Redis) -> None:

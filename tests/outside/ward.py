@@ -55,6 +55,7 @@ STORED = (
     "unit.restarts",
     "app.error_rate",
     "app.rps",
+    "queue.h",
 )  # of the readings, for figures and for what came back how often
 MOST_WAKES = 60  # in one look
 
