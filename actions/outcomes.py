@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from actions import registry
 from actions.models import ActionRequest, Status
 from incidents.models import Incident, State, Symptom
 from systems.models import System
@@ -85,7 +86,9 @@ def _same_trouble(earlier: ActionRequest, at: datetime, now: Incident) -> bool:
 
 
 def _held(incident: Incident) -> QuerySet[Symptom]:
-    return Symptom.objects.filter(incident=incident, opens=True, cleared_at=None)
+    """What is wrong: what opens incidents, and what a trouble left lying, which an action puts right."""
+    telling = Q(opens=True) | Q(signal__in=list(registry.TIDIES))
+    return Symptom.objects.filter(telling, incident=incident, cleared_at=None)
 
 
 def _other_kinds(fresh: QuerySet[Symptom], then: Incident | None, at: datetime) -> bool:

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from agent import gathering, journal, relapse, served
 from agent.models import Phase, Run
-from agent.phases import explain
+from agent.phases import explain, further
 from incidents import evidence, lifecycle, postmortem, story, timeline
 from incidents.facts import Moved, Noted
-from incidents.models import OPEN_STATES, Incident, State, Symptom
+from incidents.models import OPEN_STATES, Incident, State, Symptom, TimelineEvent
 from incidents.standing import standing
 
 MAX_RUNS = 4  # per incident; then it stays with a person
@@ -120,6 +120,9 @@ def _close_calm() -> None:
             for name in {s.service for s in unread}
         ):
             continue  # nobody sees how that part does; one that is not watched any more is not waited for
+        if left := further.left_lying(incident, picture.states):
+            _say_left(incident, further.words_of(left))
+            continue
         if not relapse.is_calm(incident, picture, CALM_S) or not served.are_calm(incident):
             continue
         title = "Over: the symptoms are gone"
@@ -129,6 +132,13 @@ def _close_calm() -> None:
             title += f"; {story.ending(incident) or 'what caused them was not found'}"
         if lifecycle.transition(incident.number, State.RESOLVED, actor="agent", title=title[:500]):
             postmortem.generate(incident.number)
+
+
+def _say_left(incident: Incident, words: str) -> None:
+    """Why it is open still, once: whoever looks at the page sees nothing going wrong any more."""
+    title = f"The symptoms are gone; it stays open for what they left: {words}"
+    if not TimelineEvent.objects.filter(incident=incident, title__startswith=title[:60]).exists():
+        timeline.record(incident.number, Noted(), title[:500])
 
 
 def take_over(incident_id: int, user_name: str) -> None:

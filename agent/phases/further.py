@@ -11,6 +11,7 @@ from incidents import timeline
 from incidents.evidence import SignalState
 from incidents.facts import Noted
 from incidents.findings import PlannedStep
+from incidents.models import Incident
 from incidents.signals import CATALOG
 from incidents.signals.base import ONSET_SLACK_S
 
@@ -34,13 +35,22 @@ def go_on(run: Run, steps: list[PlannedStep], why: str) -> Outcome:
     return Outcome(Phase.ACT, f"goes on with {words}"[:120], {"path": case.attempt.path.key})
 
 
+def left_lying(incident: Incident, states: list[SignalState]) -> list[SignalState]:
+    """What this incident's trouble left behind, which does not go away by itself; not what had been there before."""
+    return [s for s in states if _is_left(incident, s)]
+
+
+def words_of(left: list[SignalState]) -> str:
+    return "; ".join(CATALOG[s.signal].describe(s) for s in left)
+
+
 def tidy(run: Run, count: Measuring, states: list[SignalState]) -> Outcome | None:
     """All is well but for what the trouble left lying, which nothing goes wrong by and which does not go away by
     itself: put it right, or say that it is there. None when nothing is left."""
-    left = [s for s in states if _is_left(run, s)]
+    left = left_lying(run.incident, states)
     if not left:
         return None
-    words = "; ".join(CATALOG[s.signal].describe(s) for s in left)
+    words = words_of(left)
     done = run.case.attempt.done if run.case.attempt else []
     steps = [step for step in _steps(run, left) if step not in done]
     if run.incident.system.agent_on and steps and not _was_tried(run, steps):
@@ -50,11 +60,10 @@ def tidy(run: Run, count: Measuring, states: list[SignalState]) -> Outcome | Non
     return explain.hand_over(run, f"the symptoms are gone, and {words}")
 
 
-def _is_left(run: Run, state: SignalState) -> bool:
-    """What had been lying there before is not of this trouble."""
+def _is_left(incident: Incident, state: SignalState) -> bool:
     if not state.value or state.onset is None or actions.tidying(state.signal) is None:
         return False
-    return (run.incident.started_at - state.onset).total_seconds() <= ONSET_SLACK_S
+    return (incident.started_at - state.onset).total_seconds() <= ONSET_SLACK_S
 
 
 def _steps(run: Run, left: list[SignalState]) -> list[PlannedStep]:

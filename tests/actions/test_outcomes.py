@@ -115,6 +115,21 @@ def test_what_was_just_done_for_one_incident_is_not_done_for_another(
     assert effects_of(runtime) == ["restart web-1"]
 
 
+def test_what_the_next_trouble_left_lying_is_news(
+    system: LoadedSystem, row: System, runtime: FakeRuntime
+) -> None:
+    """It opens no incident, and it is what a tidying action is for: done for the trouble before, it is due again."""
+    first = trouble(row, "web-1", "inflight_orphans")
+    assert service.execute(ask(first, "restart-service", "web-1").pk).status == Status.SUCCEEDED
+    close(first)
+    later = trouble(row, "web-1")
+    Symptom.objects.filter(incident=later).update(cleared_at=timezone.now())
+    assert ask(later, "restart-service", "web-1").status == Status.REFUSED
+    trouble(row, "web-1", "inflight_orphans", incident=later)
+    Symptom.objects.filter(signal="inflight_orphans").update(opens=False)
+    assert ask(later, "restart-service", "web-1").status == Status.APPROVED
+
+
 def test_what_failed_is_not_tried_again_until_something_else_was_changed(
     system: LoadedSystem, row: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:

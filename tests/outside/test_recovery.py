@@ -149,6 +149,11 @@ def test_what_lies_there_and_cannot_be_taken_up_is_said(ward: Ward, redis: Redis
     ward.heal(*APIS, "gateway")
     ward.look_until(lambda: state(ward) == "handed_over", most=150)
     assert any("are not finished (3 of 3" in t for t in ward.titles()), ward.titles()
+    ward.look(30)
+    assert state(ward) == "handed_over", "it is not over while they lie there"
+    assert len([t for t in ward.titles() if "stays open for what they left" in t]) == 1, ward.titles()
+    redis.delete(f"{ward.slug}:in-hand")
+    ward.look_until(lambda: state(ward) == "resolved", most=60)
 
 
 def dies(ward: Ward, died: list[float], period: float) -> None:
