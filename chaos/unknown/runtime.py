@@ -198,6 +198,7 @@ class HelperStopped(OfRuntime):
 
     id = "helper_stopped"
     title = "A process that the network hands its lines out with is gone or halted"
+    causes = ("", "edge_down")  # nothing comes through, and the far end is well
     kind = "act"
     drivers = ("process",)
     components = ("net",)

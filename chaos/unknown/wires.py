@@ -106,7 +106,7 @@ class Narrow(OfWire):
 
     id = "narrow_line"
     title = "A line carries next to nothing"
-    causes = ("", "edge_slow")
+    causes = ("", "edge_slow", "edge_down")  # what is in use lets nothing new through
     tool = "tc"
     kind = "limit"
     choices = tuple(("net", edge, rate) for edge in ("api-db", "api-redis") for rate in ("16kbit", "24kbit"))
@@ -127,6 +127,7 @@ class FewPorts(OfWire):
 
     id = "few_ports"
     title = "There are hardly any ports for new connections on a line"
+    causes = ("", "edge_down")  # who asks anew gets no answer: that runbook speaks of nothing else
     tool = "nsenter"
     kind = "setting"
     choices = tuple(("net", "api-db", count) for count in (0, 1, 2))

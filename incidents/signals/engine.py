@@ -21,6 +21,7 @@ from incidents.signals.detectors import Sample
 from incidents.signals.keys import Keys
 from incidents.signals.leaks import Leaks
 from incidents.signals.quiet import Quiet
+from incidents.signals.starts import SIGNAL, Starts
 from incidents.signals.state import Key
 from systems.graph import SystemGraph
 from systems.readings import Reading
@@ -49,6 +50,7 @@ class Engine:
         self.leaks = Leaks()
         self.latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
         self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
+        self._starts = Starts(self.keys, self.quiet, self.catalog.get(SIGNAL))
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
         self._of_a_run = [s.id for s in self.catalog.values() if s.of_a_run]
         self._negatives = [s for s in self.catalog.values() if s.negative_from]
@@ -74,6 +76,7 @@ class Engine:
             touched += self._take(reading, now)
         touched += self._take_absent(readings, now)
         touched += self._scanner.take(readings, now)
+        touched += self._starts.take(readings, now)
         self._promote(touched, now)
         if full:
             touched += self._expire(now)

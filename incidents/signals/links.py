@@ -22,12 +22,14 @@ SIGNALS = [
     ),
     Signal(
         "link_slow",
-        "the network path {label} is slow ({value} ms there and back)",
+        "the network path {label} is slow ({value} ms {text})",
         "link.rtt_ms",
         Baseline(6, 120, learn=10),
         "network",
         source="probe",
-        hold=Hold(4),
+        hold=Hold(2),
+        soft="^(there and back)?$",  # slower than usual, and all comes through
+        soft_weight=0.5,
         settle=True,
         klass="slow",
         timing=ALWAYS,

@@ -1,5 +1,6 @@
 """Units: processes and containers as the runtime sees them."""
 
+from incidents.signals import starts
 from incidents.signals.adaptive import Baseline, Busy, Slope
 from incidents.signals.base import ALWAYS, Hold, Signal
 from incidents.signals.detectors import Above, Equals, Repeating, Rising, UncleanExit
@@ -52,6 +53,21 @@ SIGNALS = [
         by_restart=True,
         moved_by=("spec", "release", "deploy", "file", "config", "env"),
         trust=0.99,
+    ),
+    Signal(
+        starts.SIGNAL,
+        "{service} cannot start: {text}",
+        starts.METRIC,
+        Equals(1),
+        "container",
+        source="state",
+        severity="high",
+        opens=False,  # that it is dead does
+        clear=Hold(1),
+        leak=0.001,
+        klass="own",
+        trust=0.99,
+        moved_by=("spec", "release", "deploy", "file", "config", "env", "setting", "access", "limit", "name"),
     ),
     Signal(
         "crash_looping",

@@ -11,6 +11,11 @@ from systems.probes.base import Clock
 FINISHED = 100  # of which it is remembered how long they took
 ENOUGH = 5  # finished ones, before it is known what is usual
 GONE_FOR = 30  # looks: one that is seen again by then had only been put back
+TOO_LONG, LEAST_S = (
+    4.0,
+    5.0,
+)  # times the slowest so far, and seconds: it may have lain there, rather than been worked on
+OFTEN = 3  # such looks among those remembered, before it is believed that it takes so long
 
 
 class InHand:
@@ -21,6 +26,10 @@ class InHand:
         self._since: dict[bytes, float] = {}
         self._left: dict[bytes, tuple[float, int]] = {}  # how long it was in hand, looks since
         self._took: deque[float] = deque(maxlen=FINISHED)
+        self._doubted: list[
+            tuple[int, float]
+        ] = []  # how many were finished by then, how long this one was in hand
+        self._finished = 0
         self._last = clock()
 
     def look(self, messages: Iterable[bytes], *, waiting: Iterable[bytes], finished: float | None) -> None:
@@ -29,6 +38,7 @@ class InHand:
         now = self._clock()
         here = {_name(m) for m in messages}
         again = here | {_name(m) for m in waiting}
+        done: list[float] = []
         for name in self._since.keys() - here:
             self._left[name] = (self._last - self._since.pop(name), 0)
         for name, (held, looks) in list(self._left.items()):
@@ -36,14 +46,29 @@ class InHand:
                 del self._left[name]
             elif looks >= GONE_FOR:
                 del self._left[name]
-                self._took.append(held)
+                done.append(held)
             else:
                 self._left[name] = (held, looks + 1)
         for name in here:
             self._since.setdefault(name, now)
         if finished:  # quicker than one can look
-            self._took.append(now - self._last)
+            done.append(now - self._last)
+        self._learn(done)
         self._last = now
+
+    def _learn(self, done: list[float]) -> None:
+        """What went at last after it had lain there (its consumer had died, and it was put back and done between two
+        looks) tells nothing of how long the work takes; unless it is seen again and again."""
+        self._finished += len(done)
+        usual = self.usual_s()
+        doubtful = [t for t in done if usual is not None and t > max(LEAST_S, TOO_LONG * usual)]
+        self._took.extend(t for t in done if t not in doubtful)
+        if doubtful:  # those of one look have lain there together
+            self._doubted.append((self._finished, max(doubtful)))
+        self._doubted = [(n, t) for n, t in self._doubted if self._finished - n < FINISHED]
+        if len(self._doubted) >= OFTEN:
+            self._took.extend(t for _, t in self._doubted)
+            self._doubted.clear()
 
     def held_s(self) -> float:
         """Seconds that one of them has been in hand for by now."""

@@ -16,6 +16,10 @@ from systems.services import LoadedSystem
 
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # Postgres answers S or N, and logs nothing
 PATIENCE_S = 1.5
+AGAIN = 4  # tries at once after one without an answer: a path that loses much is not one that carries nothing
+WHOLE = "there and back"
+TIMEOUT = error_kind(TimeoutError())
+Try = tuple[float | None, str]  # milliseconds until it was answered, and what was wrong
 
 
 class LinkProbe(Probe):
@@ -45,18 +49,43 @@ class LinkProbe(Probe):
 async def link_readings(system: LoadedSystem, link: Link) -> list[Reading]:
     """link.ok and link.rtt_ms through the edge, link.direct_ok past it (when the manifest has a direct address)."""
     hello = greeting(system.service(link.target))
-    waits = [round_trip(link.address, hello)]
+    ways = [_through(link.address, hello)]
     if link.direct:
-        waits.append(round_trip(link.direct, hello))
-    (spent, problem), *direct = await asyncio.gather(*waits)
+        ways.append(_once(link.direct, hello))
+    through, *direct = await asyncio.gather(*ways)
+    ok, spent, text = _judged(through)
     readings = [
-        Reading(link.service, "link.ok", float(not problem), problem, link.name),
-        Reading(link.service, "link.rtt_ms", spent, problem, link.name),
+        Reading(link.service, "link.ok", float(ok), "" if ok else text, link.name),
+        Reading(link.service, "link.rtt_ms", spent, text, link.name),
     ]
-    for direct_spent, direct_problem in direct:
+    for ((direct_spent, direct_problem),) in direct:
         text = direct_problem or f"{direct_spent:.1f} ms"
         readings.append(Reading(link.service, "link.direct_ok", float(not direct_problem), text, link.name))
     return readings
+
+
+async def _once(target: str, hello: bytes) -> list[Try]:
+    return [await round_trip(target, hello)]
+
+
+async def _through(target: str, hello: bytes) -> list[Try]:
+    """One try, and more where nothing came back in time."""
+    tries = await _once(target, hello)
+    if tries[0][1] == TIMEOUT:
+        tries += await asyncio.gather(*(round_trip(target, hello) for _ in range(AGAIN)))
+    return tries
+
+
+def _judged(tries: list[Try]) -> tuple[bool, float | None, str]:
+    """(whether anything comes through, milliseconds a try takes, what there is to say). One without an answer takes
+    as long as it was waited for."""
+    answered = [spent for spent, problem in tries if not problem and spent is not None]
+    if not answered:
+        return False, None, next(problem for _, problem in tries)
+    lost = len(tries) - len(answered)
+    mean = (sum(answered) + 1000 * PATIENCE_S * lost) / len(tries)
+    words = f"{WHOLE}, {lost} of {len(tries)} tries without an answer" if lost else WHOLE
+    return True, round(mean, 2), words
 
 
 def greeting(service: Service) -> bytes:
@@ -69,7 +98,7 @@ def greeting(service: Service) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: prober\r\nConnection: close\r\n\r\n".encode()
 
 
-async def round_trip(target: str, hello: bytes, patience_s: float = PATIENCE_S) -> tuple[float | None, str]:
+async def round_trip(target: str, hello: bytes, patience_s: float = PATIENCE_S) -> Try:
     """(milliseconds until the first byte of an answer, problem) over a fresh connection."""
     started = time.perf_counter()
     writer: asyncio.StreamWriter | None = None

@@ -92,6 +92,10 @@ class Ticker:
         key = self.engine.keys.get(signal, service, label)
         return None if key is None else key.value
 
+    def text(self, signal: str, service: str, label: str = "") -> str:
+        key = self.engine.keys.get(signal, service, label)
+        return "" if key is None else key.text
+
 
 @pytest.fixture
 def engine() -> Engine:

@@ -216,12 +216,58 @@ def test_starting_what_was_given_up_is_a_request(tick: Ticker) -> None:
     assert {"-unit_fatal@oven-1", "-exit_nonzero@oven-1", "-unit_restarting@oven-1"} <= set(found)
 
 
+def dies(code: float = 1, text: str = "exit 1", restarts: float = 2) -> list[Reading]:
+    return [
+        Reading("flour", "unit.up", 0, "FATAL"),
+        Reading("flour", "unit.fatal", 1, text),
+        Reading("flour", "unit.exit_code", code, text),
+        Reading("flour", "unit.restarts", restarts),
+        Reading("flour", "unit.uptime_s", 0),
+    ]
+
+
+def test_a_part_that_ends_by_itself_after_each_start_says_why(tick: Ticker) -> None:
+    why = Reading("flour", "log.template", 1, "FATAL: could not load flour.conf", "FATAL could not load <*>")
+    found = tick(*dies())
+    assert {"+unit_fatal@flour", "+start_failed@flour"} <= set(found)
+    tick(*dies(), why)
+    assert tick.text("start_failed", "flour") == "FATAL: could not load flour.conf", "the log may come later"
+    tick(*dies(), times=60)
+    assert tick.text("start_failed", "flour") == "FATAL: could not load flour.conf"
+    assert "-start_failed@flour" in tick(times=3)
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [
+        dies(-9, "signal 9 (SIGKILL)"),  # from outside, however often
+        dies(restarts=0),  # once, and nobody started it again
+    ],
+)
+def test_dead_is_not_unable_to_start(tick: Ticker, dead: list[Reading]) -> None:
+    error = Reading("flour", "log.template", 1, "ERROR bad order", "ERROR bad order")
+    tick(*dead, error, times=5)
+    assert tick.value("start_failed", "flour") is False
+
+
 def test_a_path_is_down_only_when_its_end_is_not(tick: Ticker) -> None:
     through = Reading("door", "link.ok", 0, "timeout", "door-oven")
     end = Reading("door", "link.direct_ok", 0, "timeout", "door-oven")
     assert tick(through, end, times=5) == ["+link_target_down@door#door-oven"]
     fine = Reading("door", "link.direct_ok", 1, "", "door-oven")
     assert "+link_down@door#door-oven" in tick(through, fine, times=5)
+
+
+def test_a_path_that_loses_tries_is_believed_sooner_than_one_that_is_slow(tick: Ticker) -> None:
+    def there(value: float, text: str = "there and back") -> Reading:
+        return Reading("door", "link.rtt_ms", value, text, "door-oven")
+
+    tick(there(2), times=15)
+    assert tick(there(400), times=3) == [] and tick(there(2), times=3) == []
+    assert tick(there(400), times=4) == ["+link_slow@door#door-oven"]
+    tick(there(2), times=10)
+    lossy = there(900, "there and back, 3 of 5 tries without an answer")
+    assert tick(lossy) == [] and tick(lossy) == ["+link_slow@door#door-oven"]
 
 
 def test_three_journeys_slow_twice_are_believed(tick: Ticker) -> None:

@@ -1,10 +1,12 @@
 """Each probe against the real thing: servers, Postgres, Redis, files."""
 
 import asyncio
+import contextlib
 import json
 import os
 import uuid
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -626,3 +628,30 @@ async def test_a_link_is_judged_by_what_the_far_end_says(tmp_path: Path) -> None
         found = await look(probe, system, "net")
     assert (one(found, "link.ok").value, one(found, "link.ok").text) == (0, "timeout")
     assert one(found, "link.direct_ok").value == 1
+
+
+async def test_a_path_that_loses_much_is_slow_and_not_down(tmp_path: Path) -> None:
+    """The first of a look gets no answer; of those after it every other one does."""
+    number = count(1)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(number) % 2 == 0:
+            writer.write(b"+PONG\r\n")
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        services: dict[str, dict[str, Any]] = {
+            "net": {"kind": "link"},
+            "db": {"kind": "redis", "redis": {"url": os.environ["REDIS_URL"]}},
+        }
+        link = {"name": "a-db", "service": "net", "source": "net", "target": "db"}
+        system = make_system(tmp_path, services, links=[{**link, "address": f"127.0.0.1:{port}"}])
+        (probe,) = LinkProbe.build(system, Clock())
+        found = await look(probe, system, "net")
+    assert (one(found, "link.ok").value, one(found, "link.ok").text) == (1, "")
+    slow = one(found, "link.rtt_ms")
+    assert slow.text == "there and back, 3 of 5 tries without an answer"
+    assert slow.value is not None and 900 <= slow.value < 1000
