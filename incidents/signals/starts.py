@@ -1,0 +1,57 @@
+"""Starts that come to nothing: a part that ends by itself soon after each start, until nobody starts it any more, and
+what it said last. Whoever starts it once more hears the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from incidents.signals.base import ERROR, Signal
+from incidents.signals.keys import Keys
+from incidents.signals.quiet import Quiet
+from incidents.signals.state import Key
+from systems.logs.reading import rank_of
+from systems.readings import Reading
+
+SIGNAL = "start_failed"
+METRIC = "unit.start_failed"  # nobody reads it: it is told from the unit's state and the log
+AGAIN = ("unit_restarting", "crash_looping")  # it was started again, and ended again
+HEARD_S = 30.0  # what was said longer ago is of no start of now
+# Its own choice: a signal comes from outside, and what never began has nothing to say.
+OWN_END = re.compile(r"^exit [1-9]\d*$")
+
+
+class Starts:
+    """Fed with every tick, after the units' own signals."""
+
+    def __init__(self, keys: Keys, quiet: Quiet, signal: Signal | None) -> None:
+        self._keys, self._quiet, self._signal = keys, quiet, signal
+        self._said: dict[str, tuple[float, str]] = {}
+
+    def take(self, readings: Sequence[Reading], now: float) -> list[Key]:
+        if self._signal is None:
+            return []
+        for reading in readings:
+            if reading.metric == "log.template" and rank_of(reading.text) >= ERROR:
+                self._hear(reading, now)
+        fatal = [r for r in readings if r.metric == "unit.fatal" and r.value is not None]
+        return [self._judge(self._signal, r, now) for r in fatal]
+
+    def _hear(self, reading: Reading, now: float) -> None:
+        unit = self._quiet.units.get(reading.service)
+        if unit is not None and (not unit.up or (unit.uptime or 0.0) < HEARD_S):
+            self._said[reading.service] = now, reading.text
+
+    def _judge(self, signal: Signal, fatal: Reading, now: float) -> Key:
+        key = self._keys.made(signal, fatal.service, "", now)
+        again = key.value or any(k.value for name in AGAIN for k in self._keys.of(name, fatal.service))
+        vain = bool(fatal.value and again and OWN_END.match(fatal.text))
+        key.observe(vain, float(vain), self._why(key, fatal, now) if vain else "", now)
+        return key
+
+    def _why(self, key: Key, fatal: Reading, now: float) -> str:
+        """What was said last; a log may be read a little later than the state."""
+        at, said = self._said.get(fatal.service, (now, ""))
+        if said and now - at < HEARD_S:
+            return said
+        return (key.value and key.text) or f"{fatal.text}, without a word"
