@@ -129,6 +129,7 @@ def _cause(
     cause.ended = history.undone(change, changes)
     for node, number, chance in reached:
         cause.explain(number, node, chance)
+    explain_asked(cause, [change], graph, board)
     cause.signs = [
         n for n in board.true
         if change.kind in board.moved_by(n.signal) and _concerns(n, cause, graph) and not drastic.allows_more(change)
@@ -148,6 +149,13 @@ def _cause(
         cause.bonus_bits -= NO_SIGN_BITS
     cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)
     return cause
+
+
+def explain_asked(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> None:
+    """Whom the changed part needs complains of what it asks for since."""
+    for change in changes:
+        for number, node in wiring.asked(change, cause.members, graph, board):
+            cause.explain(number, node, spread.COMPLAINED_OF)
 
 
 def is_measured(change: Change, nodes: Sequence[Node], graph: SystemGraph, board: Board) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from agent.reasoner import drastic, history, spread, words
 from agent.reasoner.board import SLACK_S, Board, Node
 from agent.reasoner.causes import EXCLUDED_BITS, Cause
-from agent.reasoner.changes import AGREES_BITS, NO_SIGN_BITS, is_measured, is_told
+from agent.reasoner.changes import AGREES_BITS, NO_SIGN_BITS, explain_asked, is_measured, is_told
 from agent.reasoner.lags import PROMPT_S, first_sign, lag_bits, weigh_time
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
@@ -56,6 +56,8 @@ def weigh_times(
             if made and all(history.waits(c, now, board) for c in made):
                 bits = LINK_BITS if all(c.kind == "release" for c in made) else EXCLUDED_BITS
                 cause.against.append((signs[0].signal, signs[0].service, "not in effect", -bits))
+            if graph is not None:
+                explain_asked(cause, made, graph, board)
             explained = [board.true[i] for i in cause.explains]
             cause.is_measured = graph is not None and any(
                 is_measured(c, explained, graph, board) for c in made

@@ -25,6 +25,7 @@ class HealthCheck(OfProxy):
 
     id = "health_check"
     title = "The front door takes healthy members for dead"
+    causes = ("", "pool_members_wrong")  # that runbook names the pool, rightly
     choices = tuple(
         ("gateway", "pools.api.health", {"path": path, "interval_s": every, "timeout_s": patience, "fall": 1})
         for path, every, patience in (
@@ -50,6 +51,7 @@ class Routes(OfProxy):
 class EmptyPool(OfProxy):
     id = "empty_pool"
     title = "A pool of the front door has no members"
+    causes = ("", "pool_members_wrong")
     choices = (("gateway", "pools.api.members", []), ("gateway", "pools.frontend.members", []))
 
 
