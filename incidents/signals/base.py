@@ -99,7 +99,8 @@ class Signal:
     bring it about. `shows_work`: measured false, work for somebody is seen going through. `timing`: texts (ALWAYS:
     all) whose verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of
     the machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
-    tell of, on the part itself or on what it needs: where it answers no, they are not believed.
+    tell of, on the part itself or on what it needs: where it answers no, they are not believed. `dark`: texts of looks
+    that brought no value, which what is seen later may have begun with.
     """
 
     id: str
@@ -136,6 +137,7 @@ class Signal:
     timing: str | None = None
     tried_by: str = ""
     tried_texts: str = ALWAYS
+    dark: str = ""
 
     @property
     def author(self) -> Author:

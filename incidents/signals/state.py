@@ -30,6 +30,7 @@ class Key:
     read_at: float = 0.0
     streak: float = 0.0
     held_from: float = 0.0
+    dark_from: float | None = None
     good: float = 0.0
     good_from: float = 0.0
     blind: int = 0
@@ -56,13 +57,15 @@ class Key:
     def observe(self, verdict: Verdict, value: float | None, text: str, at: float) -> bool:
         """Take in one verdict with hold and hysteresis. Whether `value` changed."""
         if verdict is None:
+            if self.signal.dark and self.dark_from is None and re.search(self.signal.dark, text):
+                self.dark_from = at
             return self._blind(at)
         self.blind, self.read_at = 0, at
         self.doubtful = self.signal.source == "log" and (self.memory.shown or 0) == 1
         self.memory.verdict = verdict
         if verdict:
             return self._bad(value, text, at)
-        self.streak = 0.0
+        self.streak, self.dark_from = 0.0, None
         if not self.good:
             self.good_from = at
         self.good += 1
@@ -77,7 +80,7 @@ class Key:
         signal = self.signal
         self.hard = not (signal.soft and re.search(signal.soft, text, re.I))
         if not self.streak:
-            self.held_from = at
+            self.held_from = at if self.dark_from is None else self.dark_from
         self.streak += 1.0 if self.hard else signal.soft_weight
         self.reading_value, self.text = self._shown(value), (text or self.text)[:TEXT_LIMIT]
         if self.value is True:

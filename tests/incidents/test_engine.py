@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -268,6 +269,16 @@ def test_a_path_that_loses_tries_is_believed_sooner_than_one_that_is_slow(tick: 
     tick(there(2), times=10)
     lossy = there(900, "there and back, 3 of 5 tries without an answer")
     assert tick(lossy) == [] and tick(lossy) == ["+link_slow@door#door-oven"]
+
+
+def test_a_slow_path_may_have_been_slow_since_nothing_came_through(tick: Ticker) -> None:
+    tick(Reading("door", "link.rtt_ms", 2, "there and back", "door-oven"), times=15)
+    begun = tick.at
+    tick(Reading("door", "link.rtt_ms", None, "timeout, 9 tries", "door-oven"), times=6, step=4)
+    lossy = Reading("door", "link.rtt_ms", 900, "there and back, 3 of 5 tries without an answer", "door-oven")
+    assert tick(lossy, times=2, step=4) == ["+link_slow@door#door-oven"]
+    key = tick.engine.keys.get("link_slow", "door", "door-oven")
+    assert key is not None and key.since == (begun + timedelta(seconds=4)).timestamp()
 
 
 def test_three_journeys_slow_twice_are_believed(tick: Ticker) -> None:
