@@ -31,6 +31,7 @@ class Node:
     klass: str = "words"
     specific: bool = False  # brought about by few things only: which, the catalogue says
     outright: bool = False  # the part's own word for what is wrong with it
+    ends: bool = False  # its process has ended, or does
     changed: bool = False  # the sign of a change: it explains, and asks for no explanation
     lag_s: float = SLACK_S
     states: list[State] = field(default_factory=list)
@@ -142,6 +143,7 @@ def _facts(signal: str, info: SignalInfo | None, leaks: Mapping[str, float]) -> 
         "klass": str(getattr(info, "klass", "words")),
         "specific": bool(getattr(info, "moved_by", ())),
         "outright": bool(getattr(info, "outright", False)),
+        "ends": bool(getattr(info, "down", False) or getattr(info, "of_past_run", False)),
         "changed": bool(getattr(info, "changed", False)),
         "lag_s": float(getattr(info, "lag_s", SLACK_S)),
         "noted": bool(getattr(info, "noted", True)),

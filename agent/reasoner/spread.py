@@ -33,6 +33,8 @@ JOURNEY = 0.4  # journeys cross the system, further than the edges that are know
 # What a change to a part can bring about beside that: its own state, and the state of what it works on; often so where
 # the sign is of the change's own kind, and seldom any other: there are many things that it might do.
 KINDRED, OTHER = 0.4, 0.08
+# ... and hardly ever that its process ends, where what was changed is only kept in it.
+KEPT, ENDED_BY_KEPT = frozenset({"schema", "grant", "role"}), 0.01
 # What a part says outright of itself is its cause's own word, and other plain words come from few causes: not what any
 # trouble makes it say.
 OUTRIGHT, SPECIFIC = 0.03, 0.2
@@ -109,7 +111,8 @@ def changed(
             yield node, number, COMPLAINED_OF
         if (node.klass == "own" or node.specific) and node.service in members:
             kindred = not kinds.isdisjoint(board.moved_by(node.signal)) if kinds else False
-            yield node, number, KINDRED if kindred else OTHER
+            other = ENDED_BY_KEPT if node.ends and kinds and kinds <= KEPT else OTHER
+            yield node, number, KINDRED if kindred else other
         elif node.klass == "own" and node.service in needed:
             yield node, number, NEEDED_OWN
 

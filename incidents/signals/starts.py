@@ -17,6 +17,7 @@ SIGNAL = "start_failed"
 METRIC = "unit.start_failed"  # nobody reads it: it is told from the unit's state and the log
 AGAIN = ("unit_restarting", "crash_looping")  # it was started again, and ended again
 HEARD_S = 30.0  # what was said longer ago is of no start of now
+LISTENED = 3  # looks for its last words; a log may be read a little later than the state
 # Its own choice: a signal comes from outside, and what never began has nothing to say.
 OWN_END = re.compile(r"^exit [1-9]\d*$")
 
@@ -27,6 +28,7 @@ class Starts:
     def __init__(self, keys: Keys, quiet: Quiet, signal: Signal | None) -> None:
         self._keys, self._quiet, self._signal = keys, quiet, signal
         self._said: dict[str, tuple[float, str]] = {}
+        self._vain: dict[str, int] = {}  # looks at a start in vain
 
     def take(self, readings: Sequence[Reading], now: float) -> list[Key]:
         if self._signal is None:
@@ -46,12 +48,14 @@ class Starts:
         key = self._keys.made(signal, fatal.service, "", now)
         again = key.value or any(k.value for name in AGAIN for k in self._keys.of(name, fatal.service))
         vain = bool(fatal.value and again and OWN_END.match(fatal.text))
-        key.observe(vain, float(vain), self._why(key, fatal, now) if vain else "", now)
+        looks = self._vain[fatal.service] = self._vain.get(fatal.service, 0) + 1 if vain else 0
+        said = self._last_words(fatal.service, now)
+        if vain and not said and looks < LISTENED:
+            return key
+        text = said or key.text or f"{fatal.text}, without a word"
+        key.observe(vain, float(vain), text if vain else "", now)
         return key
 
-    def _why(self, key: Key, fatal: Reading, now: float) -> str:
-        """What was said last; a log may be read a little later than the state."""
-        at, said = self._said.get(fatal.service, (now, ""))
-        if said and now - at < HEARD_S:
-            return said
-        return (key.value and key.text) or f"{fatal.text}, without a word"
+    def _last_words(self, service: str, now: float) -> str:
+        at, said = self._said.get(service, (now, ""))
+        return said if now - at < HEARD_S else ""
