@@ -94,7 +94,7 @@ class Lossy(Filtered):
 
     id = "lossy_line"
     title = "A line loses a part of what it carries"
-    causes = ("", "edge_slow")
+    causes = ("", "edge_slow", "edge_down")  # where nearly every try is lost, it is as good as cut
     choices = tuple(
         ("net", edge, "INPUT", f"-p tcp -m statistic --mode random --probability {share} -j DROP")
         for edge in ("api-db", "api-redis") for share in (0.4, 0.5)

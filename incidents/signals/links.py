@@ -7,7 +7,7 @@ from incidents.signals.detectors import Failing, PathDown
 SIGNALS = [
     Signal(
         "link_down",
-        "the network path {label} carries nothing ({text})",
+        "the network path {label} carries next to nothing ({text})",
         "link.ok",
         PathDown("link.direct_ok"),
         "network",

@@ -626,7 +626,7 @@ async def test_a_link_is_judged_by_what_the_far_end_says(tmp_path: Path) -> None
         system = make_system(tmp_path, services, links=[{**link, "address": silent}])
         (probe,) = LinkProbe.build(system, Clock())
         found = await look(probe, system, "net")
-    assert (one(found, "link.ok").value, one(found, "link.ok").text) == (0, "timeout, 9 tries")
+    assert (one(found, "link.ok").value, one(found, "link.ok").text) == (0, "timeout, 9 of 9 tries")
     assert one(found, "link.direct_ok").value == 1
 
 
