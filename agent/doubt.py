@@ -69,7 +69,7 @@ def fallen(failed: Mapping[str, float], opinion: Opinion) -> Opinion:
         none = min(none * more, 1 - after)
     if failed:
         findings.sort(key=lambda f: -f.probability)
-    return Opinion(findings=findings, none_probability=none, questions=opinion.questions)
+    return opinion.model_copy(update={"findings": findings, "none_probability": none})
 
 
 def without_own_doing(

@@ -26,6 +26,7 @@ OUTRIGHT = frozenset(signal.id for signal in CATALOG.values() if signal.outright
 AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
 ERROR = 2  # systems.logs: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
+NAME = 5  # letters: what is shorter may be in any sentence
 LETS_IN = frozenset({"role", "access", "grant"})  # kinds of change that decide who is let in
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
 
@@ -95,12 +96,15 @@ def _deepest_first(said: Sequence[S], system: LoadedSystem) -> list[S]:
 
 def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bool:
     """Whether the cause's runbook expects what is said, where it is said; or its own part says the same, and who needs
-    that only repeats it; or it is, or rests on, a change of the very kind that is spoken of, on the part that is spoken
-    of."""
+    that only repeats it; or it is, or rests on, a change of the very kind or thing that is spoken of, on the part that
+    is spoken of."""
     members = system.graph.members(finding.component)
     if finding.change_kind:
         of_its_kind = finding.change_kind in CATALOG[statement.signal].moved_by
-        there = of_its_kind and bool({statement.service, *_named(statement, system)} & {*members})
+        by_name = finding.cause == CHANGE and len(finding.detail) >= NAME and finding.detail in statement.text
+        there = (of_its_kind or by_name) and bool(
+            {statement.service, *_named(statement, system)} & {*members}
+        )
         if there or finding.cause == CHANGE:
             return there
     where = {statement.service}

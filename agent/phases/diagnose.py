@@ -258,6 +258,7 @@ def _publish(run: Run, opinion: Opinion) -> None:
         if not known:
             service.refresh_head(run.incident)
         shown = [Shown(key=f.key, probability=round(f.probability, 1)) for f in opinion.findings[:3]]
+        shown += [Shown(key="known", probability=1.0)] if known else []  # what is said so is said anew
         if shown != run.case.shown:
             run.case.shown = shown
             facts = Weighed(hypotheses=bars, questions=opinion.questions[:3])

@@ -13,6 +13,7 @@ from agent.reasoner.types import Catalog, SignalInfo, State, States
 DEFAULT_LEAK = 0.02
 MIN_LEAK, MAX_LEAK = 0.001, 0.9
 DEFAULT_COST = 1.0
+ENTAILED = 0.1  # what comes with another sign anyway tells that much of what it tells alone
 UNSURE = 0.8  # what one sentence, or a starved watcher, says counts this much of what is sure
 SLACK_S = 3.0  # onsets closer than this have no order
 ORDER_S = (
@@ -87,6 +88,11 @@ class Board:
         found: Collection[str] = getattr(self.catalog.get(signal), "moved_by", ())
         return found
 
+    def entailed(self, signal: str) -> Collection[str]:
+        """The signals of the same part that come with a signal, whatever its cause: those tell little beside it."""
+        found: Collection[str] = getattr(self.catalog.get(signal), "entails", ())
+        return found
+
     def signs_of(self, kind: str) -> list[str]:
         """The signals that are the sign of a change of this kind."""
         return [
@@ -133,6 +139,10 @@ def arrange(
     for node in nodes.values():
         if node.value:
             _weigh(node, catalog.get(node.signal), by_signal[node.signal])
+    for node in true:
+        for name in getattr(catalog.get(node.signal), "entails", ()):
+            if (other := nodes.get((name, node.service))) is not None:
+                other.weight *= ENTAILED
     index = {(n.signal, n.service): i for i, n in enumerate(true)}
     return Board(nodes, by_signal, true, index, catalog, known, settled)
 
@@ -143,7 +153,7 @@ def _facts(signal: str, info: SignalInfo | None, leaks: Mapping[str, float]) -> 
         "klass": str(getattr(info, "klass", "words")),
         "specific": bool(getattr(info, "moved_by", ())),
         "outright": bool(getattr(info, "outright", False)),
-        "ends": bool(getattr(info, "down", False) or getattr(info, "of_past_run", False)),
+        "ends": any(getattr(info, name, False) for name in ("down", "of_past_run", "entails")),
         "changed": bool(getattr(info, "changed", False)),
         "lag_s": float(getattr(info, "lag_s", SLACK_S)),
         "noted": bool(getattr(info, "noted", True)),

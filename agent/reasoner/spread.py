@@ -35,10 +35,12 @@ JOURNEY = 0.4  # journeys cross the system, further than the edges that are know
 KINDRED, OTHER = 0.4, 0.08
 # ... and hardly ever that its process ends, where what was changed is only kept in it.
 KEPT, ENDED_BY_KEPT = frozenset({"schema", "grant", "role"}), 0.01
+STORES, ROWS = ("postgres", "redis"), frozenset({"flag"})  # what is a switch elsewhere is a row there
 # What a part says outright of itself is its cause's own word, and other plain words come from few causes: not what any
 # trouble makes it say.
 OUTRIGHT, SPECIFIC = 0.03, 0.2
-NEEDED_OWN = 0.06
+# Who works on a part may break it, and even end it; hardly so that it cannot start.
+NEEDED_OWN, NEEDED_KEPT_FROM_START = 0.06, 0.002
 # What is said of the changed part by name, in words that are the sign of such a change.
 COMPLAINED_OF = 0.6
 
@@ -111,10 +113,11 @@ def changed(
             yield node, number, COMPLAINED_OF
         if (node.klass == "own" or node.specific) and node.service in members:
             kindred = not kinds.isdisjoint(board.moved_by(node.signal)) if kinds else False
-            other = ENDED_BY_KEPT if node.ends and kinds and kinds <= KEPT else OTHER
+            kept = KEPT | ROWS if graph.kinds.get(node.service) in STORES else KEPT
+            other = ENDED_BY_KEPT if node.ends and kinds and kinds <= kept else OTHER
             yield node, number, KINDRED if kindred else other
         elif node.klass == "own" and node.service in needed:
-            yield node, number, NEEDED_OWN
+            yield node, number, NEEDED_KEPT_FROM_START if board.entailed(node.signal) else NEEDED_OWN
 
 
 def following(

@@ -100,7 +100,8 @@ class Signal:
     all) whose verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of
     the machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
     tell of, on the part itself or on what it needs: where it answers no, they are not believed. `dark`: texts of looks
-    that brought no value, which what is seen later may have begun with.
+    that brought no value, which what is seen later may have begun with. `entails`: signals of the same part that come
+    with it, whatever its cause.
     """
 
     id: str
@@ -138,6 +139,7 @@ class Signal:
     tried_by: str = ""
     tried_texts: str = ALWAYS
     dark: str = ""
+    entails: tuple[str, ...] = ()
 
     @property
     def author(self) -> Author:

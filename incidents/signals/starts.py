@@ -15,7 +15,7 @@ from systems.readings import Reading
 
 SIGNAL = "start_failed"
 METRIC = "unit.start_failed"  # nobody reads it: it is told from the unit's state and the log
-AGAIN = ("unit_restarting", "crash_looping")  # it was started again, and ended again
+AGAIN = ("unit_restarting", "crash_looping")  # it is started again, and ends again
 HEARD_S = 30.0  # what was said longer ago is of no start of now
 LISTENED = 3  # looks for its last words; a log may be read a little later than the state
 # Its own choice: a signal comes from outside, and what never began has nothing to say.
@@ -29,6 +29,7 @@ class Starts:
         self._keys, self._quiet, self._signal = keys, quiet, signal
         self._said: dict[str, tuple[float, str]] = {}
         self._vain: dict[str, int] = {}  # looks at a start in vain
+        self._again: dict[str, float] = {}  # when it was last seen to be started again
 
     def take(self, readings: Sequence[Reading], now: float) -> list[Key]:
         if self._signal is None:
@@ -46,7 +47,10 @@ class Starts:
 
     def _judge(self, signal: Signal, fatal: Reading, now: float) -> Key:
         key = self._keys.made(signal, fatal.service, "", now)
-        again = key.value or any(k.value for name in AGAIN for k in self._keys.of(name, fatal.service))
+        if any(k.value for name in AGAIN for k in self._keys.of(name, fatal.service)):
+            self._again[fatal.service] = now
+        # Whoever starts it once more by hand resets the counts, not what is known of it.
+        again = key.value or now - self._again.get(fatal.service, -HEARD_S) < HEARD_S
         vain = bool(fatal.value and again and OWN_END.match(fatal.text))
         looks = self._vain[fatal.service] = self._vain.get(fatal.service, 0) + 1 if vain else 0
         said = self._last_words(fatal.service, now)

@@ -66,7 +66,7 @@ SIGNALS = [
         clear=Hold(1),
         leak=0.001,
         klass="own",
-        down=True,
+        entails=("unit_down", "unit_fatal", "unit_restarting", "exit_nonzero", "crash_looping"),
         trust=0.99,
         moved_by=("spec", "release", "deploy", "file", "config", "env", "setting", "access", "limit", "name"),
     ),

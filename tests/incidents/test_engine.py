@@ -236,6 +236,20 @@ def test_a_part_that_ends_by_itself_after_each_start_says_why(tick: Ticker) -> N
     assert "-start_failed@flour" in tick(times=3)
 
 
+def test_a_part_that_cannot_start_is_started_by_hand_once_more(tick: Ticker) -> None:
+    """That resets the runtime's counts, and ends as before."""
+    tick(*dies(), times=4)
+    begun = [
+        Reading("flour", "unit.up", 0, "BACKOFF"),
+        Reading("flour", "unit.fatal", 0),
+        Reading("flour", "unit.restarts", 1),
+        Reading("flour", "unit.uptime_s", 0),
+    ]
+    tick(*begun)
+    tick(*dies(restarts=1), times=3)
+    assert tick.value("start_failed", "flour") is True
+
+
 def test_a_part_that_cannot_start_and_does_not_say_why(tick: Ticker) -> None:
     assert "+start_failed@flour" in tick(*dies(), times=3)
     assert tick.text("start_failed", "flour") == "exit 1, without a word"
