@@ -20,7 +20,6 @@ from incidents.evidence import Picture, SignalState
 from incidents.facts import Checked, Passage, Passages, Weighed
 from incidents.findings import Finding, Opinion, Question, none_of_these
 from incidents.models import Incident
-from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT, NAMED_AT
 from knowledge import retrieval
 from systems import services
@@ -36,7 +35,6 @@ STEADY, STEADY_UNSURE = (
 STEADY_SAID = 8  # ... before what a part says itself is handed over: what we can read has been read by then
 AFTER_NO = 3  # looks after a "no", a refusal or a failure, before anything is asked again
 PATIENCE = 14  # looks before "I don't know"; slow faults show themselves late
-LEDGER_LOOKS = 3  # by then the ledger has seen what was changed when the trouble began
 HEALED = (
     60  # looks at most while all that is left is the memory of a crash: longer than any signal remembers one
 )
@@ -235,7 +233,7 @@ def _publish(run: Run, opinion: Opinion) -> None:
     bars = [*opinion.findings[:SHOWN], none_of_these(opinion.none_probability)]
     values: dict[str, Any] = {"hypotheses": bars}
     leader = opinion.leading
-    known = leader is not None and leader.probability >= ACT_AT and not _is_awaited(leader, run.case)
+    known = leader is not None and leader.probability >= ACT_AT and not looks.is_awaited(leader, run.case)
     if leader and (known or leader.stated):
         values |= {
             "component": leader.component,
@@ -269,13 +267,6 @@ def _publish(run: Run, opinion: Opinion) -> None:
                 else f"Cause {cause}"
             )
             timeline.record(run.incident_id, facts, title)
-
-
-def _is_awaited(leader: Finding, case: Case) -> bool:
-    """Whether it rests on something that was changed and that the ledger has not told of yet: the next looks bring what
-    it was, and which of several."""
-    shown = any((found := CATALOG.get(e.signal)) is not None and found.changed for e in leader.pro)
-    return shown and not leader.change_id and case.looks.ill < LEDGER_LOOKS
 
 
 def _passages(run: Run, leader: Finding) -> None:
