@@ -12,21 +12,27 @@ from agent.case import Judgement
 from agent.journal import Outcome
 from agent.models import Run
 from agent.phases import explain
+from agent.roles.base import TAKES_BACK
 from incidents import service as incidents
 from incidents import timeline
 from incidents.evidence import SignalState
 from incidents.facts import Measured
 from incidents.findings import Finding
+from incidents.returned import CHANGE
 from incidents.signals import CATALOG
 from systems import services
 
 
 def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
-    """The changed settings that spoke for what was acted on, and are still changed; and what is still gone."""
-    slug = run.incident.system.slug
+    """The changed settings that spoke for what was acted on, and are still changed; and what is still gone. Of a change
+    that is itself the cause and was taken back it is read from the target whether it is back; what else differs there
+    is none of it."""
+    slug, acted_on = run.incident.system.slug, run.case.acted_on
     done = run.case.attempt.done if run.case.attempt else []
+    if acted_on is not None and acted_on.cause == CHANGE and any(s.action == TAKES_BACK for s in done):
+        return []
     back = {s.target for s in done if behind.writes(actions.effects_of(slug, s.action, s.target, s.params))}
-    shown = behind.shown(run.case.acted_on, services.load(slug).graph, back)
+    shown = behind.shown(acted_on, services.load(slug).graph, back)
     return [s for s in states if s.value and behind.is_kept(s.signal) and (s.signal, s.service) in shown]
 
 

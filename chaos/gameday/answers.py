@@ -30,8 +30,8 @@ def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = (), groups: Groups |
         frozenset(right),
         frozenset(fault.expected.causes),
         _with({*right, *fault.may_touch, *(t.component for t in touched)}, groups),
-        tuple(touched) if fault.traceable else (),
-        (culprit,) if culprit is not None else (),
+        _each(touched, groups) if fault.traceable else (),
+        _each([culprit], groups) if culprit is not None else (),
         harmless,
         fault.restraint,
         fault.traceable,
@@ -45,3 +45,12 @@ def beside(key: Key, others: Collection[Key]) -> Key:
 
 def _with(parts: Collection[str], groups: Groups | None) -> frozenset[str]:
     return frozenset(parts) | {name for name, members in (groups or {}).items() if set(members) & set(parts)}
+
+
+def _each(touched: Sequence[Touched], groups: Groups | None) -> tuple[Touched, ...]:
+    """What was changed on a group was changed on each of its members, where the ledger sees it."""
+    return tuple(
+        Touched(part, t.kind, t.what)
+        for t in touched
+        for part in (t.component, *(groups or {}).get(t.component, ()))
+    )

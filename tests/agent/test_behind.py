@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from agent import behind
-from incidents.findings import Evidence, Finding
+from agent.phases import heldoff
+from incidents.evidence import SignalState
+from incidents.findings import Evidence, Finding, PlannedStep
 from tests import runbooks
 from tests.agent.reasoner.world import GRAPH
 
@@ -48,3 +52,20 @@ def test_a_lost_table_that_was_repaired_must_be_back() -> None:
     lost = Evidence(text="", weight=4.0, signal="pg_table_missing", service="db")
     found = Finding(component="db", cause="table_missing", pro=[lost])
     assert behind.shown(found, GRAPH) == {("pg_table_missing", "db")} and behind.is_kept("pg_table_missing")
+
+
+@pytest.mark.parametrize(("done", "left"), [("revert-change", 0), ("failover-link", 1)])
+@pytest.mark.django_db
+def test_what_was_taken_back_is_asked_of_the_target_and_not_of_what_lies_beside_it(
+    monkeypatch: pytest.MonkeyPatch, done: str, left: int
+) -> None:
+    """The limit was put back and all was well, and a banner in the same part's file stood still."""
+    loaded = SimpleNamespace(graph=GRAPH)
+    monkeypatch.setattr(heldoff.services, "load", lambda _: loaded)
+    monkeypatch.setattr(heldoff.actions, "effects_of", lambda *_: [])
+    found = Finding(component="web-a", cause="change", pro=[OWN], change_id="7", change_kind="limit")
+    step = PlannedStep(action=done, target="web-a", params={"change": "7"})
+    case = SimpleNamespace(acted_on=found, attempt=SimpleNamespace(done=[step]))
+    run = SimpleNamespace(case=case, incident=SimpleNamespace(system=SimpleNamespace(slug="s")))
+    drift = SignalState("config_drift", "web-a", "", True, 1.0, "banner: b", None, "state")
+    assert len(heldoff.still_changed(run, [drift])) == left  # type: ignore[arg-type]
