@@ -73,7 +73,7 @@ def told_in_order(said: Iterable[S]) -> list[S]:
 
 def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> Opinion:
     """The opinion with the statement in front that nothing likely enough accounts for."""
-    likely = [f for f in opinion.findings if f.probability >= ACT_AT]
+    likely = [f for f in opinion.findings if _together(f, opinion, system) >= ACT_AT]
     open_ = [s for s in said if not any(accounts(f, s, system) for f in likely)]
     leader = likely[0] if likely else None
     for statement in _deepest_first(open_, system):
@@ -83,6 +83,14 @@ def heard(said: Sequence[Statement], system: LoadedSystem, opinion: Opinion) -> 
                 update={"findings": [_finding(statement, said, system), *others], "place": None}
             )
     return opinion
+
+
+def _together(finding: Finding, opinion: Opinion, system: LoadedSystem) -> float:
+    """How likely the cause is on this part, on a group that it is in or on one of its members: for a look or two it is
+    not told which."""
+    members = {*system.graph.members(finding.component)}
+    alike = (f for f in opinion.findings if (f.cause, f.change_id) == (finding.cause, finding.change_id))
+    return sum(f.probability for f in alike if members & {*system.graph.members(f.component)})
 
 
 def _deepest_first(said: Sequence[S], system: LoadedSystem) -> list[S]:
