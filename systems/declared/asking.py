@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterable
 
 from systems.declared import calls
-from systems.declared.series import Series, series
+from systems.declared.answers import NothingThere
+from systems.declared.figuring import figured
+from systems.declared.series import Series, series, value_of
 from systems.manifest import Service
 from systems.manifest.watched import ReadingSpec
 from systems.readings import clean
@@ -20,12 +22,22 @@ log = logging.getLogger(__name__)
 def ask(system: LoadedSystem, service: Service, spec: ReadingSpec) -> Series | str:
     """Ask once, blocking: what was answered, or why it is not known. Never raises."""
     try:
-        return series(calls.look(system, service, spec))
+        return _asked(system, service, spec)
     except calls.CallFailed as error:
         return clean(str(error), 300)
     except Exception as error:  # of a library: one reading is no other's trouble
         log.warning("the reading %s of %s failed", spec.name, service.name, exc_info=True)
         return f"it cannot be asked ({type(error).__name__})"
+
+
+def _asked(system: LoadedSystem, service: Service, spec: ReadingSpec) -> Series:
+    try:
+        found = series(figured(spec, calls.whole(system, service, spec)))
+    except NothingThere:
+        if spec.absent is None:
+            raise
+        found = {}
+    return found if found or spec.absent is None else {"": value_of(spec.absent)}
 
 
 def bounded(found: Series, known: Iterable[str]) -> Series:

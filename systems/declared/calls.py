@@ -19,7 +19,7 @@ from redis.retry import Retry
 
 from systems import pgguards, trust
 from systems.declared import filling
-from systems.declared.answers import Answer, CallFailed, CallUnknown, at_path, plain
+from systems.declared.answers import Answer, CallFailed, CallUnknown, at_path, fitting, plain
 from systems.declared.filling import Values, shown
 from systems.manifest.declared import Ask, Call, HttpCall
 from systems.manifest.types import Service
@@ -38,6 +38,7 @@ __all__ = [
     "look",
     "shown",
     "tell",
+    "whole",
 ]
 
 MOST_BYTES = 262_144
@@ -58,8 +59,14 @@ NOT_SENT = (
 
 def look(system: LoadedSystem, service: Service, ask: Ask, values: Values = NOTHING) -> Any:
     """Ask, and take what stands at the path. CallFailed when it cannot be asked, or nothing stands there."""
-    found = _make(system, service, ask, values, _How(writes=False, rows=bool(ask.path))).value
-    return at_path(found, ask.path)
+    return at_path(whole(system, service, ask, values), ask.path)
+
+
+def whole(system: LoadedSystem, service: Service, ask: Ask, values: Values = NOTHING) -> Any:
+    """All of the answer, before its path; of a text what the pattern finds in it."""
+    how = _How(writes=False, rows=bool(ask.path), text=ask.find is not None, exits=tuple(ask.exits))
+    found = _make(system, service, ask, values, how).value
+    return found if ask.find is None else fitting(ask.find, found)
 
 
 def tell(
@@ -79,10 +86,13 @@ def tell(
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """`rows`: of SQL all rows, also where there is one cell."""
+    """`rows`: of SQL all rows, also where there is one cell. `text`: as it was sent, JSON too; of a command what it
+    wrote to both its outputs. `exits`: the exit codes that are an answer."""
 
     writes: bool
     rows: bool = False
+    text: bool = False
+    exits: tuple[int, ...] = (0,)
     fence: int | None = None
     key: str = ""
 
@@ -148,6 +158,8 @@ def _answered(call: HttpCall, status: int, text: str, name: str, how: _How) -> A
         # only a 4xx says that nothing was done; whoever answers otherwise than was expected may have done it
         refused = CallFailed if 400 <= status < 500 else how.open_end
         raise refused(f"{name} answered {status}: {clean(text, 200)}")
+    if how.text:
+        return Answer(text, f"{status}")
     try:
         return Answer(json.loads(text), f"{status}")
     except ValueError:
@@ -256,8 +268,10 @@ def _exec(system: LoadedSystem, on: Service, argv: list[str], timeout_s: float, 
         raise how.open_end(f"{argv[0]} did not end within {timeout_s:g} s")
     if done.code < 0:
         raise how.open_end(f"{argv[0]} was ended by signal {-done.code}")
-    if done.code:
+    if done.code not in how.exits:
         raise CallFailed(f"{argv[0]} ended with {done.code}: {clean(done.err or done.out, 200)}")
+    if how.text:
+        return Answer(f"{done.out}\n{done.err}", clean(done.err, 200))
     try:
         return Answer(json.loads(done.out), clean(done.err, 200))
     except ValueError:

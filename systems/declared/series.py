@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from systems.declared.calls import CallFailed
+from systems.declared.answers import CallFailed, NothingThere
 from systems.readings import clean
 
 LABEL = 80  # letters of a label
@@ -32,7 +32,7 @@ def series(found: Any) -> Series:
     """One value under the label "", or one for each label: of a mapping by its keys; of a list of mappings by what
     stands in all columns but `value`, or but the last one. CallFailed: it is none of these."""
     if found is None:
-        raise CallFailed("nothing stands there (null)")
+        raise NothingThere("nothing stands there (null)")
     if isinstance(found, Mapping):
         return dict(_each(found.items()))
     if not isinstance(found, list):

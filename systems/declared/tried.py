@@ -6,13 +6,14 @@ import asyncio
 
 from systems import redact, threads
 from systems.declared.asking import MOST_LABELS, ask
-from systems.declared.judging import Judge
+from systems.declared.judging import Judge, shown
+from systems.declared.series import Value
 from systems.manifest import Service
 from systems.manifest.watched import ReadingSpec
 from systems.readings import clean
 from systems.services import LoadedSystem
 
-SHOWN, LONGEST = 5, 400
+SHOWN, LONGEST = 5, 800
 
 
 async def try_readings(system: LoadedSystem, within_s: float) -> tuple[list[str], list[str]]:
@@ -24,6 +25,7 @@ async def try_readings(system: LoadedSystem, within_s: float) -> tuple[list[str]
         for name, service in system.services.items()
         for spec in service.readings
     }
+    mends = {(name, spec.name): spec.mend for name, s in system.services.items() for spec in s.readings}
     if not jobs:
         return [], []
     await asyncio.wait(jobs.values(), timeout=within_s)
@@ -35,7 +37,8 @@ async def try_readings(system: LoadedSystem, within_s: float) -> tuple[list[str]
         line = f"{name}: reading {reading} " + (
             f"answered {words}" if known else f"cannot be read now, so it is unknown: {words}"
         )
-        (answered if known else troubles).append(hide(clean(line, LONGEST)))
+        mend = "" if known else mends[name, reading]
+        (answered if known else troubles).append(hide(clean(f"{line}{f'; {mend}' if mend else ''}", LONGEST)))
     return answered, troubles
 
 
@@ -50,7 +53,14 @@ def _told(system: LoadedSystem, service: Service, spec: ReadingSpec) -> tuple[bo
     for label, value in found.items():
         if why := judge.unfit(value):
             return False, f"{label}: {why}" if label else why
-    told = [f"{label} {judge.shown(v)}".strip() for label, v in found.items() if v is not None][:SHOWN]
+    told = [f"{label} {_value(judge, v)}".strip() for label, v in found.items() if v is not None][:SHOWN]
     more = len(found) - len(told)
     over = f"; of its {len(found)} labels {MOST_LABELS} are looked at" if len(found) > MOST_LABELS else ""
-    return True, ", ".join(told) + (f" and {more} more" if more else "") + over
+    counted = " so far; what counts is how much it rises a second" if spec.rate else ""
+    return True, ", ".join(told) + (f" and {more} more" if more else "") + counted + over
+
+
+def _value(judge: Judge, value: Value) -> str:
+    """For people; of a counter as it stands, since the unit is that of its rate."""
+    counted = judge.spec.rate and value.number is not None
+    return shown(value.number or 0.0) if counted else judge.shown(value)

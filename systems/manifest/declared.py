@@ -11,8 +11,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, field_validator, model_validator
 
+from systems import patterns
 from systems.manifest.base import Headers, Model, Url
 
 BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -112,14 +113,29 @@ class Call(Model):
 
 
 class Ask(Call):
-    """A call that only looks. `path`: where in a JSON answer it stands, dotted, `[]` for each item of a list."""
+    """A call that only looks. `path`: where in a JSON answer it stands, dotted, `[]` for each item of a list. `find`:
+    what a pattern of RE2 finds in a text answer (of a command in both its outputs): its named groups by their names,
+    else its first group that took part, else all of it. `exits`: the exit codes of a command that are an answer."""
 
     path: str = ""
+    find: str | None = Field(None, min_length=2)
+    exits: list[Annotated[int, Field(ge=0, le=255)]] = Field([0], min_length=1)
+
+    @field_validator("find")
+    @classmethod
+    def _compiles(cls, find: str | None) -> str | None:
+        if find is not None:
+            patterns.compiled(find, ignore_case=True)  # BadPattern says what to mend
+        return find
 
     @model_validator(mode="after")
     def _only_looks(self) -> Ask:
         if self.http is not None and self.http.method != "get":
             raise ValueError("what only looks is a get")
+        if self.find is not None and self.way not in ("http", "exec"):
+            raise ValueError(f"find is for the texts of http and exec: {self.way} answers with values")
+        if "exits" in self.model_fields_set and self.exec is None:
+            raise ValueError("exits belongs to exec")
         return self
 
 

@@ -38,7 +38,11 @@ class ReadingSpec(Ask):
     """A number or a word that is asked for every `every_s`. `class`: what it is a sign of. At most one judgement:
     `above` or `below` a number, over only beyond `clear`; `is` or `is_not` one of some words or numbers; or
     unusually much or little (`baseline`), where less than `least` counts as `least`. It has to hold for `hold` looks.
-    Without one it is only recorded. `opens`: whether it opens an incident by itself."""
+    Without one it is only recorded. `opens`: whether it opens an incident by itself.
+
+    `minus` and `percent_of` are paths of other figures of the same answer. `rate`: it is a counter, and how much it
+    rises a second is what counts. `absent`: the value where there is nothing (at the path, that fits, no row). `mend`:
+    what a person can do where it cannot be read."""
 
     name: Name
     title: Title = ""
@@ -46,6 +50,11 @@ class ReadingSpec(Ask):
     unit: str = Field("", max_length=12)
     timeout_s: PositiveFloat = Field(5.0, le=60)
     every_s: float = Field(5.0, ge=1, le=60)
+    minus: str = ""
+    percent_of: str = ""
+    rate: bool = False
+    absent: Wanted | None = None
+    mend: str = Field("", max_length=400)
     above: float | None = None
     below: float | None = None
     clear: float | None = None
@@ -71,6 +80,7 @@ class ReadingSpec(Ask):
         if not given and (idle := self.model_fields_set & {"severity", "opens", "hold", "clear", "least"}):
             raise ValueError(f"{', '.join(sorted(idle))} without a judgement: one of {', '.join(LIMITS)}")
         self._check_limits()
+        self._check_figures()
         return self
 
     def _check_limits(self) -> None:
@@ -89,6 +99,12 @@ class ReadingSpec(Ask):
             raise ValueError(
                 "hold belongs to above, below, is and is_not: what is unusual holds for three looks"
             )
+
+    def _check_figures(self) -> None:
+        if (self.minus or self.percent_of) and not self.path:
+            raise ValueError("minus and percent_of belong to a path: of what they are taken")
+        if self.rate and (self.is_ is not None or self.is_not is not None):
+            raise ValueError("a rate is a number: it is judged by above, below or baseline")
 
     def judgements(self) -> list[str]:
         """The judgements that are given, as they are written: none or one."""

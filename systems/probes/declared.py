@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from systems import threads
 from systems.declared.asking import ask, bounded
+from systems.declared.figuring import Rising
 from systems.declared.judging import Judge
 from systems.declared.series import Series, Value
 from systems.manifest import Service
@@ -34,6 +35,7 @@ class _Asked:
 
     spec: ReadingSpec
     judge: Judge
+    rising: Rising | None = None  # of a counter
     due: float = -1e9
     job: Future[Series | str] | None = None
     since: float = 0.0
@@ -61,7 +63,10 @@ class DeclaredProbe(Probe):
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         mine = self._asked.get(service.name)
         if mine is None:
-            made = [_Asked(spec, Judge(spec, service.name)) for spec in service.readings]
+            made = [
+                _Asked(spec, Judge(spec, service.name), Rising() if spec.rate else None)
+                for spec in service.readings
+            ]
             mine = self._asked[service.name] = made
         now = self.clock()
         for one in mine:
@@ -83,6 +88,10 @@ class DeclaredProbe(Probe):
             if job.cancelled():  # its room was given up
                 return []
             found = job.result()
+            if one.rising is not None and isinstance(found, dict):
+                found = one.rising.a_second(found, one.since) or (
+                    {} if not found else "it is counted from now on"
+                )
             one.last = _unknown(one, service, found) if isinstance(found, str) else _said(one, service, found)
         elif job is not None and now - one.since > one.spec.timeout_s + PATIENCE_S:
             if now - one.told < REPEAT_S and one.last and one.last[0].value is None:
