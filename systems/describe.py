@@ -9,12 +9,13 @@ from systems.logs.globs import matching
 from systems.manifest import Service
 from systems.manifest.kinds import KINDS
 from systems.probes import build_all
+from systems.profiled import told, where_from
 from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem
 
 
 def describe(system: LoadedSystem) -> list[str]:
-    """One line per service, then the journeys."""
+    """One line per service, with what its profile brings below it, then the journeys."""
     probes = build_all(system, time.monotonic)
     width = max(map(len, system.services))
     lines = []
@@ -25,6 +26,7 @@ def describe(system: LoadedSystem) -> list[str]:
         seen = ", ".join(looks) or "nothing: give it http, tcp or logs"
         own = "" if service.kind in KINDS else " (a kind of your own)"
         lines.append(f"{name:<{width}}  {service.kind}{own}: watches {seen}; {_control(system, service)}")
+        lines += told(service, system.manifest.runtime.driver)
     names = ", ".join(j.name for j in system.manifest.journeys)
     return [*lines, f"journeys: {names or 'none, so only symptoms tell whether a repair worked'}"]
 
@@ -74,4 +76,4 @@ def _files(system: LoadedSystem) -> Iterator[str]:
         files += [f for f in (service.env.file, service.env.golden) if f] if service.env else []
         for file in files:
             if not any(found.exists() for found in matching(system.path(file))):
-                yield f"{name}: {file} is not there (looked for below {system.base_dir})"
+                yield f"{name}: {file} is not there (looked for below {system.base_dir}){where_from(service, file)}"

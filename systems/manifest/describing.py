@@ -63,6 +63,8 @@ journeys:
   address switches that off for it alone. How many days a certificate lasts is counted of every https address.
 - **Readings, words and actions of your own** have pages with examples: [declared.md](declared.md) and
   [declared-actions.md](declared-actions.md).
+- **Known products**, such as nginx and PostgreSQL, bring theirs: `profile: nginx` and an `address` are all that is
+  written ([profiles.md](profiles.md)).
 - **Paths** are relative to the folder of the manifest.
 """
 WORDS = {
@@ -86,6 +88,9 @@ def schema() -> Schema:
     made = Manifest.model_json_schema(schema_generator=_Plain)
     for part in made.get("$defs", {}).values():  # their titles are the names of the sections once more
         part.pop("title", None)
+    service = made["$defs"]["Service"]  # its kind is said by its profile where it has one
+    service["required"] = [key for key in service["required"] if key != "kind"]
+    service["anyOf"] = [{"required": ["kind"]}, {"required": ["profile"]}]
     made["$schema"], made["title"] = DIALECT, "Manifest of a system under care"
     return made
 
@@ -119,10 +124,13 @@ def _table(found: Schema, part: Schema) -> Iterator[str]:
     yield "| key | type | default | meaning |"
     yield "|---|---|---|---|"
     needed = part.get("required", [])
+    either = [key for one in part.get("anyOf", []) for key in one.get("required", [])]
     for key, spec in sorted(
         part.get("properties", {}).items(), key=lambda item: item[0] in Asked.model_fields
     ):
         default = "**needed**" if key in needed else _default(spec)
+        if key in either:
+            default = f"**needed**, or {' or '.join(f'`{other}`' for other in either if other != key)}"
         yield f"| `{key}` | {_cell(_words(spec))} | {default} | {_cell(_one_line(_meaning(found, spec)))} |"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from systems import yamlsafe
+from systems import profiles, yamlsafe
 from systems.envfile import EnvFileError, read_env_file
 from systems.manifest import checks
 from systems.manifest.types import Manifest, Service
@@ -105,6 +105,8 @@ def parse_manifest(
         )
     _fill_secrets(data, source, base_dir)
     _fill_names(data, source)
+    for at, words in profiles.fill_in(data):
+        source.problem(at, words)
     if runtime_check and (trouble := runtime_check(data.get("runtime") or {}, base_dir)):
         source.problem(("runtime",), trouble)
     try:

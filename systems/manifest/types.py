@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from systems import profiles
 from systems.manifest.acting import ActionSpec
 from systems.manifest.base import Address as Address
 from systems.manifest.base import Headers as Headers
@@ -195,6 +196,15 @@ class Service(Model):
     """Filled in: the key under `services`."""
     kind: Kind
     """What it is: see [Kinds](#kinds)."""
+    profile: str | None = Field(default=None, json_schema_extra={"examples": list(profiles.names())})
+    """The product that it is, where that is known: its readings, words, actions and files need not be written then
+    ([profiles.md](profiles.md))."""
+    address: Annotated[str | None, Field(repr=False)] = None
+    """Where it answers, for its `profile`: host, host:port or a URL, with its login where it needs one."""
+    given: dict[str, Any] = Field(default={}, alias="with", repr=False)
+    """Settings of its `profile` that are otherwise here, such as `{conf: /opt/nginx/nginx.conf}`; null: none."""
+    without: Names = []
+    """Readings, words and actions of its `profile` that are not wanted."""
     title: str = ""
     """What people call it."""
     group: str | None = None

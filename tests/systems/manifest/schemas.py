@@ -27,7 +27,8 @@ def wrongs(schema: dict[str, Any], item: Any, root: dict[str, Any] | None = None
         return wrongs(root["$defs"][schema["$ref"].rpartition("/")[2]], item, root, at)
     if "anyOf" in schema:
         tried = [wrongs(one, item, root, at) for one in schema["anyOf"]]
-        return [] if [] in tried else min(tried, key=len)
+        if [] not in tried or "properties" not in schema:
+            return [] if [] in tried else min(tried, key=len)
     if "type" in schema:
         is_flag = isinstance(item, bool) and schema["type"] != "boolean"
         if is_flag or not isinstance(item, TYPES[schema["type"]]):
