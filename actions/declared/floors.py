@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from actions.models import Risk
 from actions.risk import ORDER
+from systems import profiles
 from systems.manifest.acting import ActionSpec
 from systems.manifest.declared import BLANK, Call
 
@@ -63,7 +64,9 @@ def _takes_back(call: Call) -> bool:
 
 
 def _of(call: Call, kept: bool) -> Risk:
-    """`kept`: what comes of it is read back, and it can be undone."""
+    """`kept`: what comes of it is read back, and it can be undone. A call of a known product is what that says."""
+    if known := profiles.rating(call.exec, call.redis):
+        return Risk(known)
     if call.http is not None:
         if call.http.method == "get":
             return Risk.LOW

@@ -19,6 +19,11 @@ FLOORS: list[tuple[dict[str, Any], str, str]] = [  # call, alone, with check and
     ({"http": {"patch": "http://h/x"}}, "medium", "medium"),
     (DELETE, "high", "medium"),
     ({"exec": "tool x"}, "high", "medium"),
+    ({"exec": "nginx -t -c /etc/nginx/nginx.conf"}, "low", "low"),  # as its profile says
+    ({"exec": "nginx -s reload -c /etc/nginx/nginx.conf"}, "medium", "medium"),
+    ({"exec": "nginx -s stop -c /etc/nginx/nginx.conf"}, "high", "medium"),
+    ({"redis": "BGSAVE"}, "medium", "medium"),
+    ({"redis": "SAVE"}, "high", "high"),
     ({"redis": "SET a 1"}, "medium", "medium"),
     ({"redis": "LPUSH a 1"}, "medium", "medium"),
     ({"redis": "DEL a"}, "high", "medium"),
