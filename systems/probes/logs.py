@@ -3,10 +3,12 @@ requests by route and status."""
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from systems.declared.words import Words
 from systems.logs.globs import Tails
@@ -25,6 +27,7 @@ MAX_ROUTES = 30  # readings of requests per tick and service; those that failed 
 MOST_ROUTES = 100  # of a service that have a name
 NO_ROUTE = frozenset({400, 404, 405, 410, 414, 431})  # such an answer says that there is no such route
 LATE_MAX = 500  # readings kept of looks that took too long
+NO_ROOM = "its volume is full, and nothing can be written into it"
 WARM_UP_S = 20.0  # after the first look everything is new, so nothing is called new
 
 
@@ -61,7 +64,13 @@ class LogsProbe(FileProbe):
         else:
             chunks, watched.cursor = system.runtime.logs_since(service.unit or "", watched.cursor)
         ours = pgshare.unwelcome() if service.postgres else frozenset()
-        return watched.told(watched.report(chunks, ours))
+        readings = watched.report(chunks, ours)
+        if not any(chunk.lines for chunk in chunks.values()) and _is_full(system, service):
+            # who cannot write says nothing, which is no sign that there is nothing to say
+            readings = [
+                replace(r, value=None, text=NO_ROOM) if r.metric in self.main else r for r in readings
+            ]
+        return watched.told(readings)
 
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         found = await super().measure(system, service)
@@ -85,6 +94,15 @@ class LogsProbe(FileProbe):
             if spec.file not in watched.tails:
                 watched.tails[spec.file] = Tails(system.path(spec.file))
         return watched
+
+
+def _is_full(system: LoadedSystem, service: Service) -> bool:
+    """Whether all of its log files lie where there is no room."""
+    folders = {system.path(spec.file).parent for spec in service.logs}
+    try:
+        return bool(folders) and all(os.statvfs(folder).f_bavail == 0 for folder in folders)
+    except OSError:
+        return False  # a pattern of folders, or none there yet
 
 
 class _ServiceLogs:

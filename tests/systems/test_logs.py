@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +220,36 @@ async def test_a_pattern_in_the_manifest_is_followed(tmp_path: Path) -> None:
     (tmp_path / "log" / "new.log").write_text("ERROR boiler burst\n")
     found = await probe.observe(system, system.service("a"))
     assert [r.text for r in found if r.metric == "log.template"] == ["ERROR boiler burst"]
+
+
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for some pages."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", "size=64k", "small", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(argv, capture_output=True).returncode:
+        pytest.skip("a file system cannot be mounted here: that needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+async def test_the_silence_of_a_log_that_cannot_be_written_is_unknown(
+    tmp_path: Path, small_volume: Path
+) -> None:
+    spec = {"kind": "worker", "logs": [{"file": "small/a.log"}]}
+    system, probe = make_system(tmp_path, {"a": spec}), LogsProbe(Clock())
+    (small_volume / "a.log").write_text("")
+    assert one(await probe.observe(system, system.service("a")), "log.error_rate").value == 0
+    filler = small_volume / "filler"
+    with pytest.raises(OSError, match="No space"):
+        filler.write_bytes(b"x" * 200_000)
+    found = await probe.observe(system, system.service("a"))
+    rates = [r for r in found if r.metric in LogsProbe.main]
+    assert {r.value for r in rates} == {None} and {"its volume is full" in r.text for r in rates} == {True}
+    filler.unlink()
+    (small_volume / "a.log").write_text("ERROR no room\n")
+    assert one(await probe.observe(system, system.service("a")), "log.error_rate").value
 
 
 async def test_what_refuses_the_probers_own_login_says_nothing_of_the_applications(tmp_path: Path) -> None:
