@@ -39,7 +39,6 @@ SIGNALS = [
         "network",
         source="state",
         severity="high",
-        hold=Hold(2),
         klass="own",
         trust=0.99,
         outlives_restart=True,
