@@ -87,7 +87,7 @@ def _is_better(
         if state is None or state.reading_value is None or not _is_quantity(state.signal):
             continue
         value, least = float(state.reading_value), count.lowest.get(key)
-        if least is None or value < least * FALLEN:
+        if least is None or (least > 0 and value < least * FALLEN):  # -9, of a kill, is no quantity
             fallen = fallen or least is not None
             count.lowest[key] = value
     return bool(left) or fallen

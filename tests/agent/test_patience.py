@@ -1,0 +1,38 @@
+"""How long it is measured whether an effect helped: what counts as a change for the better, and when it is enough."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent import patience
+from agent.case import Case, Measuring
+from agent.context import symptom_key
+from incidents.evidence import SignalState
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def looks(signal: str, values: list[float]) -> Measuring:
+    """What is counted of so many looks at one symptom that goes on holding, beside one that went at once."""
+    key = symptom_key(signal, "worker", "")
+    case = Case(before=[key, symptom_key("oom_killed", "worker", "")])
+    count = Measuring(since=START)
+    for number, value in enumerate(values):
+        at = START + timedelta(seconds=1 + number)
+        state = SignalState(signal, "worker", "", True, value, "", at, "state", fresh=at)
+        patience.note(case, count, [state], [key], at)
+    return count
+
+
+@pytest.mark.parametrize("code", [-9.0, 0.0, 1.0, 137.0])
+def test_an_exit_code_that_stays_as_it_is_gets_no_better(code: float) -> None:
+    count = looks("exit_nonzero", [code] * patience.PATIENCE)
+    assert count.better == 1 and not patience.is_too_early(count, cleared=True)
+
+
+def test_a_backlog_that_gets_smaller_is_waited_for() -> None:
+    falling = [1000 * 0.9**number for number in range(patience.PATIENCE)]
+    assert patience.is_too_early(looks("queue_growing", falling), cleared=True)
+    assert not patience.is_too_early(looks("queue_growing", [1000.0] * patience.PATIENCE), cleared=True)
