@@ -49,11 +49,12 @@ def blamed(
 
 def _is_evident(change: Change, cause: Cause, board: Board) -> bool:
     """Whether more than its time tells so: a word in common, or that it takes away and is of the kind that the cause's
-    own signs are signs of (a table under another name, where the number of tables fell)."""
+    own signs are signs of (a table under another name, where the number of tables fell; a lower limit, where something
+    ran into one)."""
     if words.shared(_said(change), cause, [*cause.signs, *(board.true[i] for i in cause.explains)]):
         return True
     kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
-    return change.kind in kinds and drastic.bits(change) >= drastic.GREATLY
+    return change.kind in kinds and (drastic.bits(change) >= drastic.GREATLY or drastic.allows_less(change))
 
 
 def follows(

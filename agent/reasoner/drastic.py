@@ -58,6 +58,12 @@ def allows_more(change: Change) -> bool:
     return change.kind == "limit" and 0 < was < now
 
 
+def allows_less(change: Change) -> bool:
+    """Whether it lowers a limit."""
+    was, now = _numbers(change.before, change.after)
+    return change.kind == "limit" and 0 < now < was
+
+
 def _is_over(change: Change) -> bool:
     """Whether it is a date until which something holds, and that is past."""
     until = DATE.match(change.after or "") if change.what.endswith(UNTIL) else None

@@ -61,6 +61,15 @@ def test_a_change_shortly_before_whose_kind_shows_is_named() -> None:
     assert found.hypotheses[0].change is lowered and found.hypotheses[0].probability > COINCIDENCE
 
 
+@pytest.mark.parametrize(("old", "new", "back"), [("512 MB", "40 MB", True), ("40 MB", "512 MB", False)])
+def test_a_named_cause_that_ran_into_a_limit_follows_from_lowering_it(old: str, new: str, back: bool) -> None:
+    killed = timed(*(S(name, "consumer") for name in ("oom_killed", "unit_restarting", "exit_nonzero")))
+    change = made(-2, what="memory limit", old=old, new=new, part="consumer")
+    found = told(killed, change).hypotheses
+    named = next(h for h in found if h.cause == "memory_limit_too_low" and h.component == "consumer")
+    assert [[s.target for s in path] for path in takes_back(named, [change])] == [["consumer"]] * back
+
+
 def test_what_the_runtime_did_in_answer_is_not_to_blame() -> None:
     again = made(-2, what="run", old=None, new="again", kind="act")
     assert blamed(told(FULL, again)) == [again.id]
