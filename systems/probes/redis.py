@@ -17,6 +17,7 @@ from systems.probes.inhand import InHand
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
+LEAST_LOOKUPS = 5  # of which a hit ratio is made
 ENDS = 100  # messages read at either end of a queue that may be long
 _STAMPS = ("enqueued_at", "created_at", "queued_at", "ts", "time", "at")
 
@@ -46,7 +47,7 @@ class RedisProbe(Probe):
         self._clients: dict[str, aioredis.Redis] = {}
         self._rates = Rates(clock)
         self._heads: dict[tuple[str, str], tuple[bytes, float]] = {}
-        self._ratio: dict[str, float] = {}
+        self._looked: dict[str, tuple[float, float]] = {}  # hits and misses that no ratio was made of yet
         self._own: dict[
             str, tuple[int, int]
         ] = {}  # look-ups of ours that the server has counted: found, not found
@@ -127,13 +128,13 @@ class RedisProbe(Probe):
         if hits is not None and misses is not None:
             # ours are no cache's: an empty queue is looked for in vain with each look
             hits, misses = max(0.0, hits - own_hits), max(0.0, misses - own_misses)
-            looked = hits + misses
-            # few look-ups say little: the last ratio holds until there are some
-            if looked >= 5 or (looked > 0 and service not in self._ratio):
-                self._ratio[service] = hits / looked
-            if service in self._ratio:
+            before = self._looked.pop(service, (0.0, 0.0))
+            hits, misses = hits + before[0], misses + before[1]
+            if hits + misses < LEAST_LOOKUPS:  # too few to say anything: they count with those that come
+                self._looked[service] = hits, misses
+            else:
                 text = f"{hits:.0f} hits, {misses:.0f} misses"
-                readings.append(Reading(service, "redis.hit_ratio", round(self._ratio[service], 3), text))
+                readings.append(Reading(service, "redis.hit_ratio", round(hits / (hits + misses), 3), text))
         return readings
 
     def _looked_up(self, service: str, found: bool, times: int = 1) -> None:
