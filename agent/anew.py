@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from actions import service as actions
 from agent.models import Run
+from agent.roles.base import TAKES_BACK
 from incidents.findings import PlannedStep
 from systems import services
 from systems.models import ChangeRow
@@ -30,6 +31,31 @@ def steps(run: Run) -> list[PlannedStep]:
         for name in names
         for target in actions.resolve_targets(slug, RESTARTS, name, {})
     ]
+
+
+def given_up(run: Run) -> list[PlannedStep]:
+    """What starts those again of which a change was taken back, and that the runtime has given up in the meantime:
+    nobody else does, and until then nothing can be told of what it brought."""
+    attempt, slug = run.case.attempt, run.incident.system.slug
+    if attempt is None:
+        return []
+    done = {e for s in attempt.done for e in actions.effects_of(slug, s.action, s.target, s.params)}
+    names = sorted({s.target for s in attempt.done if s.action == TAKES_BACK})
+    return [
+        PlannedStep(action=RESTARTS, target=target)
+        for name in names
+        if f"restart:{name}" not in done and _is_given_up(slug, name)
+        for target in actions.resolve_targets(slug, RESTARTS, name, {})
+    ]
+
+
+def _is_given_up(slug: str, name: str) -> bool:
+    system = services.load(slug)
+    unit = system.service(name).unit
+    try:
+        return unit is not None and system.runtime.state(unit).fatal
+    except RuntimeFailed:
+        return False
 
 
 def _runs_since(slug: str, name: str, row: ChangeRow) -> bool:

@@ -215,6 +215,10 @@ def _recovered(run: Run, said: Judgement, picture: Picture) -> Outcome:
 def _not_recovered(run: Run, said: Judgement) -> Outcome:
     """Undo what brought nothing, keep what helped in part, and look again."""
     case = run.case
+    if further := anew.given_up(run):
+        return further_.go_on(
+            run, further, "What was changed is taken back, and nothing starts what was given up"
+        )
     if not said.cleared and (further := anew.steps(run)):
         return further_.go_on(
             run, further, "Reading its file again brought nothing, and it runs since the change"

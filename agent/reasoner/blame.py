@@ -49,12 +49,21 @@ def blamed(
 
 def _is_evident(change: Change, cause: Cause, board: Board) -> bool:
     """Whether more than its time tells so: a word in common, or that it takes away and is of the kind that the cause's
-    own signs are signs of (a table under another name, where the number of tables fell; a lower limit, where something
-    ran into one)."""
+    own signs are signs of (a table under another name, where the number of tables fell; a lower limit of what the cause
+    is about)."""
     if words.shared(_said(change), cause, [*cause.signs, *(board.true[i] for i in cause.explains)]):
         return True
     kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
-    return change.kind in kinds and (drastic.bits(change) >= drastic.GREATLY or drastic.allows_less(change))
+    takes_away = drastic.bits(change) >= drastic.GREATLY or (
+        drastic.allows_less(change) and _names(cause, change)
+    )
+    return change.kind in kinds and takes_away
+
+
+def _names(cause: Cause, change: Change) -> bool:
+    """Whether what is limited is in the name of the cause: `memory limit`, and a memory limit that is too low."""
+    called = f"{cause.spec.id} {cause.spec.title}" if cause.spec is not None else ""
+    return bool(words.words(change.what) & words.words(called) - {"limit"})
 
 
 def follows(

@@ -23,6 +23,7 @@ from systems.runtimes.fake import FakeRuntime
 from systems.state import kept
 from systems.state.settled import Settled
 from systems.state.sources.files import Files
+from systems.state.sources.units import Units
 from systems.state.types import Change
 from tests.agent.reasoner.test_changes import FAILED, FULL, at, made, timed
 from tests.agent.reasoner.world import GRAPH, SPECS, S, both
@@ -160,6 +161,30 @@ def test_who_reads_its_file_at_its_start_only_is_started_anew_before_it_is_all_t
         assert sorted(done) == ["restart-service", "revert-change"]
     else:  # it took the change as it takes its taking back: by reading it again
         assert (run.outcome, done, file.read_text()) == ("handed_over", ["revert-change"], "delay = 6\n")
+
+
+def test_who_was_given_up_is_started_once_the_limit_is_back(world: World, person: User, wired: None) -> None:
+    """A limit that is raised again brings nothing to a process that nobody starts any more."""
+    system = services.load("mini")
+    runtime = system.runtime
+    assert isinstance(runtime, FakeRuntime) and system.id is not None
+    settled = Settled("units")
+    for limit in (512.0, 40.0):
+        runtime.set_state("web", memory_limit_mb=limit)
+        read = asyncio.run(Units(system).read())
+        kept.note(system.id, settled.take(read, time.time(), time.time(), lambda: redact.for_system(system)))
+    row = ChangeRow.objects.get(what="memory limit")
+    step = PlannedStep(action="revert-change", target="web", params={"change": str(row.pk)})
+    world.findings = [finding("change", 0.9, [step]).model_copy(update={"change_id": str(row.pk)})]
+    runtime.crash("web", exit_code=-9, oom=True, fatal=True)
+    world.cured = lambda effects: runtime.state("web").state == "RUNNING"
+    incident = world.open()
+    run = world.drive(world.start(incident), until=lambda: asked(incident) is not None)
+    actions.decide(asked(incident).pk, person, True)  # type: ignore[union-attr]
+    run = world.drive(run)
+    assert (run.outcome, runtime.state("web").memory_limit_mb) == ("recovered", 512.0)
+    done = ActionRequest.objects.filter(incident=incident, undo_of=None).order_by("requested_at")
+    assert list(done.values_list("slug", flat=True)) == ["revert-change", "restart-service"]
 
 
 def test_symptoms_gone_but_changed_again_is_no_recovery(
