@@ -53,25 +53,36 @@ class Guestbook:
 
     def __init__(self, base: Path) -> None:
         self.base, self.manifest = base, base / "manifest.yaml"
-        base.chmod(0o755)
         shutil.copytree(SITE, base, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        base.chmod(0o755)
+        self.port = {name: free_port() for name in PORTS}
+        self.word = {name: secrets.token_hex(12) for name in WORDS}
         # Postgres is another user than root, and must be able to walk to its data
         self.pgdata = Path(tempfile.mkdtemp(prefix="guestbook-db-")) / "data"
         self.pgdata.parent.chmod(0o755)
-        self.port = {name: free_port() for name in PORTS}
-        self.word = {name: secrets.token_hex(12) for name in WORDS}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.volume_is_apart = False
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
         for folder in ("log", "run", "vol"):
-            (base / folder).mkdir()
-        self.volume_is_apart = self._mount(base / "vol")
+            (self.base / folder).mkdir()
+        self.volume_is_apart = self._mount(self.base / "vol")
         self._fill_in()
-        self.authority = Authority.root(base / "authority")
-        shutil.copy(self.authority.certificate.pem, base / "ca.pem")
+        self.authority = Authority.root(self.base / "authority")
+        shutil.copy(self.authority.certificate.pem, self.base / "ca.pem")
         self.show(self.authority.issue("guestbook", "IP:127.0.0.1"))
-        shutil.copytree(base / "etc", base / "golden")
-        self.trust = ssl.create_default_context(cafile=base / "ca.pem")
+        shutil.copytree(self.base / "etc", self.base / "golden")
+        self.trust = ssl.create_default_context(cafile=self.base / "ca.pem")
         self._make_database()
-        argv = [sys.executable, "-m", "systems.supervisor", str(base / "processes.yaml"), "--die-with-parent"]
-        self.process = subprocess.Popen(argv, cwd=ROOT)
+        file = str(self.base / "processes.yaml")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "systems.supervisor", file, "--die-with-parent"], cwd=ROOT
+        )
         until(lambda: not self.wrong(), 60, lambda: f"the guest book does not open: {self.wrong()}")
 
     # --- making it
@@ -227,8 +238,9 @@ class Guestbook:
         shutil.copy(certificate.key, self.base / "etc/tls.key")
 
     def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(30)
         if self.volume_is_apart:
             subprocess.run(["umount", "-l", str(self.base / "vol")], check=False)
         shutil.rmtree(self.pgdata.parent, ignore_errors=True)

@@ -31,10 +31,14 @@ def test_broken_by_hand(breakage: Breakage, care: Care, outcomes: list[Outcome])
     outcomes.append(outcome)
     print(outcome.text())
     assert not outcome.harm, outcome.text()
+    assert outcome.verdict in _wanted(breakage), outcome.text()
+
+
+def _wanted(breakage: Breakage) -> tuple[str, ...]:
+    """Of those that are not always tried, some may be left to a person; how many is counted below."""
     if breakage.handed_over:
-        assert outcome.verdict == "handed over", outcome.text()
-    else:
-        assert outcome.verdict in ("repaired", "handed over"), outcome.text()
+        return ("handed over",)
+    return ("repaired",) if breakage.in_ci else ("repaired", "handed over")
 
 
 @pytest.mark.slow
