@@ -24,6 +24,10 @@ from systems.services import LoadedSystem
 
 log = logging.getLogger(__name__)
 
+Timing = Callable[
+    [str, float], None
+]  # the probe's name; seconds from when a look of it was due until it was over
+
 QUICK_S = 0.15  # a mini-tick waits no longer than this
 SECRETS_EVERY_S = 20.0
 AT_ONCE = 6  # probes started together, so that their own crowd does not slow them down
@@ -42,15 +46,21 @@ class Slot:
     service: Service
     phase: int = 0
     due: float = 0.0
+    turn: float = 0.0  # when the look that is under way, or was the last, was due
     task: asyncio.Task[None] | None = None
+    every_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.every_s = self.probe.every_s(self.service)
 
     def plan(self, at: float, *, thin: bool = False) -> None:
         """Set when it is due next, on its own grid. Slow probes spread over the ticks after their first run. `thin`:
         less often, because the machine has too little to spare."""
-        interval = self.probe.interval_s
+        interval = self.every_s
         if thin and self.probe.name not in ALWAYS_ON:
             interval = max(interval, min(THIN * interval, THIN_MAX_S))
         first = self.due == 0.0
+        self.turn = at if first else self.due
         on_time = self.due > at - interval
         self.due = (self.due if on_time else at) + interval
         if first and interval >= 2:
@@ -76,13 +86,14 @@ class SystemWatch:
             for probe in self.probes
             if probe.applies(service)
         ]
-        self.slots.sort(key=lambda slot: slot.probe.interval_s)
+        self.slots.sort(key=lambda slot: slot.every_s)
         self._pending: list[Reading] = []
         self._live = self._thin = False
         self._http = client()
         self._redacted: Callable[[str], str] = str
         self._secrets: set[str] | None = None
         self._secrets_at = -1e9
+        self.timing: Timing | None = None
         self.listeners: list[Callable[[list[Reading]], None]] = []  # hear every reading; must be quick
 
     def seed_templates(self, templates: dict[str, list[str]]) -> None:
@@ -113,6 +124,8 @@ class SystemWatch:
         while True:
             found = await slot.probe.observe(self.system, slot.service)
             self._pending += found  # in two steps: `+= await` would add to a list that was taken meanwhile
+            if self.timing is not None:
+                self.timing(slot.probe.name, self.clock() - slot.turn)
             if not self._live or self.clock() < slot.due:
                 return
             slot.plan(self.clock(), thin=self._thin)  # it took so long that its next turn has come

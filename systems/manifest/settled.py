@@ -45,6 +45,8 @@ class StateSpec(Model):
     """Small tables of settings in its database."""
     http: list[StateHttp] = []
     """Pages of its administration interface."""
+    interval_s: float = Field(4.0, ge=1, le=60)
+    """Seconds from one look at those pages to the next."""
     names: Names = []
     """Host names: what they resolve to."""
     tls: list[Address] = []

@@ -114,6 +114,9 @@ class MetricsSpec(Asked):
     """The address that tells them."""
     timeout_s: PositiveFloat = 1.2
     """Seconds after which there is no answer."""
+    interval_s: float | None = Field(None, ge=1, le=15)
+    """Seconds from one look to the next, 15 at most: what is read less often counts as not read. Left out, 1 for a
+    `url`, and 5 for what Prometheus has."""
     paths: dict[ReadingName, str] = {}
     """Of JSON: a reading, and the dotted path where it stands: `{app.rps: http.requests.rate}`."""
     promql: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_]\w*$")], str] = {}

@@ -59,6 +59,10 @@ class Probe(ABC):
     def applies(self, service: Service) -> bool:
         """Whether the manifest gives this probe anything to read."""
 
+    def every_s(self, service: Service) -> float:
+        """Seconds from one look at `service` to the next."""
+        return self.interval_s
+
     @abstractmethod
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         """Measure `service` once. What is raised here makes the readings unknown."""

@@ -55,6 +55,9 @@ class MetricsProbe(Probe):
     def applies(self, service: Service) -> bool:
         return service.metrics is not None and service.metrics.url is not None
 
+    def every_s(self, service: Service) -> float:
+        return (service.metrics.interval_s if service.metrics is not None else None) or self.interval_s
+
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         spec = service.metrics
         assert spec is not None and spec.url is not None

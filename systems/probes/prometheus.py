@@ -50,6 +50,9 @@ class PrometheusProbe(Probe):
     def applies(self, service: Service) -> bool:
         return service.metrics is not None and bool(service.metrics.promql or service.metrics.queries)
 
+    def every_s(self, service: Service) -> float:
+        return (service.metrics.interval_s if service.metrics is not None else None) or self.interval_s
+
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         spec = service.metrics
         assert spec is not None

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from incidents.evidence import SignalState
-from opsportal.bench import bundle, loglines, page, recovery, sizes, thinking, ticks
+from opsportal.bench import answering, bundle, loglines, page, recovery, sizes, thinking, ticks, watching
 from opsportal.bench.figures import Row
+from opsportal.local.errors import LocalError
 from opsportal.picked import add_choice, chosen
 from systems import services
 
@@ -29,12 +30,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "alone", nargs="?", choices=[*ALONE, "logs"], help="only this, with no portal running"
+            "alone", nargs="?", choices=[*ALONE, "logs", "watch"], help="only this, with no portal running"
         )
         parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
         parser.add_argument("--repeats", type=int, default=10, help="killed and hung processes (default 10)")
         parser.add_argument(
-            "--seconds", type=float, default=60.0, help="of watching the watcher (default 60)"
+            "--seconds", type=float, help="of watching the watcher (default 60, of `watch` 10)"
+        )
+        parser.add_argument(
+            "--services",
+            type=int,
+            help="of `watch`: so many; without it the most that it carries are looked for",
         )
         parser.add_argument(
             "--events", type=int, default=30, help="events on their way to the page (default 30)"
@@ -54,6 +60,9 @@ class Command(BaseCommand):
                 self._end(loglines.measure(options["sets"]), options["json_file"])
             except (OSError, ValueError, KeyError) as error:
                 raise CommandError(f"{options['sets']}: {error}") from None
+            return
+        if options["alone"] == "watch":
+            self._end(self._watch(options), options["json_file"])
             return
         if options["alone"]:
             self._end([ALONE[options["alone"]]()], options["json_file"])
@@ -80,12 +89,25 @@ class Command(BaseCommand):
         return {
             "kill": lambda: self._recovery(signal.SIGKILL, options["repeats"]),
             "hang": lambda: self._recovery(signal.SIGSTOP, options["repeats"]),
-            "watcher": lambda: ticks.measure(Path(settings.OPSPORTAL_DATA), loaded, options["seconds"]),
+            "watcher": lambda: ticks.measure(
+                Path(settings.OPSPORTAL_DATA), loaded, options["seconds"] or 60.0
+            ),
             "page": lambda: page.measure(self.row, url, options["events"]),
             "reasoner": lambda: thinking.reason(loaded, self.picture, 50),
             "sizes": sizes.measure,
             "search": thinking.find,
         }
+
+    def _watch(self, options: dict[str, Any]) -> list[Row]:
+        services, seconds = options["services"], options["seconds"] or 10.0
+        if services is not None and not 1 <= services <= watching.MOST:
+            raise CommandError(f"--services: from 1 to {watching.MOST}")
+        if seconds < 1:
+            raise CommandError("--seconds: at least 1")
+        try:
+            return watching.measure(services, seconds, lambda text: self.console.print(text, markup=False))
+        except (watching.NotWatched, answering.NotAnswering, LocalError) as error:
+            raise CommandError(str(error)) from None
 
     def _end(self, rows: list[Row], json_file: Path | None) -> None:
         self._print(rows)
