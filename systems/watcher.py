@@ -210,7 +210,8 @@ class Watcher:
             last = number
             try:
                 began = time.perf_counter()
-                await watch.start_due(gently=True, thin=self.strain.state.starved)
+                late = max(0.0, self._now() - number * step)
+                await watch.start_due(gently=True, thin=self.strain.state.starved, late_s=late)
                 if whole:
                     task = asyncio.create_task(self._finish(watch, began))
                     self._finishing.add(task)  # kept, or it may be collected while it runs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, Protocol
 
 from incidents.plain import gist
@@ -141,7 +142,7 @@ class Signal:
     dark: str = ""
     entails: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def author(self) -> Author:
         """Who says so, as far as where it is read tells."""
         if self.source in ("log", "check"):

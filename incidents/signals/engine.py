@@ -87,13 +87,14 @@ class Engine:
         return changes
 
     def _take(self, reading: Reading, now: float) -> list[Key]:
-        signals = self._signals_of(reading.service, reading.metric)
+        external = self.graph.kinds.get(reading.service) == "external"
+        signals = self._signals_of(reading.metric, external)
         if not signals:
             return []
         return [self._judge(s, self._key(s, reading, now), reading.value, reading.text, now) for s in signals]
 
-    def _find_signals(self, service: str, metric: str) -> tuple[Signal, ...]:
-        if metric == "http.ok" and self.graph.kinds.get(service) == "external":
+    def _find_signals(self, metric: str, external: bool) -> tuple[Signal, ...]:
+        if metric == "http.ok" and external:
             metric = "external.ok"  # whoever runs it, it is not us: one signal says all there is to say
         if metric.startswith("log.template"):
             return ()

@@ -42,6 +42,8 @@ TICKS_FIRST = 4  # before anything counts
 STOP_S = 8.0
 LOOK_S = 0.2
 AIM = "300 (goal 1000)"
+WRITTEN = """select tup_inserted + tup_updated + tup_deleted, xact_commit from pg_stat_database
+             where datname = current_database()"""
 Say = Callable[[str], None]
 
 
@@ -265,10 +267,7 @@ def _ticks(database: str) -> int:
 
 def _written(database: str) -> tuple[int, int]:
     """(rows, commits) so far. What the server's processes did in the last second they have yet to tell."""
-    rows = "tup_inserted + tup_updated + tup_deleted"
-    return _one(
-        database, f"select {rows}, xact_commit from pg_stat_database where datname = current_database()"
-    )  # noqa: S608 - of constants
+    return _one(database, WRITTEN)
 
 
 def _one(database: str, query: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from incidents.evidence import SignalState
 from opsportal.bench import answering, bundle, loglines, page, recovery, sizes, thinking, ticks, watching
+from opsportal.bench.beside import comparing, portal
 from opsportal.bench.figures import Row
 from opsportal.local.errors import LocalError
 from opsportal.picked import add_choice, chosen
@@ -30,10 +31,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "alone", nargs="?", choices=[*ALONE, "logs", "watch"], help="only this, with no portal running"
+            "alone",
+            nargs="?",
+            choices=[*ALONE, "logs", "watch", "recovery"],
+            help="only this, with no portal running",
         )
         parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
-        parser.add_argument("--repeats", type=int, default=10, help="killed and hung processes (default 10)")
+        parser.add_argument(
+            "--repeats", type=int, help="killed and hung processes (default 10, of `recovery` 5)"
+        )
         parser.add_argument(
             "--seconds", type=float, help="of watching the watcher (default 60, of `watch` 10)"
         )
@@ -64,6 +70,11 @@ class Command(BaseCommand):
         if options["alone"] == "watch":
             self._end(self._watch(options), options["json_file"])
             return
+        if options["alone"] == "recovery":
+            self._end(
+                comparing.measure(options["repeats"] or 5, self._say, portal.hung), options["json_file"]
+            )
+            return
         if options["alone"]:
             self._end([ALONE[options["alone"]]()], options["json_file"])
             return
@@ -87,8 +98,8 @@ class Command(BaseCommand):
         loaded = services.load(self.row.slug)
         url = os.environ.get("OPSPORTAL_URL", "")
         return {
-            "kill": lambda: self._recovery(signal.SIGKILL, options["repeats"]),
-            "hang": lambda: self._recovery(signal.SIGSTOP, options["repeats"]),
+            "kill": lambda: self._recovery(signal.SIGKILL, options["repeats"] or 10),
+            "hang": lambda: self._recovery(signal.SIGSTOP, options["repeats"] or 10),
             "watcher": lambda: ticks.measure(
                 Path(settings.OPSPORTAL_DATA), loaded, options["seconds"] or 60.0
             ),
@@ -98,6 +109,9 @@ class Command(BaseCommand):
             "search": thinking.find,
         }
 
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
     def _watch(self, options: dict[str, Any]) -> list[Row]:
         services, seconds = options["services"], options["seconds"] or 10.0
         if services is not None and not 1 <= services <= watching.MOST:
@@ -105,7 +119,7 @@ class Command(BaseCommand):
         if seconds < 1:
             raise CommandError("--seconds: at least 1")
         try:
-            return watching.measure(services, seconds, lambda text: self.console.print(text, markup=False))
+            return watching.measure(services, seconds, self._say)
         except (watching.NotWatched, answering.NotAnswering, LocalError) as error:
             raise CommandError(str(error)) from None
 
@@ -120,7 +134,7 @@ class Command(BaseCommand):
             services.load(self.row.slug),
             number,
             repeats,
-            lambda text: self.console.print(text, markup=False),
+            self._say,
         )
         self.picture = found.picture or self.picture
         return found.row()
