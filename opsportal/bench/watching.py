@@ -27,7 +27,7 @@ from opsportal.bench import answering
 from opsportal.bench.figures import Row
 from opsportal.bench.lateness import Timely, judge
 from opsportal.local.attach import ROOT
-from opsportal.local.child import spawn, stop, tail
+from opsportal.local.child import Argv, spawn, stop, tail
 from opsportal.local.embedded import Postgres, Redis
 from opsportal.local.setupstage import run_setup
 
@@ -200,7 +200,7 @@ def _trial(
     file.write_text(json.dumps(manifest(services, port)))  # JSON is YAML
     _run(env, "register_system", str(file), "-v0")
     log.unlink(missing_ok=True)
-    argv = [sys.executable, ROOT / "manage.py", "watch", "--timings", timings]
+    argv: Argv = [sys.executable, ROOT / "manage.py", "watch", "--timings", timings]
     process = spawn(argv, log=log, env=env, cwd=ROOT, death_signal=signal.SIGKILL)
     try:
         watched = psutil.Process(process.pid)

@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import socket
 import time
-from functools import lru_cache
-from ipaddress import ip_address
 
 from systems.manifest import Service
-from systems.probes.base import NEXT_S, Probe, address, error_kind
+from systems.probes.base import NEXT_S, Probe, address, error_kind, family
 from systems.readings import Reading
 from systems.services import LoadedSystem
 
@@ -45,23 +43,13 @@ async def tcp_readings(service: str, target: str, timeout_s: float) -> list[Read
 
 async def _connect(host: str, port: int) -> None:
     """Of a plain address only the bare socket: with a thousand of them a second it is what the watcher does most."""
-    family = _family(host)
-    if family is not None:
-        with socket.socket(family, socket.SOCK_STREAM) as plain:
-            plain.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(plain, (host, port))
+    plain = family(host)
+    if plain is not None:
+        with socket.socket(plain, socket.SOCK_STREAM) as bare:
+            bare.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(bare, (host, port))
         return
     _, writer = await asyncio.open_connection(host, port, happy_eyeballs_delay=NEXT_S)
     writer.transport.abort()  # no lingering close on either side
     with contextlib.suppress(OSError):
         await writer.wait_closed()
-
-
-@lru_cache(maxsize=4096)
-def _family(host: str) -> socket.AddressFamily | None:
-    """None for a name, and for an address that is of one interface only."""
-    try:
-        version = ip_address(host).version
-    except ValueError:
-        return None
-    return None if "%" in host else socket.AF_INET6 if version == 6 else socket.AF_INET

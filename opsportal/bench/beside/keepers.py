@@ -16,7 +16,7 @@ from typing import ClassVar
 from uuid import uuid4
 
 from opsportal.local.attach import ROOT
-from opsportal.local.child import spawn, stop
+from opsportal.local.child import Argv, spawn, stop
 
 SERVICE = Path(__file__).with_name("service.py")
 STOP_S = 8.0
@@ -52,7 +52,13 @@ class Ours(Keeper):
 
     @contextlib.contextmanager
     def keeping(self, folder: Path, port: int) -> Iterator[None]:
-        argv = [sys.executable, "-m", "systems.supervisor", processes(folder, port), "--die-with-parent"]
+        argv: Argv = [
+            sys.executable,
+            "-m",
+            "systems.supervisor",
+            processes(folder, port),
+            "--die-with-parent",
+        ]
         with _running(argv, folder, env={**os.environ, "PYTHONPATH": str(ROOT)}):
             yield
 
@@ -69,7 +75,7 @@ class Supervisord(Keeper):
             f"[supervisord]\nnodaemon=true\nlogfile={folder}/supervisord.log\npidfile={folder}/supervisord.pid\n"
             f"[program:{NAME}]\ncommand={' '.join(command(port))}\nautorestart=true\nstartsecs=1\n"
         )
-        argv = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", conf]
+        argv: Argv = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", conf]
         with _running(argv, folder, env={**os.environ, "PYTHONPATH": str(packages)}):
             yield
 
@@ -187,7 +193,7 @@ def fetched(folder: Path) -> Path:
             "--target",
             making,
         ]
-        argv = [sys.executable, "-m", "pip", *words, "-r", wanted]
+        argv: Argv = [sys.executable, "-m", "pip", *words, "-r", wanted]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=FETCH_S)
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.lower().startswith("error")]
@@ -202,7 +208,7 @@ def fetched(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _running(argv: list[str | Path], folder: Path, env: dict[str, str]) -> Iterator[None]:
+def _running(argv: Argv, folder: Path, env: dict[str, str]) -> Iterator[None]:
     process = spawn(argv, log=folder / "keeper.log", env=env, cwd=folder)
     try:
         yield
