@@ -24,6 +24,7 @@ FETCH_S = 120.0
 SUPERVISOR = (
     "supervisor==4.3.0 --hash=sha256:0bcb763fddafba410f35cbde226aa7f8514b9fb82eb05a0c85f6588d1c13f8db\n"
 )
+PIP = ("pip", "install", "-q", "--no-deps", "--require-hashes", "--only-binary", ":all:")
 IMAGE = "python:3.11-slim"
 NAME = "tiny"
 
@@ -183,17 +184,8 @@ def fetched(folder: Path) -> Path:
         making.mkdir(parents=True)
         wanted = making / "wanted.txt"
         wanted.write_text(SUPERVISOR)
-        words = [
-            "install",
-            "-q",
-            "--no-deps",
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-            "--target",
-            making,
-        ]
-        argv: Argv = [sys.executable, "-m", "pip", *words, "-r", wanted]
+        words: list[str | Path] = [*PIP, "--target", making, "-r", wanted]
+        argv: Argv = [sys.executable, "-m", *words]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=FETCH_S)
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.lower().startswith("error")]
