@@ -22,9 +22,11 @@ _OF_A_PROCESS = ("proc.", "app.goroutines", "app.gc_pct")  # whoever tells them 
 Values = dict[tuple[str, str], float]
 
 
-def readings(service: str, sources: Mapping[str, Source], without: tuple[str, ...] = ()) -> list[Reading]:
+def readings(
+    service: str, sources: Mapping[str, Source], without: tuple[str, ...] = (), known: Table | None = None
+) -> list[Reading]:
     """What the sources tell now. `without`: beginnings of readings that another probe reads better."""
-    known, per_source = table(), []
+    known, per_source = known or table(), []
     if any(name in source.gauges for source in sources.values() for name in known.exporters):
         without = (*without, *_OF_A_PROCESS)
     for source in sources.values():
