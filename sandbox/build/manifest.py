@@ -7,6 +7,7 @@ from typing import Any
 
 from .journeys import journeys
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
+from .metrics import metrics
 from .secrets import Secrets
 
 CONSUMERS = ["api-1", "api-2", "backup-api", "worker", "batch"]
@@ -82,7 +83,7 @@ def _plain(layout: Layout, name: str, kind: str, title: str) -> dict[str, Any]:
         "title": title,
         "http": {"url": layout.seen_url(name, "/healthz"), "timeout_s": 1.0, "slow_ms": 500},
         "tcp": layout.seen(name),
-        "metrics": layout.seen_url(name, "/metrics.json"),
+        "metrics": metrics(layout, name),
         "logs": [{"file": f"log/{name}.log"}],
         "state": {"keep": True},
     }
