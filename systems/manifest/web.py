@@ -203,6 +203,6 @@ class Consistency(Model):
     sql: str
     """A select of keys and values."""
     cache: str | None = None
-    """How the key is called where it is cached: `product:{key}`."""
+    """How the key is called where it is cached: `page:{key}`."""
     interval_s: PositiveFloat = 3.0
     """Seconds from one comparison to the next."""

@@ -22,7 +22,7 @@ STATES = ("closed", "open", "half-open")  # of a breaker
 # name without `shop_`, labels, value; a name that ends with `_total` is a counter
 Figure = tuple[str, Mapping[str, str], float]
 
-prom.disable_created_metrics()
+prom.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from systems.manifest import ManifestError
 from systems.manifest.types import Service
@@ -104,6 +106,15 @@ def test_names_are_of_text_and_paths_of_json(tmp_path: Path) -> None:
     both = {"url": "http://h/", "names": NAMES, "paths": {"app.rps": "x"}}
     with pytest.raises(ManifestError, match="names are of Prometheus text"):
         make_system(tmp_path, {"s": {"kind": "http", "metrics": both}})
+
+
+def test_the_page_shows_what_works(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "metrics.md"
+    shown = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)
+    assert len(shown) == 1
+    system = make_system(tmp_path, yaml.safe_load(shown[0])["services"])
+    spec = system.service("orders").metrics
+    assert spec is not None and [n.kind for n in spec.names] == ["state", "value", "rate", "durations"]
 
 
 async def test_the_probe_tells_what_is_named_and_not_there(tmp_path: Path) -> None:
