@@ -75,6 +75,8 @@ def _rates(known: Table, source: Source) -> Values:
 
 def _share(row: Share, source: Source) -> Values:
     if row.counted:
+        if row.top not in source.gauges:
+            return {}
         covered, rise = source.window.over(60.0)
         top = rise.counts.get((row.top, "", ""))
         bottom = sum(rise.counts.get((name, "", ""), 0.0) for name in row.bottom)

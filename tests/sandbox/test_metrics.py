@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,11 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from sandbox.build.layout import OFFSETS, Layout
+from sandbox.build.layout import EDGES, OFFSETS, Layout
 from sandbox.build.manifest import manifest
 from sandbox.build.metrics import metrics
 from sandbox.build.names import drawn
+from sandbox.build.prepare import Site
 from sandbox.shop.api.app import create
 from sandbox.shop.api.settings import Settings
 from sandbox.shop.api.state import State
@@ -25,6 +29,7 @@ from sandbox.shop.gateway.__main__ import Door
 from sandbox.shop.gateway.proxy import Gateway
 from sandbox.shop.kit.http import Handler, Request, Response, json_response, serve
 from sandbox.shop.kit.metrics import Metrics, Requests
+from sandbox.shop.kit.start import variables
 from sandbox.shop.loadgen.__main__ import Visitors
 from sandbox.shop.net.__main__ import Net
 from sandbox.shop.net.far import Far
@@ -35,6 +40,7 @@ from systems.probes.metrics import own_paths
 from systems.prom.reader import Reader, look
 from systems.readings import Reading
 
+from .conftest import wait_for
 from .test_gateway import ask, config, free_port, replica
 
 TRAFFIC = {"app.rps", "app.error_rate", "app.p50_ms", "app.p95_ms"}
@@ -282,3 +288,39 @@ def test_under_other_names_the_readings_are_the_same() -> None:
 
     assert readings(plain) == readings(renamed)
     assert "shop_" not in yaml.safe_dump([s.get("metrics") for s in renamed["services"].values()])
+
+
+STANDING: dict[str, set[str]] = {  # told as soon as it runs, whatever it needs is there or not
+    "api-1": {"app.requests_waiting", "app.upstream_breaker", "app.upstream_active", "app.session_entries"},
+    "gateway": {"app.pool.api.breaker", "app.pool.frontend.breaker", "app.pool.api.up"},
+    "worker": TOLD["worker"] - TRAFFIC - {"app.failed_total"},
+    "batch": TOLD["batch"],
+    "net": {f"app.{edge.replace('-', '_')}.path" for edge in EDGES},
+    "loadgen": {"app.in_flight"},
+    "frontend": set(),
+}
+
+
+@pytest.mark.parametrize("name", STANDING)
+def test_a_part_of_a_release_tells_it_as_a_process(site: Site, name: str) -> None:
+    root = site.layout.root
+    spec = yaml.safe_load((root / "processes.yaml").read_text())["services"][name]
+    told = variables((root / spec["env_file"]).read_text()) if "env_file" in spec else {}
+    port = free_port()
+    env = {**os.environ, **spec["env"], **told, "PORT": str(port)}
+    argv = [sys.executable, *spec["command"][1:]]
+    process = subprocess.Popen(argv, cwd=root / spec["cwd"], env=env, stdout=subprocess.DEVNULL)
+
+    def page() -> bytes | None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).raise_for_status().content
+        except httpx.TransportError:
+            return None
+
+    try:
+        text = wait_for(page)
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert values(text)["process_resident_memory_bytes",] > 1e6
+    assert STANDING[name] <= Watched(name).look(text).keys()
