@@ -70,6 +70,6 @@ def _jobs(ctx: ActionContext, name: str) -> list[str]:
     if service.kind != "jobs" or service.control is None:
         return []
     try:
-        return [str(j["name"]) for j in effects.call("GET", effects.control(service, "/jobs"))]
+        return [str(j["name"]) for j in effects.call("GET", effects.control(service, "jobs"))]
     except (httpx.HTTPError, ActionRefused, ActionFailed, KeyError, TypeError):
         return []
