@@ -17,7 +17,8 @@ from django.urls import URLPattern, URLResolver
 
 from actions import grants
 from actions.models import AuditEntry, Freeze, PolicyRule
-from opsportal import dashboard, portal_urls
+from incidents.memo import memo
+from opsportal import portal_urls
 from systems.models import System
 from tests.pages import make_incident, make_request, make_system, person, show
 
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    dashboard.forget()
+    memo.forget()
     cache.clear()
 
 
