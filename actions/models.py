@@ -100,6 +100,10 @@ class ActionRequest(models.Model):
             ("run_action", "Can ask for actions"),
             ("approve_action", "Can approve or reject risky actions"),
         ]
+        indexes = [
+            models.Index(fields=["status", "requested_at"], name="requests_by_status"),
+            models.Index(fields=["-requested_at"], name="requests_by_time"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["system", "target"],
@@ -294,6 +298,17 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-seq"]
         permissions = [("export_audit", "Can export the audit log")]
+        indexes = [  # and those of its words and verbs: see the migration
+            models.Index(
+                fields=["incident", "-seq"], condition=Q(incident__isnull=False), name="audit_by_incident"
+            ),
+            models.Index(
+                fields=["request_id", "seq"], condition=Q(request_id__isnull=False), name="audit_by_request"
+            ),
+            models.Index(fields=["actor", "-seq"], name="audit_by_actor"),
+            models.Index(fields=["target", "-seq"], name="audit_by_target"),
+            models.Index(fields=["at"], name="audit_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.verb} {self.target}"

@@ -70,12 +70,13 @@ def older(incident: Incident, before: int, down_to: int | None = None) -> list[T
     return list(incident.events.filter(seq__lt=before, seq__gte=lowest).order_by("-seq"))
 
 
-def context(incident: Incident, *, may_respond: bool) -> dict[str, Any]:
-    """All but the timeline."""
+def context(incident: Incident, *, may_respond: bool, events: Sequence[TimelineEvent] = ()) -> dict[str, Any]:
+    """All but the timeline. `events`: the newest, where they have been read already."""
     requests = list(
         incident.action_requests.select_related("system", "decision", "decision__by").order_by("requested_at")
     )
-    events = telling(incident)
+    if not events or events[-1].seq > 1:  # not the whole story
+        events = telling(incident)
     open_first = (F("cleared_at").desc(nulls_first=True), "first_seen")
     symptoms = list(incident.symptoms.order_by(*open_first)[:MOST_SYMPTOMS])
     picture = evidence.picture(incident.system.slug)

@@ -71,7 +71,8 @@ class NothingThere(Exception):
 class Kind:
     """A kind of part. `topics`: of the hub, from the key after the colon. `make`: in a thread; what a page is to put
     where, as JSON, from the key, the rights and what was made last (None: nothing); or NothingThere. At most once
-    in `every_s`, and once in `at_least_s` even when nothing is heard: what is shown may be a matter of time."""
+    in `every_s`, and once in `at_least_s` even when nothing is heard: what is shown may be a matter of time.
+    `concerns`: whether a message of its topics is about this key."""
 
     name: str
     rights: tuple[str, ...]
@@ -79,6 +80,7 @@ class Kind:
     make: Callable[[str, Rights, dict[str, Any] | None], dict[str, Any]]
     every_s: float
     at_least_s: float
+    concerns: Callable[[str, Message], bool] = lambda key, message: True
 
 
 _kinds: dict[str, Kind] = {}
@@ -112,7 +114,8 @@ class Show(Subscriber):
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def put(self, message: Message) -> None:
-        self._changed.set()
+        if self.kind.concerns(self.name.partition(":")[2], message):
+            self._changed.set()
 
     def resync(self) -> None:
         self._changed.set()

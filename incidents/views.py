@@ -70,9 +70,10 @@ def _filtered(request: HttpRequest) -> QuerySet[Incident]:
 @login_required
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     incident = _incident(number)
-    context = page.context(incident, may_respond=request.user.has_perm(page.RESPOND))
-    context |= {"events": page.newest(incident), "around": changed.shown_to(request.user, incident)}
-    return render(request, "incidents/detail.html", context | _older(context["events"]))
+    events = page.newest(incident)
+    context = page.context(incident, may_respond=request.user.has_perm(page.RESPOND), events=events)
+    context |= {"events": events, "around": changed.shown_to(request.user, incident)}
+    return render(request, "incidents/detail.html", context | _older(events))
 
 
 @require_GET

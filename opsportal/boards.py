@@ -45,10 +45,14 @@ def _nav(key: str, rights: Rights, before: dict[str, Any] | None) -> dict[str, A
 
 def connect() -> None:
     """Called once per process."""
-    shown.register(
-        page.KIND,
-        shown.Kind(
-            "board", RIGHTS, lambda key: ("dashboard", "approvals"), _board, every_s=1.0, at_least_s=5.0
-        ),
-        shown.Kind("nav", (), lambda key: ("approvals",), _nav, every_s=0.5, at_least_s=60.0),
+    board = shown.Kind(
+        name="board",
+        rights=RIGHTS,
+        topics=lambda key: ("dashboard", "approvals"),
+        make=_board,
+        every_s=0.25,
+        at_least_s=5.0,
+        concerns=lambda key, message: message.get("system", key) == key,
     )
+    nav = shown.Kind("nav", (), lambda key: ("approvals",), _nav, every_s=0.5, at_least_s=60.0)
+    shown.register(page.KIND, board, nav)

@@ -20,7 +20,6 @@ from actions.models import Freeze, PolicyGrant, PolicyRule
 from agent import service as agent
 from incidents import shown
 from incidents.lifecycle import IllegalTransition
-from incidents.memo import memo
 from incidents.models import Incident
 from opsportal import boards, health
 from opsportal.forms import PolicyRuleForm
@@ -53,8 +52,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @login_required
 def nav_waiting(request: HttpRequest) -> HttpResponse:
     """The count of approvals waiting, for the navigation of every page."""
-    waiting = memo.get("waiting", boards.FRESH_S, boards.waiting)
-    return render(request, "parts/nav_waiting.html", {"nav": {"waiting": waiting}})
+    return render(request, "parts/nav_waiting.html", {"nav": {"waiting": boards.waiting()}})
 
 
 @require_POST
