@@ -23,7 +23,7 @@ def needs_portal(argv: list[str]) -> bool:
         argv[1:2] != []
         and argv[1] in NEED_A_PORTAL
         and "--help" not in argv
-        and argv[1:3] not in (["bench", "diagnose"], ["bench", "sizes"], ["bench", "logs"])
+        and argv[1:3] not in (["bench", "diagnose"], ["bench", "sizes"], ["bench", "logs"], ["bench", "page"])
     )
 
 
