@@ -166,7 +166,7 @@ def audit_export(request: HttpRequest, form: str) -> HttpResponseBase:
 
 async def _in_threads(parts: Iterator[str]) -> AsyncIterator[str]:
     """Each part made when the one before it has gone out."""
-    while (part := await sync_to_async(next)(parts, None)) is not None:
+    while (part := await sync_to_async(lambda: next(parts, None))()) is not None:
         yield part
 
 

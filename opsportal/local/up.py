@@ -107,7 +107,7 @@ class Launcher:
             self.family.settled = True
             self._announce()
             while True:
-                self.family.wait(3600)
+                self.family.wait(60)
         finally:
             self._stop_all()
 

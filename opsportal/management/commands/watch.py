@@ -19,7 +19,7 @@ from actions import service as actions
 from actions import tasks as action_tasks
 from chaos import tasks as chaos_tasks
 from incidents import detection
-from opsportal import heartbeat, wiring
+from opsportal import heartbeat, kept, wiring
 from opsportal.readiness import Readiness
 from systems import services, starved
 from systems.probes import web
@@ -61,6 +61,7 @@ async def _watch() -> None:
             group.create_task(_repeat(wiring.sweep, SWEEP_EVERY_S)),
             group.create_task(_repeat(_sweep_gate, GATE_EVERY_S)),
             group.create_task(_repeat(signs.beat, heartbeat.EVERY_S)),
+            group.create_task(_repeat(kept.prune, kept.EVERY_S)),
         ]
         await watcher.run(stop)
         for task in helpers:
