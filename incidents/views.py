@@ -23,13 +23,21 @@ from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
 from systems.visible import visible
 
 PAGE = 40
+ROWS_S = 2.0  # each open list asks again every five seconds
 FRESH_S = 5.0  # what each page of an open incident asks for every ten seconds is made once in so many
 
 
 @require_GET
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """All incidents, filtered; only the rows when htmx asks."""
+    """All incidents, filtered; only the rows when htmx asks, which are the same for all who ask for the same."""
+    if request.headers.get("HX-Request"):
+        asked_for = request.GET.urlencode()
+        return HttpResponse(memo.get(("incidents", asked_for), ROWS_S, lambda: _list(request, live=True)))
+    return HttpResponse(_list(request, live=False))
+
+
+def _list(request: HttpRequest, *, live: bool) -> str:
     before = asked.number(request.GET["before"], "before") if request.GET.get("before") else None
     found = _filtered(request)
     rows = list((found if before is None else found.filter(pk__lt=before))[: PAGE + 1])
@@ -41,9 +49,9 @@ def index(request: HttpRequest) -> HttpResponse:
         "severities": Severity.choices,
         "q": request.GET.get("q", ""),
         "open_count": Incident.objects.filter(state__in=OPEN_STATES).count(),
-        "live": bool(request.headers.get("HX-Request")),
+        "live": live,
     }
-    return render(request, "incidents/_rows.html" if context["live"] else "incidents/index.html", context)
+    return render_to_string("incidents/_rows.html" if live else "incidents/index.html", context, request)
 
 
 def _filtered(request: HttpRequest) -> QuerySet[Incident]:

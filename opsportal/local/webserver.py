@@ -21,6 +21,8 @@ def listen(host: str, port: int) -> socket.socket:
     """The socket for all of them. While one is started anew, who connects waits instead of being refused."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What is accepted takes it over. uvicorn does not know an inherited socket for TCP, and would not set it.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -6,12 +6,14 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import connection
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from actions import audit, audit_checking, tasks
 from actions.models import ActionRequest, AuditEntry, Decision, Status
@@ -182,3 +184,28 @@ def test_what_waits_comes_in_pages_oldest_first(
     assert rows == [str(pk) for pk in reversed(done)]
     assert "8 waiting for approval" in viewer.get("/approvals/").content.decode()
     assert viewer.get("/approvals/?after=1_x").status_code == 400
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_export_goes_out_in_portions_also_under_asgi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a plain iterator would be gathered whole before the first byte."""
+    monkeypatch.setattr(audit, "PORTION", 3)
+    read: list[int] = []
+    portion = audit.portion
+
+    def counted(*given: Any) -> list[AuditEntry]:
+        found = portion(*given)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(audit, "portion", counted)
+    for number in range(7):
+        await sync_to_async(audit.append)("agent", "action.started", target=f"api-{number}")
+    client = AsyncClient()
+    await client.aforce_login(await sync_to_async(person)("ann", "export_audit"))
+    answer = await client.get("/audit/export.jsonl?actor=agent")
+    parts = []
+    async for part in answer.streaming_content:  # type: ignore[attr-defined]
+        parts.append(part.decode())
+        assert len(read) == len(parts), "nothing is read before the part before it has gone out"
+    assert [part.count("\n") for part in parts] == [3, 3, 1]

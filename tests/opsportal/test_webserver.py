@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from opsportal.local import rotation, webserver
+from opsportal.local import rotation, up, webserver
 from opsportal.local.child import spawn, stop
 from opsportal.local.errors import LocalError
 from opsportal.local.family import Child, Family
@@ -31,6 +31,27 @@ while True:
 def test_there_are_half_as_many_as_cores() -> None:
     assert [webserver.count(cores) for cores in (1, 2, 4, 6, 64)] == [1, 1, 2, 3, webserver.MOST]
     assert webserver.names(3) == ["web", "web-2", "web-3"]
+
+
+def test_the_launcher_starts_each_on_the_one_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = up._options(["--port", "0", "--data", str(tmp_path / "data"), "--no-sandbox", "--web", "2"])
+    launcher = up.Launcher(options)
+    added: list[Child] = []
+    monkeypatch.setattr(launcher.family, "add", added.append)
+    launcher.listener = webserver.listen("127.0.0.1", 0)
+    with launcher.listener:
+        launcher._start_portal()
+        found = {child.name: child for child in added}
+        assert list(found) == ["web", "web-2", "worker", "watch"]
+        for name in ("web", "web-2"):
+            child = found[name]
+            assert child.keep_fds == (launcher.listener.fileno(),) and str(child.keep_fds[0]) in child.argv
+            assert child.env is not None and child.env["OPSPORTAL_DB_POOL"] == str(up.DB_POOL["web"])
+            assert child.env["OPSPORTAL_PROCESS"] == f"opsportal-{name}"
+        assert found["web-2"].log.name == "web-2.log"
+    launcher.family.stop()
+    for end in (*launcher.alive, *launcher.leash):
+        os.close(end)
 
 
 def test_the_others_answer_while_one_is_gone_and_nobody_is_refused() -> None:
