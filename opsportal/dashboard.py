@@ -93,7 +93,7 @@ def context(system: System | None) -> dict[str, Any]:
         "strip": strip.of(system, incidents, services.values(), stale=_is_stale(picture)),
         "axis": _axis(system),
         "changes": changes,
-        "record": remember(f"record-{system.pk}", 5, lambda: record.record(system)),
+        "record": memo.behind(f"record-{system.pk}", 5, lambda: record.record(system)),
     }
 
 

@@ -100,7 +100,7 @@ def _histories(made: list[Any], now: Any) -> None:
         )  # fmt: skip
     TimelineEvent.objects.bulk_create(events, batch_size=2000)
     Symptom.objects.bulk_create(symptoms, batch_size=1000)
-    Incident.objects.exclude(pk=busy.pk).update(last_seq=EVENTS)
+    Incident.objects.exclude(pk=busy.pk).update(last_seq=EVENTS, opened_at=F("started_at"))
     Incident.objects.filter(pk=busy.pk).update(last_seq=F("last_seq") + BUSY_EVENTS)
     AuditEntry.objects.bulk_create(
         [

@@ -93,7 +93,7 @@ class Command(BaseCommand):
     def _crowd(self, options: dict[str, Any]) -> list[Row]:
         viewers = options["viewers"]
         of = crowd.Crowd(
-            viewers, max(1, viewers // 4), options["incidents"], options["web"], options["seconds"] / 2
+            viewers, max(1, viewers // 4), options["incidents"], options["web"], options["seconds"]
         )
         try:
             return crowd.measure(of, lambda text: self.console.print(text, markup=False))
