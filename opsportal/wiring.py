@@ -35,9 +35,6 @@ def connect() -> None:
     postmortem.narrator[:] = [roles.narrate]
     validation.register(actions=_action_names, declared=_declared_names, check=_ranks_first)
     checks.further[:] = [_names_taken]
-    from opsportal import boards  # the templates' helpers: only when all apps are there
-
-    boards.connect()
 
 
 def tick_handlers() -> list[Handler]:
