@@ -101,7 +101,7 @@ class Signal:
     the machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
     tell of, on the part itself or on what it needs: where it answers no, they are not believed. `dark`: texts of looks
     that brought no value, which what is seen later may have begun with. `entails`: signals of the same part that come
-    with it, whatever its cause.
+    with it, whatever its cause. `of_part`, `of_label`: the only ones that it judges.
     """
 
     id: str
@@ -140,6 +140,8 @@ class Signal:
     tried_texts: str = ALWAYS
     dark: str = ""
     entails: tuple[str, ...] = ()
+    of_part: str = ""
+    of_label: str | None = None
 
     @property
     def author(self) -> Author:
