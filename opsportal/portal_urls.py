@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/rules/<int:pk>/remove/", views.rule_delete, name="rule-delete"),
     path("settings/grants/<int:pk>/end/", views.grant_end, name="grant-end"),
     path("settings/systems/<slug:slug>/activate/", views.activate, name="manifest-activate"),
+    path("settings/vocabulary/", include("opsportal.vocabulary.urls")),
     path("settings/systems/<slug:slug>/", views.system_switch, name="system-switch"),
     path("changes/", changes.index, name="changes"),
     path("changes/<int:pk>/", changes.one, name="change"),

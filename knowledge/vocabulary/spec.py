@@ -31,6 +31,7 @@ METRIC = r"^[a-z][A-Za-z0-9_.:-]{1,79}$"
 MOST_CHARS = 20_000  # of an entry's text
 MOST_PATTERNS = 60  # of an entry
 MOST_WORK = 5_000  # steps of one pattern's program; the widest that ships takes 1,200
+RESERVED = ("new", "preview", "readings", "try")  # beside the addresses of the entries
 TOLD_BY_LOGS = ("log.template", "log.new_template")
 _BRACES = re.compile(r"\{(\w*)\}")
 
@@ -73,6 +74,8 @@ class Model(BaseModel):
     @field_validator("id")
     @classmethod
     def _own(cls, value: str) -> str:
+        if value in RESERVED:
+            raise ValueError(f"{value!r} is a page of its own: call it otherwise")
         if value in CATALOG.shipped:
             raise ValueError(f"{value!r} is a signal of the portal itself: call it otherwise")
         return value
