@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 KEY = "vocabulary:try:{}"
 KEEP_S = 900
 HOURS = (1, 3, 6)
+TOKEN_CHARS = 40
 _one = threading.Lock()
 
 
@@ -50,7 +51,7 @@ def start(system: LoadedSystem, spec: Spec, hours: int, by: str) -> str:
 def state(token: str, by: str) -> dict[str, Any] | None:
     """What is known of it: `share` done, and `found` (as `trying.Tried`) or `trouble` once it is over. None: it was not
     theirs, or is forgotten."""
-    found: dict[str, Any] | None = cache.get(KEY.format(token))
+    found: dict[str, Any] | None = cache.get(KEY.format(token)) if len(token) <= TOKEN_CHARS else None
     return found if found is not None and found["by"] == by else None
 
 
