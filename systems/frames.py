@@ -42,6 +42,16 @@ def unpack(packed: bytes, wanted: Callable[[str], bool] | None = None) -> list[R
     return [Reading(*row) for row in json.loads(text) if wanted is None or wanted(row[1])]
 
 
+def oldest(system_id: int, since: datetime) -> datetime | None:
+    """The first tick of a system that is kept from `since` on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select min(at) from systems_tick where system_id = %s and at >= %s", [system_id, since]
+        )
+        found: datetime | None = cursor.fetchone()[0]
+        return found
+
+
 def between(
     system_id: int, since: datetime, until: datetime, wanted: Callable[[str], bool] | None = None
 ) -> Iterator[Frame]:

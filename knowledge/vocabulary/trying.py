@@ -25,7 +25,7 @@ from systems.services import LoadedSystem
 LONGEST = TICKS.keep
 LEAD_IN = timedelta(seconds=60)  # in which it is not judged: the watcher would have had to learn, too
 CHUNK = timedelta(minutes=5)
-SLOTS = 160  # of the plot
+SLOTS, SLOT_S = 160, 16.0  # of the plot: at most so many, and wider than any reading is apart
 MOST_SERIES = 200
 MOST_S = 120.0  # of work; what is left of the window then is not looked at
 TOLD = 20  # times that are listed
@@ -51,7 +51,7 @@ class Fired:
 @dataclass
 class Tried:
     """What came of it. `since`, `until`: what was looked at, None when nothing is kept of it; `series`: whose values
-    `points` are, the one that held most often, in equal steps of the window; `read`: how many values there were."""
+    `points` are, the one that held most often, in equal steps of `shown`; `read`: how many values there were."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -60,6 +60,7 @@ class Tried:
     fired: list[Fired] = field(default_factory=list)
     series: Series | None = None
     points: list[float | None] = field(default_factory=list)
+    shown: tuple[datetime, datetime] | None = None
     cut: bool = False
     notes: list[str] = field(default_factory=list)
 
@@ -77,7 +78,8 @@ def replay(
 ) -> Tried:
     """Judge `spec` over the ticks from `since` to `until`. `tell` hears now and then which share is done."""
     assert system.id is not None
-    trial = _Trial(system, spec, since, until)
+    first = frames.oldest(system.id, since - LEAD_IN)
+    trial = _Trial(system, spec, since, until, since if first is None else max(since, first))
     began = time.monotonic()
     for frame in _frames(system.id, since - LEAD_IN, until, trial.wants):
         trial.take(frame)
@@ -99,8 +101,12 @@ def _frames(system: int, since: datetime, until: datetime, wanted: Callable[[str
 
 
 class _Trial:
-    def __init__(self, system: LoadedSystem, spec: Spec, since: datetime, until: datetime) -> None:
-        self.spec, self.since, self.until = spec, since, until
+    """`shown`: from when on it is plotted."""
+
+    def __init__(
+        self, system: LoadedSystem, spec: Spec, since: datetime, until: datetime, shown: datetime
+    ) -> None:
+        self.spec, self.since, self.until, self.shown = spec, since, until, shown
         entry = spec.entry()
         self.signal = entry.signal
         words = (entry.words,) if entry.words is not None else ()
@@ -108,7 +114,10 @@ class _Trial:
         self._words = WordSet(words) if words else None
         self.found = Tried()
         self._open: dict[Series, Fired] = {}
-        self._values: dict[Series, list[float | None]] = defaultdict(lambda: [None] * SLOTS)
+        self._span = max(until - shown, timedelta(seconds=1))
+        self._slots = min(SLOTS, max(2, int(self._span.total_seconds() / SLOT_S)))
+        self._values: dict[Series, list[float | None]] = defaultdict(lambda: [None] * self._slots)
+        self.found.shown = (shown, shown + self._span)
         self._low = isinstance(spec, Reading) and (spec.below is not None or spec.baseline == "below")
 
     def wants(self, metric: str) -> bool:
@@ -132,7 +141,7 @@ class _Trial:
             self._open.pop(name).end = at
 
     def _plot(self, frame: Frame) -> None:
-        slot = int((frame.at - self.since) / (self.until - self.since) * SLOTS)
+        slot = int((frame.at - self.shown) / self._span * self._slots)
         for reading in frame.readings:
             if reading.metric != self.signal.metric or reading.value is None:
                 continue
@@ -142,7 +151,7 @@ class _Trial:
                     continue
                 series = (reading.service, "")
             self.found.read += 1
-            if 0 <= slot < SLOTS and (series in self._values or len(self._values) < MOST_SERIES):
+            if 0 <= slot < self._slots and (series in self._values or len(self._values) < MOST_SERIES):
                 self._values[series][slot] = self._joined(self._values[series][slot], value)
 
     def _joined(self, before: float | None, value: float) -> float:

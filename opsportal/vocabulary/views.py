@@ -202,11 +202,12 @@ def _drawn(found: dict[str, Any]) -> dict[str, Any]:
     """The plot: a line of the values, a bar for each time that it held on that series."""
     line, area = spark_path(found["points"], WIDTH, HEIGHT)
     bars = []
-    if found["since"] is not None:
-        span = max(1.0, (found["until"] - found["since"]).total_seconds())
+    if found["shown"] is not None:
+        first, last = found["shown"]
+        span = (last - first).total_seconds()
         for one in found["fired"][:200]:
-            left = max(0.0, (one["start"] - found["since"]).total_seconds() / span * WIDTH)
-            end = ((one["end"] or found["until"]) - found["since"]).total_seconds() / span * WIDTH
+            left = max(0.0, (one["start"] - first).total_seconds() / span * WIDTH)
+            end = ((one["end"] or last) - first).total_seconds() / span * WIDTH
             bars.append({"x": round(left, 1), "width": round(max(2.0, end - left), 1)})
     known = [p for p in found["points"] if p is not None]
     return {
