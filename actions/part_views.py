@@ -18,6 +18,7 @@ from actions.gate import load
 from actions.models import Status
 from incidents import evidence
 from systems.manifest import Service
+from systems.redact import for_system
 from systems.services import LoadedSystem, UnknownService
 
 SAID = {
@@ -102,7 +103,8 @@ def _fields(action: AnyAction, ctx: ActionContext) -> tuple[list[forms.Field], s
     try:
         return forms.fields(action, ctx), ""
     except Exception as error:  # whatever keeps the target from answering
-        return [], f"What it may be given cannot be found out now: {words(error)}"
+        why = for_system(ctx.system).text(words(error))
+        return [], f"What it may be given cannot be found out now: {why}"
 
 
 def _preview(slug: str, action: str, target: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -236,8 +236,10 @@ class Engine:
             found = catalog.get(key.signal.id)
             if found is None:
                 key.read_at = now - FORGOTTEN_S - 1
-            elif found != key.signal:
-                key.signal, key.memory = found, Memory()
+                continue
+            before, key.signal = key.signal, found
+            if found != before:
+                key.memory = Memory()
                 key.unsure(now)
                 key.forget(now)
 

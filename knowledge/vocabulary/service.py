@@ -6,6 +6,7 @@ Each change is a new revision, in one transaction with what `on_change` does (th
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from systems.models import System
 MOST = 200  # entries
 MOST_WORK = 60_000  # steps of all patterns that are looked for together
 
+log = logging.getLogger(__name__)
 _seen: list[Any] = []  # what `entries` was told of last
 
 
@@ -97,9 +99,17 @@ def entries() -> list[Entry] | None:
     )
     if _seen == [stamp]:
         return None
-    found = [j.spec.entry(on=j.in_force) for j in judged() if j.spec is not None]
+    found = [made for j in judged() if (made := _made(j)) is not None]
     _seen[:] = [stamp]
     return found
+
+
+def _made(one: Judged) -> Entry | None:
+    try:
+        return one.spec.entry(on=one.in_force) if one.spec is not None else None
+    except Exception:  # whatever one of them does, the others are in force
+        log.exception("the entry %s cannot be used", one.row.slug)
+        return None
 
 
 # -- changes ----------------------------------------------------------------------------------------------------
@@ -116,7 +126,9 @@ def problems_of(text: str, slug: str = "") -> tuple[Spec | None, list[Problem]]:
         known = ", ".join(System.objects.values_list("slug", flat=True)) or "none yet"
         problems.append(Problem(1, f"system: there is no {spec.system!r} under care; there is: {known}"))
     others = VocabularyEntry.objects.exclude(slug=slug or spec.id)
-    used = sum(work_of(j.spec) for j in judged(others.filter(enabled=True)) if j.spec is not None)
+    used = sum(
+        work_of(j.spec) for j in judged(others.filter(enabled=True, kind="word")) if j.spec is not None
+    )
     if used + work_of(spec) > MOST_WORK:
         problems.append(
             Problem(1, "its patterns are too much beside those of the others: fewer, or narrower ones")
