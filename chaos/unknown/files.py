@@ -122,7 +122,7 @@ class Permissions(OfFiles):
     id = "file_permissions"
     title = "The database's files have other permissions"
     components = ("postgres",)
-    choices: tuple[tuple[str, str, str, int], ...] = (
+    choices: ClassVar[tuple[tuple[str, str, str, int], ...]] = (
         ("postgres", "data", "data_directory", 0o755),
         ("postgres", "data", "data_directory", 0o777),
         ("postgres", "data", "data_directory", 0o770),
