@@ -34,6 +34,7 @@ class Spec:
     outlives_restart: bool = False
     timing: str | None = None
     moved_by: tuple[str, ...] = ()
+    by_name: str = ""
     tried_by: str = ""
     tried_texts: str = ALWAYS
 
@@ -56,6 +57,7 @@ class Spec:
             outlives_restart=self.outlives_restart,
             timing=self.timing,
             moved_by=self.moved_by,
+            by_name=self.by_name,
             tried_by=self.tried_by,
             tried_texts=self.tried_texts,
         )
