@@ -1,4 +1,4 @@
-"""/ws/live/?topics=dashboard,incident:12&shows=board:shop : authenticates, joins topics, forwards.
+"""/ws/live/?topics=dashboard,incident:12&shows=board:demo : authenticates, joins topics, forwards.
 
 A topic tells that something changed, and the page fetches it. What it `shows` is sent itself, as gzipped JSON in a
 binary frame, in the form for what its user may see: see incidents/shown.py. {"kind": "unshown"} says that it cannot be.

@@ -1,6 +1,6 @@
 """Parts of pages that all who hold the same rights see alike: made once per change, packed once, sent to everybody.
 
-A page says on its socket which parts it shows (`board:shop`, `incident:12`). The process then makes each part anew when
+A page says on its socket which parts it shows (`board:demo`, `incident:12`). The process then makes each part anew when
 one of its topics tells of a change, whatever the number of pages, and sends the same bytes to all of them. Forms carry
 STAND_IN where a page's own token belongs: no token of anybody is in what is shared.
 """
@@ -92,7 +92,7 @@ def register(*kinds: Kind) -> None:
 
 
 def kind_of(name: str) -> Kind | None:
-    """Of `board:shop` the kind `board`."""
+    """Of `board:demo` the kind `board`."""
     return _kinds.get(name.partition(":")[0])
 
 

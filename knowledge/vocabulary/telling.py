@@ -49,7 +49,7 @@ opens: true
 
 def starter(kind: str, system: str = "", metric: str = "") -> str:
     text = WORD if kind == "word" else SIGNAL.replace("METRIC", metric or "own.backlog")
-    return text.replace("SYSTEM", system or "shop")
+    return text.replace("SYSTEM", system or "mine")
 
 
 def told(spec: Spec) -> str:
