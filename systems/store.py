@@ -44,6 +44,8 @@ on conflict (system_id, metric, service, label, minute) do update set
   count = r.count + excluded.count, low = least(r.low, excluded.low), high = greatest(r.high, excluded.high)
 """
 
+_KEPT = "select kind, hours from systems_retention where hours is not null"
+
 Key = tuple[str, str, str]
 
 
@@ -136,7 +138,8 @@ class Store:
             for statement in partitions.create_statements(now):
                 await connection.execute(statement.encode())
             names = [row[0] for row in await (await connection.execute(partitions.LIST)).fetchall()]
-            for name in partitions.expired(names, now):
+            hours = dict(await (await connection.execute(_KEPT)).fetchall())
+            for name in partitions.expired(names, now, hours):
                 await connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(name)))
         self._housekept = time.monotonic()
         self._stored = {k: v for k, v in self._stored.items() if now - v[2] < timedelta(hours=1)}

@@ -14,7 +14,7 @@ from opsportal.local.ports import free_port
 
 NEED_A_PORTAL = frozenset({"demo", "gameday", "bench"})
 ALONE = frozenset(
-    {"diagnose", "sizes", "logs", "watch", "recovery"}
+    {"diagnose", "sizes", "logs", "page", "watch", "recovery"}
 )  # parts of `bench` that look at no portal
 LOOK_S = 0.2
 STOP_S = 60.0  # its keeper takes back what is open first

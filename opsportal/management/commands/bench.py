@@ -15,9 +15,21 @@ from rich.console import Console
 from rich.table import Table
 
 from incidents.evidence import SignalState
-from opsportal.bench import answering, bundle, loglines, page, recovery, sizes, thinking, ticks, watching
+from opsportal.bench import (
+    answering,
+    bundle,
+    crowd,
+    loglines,
+    page,
+    recovery,
+    sizes,
+    thinking,
+    ticks,
+    watching,
+)
 from opsportal.bench.beside import comparing, portal
 from opsportal.bench.figures import Row
+from opsportal.local import webserver
 from opsportal.local.errors import LocalError
 from opsportal.picked import add_choice, chosen
 from systems import services
@@ -33,7 +45,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "alone",
             nargs="?",
-            choices=[*ALONE, "logs", "watch", "recovery"],
+            choices=[*ALONE, "logs", "page", "watch", "recovery"],
             help="only this, with no portal running",
         )
         parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
@@ -41,7 +53,9 @@ class Command(BaseCommand):
             "--repeats", type=int, help="killed and hung processes (default 10, of `recovery` 5)"
         )
         parser.add_argument(
-            "--seconds", type=float, help="of watching the watcher (default 60, of `watch` 10)"
+            "--seconds",
+            type=float,
+            help="of watching the watcher, or the crowd of `page` (default 60, of `watch` 10)",
         )
         parser.add_argument(
             "--services",
@@ -56,6 +70,14 @@ class Command(BaseCommand):
             type=Path,
             help="of `logs`: a folder of NAME.log and NAME.log_structured.csv, as public sets of logs come",
         )
+        parser.add_argument(
+            "--viewers",
+            type=int,
+            default=200,
+            help="of `page`: open dashboards, and a quarter on one incident",
+        )
+        parser.add_argument("--incidents", type=int, default=5000, help="of `page`: of the history")
+        parser.add_argument("--web", type=int, default=webserver.count(), help="of `page`: web processes")
         parser.add_argument("--json", type=Path, dest="json_file", help="write all samples to this file")
         add_choice(parser)
 
@@ -75,6 +97,9 @@ class Command(BaseCommand):
                 comparing.measure(options["repeats"] or 5, self._say, portal.hung), options["json_file"]
             )
             return
+        if options["alone"] == "page":
+            self._end(self._crowd(options), options["json_file"])
+            return
         if options["alone"]:
             self._end([ALONE[options["alone"]]()], options["json_file"])
             return
@@ -93,6 +118,16 @@ class Command(BaseCommand):
         self._end(rows, options["json_file"])
         if any(r.figure == "not measured" for r in rows):
             raise CommandError("not everything could be measured; the table says why")
+
+    def _crowd(self, options: dict[str, Any]) -> list[Row]:
+        viewers = options["viewers"]
+        of = crowd.Crowd(
+            viewers, max(1, viewers // 4), options["incidents"], options["web"], options["seconds"] or 60.0
+        )
+        try:
+            return crowd.measure(of, lambda text: self.console.print(text, markup=False))
+        except (crowd.NotMeasured, LocalError) as error:
+            raise CommandError(str(error)) from None
 
     def _parts(self, options: dict[str, Any]) -> dict[str, Callable[[], Row]]:
         loaded = services.load(self.row.slug)

@@ -22,7 +22,7 @@ from actions import service as actions
 from actions import tasks as action_tasks
 from chaos import tasks as chaos_tasks
 from incidents import detection
-from opsportal import heartbeat, wiring
+from opsportal import heartbeat, kept, wiring
 from opsportal.bench.lateness import Lateness
 from opsportal.readiness import Readiness
 from systems import services, starved
@@ -76,6 +76,7 @@ async def _watch(timings: Lateness | None = None) -> None:
             group.create_task(_repeat(wiring.sweep, SWEEP_EVERY_S)),
             group.create_task(_repeat(_sweep_gate, GATE_EVERY_S)),
             group.create_task(_repeat(signs.beat, heartbeat.EVERY_S)),
+            group.create_task(_repeat(kept.prune, kept.EVERY_S)),
         ]
         await watcher.run(stop)
         for task in helpers:
