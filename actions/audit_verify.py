@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,8 +98,8 @@ def _last(text: str) -> dict[str, Any] | None:
     return found
 
 
-def verify() -> Report:
-    """Walk the whole chain and compare it with every anchor."""
+def verify(*, on_rows: Callable[[int], object] | None = None, every: int = 1000) -> Report:
+    """Walk the whole chain and compare it with every anchor. `on_rows` hears how far it is, each `every` rows."""
     report = Report()
     anchors = _anchors(report)
     previous, expected = GENESIS, 1
@@ -120,6 +121,8 @@ def verify() -> Report:
         if anchored is not None and anchored != entry.hash:
             report.add(f"row {entry.seq} is not the one that was anchored")
         previous, expected = entry.hash, entry.seq + 1
+        if on_rows is not None and report.rows % every == 0:
+            on_rows(report.rows)
     for seq in sorted(anchors):
         report.add(f"row {seq} was anchored and is gone")
     return report

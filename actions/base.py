@@ -152,7 +152,7 @@ class Action(ABC, Generic[P]):
 
     @abstractmethod
     def effects(self, ctx: ActionContext, params: P) -> frozenset[str]:
-        """What it brings about, whatever the action is called: "restart:api-1", "config:web", "route:db-link". From
+        """What it brings about, whatever the action is called: "restart:web-1", "config:web", "route:db-link". From
         the manifest and the parameters alone: nothing is asked of the target. Two requests with the same words do the
         same to the same thing, and a step whose words earlier steps have all brought about is done already."""
 

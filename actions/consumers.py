@@ -49,7 +49,7 @@ def of(ctx: ActionContext) -> Consumers:
 
 
 def _called(application: str, name: str) -> bool:
-    """`api-1`, and `api-1: pool` or `api-1/7`, but not `api-1-debug`."""
+    """`web-1`, and `web-1: pool` or `web-1/7`, but not `web-1-debug`."""
     return bool(re.match(rf"{re.escape(name)}($|[ :/@#\[(])", application))
 
 
@@ -70,6 +70,6 @@ def _jobs(ctx: ActionContext, name: str) -> list[str]:
     if service.kind != "jobs" or service.control is None:
         return []
     try:
-        return [str(j["name"]) for j in effects.call("GET", effects.control(service, "/jobs"))]
+        return [str(j["name"]) for j in effects.call("GET", effects.control(service, "jobs"))]
     except (httpx.HTTPError, ActionRefused, ActionFailed, KeyError, TypeError):
         return []

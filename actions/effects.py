@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import psycopg
@@ -16,6 +17,7 @@ import redis
 from actions.base import ActionContext, ActionFailed, ActionRefused
 from systems import pgguards, trust
 from systems.manifest.base import meets
+from systems.manifest.declared import BLANK
 from systems.manifest.types import Service
 from systems.runtimes.base import RUNNING, RuntimeFailed
 from systems.services import LoadedSystem
@@ -192,10 +194,14 @@ def call(method: str, url: str) -> Any:
     return response.json() if response.content else None
 
 
-def control(service: Service, path: str) -> str:
+def control(service: Service, call: str, **values: str) -> str:
+    """The address of one of the manifest's `control.calls`, its blanks filled. ActionRefused: it names none."""
     if service.control is None:
         raise ActionRefused(f"{service.name} has no control address in the manifest")
-    return service.control.url.rstrip("/") + path
+    path: str | None = getattr(service.control.calls, call)
+    if path is None:
+        raise ActionRefused(f"the manifest does not say how: {service.name} has no control.calls.{call}")
+    return service.control.url.rstrip("/") + BLANK.sub(lambda m: quote(values[m[1]], safe=""), path)
 
 
 def admin(service: Service, timeout_ms: int = 15_000) -> psycopg.Connection[Any]:

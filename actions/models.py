@@ -1,4 +1,4 @@
-"""Requests for actions, the decisions on them, and the append-only audit log."""
+"""Requests for actions and the decisions on them; the rows of the audit log are in actions/auditentry.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KT
+
+from actions.auditentry import AuditEntry as AuditEntry
 
 
 class Risk(models.TextChoices):
@@ -99,6 +101,10 @@ class ActionRequest(models.Model):
         permissions = [
             ("run_action", "Can ask for actions"),
             ("approve_action", "Can approve or reject risky actions"),
+        ]
+        indexes = [
+            models.Index(fields=["status", "requested_at"], name="requests_by_status"),
+            models.Index(fields=["-requested_at"], name="requests_by_time"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -273,27 +279,3 @@ class Freeze(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mode} since {self.starts_at:%Y-%m-%d %H:%M}"
-
-
-class AuditEntry(models.Model):
-    """Who or what did what to which target. Append-only: a trigger refuses changes; rows are hash-chained."""
-
-    seq = models.BigIntegerField(primary_key=True)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=120)
-    verb = models.CharField(max_length=80)
-    system = models.CharField(max_length=60, blank=True)
-    target = models.CharField(max_length=120, blank=True)
-    incident = models.IntegerField(null=True, blank=True)
-    request_id = models.UUIDField(null=True, blank=True)
-    outcome = models.CharField(max_length=40, blank=True)
-    data = models.JSONField(default=dict)
-    prev_hash = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64)
-
-    class Meta:
-        ordering = ["-seq"]
-        permissions = [("export_audit", "Can export the audit log")]
-
-    def __str__(self) -> str:
-        return f"{self.seq} {self.verb} {self.target}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from actions import service
+from actions import audit_checking, service
 
 
 @shared_task(name="actions.execute", ignore_result=True)
@@ -15,3 +15,8 @@ def execute_request(request_id: str) -> None:
 @shared_task(name="actions.sweep", ignore_result=True)
 def sweep() -> None:
     service.sweep()
+
+
+@shared_task(name="actions.verify_audit", ignore_result=True)
+def verify_audit() -> None:
+    audit_checking.run()

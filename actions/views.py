@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import logging
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.core.paginator import Paginator
+from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from actions import audit, audit_verify, service
+from actions import audit, audit_checking, service, tasks
 from actions.base import ActionFailed, ActionRefused, Busy
 from actions.models import ActionRequest, AuditEntry, Status
-from systems import asked
+from systems import asked, keyset
 
-DECIDED = 40
+log = logging.getLogger(__name__)
+
+QUEUE, DECIDED = 25, 40
 PAGE = 60
 TROUBLE = (service.NotAllowed, ActionRefused, ActionFailed, Busy)
 SAID = {  # what became of an undo that was asked for
@@ -38,10 +43,19 @@ def _requests() -> QuerySet[ActionRequest]:
 @require_GET
 @login_required
 def approvals(request: HttpRequest) -> HttpResponse:
-    """The queue, oldest first, and what was decided below; only those when htmx asks."""
+    """The queue, oldest first, and what was decided below, newest first, each in pages; only those when htmx asks."""
+    waiting = _requests().filter(status=Status.WAITING).order_by("requested_at", "pk")
+    decided = _requests().exclude(status=Status.WAITING).order_by("-requested_at", "-pk")
+    if after := keyset.place(request.GET.get("after"), "after"):
+        waiting = waiting.filter(keyset.beyond("requested_at", after))
+    if before := keyset.place(request.GET.get("before"), "before"):
+        decided = decided.filter(keyset.beyond("requested_at", before, down=True))
     context = {
-        "waiting": _requests().filter(status=Status.WAITING).order_by("requested_at"),
-        "decided": _requests().exclude(status=Status.WAITING).order_by("-requested_at")[:DECIDED],
+        "waiting": keyset.page(waiting, QUEUE, "requested_at"),
+        "waiting_count": ActionRequest.objects.filter(status=Status.WAITING).count(),
+        "decided": keyset.page(decided, DECIDED, "requested_at"),
+        "after": request.GET.get("after", ""),
+        "before": request.GET.get("before", ""),
     }
     part = "actions/_queue.html" if request.headers.get("HX-Request") else "actions/approvals.html"
     return render(request, part, context)
@@ -120,8 +134,15 @@ def _audit_rows(request: HttpRequest) -> QuerySet[AuditEntry]:
 @require_GET
 @login_required
 def audit_log(request: HttpRequest) -> HttpResponse:
-    page = Paginator(_audit_rows(request), PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "may_export": request.user.has_perm("actions.export_audit")}
+    before = asked.number(request.GET["before"], "before") if request.GET.get("before") else None
+    found = _audit_rows(request)
+    rows = list((found if before is None else found.filter(seq__lt=before))[: PAGE + 1])
+    context = {
+        "rows": rows[:PAGE],
+        "before": before,
+        "older": rows[PAGE - 1].seq if len(rows) > PAGE else None,
+        "may_export": request.user.has_perm("actions.export_audit"),
+    }
     part = "actions/_audit_rows.html" if request.headers.get("HX-Request") else "actions/audit.html"
     return render(request, part, context)
 
@@ -132,18 +153,31 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 def audit_export(request: HttpRequest, form: str) -> HttpResponseBase:
     """The rows that match the filters, as csv or JSON lines, streamed."""
     kind = "text/csv" if form == "csv" else "application/x-ndjson"
-    wanted = {name: value for name, value in request.GET.items() if value}
+    wanted = {name: value for name, value in request.GET.items() if value and name != "before"}
     audit.append(request.user.get_username(), "audit.exported", data={"form": form, "filters": wanted})
-    response = StreamingHttpResponse(
-        audit.export(_audit_rows(request), form), content_type=f"{kind}; charset=utf-8"
-    )
+    parts = audit.export(_audit_rows(request), form)
+    # Under ASGI a plain iterator would be gathered whole before the first byte goes out.
+    sent = _in_threads(parts) if isinstance(request, ASGIRequest) else parts
+    response = StreamingHttpResponse(sent, content_type=f"{kind}; charset=utf-8")
     stamp = timezone.now().strftime("%Y%m%d-%H%M%S")
     response["Content-Disposition"] = f'attachment; filename="audit-{stamp}.{form}"'
     return response
 
 
-@require_POST
+async def _in_threads(parts: Iterator[str]) -> AsyncIterator[str]:
+    """Each part made when the one before it has gone out."""
+    while (part := await sync_to_async(lambda: next(parts, None))()) is not None:
+        yield part
+
+
 @login_required
 def audit_check(request: HttpRequest) -> HttpResponse:
-    """Walk the hash chain and compare it with the signed anchors."""
-    return render(request, "actions/_verified.html", {"report": audit_verify.verify(), "at": timezone.now()})
+    """Have a worker walk the hash chain and compare it with the signed anchors (POST), and how far it is (GET)."""
+    if request.method == "POST" and audit_checking.ask(request.user.get_username()):
+        try:
+            tasks.verify_audit.apply_async(retry=False)
+        except Exception as error:  # the broker may be down, in whatever way
+            log.warning("the audit log is not checked, no worker can be woken: %s", error)
+    state = audit_checking.now()
+    told = {"state": state, "at": datetime.fromtimestamp(state["at"], UTC) if state else None}
+    return render(request, "actions/_verified.html", told)

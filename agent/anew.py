@@ -1,19 +1,22 @@
-"""What was put back by telling a process to read its file again, and brought nothing: it may read it at its start only.
+"""What has to be started after something was put back.
 
-That is so much the likelier where the process runs since the change: then a start is what made the change count.
+Who was told to read its file again, and it brought nothing: it may read it at its start only; so much the likelier
+where the process runs since the change, since then a start is what made the change count. And who was given up
+meanwhile: its runtime does not try again by itself.
 """
 
 from __future__ import annotations
 
 from actions import service as actions
+from agent import behind
 from agent.models import Run
-from agent.roles.base import TAKES_BACK
 from incidents.findings import PlannedStep
 from systems import services
 from systems.models import ChangeRow
 from systems.runtimes import RuntimeFailed
 
 RESTARTS = "restart-service"
+STARTS = ("restart-db", RESTARTS)  # the first that applies to a part
 SLACK_S = 1.0
 
 
@@ -34,26 +37,32 @@ def steps(run: Run) -> list[PlannedStep]:
 
 
 def given_up(run: Run) -> list[PlannedStep]:
-    """What starts those again of which a change was taken back, and that the runtime has given up in the meantime:
-    nobody else does, and until then nothing can be told of what it brought."""
-    attempt, slug = run.case.attempt, run.incident.system.slug
-    if attempt is None:
+    """What starts those that ended until nobody started them any more, where the path wrote a state anew on them."""
+    attempt, finding, slug = run.case.attempt, run.case.acted_on, run.incident.system.slug
+    if attempt is None or not attempt.done:
         return []
-    done = {e for s in attempt.done for e in actions.effects_of(slug, s.action, s.target, s.params)}
-    names = sorted({s.target for s in attempt.done if s.action == TAKES_BACK})
-    return [
-        PlannedStep(action=RESTARTS, target=target)
-        for name in names
-        if f"restart:{name}" not in done and _is_given_up(slug, name)
-        for target in actions.resolve_targets(slug, RESTARTS, name, {})
-    ]
+    effects = {e for s in attempt.done for e in actions.effects_of(slug, s.action, s.target, s.params)}
+    if not behind.writes(effects):
+        return []
+    system = services.load(slug)
+    parts = {s.target for s in attempt.done} | {
+        e.partition(":")[2] for e in effects if e.startswith("reload:")
+    }
+    parts |= {*system.graph.members(finding.component)} if finding else set()
+    names = [n for n in sorted(parts) if f"restart:{n}" not in effects and _is_given_up(slug, n)]
+    return [step for name in names if (step := _start(slug, name)) and step not in attempt.path.steps]
+
+
+def _start(slug: str, name: str) -> PlannedStep | None:
+    found = ((a, actions.resolve_targets(slug, a, name, {})) for a in STARTS)
+    return next((PlannedStep(action=a, target=t[0]) for a, t in found if t), None)
 
 
 def _is_given_up(slug: str, name: str) -> bool:
     system = services.load(slug)
-    unit = system.service(name).unit
+    service = system.services.get(name)
     try:
-        return unit is not None and system.runtime.state(unit).fatal
+        return bool(service and service.unit and system.runtime.state(service.unit).fatal)
     except RuntimeFailed:
         return False
 

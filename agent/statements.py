@@ -22,7 +22,6 @@ from incidents.verdict import ACT_AT
 from systems.logs.reading import rank_of
 from systems.services import LoadedSystem
 
-OUTRIGHT = frozenset(signal.id for signal in CATALOG.values() if signal.outright)
 AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
 ERROR = 2  # systems.logs: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
@@ -51,11 +50,16 @@ class Statement(Protocol):
 S = TypeVar("S", bound=Statement)
 
 
+def outright() -> frozenset[str]:
+    """The signals that are a part's own word for what is wrong with it."""
+    return frozenset(signal.id for signal in CATALOG.values() if signal.outright)
+
+
 def standing(incident: Incident, picture: Picture, acted: datetime | None) -> list[Symptom]:
     """The statements that hold, the first said first. A process that has died says no more: what it said last holds
     while its service is ill, until something that we did (`acted`) has helped."""
     ill = {s.service for s in symptoms_in(incident, picture)}
-    said = Symptom.objects.filter(incident=incident.pk, signal__in=OUTRIGHT)
+    said = Symptom.objects.filter(incident=incident.pk, signal__in=outright())
     return told_in_order(
         s
         for s in said

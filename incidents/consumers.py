@@ -1,4 +1,7 @@
-"""/ws/live/?topics=dashboard,incident:12 : authenticates, joins topics, forwards. Content is fetched by the pages.
+"""/ws/live/?topics=dashboard,incident:12&shows=board:demo : authenticates, joins topics, forwards.
+
+A topic tells that something changed, and the page fetches it. What it `shows` is sent itself, as gzipped JSON in a
+binary frame, in the form for what its user may see: see incidents/shown.py. {"kind": "unshown"} says that it cannot be.
 
 The page may also send {"join": topic, "after": seq} and {"leave": topic}; joining an incident replays what it missed.
 {"ping": 1} is answered with {"kind": "pong"}: a page tells by it that the link is there.
@@ -16,14 +19,18 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from channels.auth import get_user
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
+from incidents import shown
 from incidents.hub import Message, Subscriber, hub
 from incidents.models import Incident, TimelineEvent
 
 TOPIC = re.compile(r"dashboard|approvals|chaos|incident:[1-9][0-9]{0,8}")
+SHOWN = re.compile(r"[a-z]{1,20}(:[a-zA-Z0-9_-]{1,60})?")
 MAX_TOPICS = 20
+MAX_SHOWN = 6
 MAX_REPLAY = 200
 MAX_SAID = 2_000  # characters of one message from a page
 LOGGED_OUT = 4401
@@ -37,7 +44,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def connect(self) -> None:
         self.subscriber = Subscriber()
         self.tasks: list[asyncio.Task[None]] = []
-        if not await self._may_look():
+        self.shows: dict[str, shown.Rights | None] = {}  # None: nothing of that name
+        if not (user := await self._who()):
             await self.close(code=LOGGED_OUT)
             return
         query = parse_qs(self.scope.get("query_string", b"")[:MAX_SAID].decode(errors="replace"))
@@ -47,10 +55,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         for topic in joined:
             await self._catch_up(topic, after)
+        await self._show([n for n in ",".join(query.get("shows", [])).split(",") if SHOWN.fullmatch(n)], user)
         self.tasks = [self._start(self._forward()), self._start(self._watch_user())]
 
     async def disconnect(self, code: int) -> None:
         hub().leave(self.subscriber)
+        shown.studio().leave(self.subscriber)
         for task in self.tasks:
             task.cancel()
 
@@ -83,31 +93,57 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             for message in await _missed(int(topic.removeprefix("incident:")), after):
                 self.subscriber.put(message)
 
+    async def _show(self, names: list[str], user: Any) -> None:
+        """Send these parts from now on, each as this user may see it now."""
+        wanted = {name: await _rights(name, user) for name in names[:MAX_SHOWN]}
+        if wanted == self.shows:
+            return
+        self.shows = wanted
+        shown.studio().leave(self.subscriber)
+        for name, rights in wanted.items():
+            if rights is None:
+                self.subscriber.put({"kind": "unshown", "show": name})
+            else:
+                shown.studio().join(self.subscriber, name, rights)
+
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
 
     async def _forward(self) -> None:
         with contextlib.suppress(RuntimeError):  # the socket closed between two messages
             while True:
-                await self.send(text_data=json.dumps(await self.subscriber.queue.get()))
+                message = await self.subscriber.queue.get()
+                if message.get("kind") != "shown":
+                    await self.send(text_data=json.dumps(message))
+                elif (packed := self.subscriber.take(message["show"])) is not None:
+                    await self.send(bytes_data=packed)
 
     async def _watch_user(self) -> None:
         while True:
             await asyncio.sleep(self.recheck_s)
-            if not await self._may_look():
+            if not (user := await self._who()):
                 hub().leave(self.subscriber)
+                shown.studio().leave(self.subscriber)
                 self.tasks[0].cancel()
                 await self.close(code=LOGGED_OUT)
                 return
+            await self._show(list(self.shows), user)
 
-    async def _may_look(self) -> bool:
+    async def _who(self) -> Any | None:
         """As for the pages: an active person with a session that is still good, by what the database says now."""
         session = self.scope.get("session")
         if session is None or not session.session_key:
-            return False
+            return None
         store = import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
         user = await get_user({"session": store})
-        return bool(user.is_authenticated and user.is_active)
+        return user if user.is_authenticated and user.is_active else None
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
+def _rights(name: str, user: Any) -> shown.Rights | None:
+    """What counts of the user for that part; None when there is no such part."""
+    kind = shown.kind_of(name)
+    return shown.Rights.of(user, kind.rights) if kind else None
 
 
 def _seq(given: Any) -> int | None:

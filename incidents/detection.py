@@ -17,6 +17,7 @@ from django.db import connections, transaction
 from incidents import evidence, live, normal, service
 from incidents.models import OPEN_STATES, State, Symptom
 from incidents.picture import Picture, taken
+from incidents.signals import CATALOG
 from incidents.signals.engine import Change, Engine
 from incidents.signals.state import Key
 from systems.readings import Reading, clean
@@ -52,7 +53,8 @@ class Detector:
             raise ValueError(f"{system.slug} is not registered, so its symptoms have nowhere to go")
         self.system_id: int = found
         self.system = system
-        self.engine = Engine(system.graph)
+        CATALOG.refresh()
+        self.engine = Engine(system.graph, CATALOG.of(system.slug), CATALOG.words(system.slug))
         self.picture = Picture()
         self.rows: dict[tuple[str, str, str], Symptom] = {}
         self._refreshed = self._saved = datetime.min.replace(tzinfo=UTC)
@@ -68,6 +70,7 @@ class Detector:
         self, at: datetime, readings: Sequence[Reading], *, full: bool = True, starved: bool = False
     ) -> list[Change]:
         """One tick: judge, store what changed, publish the evidence."""
+        self._hear(at)
         changes = self.engine.feed(at, readings, full=full, starved=starved)
         if changes:
             try:
@@ -88,6 +91,13 @@ class Detector:
         evidence.write(self.system.slug, self.picture)
         live.publish_dashboard(self.system.slug)
         return changes
+
+    def _hear(self, at: datetime) -> None:
+        """Go by what people have added to the signals since, or switched off."""
+        CATALOG.refresh()
+        slug = self.system.slug
+        if CATALOG.of(slug) is not self.engine.catalog:
+            self.engine.learn(CATALOG.of(slug), CATALOG.words(slug), at)
 
     def _tell_ledger(self, changes: Sequence[Change]) -> None:
         """Settled values are read at once when trouble begins; what is only context is no trouble."""

@@ -47,6 +47,7 @@ def write(slug: str, picture: Picture) -> None:
 
 def picture(slug: str) -> Picture:
     """The newest picture; an empty one when the watcher has not been heard of for two minutes."""
+    CATALOG.refresh()  # it may name what was added a moment ago
     try:
         raw: Any = live.client().get(KEY.format(slug))
     except redis.RedisError as error:

@@ -36,12 +36,26 @@ class Subscriber:
     def __init__(self) -> None:
         self.topics: set[str] = set()
         self.queue: asyncio.Queue[Message] = asyncio.Queue(QUEUE_LIMIT)
+        self._newest: dict[str, bytes] = {}
+
+    def show(self, name: str, packed: bytes) -> None:
+        """Send a part of the page; of one that waits to be sent only the newest is."""
+        waits = name in self._newest
+        self._newest[name] = packed
+        if not waits:
+            self.put({"kind": "shown", "show": name})
+
+    def take(self, name: str) -> bytes | None:
+        """The part that a message of the kind `shown` stands for, once."""
+        return self._newest.pop(name, None)
 
     def put(self, message: Message) -> None:
         if self.queue.full():
             while not self.queue.empty():
                 self.queue.get_nowait()
             self.resync()
+            for name in self._newest:
+                self.queue.put_nowait({"kind": "shown", "show": name})
         else:
             self.queue.put_nowait(message)
 

@@ -102,6 +102,12 @@ class Incident(models.Model):
                 name="one_open_incident_per_fingerprint",
             )
         ]
+        indexes = [
+            models.Index(fields=["-number"], condition=Q(state__in=OPEN_STATES), name="open_incidents"),
+            models.Index(fields=["component", "-number"], name="incidents_by_component"),
+            models.Index(fields=["system", "cause", "-number"], name="incidents_by_cause"),
+            models.Index(fields=["system", "opened_at"], name="incidents_by_opening"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.number} {self.title}"
@@ -176,7 +182,10 @@ class Symptom(models.Model):
                 name="one_active_symptom",
             )
         ]
-        indexes = [models.Index(fields=["system", "cleared_at"])]
+        indexes = [
+            models.Index(fields=["system", "cleared_at"]),
+            models.Index(fields=["service", "incident"], name="symptoms_by_service"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -214,6 +223,7 @@ class TimelineEvent(models.Model):
     class Meta:
         ordering = ["incident", "seq"]
         constraints = [models.UniqueConstraint(fields=["incident", "seq"], name="timeline_seq")]
+        indexes = [models.Index(fields=["incident", "kind", "-seq"], name="timeline_by_kind")]
 
     def __str__(self) -> str:
         return f"{self.seq}. {self.title}"

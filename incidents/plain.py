@@ -6,7 +6,7 @@ import re
 
 LONGEST = 110
 SUREST = 0.999
-# 2026-11-23 21:01:12.158 UTC [30074] app@shop/[unknown] FATAL:  ...   or   [2026-11-23T21:01:12Z] ERROR ...
+# 2026-11-23 21:01:12.158 UTC [30074] web@books/[unknown] FATAL:  ...   or   [2026-11-23T21:01:12Z] ERROR ...
 _STAMP = re.compile(
     r"^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d| ?UTC)?\]?\s*(?:\[\d+\]\s*)?(?:\S+@\S+\s+)?"
 )

@@ -46,11 +46,17 @@ def show(request: HttpRequest, number: int) -> HttpResponse:
         "figures": sections.figures,
         "items": sections.action_items,
         "timeline": sections.timeline,
-        "events": {e.seq: e for e in incident.events.all()},
+        "events": {e.seq: e for e in incident.events.filter(seq__in=_cited(sections))},
         "around": changed.shown_to(request.user, incident),
         "may_edit": request.user.has_perm("incidents.respond_incident"),
     }
     return render(request, "incidents/postmortem.html", context)
+
+
+def _cited(sections: Sections) -> set[int]:
+    """The numbers of the events that it rests on."""
+    told = [s for key in PARTS for s in sections.part(key)]
+    return {number for sentence in [*told, *sections.timeline] for number in sentence.seq}
 
 
 @require_GET

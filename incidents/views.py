@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.contrib.auth.models import User
-from django.core.paginator import Paginator
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents import changed, evidence, logs, plots, timeline, weighed
-from incidents.facts import DryRun, Noted, Passages, Planned, Weighed
-from incidents.models import OPEN_STATES, Incident, Severity, State, TimelineEvent
-from incidents.standing import standing
-from incidents.steps import steps
-from incidents.timeline import told
+from incidents import changed, logs, page, plots, shown, timeline
+from incidents.facts import Noted
+from incidents.memo import memo
+from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom, TimelineEvent
 from systems import asked
 from systems.manifest import ManifestError
 from systems.runtimes.base import RuntimeError_
@@ -27,23 +23,35 @@ from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
 from systems.visible import visible
 
 PAGE = 40
-SHOWN_SYMPTOMS, MOST_SYMPTOMS = 60, 1000
+ROWS_S = 2.0  # each open list asks again every five seconds
+FRESH_S = 5.0  # what each page of an open incident asks for every ten seconds is made once in so many
 
 
 @require_GET
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """All incidents, filtered; only the rows when htmx asks."""
-    page = Paginator(_filtered(request), PAGE).get_page(request.GET.get("page"))
+    """All incidents, filtered; only the rows when htmx asks, which are the same for all who ask for the same."""
+    if request.headers.get("HX-Request"):
+        asked_for = request.GET.urlencode()
+        return HttpResponse(memo.get(("incidents", asked_for), ROWS_S, lambda: _list(request, live=True)))
+    return HttpResponse(_list(request, live=False))
+
+
+def _list(request: HttpRequest, *, live: bool) -> str:
+    before = asked.number(request.GET["before"], "before") if request.GET.get("before") else None
+    found = _filtered(request)
+    rows = list((found if before is None else found.filter(pk__lt=before))[: PAGE + 1])
     context: dict[str, Any] = {
-        "page": page,
+        "rows": rows[:PAGE],
+        "before": before,
+        "older": rows[PAGE - 1].pk if len(rows) > PAGE else None,
         "states": State.choices,
         "severities": Severity.choices,
         "q": request.GET.get("q", ""),
         "open_count": Incident.objects.filter(state__in=OPEN_STATES).count(),
-        "live": bool(request.headers.get("HX-Request")),
+        "live": live,
     }
-    return render(request, "incidents/_rows.html" if context["live"] else "incidents/index.html", context)
+    return render_to_string("incidents/_rows.html" if live else "incidents/index.html", context, request)
 
 
 def _filtered(request: HttpRequest) -> QuerySet[Incident]:
@@ -56,7 +64,8 @@ def _filtered(request: HttpRequest) -> QuerySet[Incident]:
     if request.GET.get("severity", "") in Severity.values:
         found = found.filter(severity=request.GET["severity"])
     if service := request.GET.get("service", "").strip():
-        found = found.filter(Q(component=service) | Q(symptoms__service=service)).distinct()
+        seen = Symptom.objects.filter(incident=OuterRef("pk"), service=service)
+        found = found.filter(Q(component=service) | Exists(seen))
     if (digits := text.lstrip("#")).isascii() and digits.isdigit():
         return found.filter(pk=asked.number(digits, "q"))
     if text:
@@ -69,106 +78,36 @@ def _filtered(request: HttpRequest) -> QuerySet[Incident]:
 @login_required
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     incident = _incident(number)
-    events = list(incident.events.order_by("-seq")[:500])
-    context = _page(incident, events, request) | {"around": changed.shown_to(request.user, incident)}
-    return render(request, "incidents/detail.html", context)
+    events = page.newest(incident)
+    context = page.context(incident, may_respond=request.user.has_perm(page.RESPOND), events=events)
+    context |= {"events": events, "around": changed.shown_to(request.user, incident)}
+    return render(request, "incidents/detail.html", context | _older(events))
 
 
 @require_GET
 @login_required
 def events(request: HttpRequest, number: int) -> HttpResponse:
-    """Events newer than `after`, newest first, with the rest of the page out of band."""
-    after = asked.number(request.GET.get("after"), "after")
+    """Events after the number `after`, newest first, with the rest of the page out of band; or those `before` one."""
     incident = _incident(number)
-    everything = list(incident.events.order_by("-seq")[:500])
-    context = _page(incident, everything, request)
-    context["events"] = [e for e in everything if e.seq > after]
-    context["live"] = True
-    return render(request, "incidents/_live.html", context)
+    if request.GET.get("before"):
+        to = asked.number(request.GET.get("to"), "to") if request.GET.get("to") else None
+        found = page.older(incident, asked.number(request.GET["before"], "before"), to)
+        return render(
+            request, "incidents/_older.html", {"incident": incident, "events": found} | _older(found)
+        )
+    found = page.since(incident, asked.number(request.GET.get("after"), "after"))
+    rights = shown.Rights.of(request.user, page.RIGHTS)
+    context = {"rows": page.rows(found) if found else "", "parts": page.parts(incident, rights).items()}
+    return HttpResponse(shown.for_page(render_to_string("incidents/_live.html", context), request))
+
+
+def _older(found: list[TimelineEvent]) -> dict[str, int]:
+    """`before`: where the next older page begins; 0: there is none. The numbers have no gaps."""
+    return {"before": found[-1].seq if found and found[-1].seq > 1 else 0}
 
 
 def _incident(number: int) -> Incident:
     return get_object_or_404(Incident.objects.select_related("system", "owner", "postmortem"), pk=number)
-
-
-def _page(incident: Incident, events: list[TimelineEvent], request: HttpRequest) -> dict[str, Any]:
-    requests = list(
-        incident.action_requests.select_related("system", "decision", "decision__by").order_by("requested_at")
-    )
-    open_first = (F("cleared_at").desc(nulls_first=True), "first_seen")
-    symptoms = list(incident.symptoms.order_by(*open_first)[:MOST_SYMPTOMS])
-    picture = evidence.picture(incident.system.slug)
-    now = [standing(s, picture) for s in symptoms]
-    return {
-        "incident": incident,
-        "events": events,
-        "steps": steps(incident, events, requests),
-        "symptoms": list(zip(symptoms, now, strict=True))[:SHOWN_SYMPTOMS],
-        "symptom_count": len(symptoms),
-        "open_symptoms": now.count("holds"),
-        "unread_symptoms": now.count("unread"),
-        "hypotheses": weighed.bars(incident, symptoms),
-        "weighed_at": next((e.at for e in events if e.kind == TimelineEvent.Kind.HYPOTHESES), None),
-        "questions": next((f.questions for f in told(events, Weighed)), []),
-        "passages": next((f.passages for f in told(events, Passages)), []),
-        "plan": _plan(events, requests),
-        "waiting": [r for r in requests if r.status == "waiting"],
-        "requests": requests,
-        "similar": _similar(incident),
-        "beside": sorted({f.beside for f in told(events, Noted) if f.beside is not None}),
-        **_respond(incident, request),
-    }
-
-
-def _respond(incident: Incident, request: HttpRequest) -> dict[str, Any]:
-    """What a person may do with it, and with whom."""
-    parts = list(incident.merged.order_by("number").values_list("number", flat=True))
-    if not request.user.has_perm("incidents.respond_incident"):
-        return {"may_respond": False, "parts": parts}
-    people = User.objects.with_perm(
-        "incidents.respond_incident", backend="django.contrib.auth.backends.ModelBackend"
-    )
-    others = Incident.objects.filter(system=incident.system_id, state__in=OPEN_STATES)
-    return {
-        "may_respond": True,
-        "parts": parts,
-        "responders": people.order_by("username")[:200] if incident.is_open else [],
-        "others": others.exclude(pk=incident.pk)[:20] if incident.is_open else [],
-        "severities": Severity.choices,
-    }
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The newest plan. `steps`: each with the request that carries it out, if there is one by now."""
-
-    event: TimelineEvent
-    facts: Planned
-    steps: list[tuple[DryRun, Any]]
-
-
-def _plan(events: list[TimelineEvent], requests: list[Any]) -> _Plan | None:
-    for event in events:
-        if event.kind == Planned.kind and isinstance(facts := event.facts, Planned) and facts.steps:
-            later = [r for r in requests if r.requested_at >= event.at and r.undo_of_id is None]
-            return _Plan(event, facts, [(step, _carries_out(step, later)) for step in facts.steps])
-    return None
-
-
-def _carries_out(step: DryRun, requests: list[Any]) -> Any:
-    mine = (r for r in requests if _dashes(r.slug) == _dashes(step.action) and r.target == step.target)
-    return next(iter([*mine][-1:]), None)
-
-
-def _dashes(slug: str) -> str:
-    return slug.replace("_", "-")
-
-
-def _similar(incident: Incident) -> list[Incident]:
-    """Earlier incidents of the same cause, else of the same first symptom."""
-    others = Incident.objects.filter(system=incident.system_id, number__lt=incident.number)
-    same = Q(cause=incident.cause) if incident.cause else Q(fingerprint=incident.fingerprint)
-    return list(others.filter(same).order_by("-number")[:5])
 
 
 @require_GET
@@ -176,8 +115,13 @@ def _similar(incident: Incident) -> list[Incident]:
 def figures(request: HttpRequest, number: int) -> HttpResponse:
     """The before/after plot and its table."""
     incident = _incident(number)
-    moments = incident.events.filter(kind=TimelineEvent.Kind.ACTION)
-    plot = plots.plot(incident, _concerned(incident), moments, changed.shown_to(request.user, incident))
+    may_see = request.user.has_perm(changed.RIGHT)
+
+    def make() -> Any:
+        moments = incident.events.filter(kind=TimelineEvent.Kind.ACTION)
+        return plots.plot(incident, _concerned(incident), moments, changed.shown_to(request.user, incident))
+
+    plot = memo.get(("figures", number, incident.state, may_see), FRESH_S if incident.is_open else 0.0, make)
     return render(request, "incidents/_figures.html", {"incident": incident, "plot": plot})
 
 
@@ -187,8 +131,8 @@ def figures(request: HttpRequest, number: int) -> HttpResponse:
 def changes(request: HttpRequest, number: int) -> HttpResponse:
     """What changed shortly before it and since then."""
     incident = _incident(number)
-    context = {"incident": incident, "around": changed.shown_to(request.user, incident)}
-    return render(request, "incidents/_changed.html", context)
+    around = memo.get(("changes", number), FRESH_S, lambda: changed.shown_to(request.user, incident))
+    return render(request, "incidents/_changed.html", {"incident": incident, "around": around})
 
 
 def _concerned(incident: Incident) -> list[str]:

@@ -51,34 +51,43 @@ def read(text: str) -> Document:
     end = next((i for i, row in enumerate(rows[1:], 1) if row.strip() == FENCE), None)
     if end is None:
         return Document({}, "", problems=[Problem(1, "the front matter has no closing line of dashes")])
-    body = "\n".join(rows[end + 1 :])
-    document = Document({}, body, lines={(): 2})
+    return _mapping("\n".join(rows[1:end]), "\n".join(rows[end + 1 :]), 2, "the front matter")
+
+
+def plain(text: str) -> Document:
+    """A text that is one mapping of YAML, and no prose. Never raises for bad text."""
+    return _mapping(text.replace("\r\n", "\n"), "", 1, "it")
+
+
+def _mapping(text: str, body: str, first: int, name: str) -> Document:
+    """`first`: the line of the document at which `text` begins."""
+    document = Document({}, body, lines={(): first})
     try:
-        node, data = yamlsafe.read("\n".join(rows[1:end]))
+        node, data = yamlsafe.read(text)
     except yamlsafe.Refused as error:
-        document.problems.append(Problem(error.line + 1, str(error)))
+        document.problems.append(Problem(error.line + first - 1, str(error)))
         return document
     if node is not None:
-        _index(node, (), document)
+        _index(node, (), document, first)
     if isinstance(data, dict):
         document.data = data
     else:
-        document.problems.append(Problem(2, "the front matter must be a list of `key: value` lines"))
+        document.problems.append(Problem(first, f"{name} must be a list of `key: value` lines"))
     return document
 
 
-def _index(node: yaml.Node, path: Path, document: Document) -> None:
+def _index(node: yaml.Node, path: Path, document: Document, first: int) -> None:
     """Remember the line of each key and item; report keys given twice and anchors, which we do not need."""
-    document.lines[path] = node.start_mark.line + 2
+    document.lines[path] = node.start_mark.line + first
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 2
+            name, line = str(key.value), key.start_mark.line + first
             if name in seen:
                 document.problems.append(Problem(line, f"{name!r} is given twice"))
             seen.add(name)
-            _index(value, (*path, name), document)
+            _index(value, (*path, name), document, first)
             document.lines[(*path, name)] = line
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            _index(item, (*path, number), document)
+            _index(item, (*path, number), document, first)

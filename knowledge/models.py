@@ -1,4 +1,4 @@
-"""Runbooks with their history, the chunks retrieval searches, and what past incidents taught."""
+"""Runbooks and added signals with their history, the chunks retrieval searches, and what past incidents taught."""
 
 from __future__ import annotations
 
@@ -44,6 +44,45 @@ class RunbookRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.runbook_id} v{self.version}"
+
+
+class VocabularyEntry(models.Model):
+    """A word or a signal that somebody added. The current text; history is in revisions, nothing is ever deleted."""
+
+    slug = models.SlugField(unique=True, max_length=60, help_text="the signal's id")
+    kind = models.CharField(max_length=10, help_text="word or signal")
+    system_slug = models.CharField(
+        max_length=60, blank=True, default="", help_text="the only system it is for; empty: every one"
+    )
+    text = models.TextField(help_text="YAML")
+    version = models.PositiveIntegerField(default=1)
+    enabled = models.BooleanField(default=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["slug"]
+        verbose_name_plural = "vocabulary entries"
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class VocabularyRevision(models.Model):
+    entry = models.ForeignKey(VocabularyEntry, on_delete=models.CASCADE, related_name="revisions")
+    version = models.PositiveIntegerField()
+    text = models.TextField()
+    enabled = models.BooleanField()
+    author = models.CharField(max_length=120)
+    note = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-version"]
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["entry", "version"], name="vocabulary_version")]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} v{self.version}"
 
 
 class Chunk(models.Model):

@@ -125,9 +125,10 @@ def set_enabled(slug: str, enabled: bool) -> None:
     book.save(update_fields=["enabled", "updated_at"])
 
 
-def history(slug: str) -> list[RunbookRevision]:
-    """All versions, the newest first."""
-    return list(RunbookRevision.objects.filter(runbook__slug=slug))
+def history(slug: str, before: int | None = None, most: int = 50) -> list[RunbookRevision]:
+    """Versions, the newest first, without their texts; those before a number."""
+    found = RunbookRevision.objects.filter(runbook__slug=slug).defer("text")
+    return list((found if before is None else found.filter(version__lt=before))[:most])
 
 
 def diff(slug: str, old: int, new: int) -> list[str]:

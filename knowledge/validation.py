@@ -36,6 +36,7 @@ def problems_of(text: str, others: Sequence[RunbookSpec] = ()) -> tuple[RunbookS
     """The spec when it can be built, and every problem; `error` ones forbid saving. `others`: the other runbooks."""
     spec, document, problems = parse(text)
     if spec is not None:
+        CATALOG.refresh()
         problems += _signals(spec, document)
         problems += _actions_known(spec, document)
         problems += _names(spec, document)

@@ -170,7 +170,8 @@ def preview(request: HttpRequest) -> HttpResponse:
 @login_required
 def history(request: HttpRequest, slug: str) -> HttpResponse:
     """Versions, and the difference between two of them."""
-    book, versions = _book(slug), service.history(slug)
+    before = asked.number(request.GET["before"], "before") if request.GET.get("before") else None
+    book, versions = _book(slug), service.history(slug, before)
     new_version = asked.number(request.GET.get("new"), "new", book.version)
     old_version = asked.number(request.GET.get("old"), "old", max(1, new_version - 1))
     try:
@@ -179,6 +180,10 @@ def history(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such version.") from None
     context = {"book": book, "versions": versions, "lines": lines, "old": old_version, "new": new_version}
     context["may_edit"] = request.user.has_perm("knowledge.change_runbook")
+    context |= {
+        "before": before,
+        "older": versions[-1].version if versions and versions[-1].version > 1 else None,
+    }
     return render(request, "knowledge/history.html", context)
 
 

@@ -17,6 +17,7 @@ from opsportal.api_auth import TokenAuth
 from opsportal.api_changes import router as changes_router
 from opsportal.api_incidents import router as incidents_router
 from opsportal.api_switches import router as switches_router
+from opsportal.api_vocabulary import router as vocabulary_router
 from opsportal.inputgate import UNKEPT
 
 api = NinjaAPI(
@@ -35,6 +36,7 @@ api.add_router("", actions_router)
 api.add_router("/api", incidents_router)
 api.add_router("/api", switches_router)
 api.add_router("/api", changes_router)
+api.add_router("/api", vocabulary_router)
 api.add_router("", chaos_router)
 
 

@@ -106,6 +106,7 @@ def changes(
     until: datetime | None = None,
     component: str = "",
 ) -> list[dict[str, Any]]:
+    """Of more than 500 the latest: ask again with `until` as the first of them says `first_new`."""
     user = request.require(SEE)  # type: ignore[attr-defined]
     loaded = load(named_system(system))
     assert loaded.id is not None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 from ninja.errors import HttpError
@@ -20,7 +21,7 @@ from incidents.verdict import Bar
 
 router = Router(tags=["incidents"])
 READ, RESPOND = "incidents.view_incident", "incidents.respond_incident"
-PAGE = 100
+PAGE, EVENTS, SYMPTOMS = 100, 500, 200
 
 
 class IncidentOut(Schema):
@@ -76,14 +77,18 @@ class SymptomOut(Schema):
 
 class IncidentFull(IncidentOut):
     """`hypotheses`: the bars, the leading one first; see incidents/verdict.py. `openings`: the earlier times that it
-    was open, oldest first; `back_as`: the number under which it was noticed when it came back after that."""
+    was open, oldest first; `back_as`: the number under which it was noticed when it came back after that. `events`: in
+    order, those after `events_after`; `events_next`: what to ask for as `events_after` then, null: that was all.
+    `symptoms`: those that hold, then the latest; of more than 200 the first, `symptom_count` says how many."""
 
     openings: list[Opening]
     hypotheses: list[Bar]
     repaired: list[Repair]
     failed: list[Repair]
     symptoms: list[SymptomOut]
+    symptom_count: int
     events: list[EventOut]
+    events_next: int | None
     actions: list[str]
 
 
@@ -122,16 +127,20 @@ def incidents(
 
 
 @router.get("/incidents/{int:number}", response=IncidentFull, summary="One incident with its timeline")
-def incident(request: HttpRequest, number: int) -> dict[str, Any]:
+def incident(request: HttpRequest, number: int, events_after: int = 0, limit: int = EVENTS) -> dict[str, Any]:
     request.require(READ)  # type: ignore[attr-defined]
     found = Incident.objects.select_related("system", "owner").get(number=number)
+    events = list(found.events.filter(seq__gt=events_after).order_by("seq")[: max(1, min(limit, EVENTS))])
+    symptoms = list(found.symptoms.order_by(F("cleared_at").desc(nulls_first=True), "first_seen"))
     return _short(found) | {
         "openings": found.openings,
-        "hypotheses": weighed.bars(found, found.symptoms.all()),
+        "hypotheses": weighed.bars(found, symptoms),
         "repaired": found.verdict.repaired,
         "failed": found.verdict.failed,
-        "symptoms": list(found.symptoms.values()),
-        "events": list(found.events.values()),
+        "symptoms": symptoms[:SYMPTOMS],
+        "symptom_count": len(symptoms),
+        "events": events,
+        "events_next": events[-1].seq if events and events[-1].seq < found.last_seq else None,
         "actions": [f"/action/{pk}" for pk in found.action_requests.values_list("pk", flat=True)],
     }
 

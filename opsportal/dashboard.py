@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +14,7 @@ from chaos.models import Injection
 from incidents import evidence
 from incidents.evidence import Picture
 from incidents.health import RANK, Health
+from incidents.memo import memo
 from incidents.models import OPEN_STATES, Incident, Symptom
 from opsportal import machines, measured, record, strip
 from opsportal.changes import board
@@ -29,29 +28,13 @@ from systems.services import LoadedSystem, UnknownSystem, load
 
 STALE_S = 15.0
 
+LAST_S = 30.0
 T = TypeVar("T")
-_kept: dict[str, tuple[float, Any]] = {}
-_kept_lock = threading.Lock()
 
 
 def remember(key: str, seconds: float, make: Callable[[], T]) -> T:
-    """`make()`, at most once in `seconds` per process."""
-    now = time.monotonic()
-    with _kept_lock:
-        found = _kept.get(key)
-    if found and found[0] > now:
-        value: T = found[1]
-        return value
-    made = make()
-    with _kept_lock:
-        _kept[key] = (now + seconds, made)
-    return made
-
-
-def forget() -> None:
-    """Drop everything remembered (tests)."""
-    with _kept_lock:
-        _kept.clear()
+    """`make()`, at most once in `seconds` per process. Who asks while it is made anew gets the last one, of LAST_S."""
+    return memo.get(key, seconds, make, last_s=LAST_S)
 
 
 @dataclass
@@ -110,7 +93,7 @@ def context(system: System | None) -> dict[str, Any]:
         "strip": strip.of(system, incidents, services.values(), stale=_is_stale(picture)),
         "axis": _axis(system),
         "changes": changes,
-        "record": remember(f"record-{system.pk}", 5, lambda: record.record(system)),
+        "record": memo.behind(f"record-{system.pk}", 5, lambda: record.record(system)),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from opsportal import bundle_views, views
+from opsportal import bundle_views, kept_views, views
 from opsportal.changes import back as changes_back
 from opsportal.changes import views as changes
 from opsportal.foreign import views as foreign
@@ -13,10 +13,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),
     path("nav/", views.nav_waiting, name="nav"),
     path("settings/", views.settings_page, name="settings"),
+    path("settings/kept/", kept_views.page, name="kept"),
+    path("settings/kept/<slug:kind>/", kept_views.keep, name="keep"),
     path("settings/freeze/", views.freeze, name="freeze"),
     path("settings/rules/<int:pk>/remove/", views.rule_delete, name="rule-delete"),
     path("settings/grants/<int:pk>/end/", views.grant_end, name="grant-end"),
     path("settings/systems/<slug:slug>/activate/", views.activate, name="manifest-activate"),
+    path("settings/vocabulary/", include("opsportal.vocabulary.urls")),
     path("settings/systems/<slug:slug>/", views.system_switch, name="system-switch"),
     path("changes/", changes.index, name="changes"),
     path("changes/<int:pk>/", changes.one, name="change"),

@@ -27,7 +27,8 @@ def record(system: System) -> dict[str, Any]:
     seconds (median, p90), counted from the injection where a fault was put in, else from the first symptom. Of an
     incident that came back each opening counts by its own times."""
     since = timezone.now() - timedelta(days=DAYS)
-    incidents = list(Incident.objects.filter(system=system, opened_at__gte=since, merged_into=None))
+    told = Incident.objects.filter(system=system, opened_at__gte=since, merged_into=None)
+    incidents = list(told.only("number", "state", "started_at", "opened_at", "resolved_at", "openings"))
     began = _injected(system, since)
     openings = [o for i in incidents for o in i.all_openings if o.opened_at >= since]
     detect = [(o.opened_at - began.get(o.opened_at, o.started_at)).total_seconds() for o in openings]

@@ -13,7 +13,6 @@ Each may instead stand in a file, which NAME_FILE names.
 
 import logging
 import secrets
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,7 +66,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "opsportal.packed.PackedFiles",
+    # Of secrets a page has only tokens for its forms, masked anew each time, and the length of all is made uncertain.
+    "django.middleware.gzip.GZipMiddleware",
     "opsportal.inputgate.InputGate",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -147,8 +148,7 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "/static/"
-_plotly = Path(str(find_spec("plotly").origin)).parent / "package_data"  # type: ignore[union-attr]
-STATICFILES_DIRS: list[Any] = [BASE_DIR / "static", ("plotly", _plotly)]
+STATICFILES_DIRS: list[Any] = [BASE_DIR / "static"]
 if static_root := env.str("OPSPORTAL_STATIC_ROOT", default=""):
     STATIC_ROOT = static_root
 WHITENOISE_USE_FINDERS = True

@@ -28,6 +28,8 @@ GRANTABLE = (
     "systems.view_changes",
     "systems.report_change",
     "actions.add_policyrule",
+    "knowledge.add_vocabularyentry",
+    "knowledge.change_vocabularyentry",
 )
 READ = "incidents.view_incident"
 

@@ -16,12 +16,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from actions import audit, grants, policy, switch
-from actions.models import ActionRequest, Freeze, PolicyGrant, PolicyRule, Status
+from actions.models import Freeze, PolicyGrant, PolicyRule
 from agent import service as agent
+from incidents import shown
 from incidents.lifecycle import IllegalTransition
 from incidents.models import Incident
-from opsportal import dashboard as board
-from opsportal import health
+from opsportal import boards, health
 from opsportal.forms import PolicyRuleForm
 from systems import activation, asked
 from systems.describe import is_watched_only
@@ -40,11 +40,11 @@ def _system(request: HttpRequest) -> System | None:
 @login_required
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The dashboard; only its live part when htmx asks."""
-    context = board.context(_system(request))
-    context["parts"] = board.remember("parts", 2, health.parts)
-    if request.headers.get("HX-Request"):
-        return render(request, "opsportal/_dashboard.html", context)
-    context["systems"] = System.objects.filter(enabled=True)
+    system = _system(request)
+    if request.headers.get("HX-Request") and system is not None:
+        rights = shown.Rights.of(request.user, boards.RIGHTS)
+        return HttpResponse(shown.for_page(boards.board(system, rights), request))
+    context = boards.context(system) | {"systems": System.objects.filter(enabled=True)}
     return render(request, "opsportal/dashboard.html", context)
 
 
@@ -52,8 +52,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @login_required
 def nav_waiting(request: HttpRequest) -> HttpResponse:
     """The count of approvals waiting, for the navigation of every page."""
-    waiting = ActionRequest.objects.filter(status=Status.WAITING).count()
-    return render(request, "parts/nav_waiting.html", {"nav": {"waiting": waiting}})
+    return render(request, "parts/nav_waiting.html", {"nav": {"waiting": boards.waiting()}})
 
 
 @require_POST

@@ -16,8 +16,10 @@ from agent import service as agent
 from agent.tasks import advance
 from incidents import detection, people, postmortem
 from incidents import service as incidents
+from incidents.signals import CATALOG
 from knowledge import validation
 from knowledge.spec import RunbookSpec
+from knowledge.vocabulary import service as vocabulary
 from systems import services
 from systems.manifest import Manifest, checks
 from systems.ticks import Handler
@@ -35,6 +37,8 @@ def connect() -> None:
     postmortem.narrator[:] = [roles.narrate]
     validation.register(actions=_action_names, declared=_declared_names, check=_ranks_first)
     checks.further[:] = [_names_taken]
+    vocabulary.on_change[:] = [_audit_word]
+    CATALOG.source = vocabulary.entries
 
 
 def tick_handlers() -> list[Handler]:
@@ -81,6 +85,18 @@ def _audit(act: people.Act) -> None:
         incident=found.number,
         outcome=act.verb,
         data={"note": act.note, "state": found.state, **act.data},
+    )
+
+
+def _audit_word(change: vocabulary.Change) -> None:
+    row = change.entry
+    audit.append(
+        change.by,
+        f"vocabulary.{change.verb}",
+        system=row.system_slug,
+        target=row.slug,
+        outcome=change.verb,
+        data={"kind": row.kind, "version": row.version, "note": change.note, "text": row.text[:4000]},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,16 +36,30 @@ def pack(readings: Sequence[Reading]) -> bytes:
     return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), LEVEL)
 
 
-def unpack(packed: bytes) -> list[Reading]:
+def unpack(packed: bytes, wanted: Callable[[str], bool] | None = None) -> list[Reading]:
+    """The readings; of those whose metric is `wanted` only, which is quicker."""
     text = zlib.decompressobj().decompress(packed, MOST_BYTES)
-    return [Reading(*row) for row in json.loads(text)]
+    return [Reading(*row) for row in json.loads(text) if wanted is None or wanted(row[1])]
 
 
-def between(system_id: int, since: datetime, until: datetime) -> Iterator[Frame]:
-    """The ticks of a system from `since` to `until`, in order; none from before the readings' retention."""
+def oldest(system_id: int, since: datetime) -> datetime | None:
+    """The first tick of a system that is kept from `since` on."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select min(at) from systems_tick where system_id = %s and at >= %s", [system_id, since]
+        )
+        found: datetime | None = cursor.fetchone()[0]
+        return found
+
+
+def between(
+    system_id: int, since: datetime, until: datetime, wanted: Callable[[str], bool] | None = None
+) -> Iterator[Frame]:
+    """The ticks of a system from `since` to `until`, in order; none from before the readings' retention. `wanted`: the
+    metrics that are of interest."""
     sql = """select at, mini, starved, readings from systems_tick
              where system_id = %s and at >= %s and at <= %s order by at"""
     with connection.cursor() as cursor:
         cursor.execute(sql, [system_id, since, until])
         for at, mini, starved, packed in cursor:
-            yield Frame(at, unpack(bytes(packed)), mini, starved)
+            yield Frame(at, unpack(bytes(packed), wanted), mini, starved)

@@ -37,6 +37,21 @@ class System(models.Model):
         return self.title
 
 
+class Retention(models.Model):
+    """How long a kind of record is kept, where that was set: see systems/retention.py."""
+
+    kind = models.CharField(max_length=20, unique=True)
+    hours = models.PositiveIntegerField(null=True, help_text="empty: for ever")
+    by = models.CharField(max_length=120)
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {'for ever' if self.hours is None else f'{self.hours} h'}"
+
+
 class ReadingRow(models.Model):
     """A raw reading. The table is partitioned by hour (see the migration) and written in one statement a tick."""
 
@@ -115,7 +130,10 @@ class ChangeRow(models.Model):
             ("view_changes", "Can see what changed"),
             ("report_change", "Can report deploys, flags, commits and maintenance"),
         ]
-        indexes = [models.Index(fields=["system", "-first_new"], name="changes_by_time")]
+        indexes = [
+            models.Index(fields=["system", "-first_new"], name="changes_by_time"),
+            models.Index(fields=["-first_new", "-id"], name="changes_newest"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["system", "source", "ref"], condition=~models.Q(ref=""), name="one_change_per_ref"

@@ -30,6 +30,11 @@ class Compiled:
     def __init__(self, found: re2._Regexp) -> None:
         self._found = found
 
+    @property
+    def size(self) -> int:
+        """Steps of its program."""
+        return int(self._found.programsize)
+
     def search(self, text: str) -> Match | None:
         """The first match anywhere in `text`."""
         return cast("Match | None", self._found.search(text.encode("utf-8", "replace").decode()))
@@ -47,6 +52,11 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> Compiled:
         return Compiled(re2.compile(pattern, options))
     except (re2.error, UnicodeError) as error:
         raise BadPattern(_words(pattern, error)) from None
+
+
+def work(pattern: str) -> int:
+    """How many steps its program has: what it costs to look for. BadPattern as for `compiled`."""
+    return int(compiled(pattern, ignore_case=True).size)
 
 
 def _words(pattern: str, error: Exception) -> str:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from systems import retention
 from systems.models import System
-from systems.partitions import READINGS
 from systems.readings import Reading
 from systems.services import LoadedSystem
 from systems.store import REPEAT_S
@@ -42,7 +42,8 @@ def series(
     until = until or timezone.now()
     since = since or until - timedelta(hours=1)
     step = max(1.0, (until - since).total_seconds() / max(1, max_points))
-    raw = since > timezone.now() - READINGS.keep
+    kept = retention.span(retention.READINGS)
+    raw = kept is None or since > timezone.now() - kept
     table, at, value = ("systems_reading", "at", "value") if raw else ("systems_rollup", "minute", "mean")
     # the names come from the line above, not from a caller
     sql = f"""select min({at}), avg({value}) from {table}

@@ -97,7 +97,7 @@ class LoadedSystem:
 
 
 def authority(url: str) -> str:
-    """Where a URL or host:port points to, however it is written: `shop.example:443`, `[::1]:8080`."""
+    """Where a URL or host:port points to, however it is written: `www.example:443`, `[::1]:8080`."""
     parts = urlsplit(url if "://" in url else f"//{url}")
     try:
         host, port = parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)

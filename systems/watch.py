@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,10 +25,15 @@ from systems.services import LoadedSystem
 
 log = logging.getLogger(__name__)
 
+Timing = Callable[
+    [str, float], None
+]  # the probe's name; seconds from when a look of it was due until it was over
+
 QUICK_S = 0.15  # a mini-tick waits no longer than this
 SECRETS_EVERY_S = 20.0
-AT_ONCE = 6  # probes started together, so that their own crowd does not slow them down
+AT_ONCE = 6  # probes started together, so that their own crowd does not slow them down; more of very many ...
 PAUSE_S = 0.015
+SPREAD_S = 0.2  # ... as all of them are started in so long
 CLOSE_S = 1.0  # what has not ended by then is left to itself
 THIN = 3  # while the watcher is starved, probes run so many times less often ...
 THIN_MAX_S = 9.0  # ... but at least this often, or they would count as not read
@@ -42,17 +48,25 @@ class Slot:
     service: Service
     phase: int = 0
     due: float = 0.0
+    turn: float = 0.0  # when the look that is under way, or was the last, was due
     task: asyncio.Task[None] | None = None
+    every_s: float = 1.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        self.every_s = self.probe.every_s(self.service)
+        self.name = f"{self.probe.name} {self.service.name}"
 
     def plan(self, at: float, *, thin: bool = False) -> None:
-        """Set when it is due next, on its own grid. Slow probes spread over the ticks after their first run. `thin`:
-        less often, because the machine has too little to spare."""
-        interval = self.probe.interval_s
+        """Set when it is due next, on its own grid, also when turns were missed. Slow probes spread over the ticks
+        after their first run. `thin`: less often, because the machine has too little to spare."""
+        interval = self.every_s
         if thin and self.probe.name not in ALWAYS_ON:
             interval = max(interval, min(THIN * interval, THIN_MAX_S))
         first = self.due == 0.0
-        on_time = self.due > at - interval
-        self.due = (self.due if on_time else at) + interval
+        self.turn = at if first else self.due
+        missed = 0.0 if first else max(0.0, (at - self.due) // interval)
+        self.due = (at if first else self.due + missed * interval) + interval
         if first and interval >= 2:
             self.due -= self.phase % int(interval)
 
@@ -76,13 +90,14 @@ class SystemWatch:
             for probe in self.probes
             if probe.applies(service)
         ]
-        self.slots.sort(key=lambda slot: slot.probe.interval_s)
+        self.slots.sort(key=lambda slot: slot.every_s)
         self._pending: list[Reading] = []
         self._live = self._thin = False
         self._http = client()
         self._redacted: Callable[[str], str] = str
         self._secrets: set[str] | None = None
         self._secrets_at = -1e9
+        self.timing: Timing | None = None
         self.listeners: list[Callable[[list[Reading]], None]] = []  # hear every reading; must be quick
 
     def seed_templates(self, templates: dict[str, list[str]]) -> None:
@@ -93,19 +108,22 @@ class SystemWatch:
                     probe.seed(service, labels)
 
     async def start_due(
-        self, *, everything: bool = False, gently: bool = False, thin: bool = False
+        self, *, everything: bool = False, gently: bool = False, thin: bool = False, late_s: float = 0.0
     ) -> list[Slot]:
-        """Start what is due and not still running; returns what was started."""
+        """Start what is due and not still running; returns what was started. `late_s`: how long ago that should have
+        been: what is due at each step must not be by so much after the next one."""
         self._live, self._thin = not everything, thin
-        started = []
-        at = self.clock()
-        for slot in self.slots:
-            if slot.running or not (everything or slot.due <= at + 0.02):
+        at = self.clock() - late_s
+        due = [s for s in self.slots if (everything or s.due <= at + 0.02) and not s.running]
+        at_once = max(AT_ONCE, math.ceil(len(due) * PAUSE_S / SPREAD_S))
+        started: list[Slot] = []
+        for slot in due:
+            if slot.running:  # by another start meanwhile
                 continue
             slot.plan(at, thin=thin)
-            slot.task = asyncio.create_task(self._run(slot), name=f"{slot.probe.name} {slot.service.name}")
+            slot.task = asyncio.create_task(self._run(slot), name=slot.name)
             started.append(slot)
-            if gently and len(started) % AT_ONCE == 0:
+            if gently and len(started) % at_once == 0:
                 await asyncio.sleep(PAUSE_S)
         return started
 
@@ -113,6 +131,8 @@ class SystemWatch:
         while True:
             found = await slot.probe.observe(self.system, slot.service)
             self._pending += found  # in two steps: `+= await` would add to a list that was taken meanwhile
+            if self.timing is not None:
+                self.timing(slot.probe.name, self.clock() - slot.turn)
             if not self._live or self.clock() < slot.due:
                 return
             slot.plan(self.clock(), thin=self._thin)  # it took so long that its next turn has come
@@ -138,11 +158,14 @@ class SystemWatch:
                 events.append(reading)
                 continue
             single[reading.service, reading.metric, reading.label] = reading
+        found = list(single.values())
         for listener in self.listeners:
-            listener(list(single.values()))
-        return [*single.values(), *events]
+            listener(found)
+        return found + events
 
     def _clean(self, reading: Reading) -> Reading:
+        if not reading.text and not reading.label:
+            return reading
         text, label = self._redacted(reading.text), self._redacted(reading.label)
         if text is reading.text and label is reading.label:
             return reading

@@ -21,7 +21,7 @@ from systems.services import LoadedSystem
 from systems.state.beside import sampler_for
 from systems.store import Batch, Store
 from systems.ticks import Handler, Outlet, Tick, name_of
-from systems.watch import SystemWatch
+from systems.watch import SystemWatch, Timing
 
 __all__ = ["Handler", "Tick", "Watcher"]
 
@@ -41,7 +41,7 @@ class Watcher:
     """Watches every system that `system_loader` returns (called now and then, in a thread).
 
     `on_tick` handlers get every Tick, one at a time and in order; plain functions run in the event loop and must be
-    quick. `persist=False` leaves the database alone."""
+    quick. `persist=False` leaves the database alone. `timing` hears how late each look was."""
 
     def __init__(
         self,
@@ -53,11 +53,13 @@ class Watcher:
         clock: Clock = time.monotonic,
         now: Callable[[], float] = time.time,
         strain: starved.Watch | None = None,
+        timing: Timing | None = None,
     ) -> None:
         self._loader = system_loader
         self._interval = interval_s
         self._clock = clock
         self._now = now
+        self._timing = timing
         self.strain = strain or starved.Watch()
         self._watches: dict[str, SystemWatch] = {}
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
@@ -144,6 +146,7 @@ class Watcher:
     async def _add(self, system: LoadedSystem, *, start: bool) -> None:
         slug = system.slug
         watch = self._watches[slug] = SystemWatch(system, self._clock, self._now)
+        watch.timing = self._timing
         outlets = self._outlets[slug] = [Outlet(name_of(handler), handler) for handler in self._handlers]
         self.looked_at[slug], self._ticked[slug] = self._now(), self._clock()
         if self.store is not None and system.id is not None:
@@ -160,12 +163,9 @@ class Watcher:
                 asyncio.create_task(self._beat(watch), name=f"watch {slug}"),
                 asyncio.create_task(self._listen(watch), name=f"events {slug}"),
                 *(asyncio.create_task(o.run(), name=f"{o.name} of {slug}") for o in outlets),
-                *(
-                    [asyncio.create_task(ledger.run(), name=f"ledger of {slug}")]
-                    if ledger is not None
-                    else []
-                ),
             ]
+            if ledger is not None:
+                self._tasks[slug].append(asyncio.create_task(ledger.run(), name=f"ledger of {slug}"))
 
     async def _drop(self, slug: str) -> None:
         """Always returns within a few seconds, whatever hangs."""
@@ -210,7 +210,8 @@ class Watcher:
             last = number
             try:
                 began = time.perf_counter()
-                await watch.start_due(gently=True, thin=self.strain.state.starved)
+                late = max(0.0, self._now() - number * step)
+                await watch.start_due(gently=True, thin=self.strain.state.starved, late_s=late)
                 if whole:
                     task = asyncio.create_task(self._finish(watch, began))
                     self._finishing.add(task)  # kept, or it may be collected while it runs

@@ -6,6 +6,8 @@ import pytest
 from django.db.backends.postgresql.operations import DatabaseOperations
 from xdist.scheduler import LoadScopeScheduling
 
+from incidents.memo import memo
+
 AUDIT = "actions_auditentry"
 _flush = DatabaseOperations.sql_flush
 
@@ -21,6 +23,11 @@ def sql_flush(self: DatabaseOperations, style: Any, tables: Any, **options: Any)
 
 
 DatabaseOperations.sql_flush = sql_flush
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    memo.forget()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

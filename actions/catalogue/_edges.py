@@ -1,4 +1,4 @@
-"""Edges of a link service: GET /edges, POST /edges/NAME/failover|reset at its control address."""
+"""Links of the manifest at the control address of the part that carries them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class EdgeAction(Action[EdgeParams]):
 
     def execute(self, ctx: ActionContext, params: EdgeParams) -> Result:
         ctx.guard()
-        effects.call("POST", effects.control(ctx.service, f"/edges/{params.edge}/{self.verb}"))
+        effects.call("POST", address(ctx, params.edge, self.verb))
         ok = effects.wait_until(lambda: bool(edges(ctx)[params.edge].get("ok")), 6)
         now = edges(ctx)[params.edge]
         return Result(
@@ -52,7 +52,7 @@ class EdgeAction(Action[EdgeParams]):
         )
 
     def preview_of(self, ctx: ActionContext, params: EdgeParams, change: str, undo: str) -> Preview:
-        url = effects.control(ctx.service, f"/edges/{params.edge}/{self.verb}")
+        url = address(ctx, params.edge, self.verb)
         return Preview(
             f"POST {url}", [change, "open connections over this edge are cut"], self.radius(ctx, params), undo
         )
@@ -65,8 +65,12 @@ class EdgeAction(Action[EdgeParams]):
         return "unknown"
 
 
+def address(ctx: ActionContext, edge: str, verb: str) -> str:
+    return effects.control(ctx.service, f"{verb}_link", link=edge)
+
+
 def edges(ctx: ActionContext) -> dict[str, dict[str, Any]]:
-    return {str(e["name"]): e for e in effects.call("GET", effects.control(ctx.service, "/edges"))}
+    return {str(e["name"]): e for e in effects.call("GET", effects.control(ctx.service, "links"))}
 
 
 def link(ctx: ActionContext, params: EdgeParams) -> Link:

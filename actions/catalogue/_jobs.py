@@ -33,7 +33,7 @@ class JobAction(Action[JobParams]):
             try:
                 jobs = {
                     str(j.get("name"))
-                    for j in effects.call("GET", effects.control(system.service(name), "/jobs"))
+                    for j in effects.call("GET", effects.control(system.service(name), "jobs"))
                 }
             except (httpx.HTTPError, ActionRefused):
                 continue
@@ -43,6 +43,9 @@ class JobAction(Action[JobParams]):
 
     def choices(self, ctx: ActionContext) -> dict[str, list[str]]:
         return {"job": sorted(_jobs(ctx))}
+
+    def _url(self, ctx: ActionContext, job: str, verb: str) -> str:
+        return effects.control(ctx.service, f"{verb}_job", job=job)
 
     def effects(self, ctx: ActionContext, params: JobParams) -> frozenset[str]:
         return frozenset({f"job:{ctx.target}/{params.job}={'paused' if self.paused_after else 'scheduled'}"})
@@ -54,7 +57,7 @@ class JobAction(Action[JobParams]):
     def preview(self, ctx: ActionContext, params: JobParams) -> Preview:
         job = _jobs(ctx)[params.job]
         return Preview(
-            f"POST {effects.control(ctx.service, f'/jobs/{params.job}/{self.verb}')}",
+            f"POST {self._url(ctx, params.job, self.verb)}",
             [
                 f"job {params.job}: {job.get('state', 'unknown')} -> {'paused' if self.paused_after else 'on schedule'}"
             ],
@@ -67,13 +70,13 @@ class JobAction(Action[JobParams]):
 
     def execute(self, ctx: ActionContext, params: JobParams) -> Result:
         ctx.guard()
-        effects.call("POST", effects.control(ctx.service, f"/jobs/{params.job}/{self.verb}"))
+        effects.call("POST", self._url(ctx, params.job, self.verb))
         ok = effects.wait_until(lambda: _paused(_jobs(ctx)[params.job]) == self.paused_after, 6)
         return Result(ok, f"job {params.job} is {_jobs(ctx)[params.job].get('state', 'unknown')}")
 
     def rollback(self, ctx: ActionContext, undo: dict[str, Any]) -> Result:
         verb = "pause" if undo["was_paused"] else "resume"
-        effects.call("POST", effects.control(ctx.service, f"/jobs/{undo['job']}/{verb}"))
+        effects.call("POST", self._url(ctx, undo["job"], verb))
         return Result(True, f"job {undo['job']}: {verb} asked for")
 
     def read_back(self, ctx: ActionContext, params: JobParams) -> ReadBack:
@@ -81,7 +84,7 @@ class JobAction(Action[JobParams]):
 
 
 def _jobs(ctx: ActionContext) -> dict[str, dict[str, Any]]:
-    return {str(j["name"]): j for j in effects.call("GET", effects.control(ctx.service, "/jobs"))}
+    return {str(j["name"]): j for j in effects.call("GET", effects.control(ctx.service, "jobs"))}
 
 
 def _paused(job: dict[str, Any]) -> bool:

@@ -21,7 +21,7 @@ BATCH = 500
 
 class CacheParams(Params):
     pattern: str | None = Field(
-        None, max_length=120, description="like product:*; empty: the caches the manifest declares"
+        None, max_length=120, description="like page:*; empty: the caches the manifest declares"
     )
     sessions: bool = Field(False, description="name it: also clear keys that hold sessions")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from actions import effects
 from actions.base import ActionContext, Preview, ReadBack, Result
-from actions.catalogue._edges import EdgeAction, EdgeParams, edges
+from actions.catalogue._edges import EdgeAction, EdgeParams, address, edges
 from actions.models import Risk
 
 
@@ -31,7 +31,7 @@ class FailoverLink(EdgeAction):
         for verb in ("failover", "reset"):
             if edges(ctx)[edge].get("path") != undo["path"]:
                 ctx.guard()
-                effects.call("POST", effects.control(ctx.service, f"/edges/{edge}/{verb}"))
+                effects.call("POST", address(ctx, edge, verb))
         now = edges(ctx)[edge].get("path")
         return Result(now == undo["path"], f"edge {edge} is on path {now}")
 

@@ -30,11 +30,11 @@ class ResetCircuitBreaker(Action[NoParams]):
         behind = list(ctx.system.graph.needs[ctx.target]) or [ctx.target]
         if not any(effects.answers(ctx.system, ctx.system.service(n)) for n in behind):
             raise ActionRefused("nothing behind the breaker answers: it would open again at once")
+        for name in _where(ctx):
+            _url(ctx, name)
 
     def preview(self, ctx: ActionContext, params: NoParams) -> Preview:
-        calls = "; ".join(
-            f"POST {effects.control(ctx.system.service(n), '/breaker/reset')}" for n in _where(ctx)
-        )
+        calls = "; ".join(f"POST {_url(ctx, n)}" for n in _where(ctx))
         changes = [f"{n}: breaker -> closed" for n in _where(ctx)]
         return Preview(
             calls, changes, _where(ctx), "Cannot be undone: it opens by itself when calls fail again."
@@ -43,7 +43,7 @@ class ResetCircuitBreaker(Action[NoParams]):
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:
         for name in _where(ctx):
             ctx.guard()
-            effects.call("POST", effects.control(ctx.system.service(name), "/breaker/reset"))
+            effects.call("POST", _url(ctx, name))
         return Result(True, f"breaker closed on {', '.join(_where(ctx))}")
 
     def read_back(self, ctx: ActionContext, params: NoParams) -> ReadBack:
@@ -54,6 +54,10 @@ def _holders(system: LoadedSystem, name: str) -> list[str]:
     spec = system.service(name).fallback
     names = [m for c in (spec.consumers if spec else []) for m in system.members(c)]
     return [n for n in names if system.service(n).control]
+
+
+def _url(ctx: ActionContext, name: str) -> str:
+    return effects.control(ctx.system.service(name), "reset_breaker")
 
 
 def _where(ctx: ActionContext) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from actions import effects
 from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
@@ -87,12 +86,11 @@ def _spec(ctx: ActionContext) -> BackupSpec:
 
 def _url(ctx: ActionContext, pool: str) -> str:
     spec = _spec(ctx)
-    path = f"/pools/{quote(spec.pool, safe='')}/use?pool={quote(pool, safe='')}"
-    return effects.control(ctx.system.service(spec.proxy), path)
+    return effects.control(ctx.system.service(spec.proxy), "use_pool", pool=spec.pool, other=pool)
 
 
 def _pools(ctx: ActionContext) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = effects.call(
-        "GET", effects.control(ctx.system.service(_spec(ctx).proxy), "/pools")
+        "GET", effects.control(ctx.system.service(_spec(ctx).proxy), "pools")
     )
     return found

@@ -35,11 +35,10 @@ def step(run: Run) -> Outcome:
     case, slug = run.case, run.incident.system.slug
     if case.again is not None:
         return _look_again(run, case.again)
-    if case.measuring is None:
-        case.measuring = Measuring(since=timezone.now())
-        title = "Measuring whether it helped" if case.acted_at else "Measuring whether all is well"
-        lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title=title)
+    if case.measuring is None and (goes_on := _begin(run)) is not None:
+        return goes_on
     count, acted = case.measuring, case.acted_at
+    assert count is not None
     picture = evidence.picture(slug)
     at = picture.at
     if at is None or at == case.picture or (acted and at <= acted):
@@ -72,6 +71,16 @@ def step(run: Run) -> Outcome:
     if said.cleared and heldoff.is_it(run, states, said):
         return heldoff.tell(run, states)
     return _not_recovered(run, said)
+
+
+def _begin(run: Run) -> Outcome | None:
+    """Begin to measure; not yet where what was put back is not started by anybody."""
+    if dead := anew.given_up(run):
+        return further_.go_on(run, dead, "It is put back, and its part is not started again by itself")
+    run.case.measuring = Measuring(since=timezone.now())
+    title = "Measuring whether it helped" if run.case.acted_at else "Measuring whether all is well"
+    lifecycle.transition(run.incident_id, State.VERIFYING, actor="agent", title=title)
+    return None
 
 
 def _judge(run: Run, picture: Picture) -> tuple[list[SignalState], Judgement]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from agent.reasoner.types import Catalog, SignalInfo, State, States
 DEFAULT_LEAK = 0.02
 MIN_LEAK, MAX_LEAK = 0.001, 0.9
 DEFAULT_COST = 1.0
+OF_ANYTHING = ("setting", "config", "env", "limit")  # kinds of change that say nothing of what was changed
 ENTAILED = 0.1  # what comes with another sign anyway tells that much of what it tells alone
 UNSURE = 0.8  # what one sentence, or a starved watcher, says counts this much of what is sure
 SLACK_S = 3.0  # onsets closer than this have no order
@@ -87,6 +89,12 @@ class Board:
         """The kinds of change that bring a signal about by themselves."""
         found: Collection[str] = getattr(self.catalog.get(signal), "moved_by", ())
         return found
+
+    def is_moved_by(self, signal: str, kind: str, what: str) -> bool:
+        """Whether a change of this kind, to a thing of this name, brings a signal about by itself."""
+        named: str = getattr(self.catalog.get(signal), "by_name", "")
+        fits = kind not in OF_ANYTHING or not named or re.search(named, what, re.IGNORECASE) is not None
+        return fits and kind in self.moved_by(signal)
 
     def entailed(self, signal: str) -> Collection[str]:
         """The signals of the same part that come with a signal, whatever its cause: those tell little beside it."""

@@ -119,6 +119,7 @@ def _cause(
         key=lambda c: (
             not history.rests_on_another(c, go),
             is_measured(c, reach, graph, board),
+            any(board.is_moved_by(n.signal, c.kind, c.what) for n in reach),
             len(words.names(c.thing, cause, reach)),
             drastic.bits(c),
             drastic.distance(c),
@@ -132,7 +133,8 @@ def _cause(
     explain_asked(cause, [change], graph, board)
     cause.signs = [
         n for n in board.true
-        if change.kind in board.moved_by(n.signal) and _concerns(n, cause, graph) and not drastic.allows_more(change)
+        if board.is_moved_by(n.signal, change.kind, change.what)
+        and _concerns(n, cause, graph) and not drastic.allows_more(change)
     ]  # fmt: skip
     weigh_time(cause, board, change.kind, change.component)
     explained = [board.true[i] for i in cause.explains]

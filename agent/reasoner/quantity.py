@@ -50,7 +50,7 @@ def agrees(change: Change, nodes: Iterable[Node], board: Board) -> bool:
 
 
 def seconds(what: str, value: str | None) -> float | None:
-    """The time that a value is, by its own unit or by that at the end of its name (`delay_s`, `timeoutMillis`)."""
+    """The time that a value is, by its own unit or by that at the end of its name (`wait_s`, `timeoutMillis`)."""
     if value is None:
         return None
     text = value.strip().strip("'\"").lower()

@@ -23,6 +23,7 @@ from agent.service import MAX_RUNS
 from agent.statements import told_in_order
 from incidents.bundles import Bundle, Tick
 from incidents.findings import Finding, Opinion
+from incidents.signals import CATALOG
 from incidents.signals.engine import Engine
 from incidents.verdict import ACT_AT
 from knowledge.spec import RunbookSpec
@@ -91,7 +92,8 @@ class _Replay:
     def __init__(self, bundle: Bundle, specs: Sequence[RunbookSpec]) -> None:
         self.bundle, self.specs = bundle, specs
         self.system = as_system(bundle.manifest)
-        self.engine = Engine(self.system.graph)
+        slug = bundle.manifest.system
+        self.engine = Engine(self.system.graph, CATALOG.of(slug), CATALOG.words(slug))
         self.engine.import_baselines(bundle.normal, bundle.start)
         self.held = Held()
         self.acts = acts_of(bundle.changes)

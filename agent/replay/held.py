@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.statements import OUTRIGHT
+from agent.statements import outright
 from incidents.detection import FLAP, REFRESH_EVERY
 from incidents.signals.engine import Change, Engine
 from incidents.signals.state import Key
@@ -93,4 +93,5 @@ class Held:
         """What parts say outright and still holds: of one that is ill, what it said last."""
         rows = list(mine)
         ill = {r.service for r in rows if r.opens and r.cleared_at is None}
-        return [r for r in rows if r.signal in OUTRIGHT and (r.cleared_at is None or r.service in ill)]
+        known = outright()
+        return [r for r in rows if r.signal in known and (r.cleared_at is None or r.service in ill)]

@@ -19,6 +19,7 @@ from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question, somewhere_in
 from incidents.models import Incident
 from incidents.signals.checks import RUNS
+from incidents.verdict import ACT_AT
 from knowledge import lessons
 from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
@@ -101,7 +102,9 @@ def opinion(answer: Diagnosis, changes: Sequence[Change]) -> Opinion:
     ]
     found = [finding(h, takes_back(h, changes)) for h in ranked]
     part, sure = answer.place
-    is_surer = bool(part) and (not ranked or (ranked[0].component != part and ranked[0].probability < sure))
+    is_surer = sure >= ACT_AT and (
+        not ranked or (ranked[0].component != part and ranked[0].probability < sure)
+    )
     return Opinion(
         findings=found,
         none_probability=answer.none_probability,

@@ -77,7 +77,7 @@ class Planted:
         return self.emails[-1]
 
     def missing(self) -> dict[str, int]:
-        """{"rows", "keys"}: how many of them are not there now, but for keys that the cache itself put out."""
+        """{"rows", "keys", "messages"}: how many are not there now, but for keys that the cache itself put out."""
         found = {}
         with self.site.superuser() as db:
             row = db.execute(HOW_MANY, [self.emails]).fetchone()
@@ -85,6 +85,7 @@ class Planted:
         with self.site.redis() as cache:
             gone = sum(not cache.exists(key) for key in self.keys)
             found["keys"] = max(0, gone - (_put_out(cache) - self.put_out))
+        found["messages"] = len(self._gone())
         return found
 
     def look(self) -> str:

@@ -122,7 +122,7 @@ class Permissions(OfFiles):
     id = "file_permissions"
     title = "The database's files have other permissions"
     components = ("postgres",)
-    choices = (
+    choices: ClassVar[tuple[tuple[str, str, str, int], ...]] = (
         ("postgres", "data", "data_directory", 0o755),
         ("postgres", "data", "data_directory", 0o777),
         ("postgres", "data", "data_directory", 0o770),
@@ -160,7 +160,6 @@ class Owner(Permissions):
     choices = (
         ("postgres", "pg_hba.conf", "hba_file", 0o600),
         ("postgres", "postgresql.conf", "config_file", 0o600),
-        ("postgres", "pg_ident.conf", "ident_file", 0o600),
     )
 
     def inverse(self, site: Site, seed: int) -> Undo:

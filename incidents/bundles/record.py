@@ -16,6 +16,7 @@ from incidents import normal
 from incidents.bundles import Bundle, BundleError, Tick, bare, folder
 from incidents.bundles.thin import thin
 from incidents.models import Incident, Symptom, TimelineEvent
+from incidents.signals import CATALOG
 from incidents.signals.engine import Engine
 from systems import frames, redact
 from systems.models import System
@@ -100,7 +101,8 @@ def gather(system: LoadedSystem, system_id: int, since: datetime, until: datetim
 def normal_before(system: LoadedSystem, system_id: int, start: datetime) -> list[list[Any]]:
     """What is normal, learnt from the minutes before `start` as the watcher learns it; how often signs hold in peace as
     it has counted."""
-    engine = Engine(system.graph)
+    CATALOG.refresh()
+    engine = Engine(system.graph, CATALOG.of(system.slug), CATALOG.words(system.slug))
     for frame in frames.between(system_id, start - NORMAL_FROM, start - timedelta(microseconds=1)):
         engine.feed(frame.at, frame.readings, full=not frame.mini, starved=frame.starved)
     counted = normal.leaks_of(normal.kept(system.slug))

@@ -27,7 +27,7 @@ NORMAL = 20  # values kept of what was normal
 
 def thin(bundle: Bundle) -> Bundle:
     """The same case for today's signals; a signal that is added later may miss something in it."""
-    wanted = _Wanted()
+    wanted = _Wanted(bundle.manifest.system)
     first = next((t.at for t in bundle.ticks if t.at >= bundle.trouble_from - LEAD_IN_S), 0.0)
     ticks = [
         replace(t, at=t.at - first, readings=[_short(r) for r in t.readings if wanted(r)])
@@ -47,11 +47,12 @@ def thin(bundle: Bundle) -> Bundle:
 
 
 class _Wanted:
-    """Whether a signal of today reads a reading."""
+    """Whether a signal of today reads a reading of this system."""
 
-    def __init__(self) -> None:
-        self._scanner = Scanner(CATALOG, Keys(), Quiet(SystemGraph({}, {})))
-        self._kinds = [s.detector for s in CATALOG.values() if isinstance(s.detector, NewError)]
+    def __init__(self, system: str) -> None:
+        self._signals = CATALOG.of(system)
+        self._scanner = Scanner(self._signals, Keys(), Quiet(SystemGraph({}, {})), CATALOG.words(system))
+        self._kinds = [s.detector for s in self._signals.values() if isinstance(s.detector, NewError)]
         self._metrics: dict[str, bool] = {}
         self._told: set[tuple[str, str]] = set()
 
@@ -78,7 +79,7 @@ class _Wanted:
             return True
         return any(
             s.matches(metric) or s.negative_from == metric or getattr(s.detector, "peer", "") == metric
-            for s in CATALOG.values()
+            for s in self._signals.values()
             if s.source != "check"
         )
 

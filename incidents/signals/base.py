@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, Protocol
 
 from incidents.plain import gist
@@ -90,18 +91,19 @@ class Signal:
     while the service itself, or something it needs, has just been restarted on request. `changed`: the sign
     that something settled is not what it was, harmful or not: it explains, and asks for no explanation.
     `put_back`: what it is a sign of has to be back before a repair of it counts, whoever still suffers.
-    `moved_by`: the kinds of change (systems/state) that bring it about by themselves. `quorum`: when this many
-    labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own word for
-    what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again
+    `moved_by`: the kinds of change (systems/state) that bring it about by themselves; of those kinds that say nothing
+    of what was changed (a setting is of anything) those whose name `by_name` matches, where it is given. `quorum`:
+    when this many labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own
+    word for what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again
     would say the same (a setting, a port, a permission, a credential). `down`: while it holds the part does nothing
     for anybody; such signals also tell whether the part can be seen at all. `of_past_run`: tells of a run of the
     process that has ended, and so holds for a while after it is over. `by_restart`: a stop or start on request may
     bring it about. `shows_work`: measured false, work for somebody is seen going through. `timing`: texts (ALWAYS:
-    all) whose verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of
-    the machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
+    all) whose verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of the
+    machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
     tell of, on the part itself or on what it needs: where it answers no, they are not believed. `dark`: texts of looks
     that brought no value, which what is seen later may have begun with. `entails`: signals of the same part that come
-    with it, whatever its cause.
+    with it, whatever its cause. `of_part`, `of_label`: the only ones that it judges.
     """
 
     id: str
@@ -127,6 +129,7 @@ class Signal:
     changed: bool = False
     put_back: bool = False
     moved_by: tuple[str, ...] = ()
+    by_name: str = ""
     quorum: int = 0
     name_pattern: str = ""
     outright: bool = False
@@ -140,8 +143,10 @@ class Signal:
     tried_texts: str = ALWAYS
     dark: str = ""
     entails: tuple[str, ...] = ()
+    of_part: str = ""
+    of_label: str | None = None
 
-    @property
+    @cached_property
     def author(self) -> Author:
         """Who says so, as far as where it is read tells."""
         if self.source in ("log", "check"):

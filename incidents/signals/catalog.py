@@ -1,4 +1,5 @@
-"""Every signal there is. To add one: its entry in the file of its area, nothing else; for a new area a line here."""
+"""Every signal there is. To add one: its entry in the file of its area, nothing else; for a new area a line here.
+What people add in the browser is in `CATALOG`, too, and nowhere else (`added.py`)."""
 
 from incidents.signals import (
     certificates,
@@ -16,6 +17,7 @@ from incidents.signals import (
     units,
     words,
 )
+from incidents.signals.added import Catalogue
 from incidents.signals.base import Signal
 
 _AREAS: list[list[Signal]] = [
@@ -35,5 +37,5 @@ _AREAS: list[list[Signal]] = [
     declared.SIGNALS,
 ]
 
-CATALOG: dict[str, Signal] = {signal.id: signal for area in _AREAS for signal in area}
+CATALOG = Catalogue({signal.id: signal for area in _AREAS for signal in area})
 assert len(CATALOG) == sum(map(len, _AREAS)), "two signals have the same id"

@@ -7,7 +7,7 @@ follows from a restart somebody asked for, or from the watcher itself being held
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,18 +17,20 @@ from incidents.signals import logscan
 from incidents.signals.adaptive import Baseline, Moved
 from incidents.signals.base import ALWAYS, Signal, SignalState
 from incidents.signals.catalog import CATALOG
-from incidents.signals.detectors import Sample
+from incidents.signals.detectors import Memory, Sample
 from incidents.signals.keys import Keys
 from incidents.signals.leaks import Leaks
 from incidents.signals.quiet import Quiet
 from incidents.signals.starts import SIGNAL, Starts
 from incidents.signals.state import Key
+from incidents.signals.words import Spec
 from systems.graph import SystemGraph
 from systems.readings import Reading
 
 LEARNT = (Baseline, Moved)  # kept over a restart of the watcher
 STALE_S = 20.0  # not read for this long: unknown
 GIVE_UP_S = 90.0  # an open symptom that cannot be looked at is closed after this
+FORGOTTEN_S = 600.0  # what has no open symptom is forgotten after this
 
 
 @dataclass(slots=True)
@@ -41,17 +43,23 @@ class Change:
 
 
 class Engine:
-    """The signal states of one system."""
+    """The signal states of one system. `catalog`: what is judged, by default all that ships; `words`: what is looked
+    for in logs beside what ships."""
 
-    def __init__(self, graph: SystemGraph, catalog: dict[str, Signal] | None = None) -> None:
-        self.catalog = CATALOG if catalog is None else catalog
+    def __init__(
+        self, graph: SystemGraph, catalog: Mapping[str, Signal] | None = None, words: Sequence[Spec] = ()
+    ) -> None:
+        self.catalog = CATALOG.shipped if catalog is None else catalog
         self.keys = Keys(len(graph.kinds))
         self.quiet = Quiet(graph)
         self.leaks = Leaks()
         self.latest: dict[str, dict[tuple[str, str], float | None]] = defaultdict(dict)  # by metric
-        self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet)
+        self._scanner = logscan.Scanner(self.catalog, self.keys, self.quiet, words)
         self._starts = Starts(self.keys, self.quiet, self.catalog.get(SIGNAL))
         self._signals_of = lru_cache(maxsize=4096)(self._find_signals)
+        self._sort()
+
+    def _sort(self) -> None:
         self._of_a_run = [s.id for s in self.catalog.values() if s.of_a_run]
         self._negatives = [s for s in self.catalog.values() if s.negative_from]
         self._of_negatives = {m for s in self._negatives for m in (s.metric, s.negative_from)}
@@ -87,13 +95,18 @@ class Engine:
         return changes
 
     def _take(self, reading: Reading, now: float) -> list[Key]:
-        signals = self._signals_of(reading.service, reading.metric)
+        external = self.graph.kinds.get(reading.service) == "external"
+        signals = self._signals_of(reading.metric, external)
         if not signals:
             return []
-        return [self._judge(s, self._key(s, reading, now), reading.value, reading.text, now) for s in signals]
+        return [
+            self._judge(s, self._key(s, reading, now), reading.value, reading.text, now)
+            for s in signals
+            if s.of_part in ("", reading.service) and s.of_label in (None, reading.label)
+        ]
 
-    def _find_signals(self, service: str, metric: str) -> tuple[Signal, ...]:
-        if metric == "http.ok" and self.graph.kinds.get(service) == "external":
+    def _find_signals(self, metric: str, external: bool) -> tuple[Signal, ...]:
+        if metric == "http.ok" and external:
             metric = "external.ok"  # whoever runs it, it is not us: one signal says all there is to say
         if metric.startswith("log.template"):
             return ()
@@ -177,9 +190,9 @@ class Engine:
         stale = [k for k in self.keys if now - k.read_at > STALE_S]
         for key in stale:
             key.forget(now)
-            if self.quiet.starved and key.active:
+            if self.quiet.starved and key.active and key.signal.id in self.catalog:
                 key.read_at = now  # it is not given up for what the watcher cannot do
-        for key in [k for k in stale if not k.active and now - k.read_at > 600]:
+        for key in [k for k in stale if not k.active and now - k.read_at > FORGOTTEN_S]:
             self.keys.drop(key)
         return stale
 
@@ -210,6 +223,25 @@ class Engine:
         self._signals_of.cache_clear()
         self.quiet.use(graph)
         self.keys.resize(len(graph.kinds))
+
+    def learn(self, catalog: Mapping[str, Signal], words: Sequence[Spec], at: datetime) -> None:
+        """Go on with other signals. What is judged otherwise now is judged afresh, and what is judged no more is given
+        up at the next whole tick."""
+        self.catalog = catalog
+        self._signals_of.cache_clear()
+        self._scanner.use(catalog, words)
+        self._sort()
+        now = at.timestamp()
+        for key in self.keys:
+            found = catalog.get(key.signal.id)
+            if found is None:
+                key.read_at = now - FORGOTTEN_S - 1
+                continue
+            before, key.signal = key.signal, found
+            if found != before:
+                key.memory = Memory()
+                key.unsure(now)
+                key.forget(now)
 
     def restore(
         self, signal: str, service: str, label: str, since: datetime, value: float | None, text: str

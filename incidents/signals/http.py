@@ -270,7 +270,7 @@ SIGNALS = [
         "on_standby_path",
         "{service} uses a standby path ({label}: {text})",
         "app.*",
-        Matches(r"^[bB]$"),
+        Matches(r"(?i)^(b|secondary|standby|backup)$"),
         "network",
         source="state",
         opens=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from incidents.signals.base import ALWAYS, ERROR, Signal
@@ -12,7 +12,8 @@ from incidents.signals.detectors import LogMatch, NewError
 from incidents.signals.keys import Keys
 from incidents.signals.quiet import Quiet
 from incidents.signals.state import Key
-from incidents.signals.wordset import wordset
+from incidents.signals.words import Spec
+from incidents.signals.wordset import WordSet, wordset
 from systems.logs.reading import rank_of
 from systems.readings import Reading
 
@@ -39,14 +40,26 @@ def gravest(one: str, other: str) -> str:
 class Scanner:
     """The log signals of a catalogue, as keys among the others of a system."""
 
-    def __init__(self, catalog: dict[str, Signal], keys: Keys, quiet: Quiet) -> None:
+    def __init__(
+        self, catalog: Mapping[str, Signal], keys: Keys, quiet: Quiet, words: Sequence[Spec] = ()
+    ) -> None:
         self._keys, self._quiet = keys, quiet
-        self.signals = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, LogMatch)]
-        self.newness = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, NewError)]
-        self.hits = lru_cache(maxsize=8192)(wordset().of_line)
+        self.use(catalog, words)
         self._known: dict[str, set[str]] = defaultdict(set)
         self._first: dict[str, float] = {}
         self._starts: dict[tuple[str, str], tuple[float, float, str]] = {}
+
+    def use(self, catalog: Mapping[str, Signal], words: Sequence[Spec]) -> None:
+        """Look for these, and for `words` beside what ships."""
+        self.signals = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, LogMatch)]
+        self.newness = [(s, s.detector) for s in catalog.values() if isinstance(s.detector, NewError)]
+        more = WordSet(words) if words else None  # apart: whatever people type, what ships is found
+
+        @lru_cache(maxsize=8192)
+        def hits(text: str) -> tuple[str, ...]:
+            return wordset().of_line(text) + (more.of_line(text) if more is not None else ())
+
+        self.hits = hits
 
     def take(self, readings: Sequence[Reading], now: float) -> list[Key]:
         """Feed every log signal of every service whose log was read, or could not be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +34,7 @@ class Spec:
     outlives_restart: bool = False
     timing: str | None = None
     moved_by: tuple[str, ...] = ()
+    by_name: str = ""
     tried_by: str = ""
     tried_texts: str = ALWAYS
 
@@ -55,6 +57,7 @@ class Spec:
             outlives_restart=self.outlives_restart,
             timing=self.timing,
             moved_by=self.moved_by,
+            by_name=self.by_name,
             tried_by=self.tried_by,
             tried_texts=self.tried_texts,
         )
@@ -63,7 +66,7 @@ class Spec:
 _KNOWN = frozenset(f.name for f in fields(Spec))
 
 
-def _spec(entry: dict[str, Any]) -> Spec:
+def spec_of(entry: Mapping[str, Any]) -> Spec:
     """ValueError: the entry has something that no entry has, or lacks something."""
     if unknown := entry.keys() - _KNOWN:
         raise ValueError(f"words.yaml, {entry.get('id')}: there is no field {', '.join(sorted(unknown))}")
@@ -81,7 +84,7 @@ def _spec(entry: dict[str, Any]) -> Spec:
 @lru_cache(maxsize=1)
 def specs() -> tuple[Spec, ...]:
     """All entries, in their order."""
-    return tuple(_spec(entry) for entry in yamlsafe.load(FILE.read_text()))
+    return tuple(spec_of(entry) for entry in yamlsafe.load(FILE.read_text()))
 
 
 SIGNALS = [spec.signal() for spec in specs()]

@@ -43,7 +43,7 @@ DIALECTS = {
     "json": '{{"ts":"2026-03-02T10:00:{s:02}.123Z","level":"{level}","logger":"core","msg":"{said}","pid":{t}}}',
     "logfmt": 'time=2026-03-02T10:00:{s:02}Z level={level} caller=core.go:17 msg="{said}"',
     "syslog": "Mar  2 10:00:{s:02} host-{t} app[{t}]: {said}",
-    "postgres": "2026-03-02 10:00:{s:02}.123 UTC [{t}] app@shop LOG:  {said}",
+    "postgres": "2026-03-02 10:00:{s:02}.123 UTC [{t}] web@books LOG:  {said}",
 }
 
 

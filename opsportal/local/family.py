@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from opsportal.local import rotation
 from opsportal.local.account import Account
 from opsportal.local.child import spawn, stop, tail
 from opsportal.local.errors import LocalError
@@ -75,6 +76,7 @@ class Family:
         self._say = say
         self._changed = changed
         self._children: list[Child] = []
+        self._rotated = time.monotonic()
         self.settled = False  # True once the portal was ready: from then on a part that ends stops no other
         self._wake, self._waker = socket.socketpair()
         for end in (self._wake, self._waker):
@@ -93,7 +95,7 @@ class Family:
         return child
 
     def wait(self, seconds: float) -> None:
-        """Return after `seconds`, or at once when a child ends; restart what is due."""
+        """Return after `seconds`, or at once when a child ends; restart what is due, and put long logs aside."""
         now = time.monotonic()
         due = [c.retry_at - now for c in self._children if c.retry_at is not None and not c.given_up]
         select.select([self._wake], [], [], max(0.0, min([seconds, *due])))
@@ -103,6 +105,16 @@ class Family:
         except BlockingIOError:
             pass
         self._reap()
+        if time.monotonic() - self._rotated > rotation.EVERY_S:
+            self._rotated = time.monotonic()
+            self._rotate()
+
+    def _rotate(self) -> None:
+        for log in {child.log for child in self._children}:
+            try:
+                rotation.rotate(log, rotation.MOST)
+            except OSError as error:
+                self._say(f"{log.name} is long and stays so: {error}")
 
     def _reap(self) -> None:
         for child in self._children:

@@ -13,6 +13,9 @@ from opsportal.local.child import spawn, stop
 from opsportal.local.ports import free_port
 
 NEED_A_PORTAL = frozenset({"demo", "gameday", "bench"})
+ALONE = frozenset(
+    {"diagnose", "sizes", "logs", "page", "watch", "recovery"}
+)  # parts of `bench` that look at no portal
 LOOK_S = 0.2
 STOP_S = 60.0  # its keeper takes back what is open first
 
@@ -23,7 +26,7 @@ def needs_portal(argv: list[str]) -> bool:
         argv[1:2] != []
         and argv[1] in NEED_A_PORTAL
         and "--help" not in argv
-        and argv[1:3] not in (["bench", "diagnose"], ["bench", "sizes"], ["bench", "logs"])
+        and not (argv[1] == "bench" and ALONE & {*argv[2:3]})
     )
 
 

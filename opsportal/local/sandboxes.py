@@ -1,6 +1,7 @@
 """The mini production beside an `up`: as processes of its family, or as containers of a compose project."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from opsportal.local.attach import ROOT
 from opsportal.local.binaries import postgres_bin, redis_server
@@ -19,7 +21,7 @@ from systems import yamlsafe
 
 TRIES = 3  # at preparing the sandbox, and at finding ports for it that the engine gives
 PORT_BASE = 18080
-PREFIXES = ("shop-", "world-")  # of its services in docker-compose.yml
+PROFILE = "sandbox"  # in docker-compose.yml
 MEND = "install Docker with its compose plugin and start it, or use --runtime process"
 NO_ENGINE = "no Docker engine answers"
 COMPOSE_SINCE = (2, 24)  # env_file with `required`
@@ -51,7 +53,7 @@ class Sandbox(Protocol):
 
 
 class ProcessSandbox:
-    """Two supervisors as children: the shop, and the world outside."""
+    """Two supervisors as children: the mini production, and the world outside."""
 
     def __init__(self, data: Path, logs: Path) -> None:
         self.folder = data / "sandbox"
@@ -92,7 +94,7 @@ class ProcessSandbox:
 
 
 class ContainerSandbox:
-    """The services `shop-*` and `world-*` of docker-compose.yml, as a project of this data folder."""
+    """The services of docker-compose.yml that are its own, as a project of this data folder."""
 
     def __init__(self, data: Path, logs: Path) -> None:
         self.folder = data / "sandbox-docker"
@@ -162,14 +164,15 @@ class ContainerSandbox:
         told: dict[str, Any] = yamlsafe.load((ROOT / "docker-compose.yml").read_text(), aliases=True)[
             "services"
         ]
-        return [name for name in told if name.startswith(PREFIXES)]
+        site = json.loads((self.folder / "site.json").read_text())
+        return [name for name in told if name.startswith((site["prefix"], site["world_prefix"]))]
 
     def _compose(self, *words: str) -> list[str]:
         files = ["--file", str(ROOT / "docker-compose.yml")]
         published = self.folder / "published.yaml"
         if published.exists():
             files += ["--file", str(published)]
-        argv = ["docker", "compose", "--project-name", self.project, *files, "--profile", "sandbox", *words]
+        argv = ["docker", "compose", "--project-name", self.project, *files, "--profile", PROFILE, *words]
         return argv + (self._services() if words == ("build",) else [])
 
     def _env(self) -> dict[str, str]:
@@ -183,8 +186,8 @@ class ContainerSandbox:
 
     def _front_port(self) -> int:
         try:
-            told = yamlsafe.load((self.folder / "published.yaml").read_text())["services"]["shop-gateway"]
-            return int(str(told["ports"][0]).split(":")[1])
+            told = yamlsafe.load((self.folder / "manifest.yaml").read_text())["front_door"]
+            return urlsplit(told).port or PORT_BASE
         except FileNotFoundError:
             return PORT_BASE
 

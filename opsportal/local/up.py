@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -12,13 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from opsportal.local import leftovers, ready, renamed, sandboxes, stores
+from opsportal.local import leftovers, ready, renamed, sandboxes, stores, webserver
 from opsportal.local.attach import ROOT
 from opsportal.local.child import Argv
 from opsportal.local.datadir import DataDir
 from opsportal.local.errors import LocalError, explain_os_error
 from opsportal.local.family import Child, Family
-from opsportal.local.ports import is_free
 from opsportal.local.sandboxes import Sandbox
 from opsportal.local.setupstage import run_setup
 from systems import yamlsafe
@@ -37,6 +37,13 @@ def _options(argv: list[str]) -> argparse.Namespace:
         prog="ops up", description="Start the portal, its databases and the sandbox."
     )
     parser.add_argument("--port", type=int, default=8000, help="web port on 127.0.0.1 (default 8000)")
+    parser.add_argument(
+        "--web",
+        type=int,
+        choices=range(1, webserver.MOST + 1),
+        default=webserver.count(),
+        help=f"processes of the web server (default half the cores, here {webserver.count()})",
+    )
     parser.add_argument(
         "--data",
         type=Path,
@@ -61,6 +68,8 @@ class Launcher:
     def __init__(self, options: argparse.Namespace) -> None:
         self.started = time.monotonic()
         self.port: int = options.port
+        self.web: int = options.web
+        self.listener: socket.socket | None = None
         self.data = DataDir(options.data)
         self.logs = self.data.path / "logs"
         kind = sandboxes.KINDS[options.runtime]
@@ -81,10 +90,7 @@ class Launcher:
     def run(self) -> None:
         """All stages, then wait for ever; always stops what was started."""
         try:
-            if not is_free(self.port, HOST):
-                raise LocalError(
-                    f"port {self.port} is taken: stop what uses it, or choose another with --port N"
-                )
+            self.listener = webserver.listen(HOST, self.port)
             self.data.open(self.say)
             self._drop_renamed()
             journal = leftovers.journal_of(self.data.path)
@@ -101,7 +107,7 @@ class Launcher:
             self.family.settled = True
             self._announce()
             while True:
-                self.family.wait(3600)
+                self.family.wait(60)
         finally:
             self._stop_all()
 
@@ -173,18 +179,15 @@ class Launcher:
 
     def _start_portal(self) -> None:
         python = sys.executable
-        web = [
-            python,
-            "-m",
-            "uvicorn",
-            "opsportal.asgi:application",
-            "--host",
-            HOST,
-            "--port",
-            str(self.port),
-        ]
-        web += ["--log-level", "warning", "--lifespan", "off", "--timeout-graceful-shutdown", "2"]
-        self._add("web", web, stop_rank=1, death_signal=signal.SIGKILL)
+        assert self.listener is not None  # `run` has it from the beginning
+        for name in webserver.names(self.web):
+            self._add(
+                name,
+                webserver.argv(self.listener),
+                stop_rank=1,
+                death_signal=signal.SIGKILL,
+                keep_fds=(self.listener.fileno(),),
+            )
         worker = [python, "-m", "celery", "-A", "opsportal.celery", "worker", "--pool", "threads"]
         worker += ["--concurrency", "6", "--loglevel", "INFO"]
         worker += ["--without-mingle", "--without-gossip", "--without-heartbeat"]
@@ -209,7 +212,7 @@ class Launcher:
             argv = [*argv, "--leash", str(self.leash[0])]
             options |= {"keep_fds": (self.leash[0],), "death_signal": None}
         env = {**self.env, **(more_env or {}), "OPSPORTAL_PROCESS": f"opsportal-{name}"}
-        if pool := DB_POOL.get(name):
+        if pool := DB_POOL.get(name.partition("-")[0]):
             env["OPSPORTAL_DB_POOL"] = str(pool)
         log = self.logs / f"{name}.log"
         self.family.add(
@@ -268,6 +271,8 @@ class Launcher:
             signal.signal(number, signal.SIG_IGN)
         started = time.monotonic()
         self.family.stop()
+        if self.listener:
+            self.listener.close()
         if self.sandbox:
             self.sandbox.stop()
         if self.env:

@@ -192,7 +192,7 @@ def deed(slug: str, system: System | None = None) -> str:
 
 @register.filter
 def sentence(text: str) -> str:
-    """With a capital, unless it begins with a name like api-1."""
+    """With a capital, unless it begins with a name like web-1."""
     text, first = str(text), str(text).split(" ", 1)[0]
     return text if re.search(r"[\d_-]", first) else text[:1].upper() + text[1:]
 

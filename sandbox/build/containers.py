@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, OFFSETS, Layout
+from .metrics import metrics
 
 HOME = Path("/srv/shop")
 BASE = 18080  # ports inside are always the same
@@ -82,7 +83,7 @@ def manifest(layout: Containers, plain: dict[str, Any]) -> dict[str, Any]:
         "title": "Network, far side",
         "http": {"url": layout.seen_url("net-far", "/healthz"), "timeout_s": 1.0, "slow_ms": 500},
         "tcp": layout.seen("net-far"),
-        "metrics": layout.seen_url("net-far", "/metrics.json"),
+        "metrics": metrics(layout, "net-far"),
         "config": {"file": "etc/net-far.yaml", "golden": "golden/etc/net-far.yaml", "reload": "HUP"},
     }
     runtime = {"driver": "docker", "project": layout.project, "prefix": PREFIX}

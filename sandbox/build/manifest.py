@@ -7,6 +7,7 @@ from typing import Any
 
 from .journeys import journeys
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
+from .metrics import metrics
 from .secrets import Secrets
 
 CONSUMERS = ["api-1", "api-2", "backup-api", "worker", "batch"]
@@ -82,7 +83,7 @@ def _plain(layout: Layout, name: str, kind: str, title: str) -> dict[str, Any]:
         "title": title,
         "http": {"url": layout.seen_url(name, "/healthz"), "timeout_s": 1.0, "slow_ms": 500},
         "tcp": layout.seen(name),
-        "metrics": layout.seen_url(name, "/metrics.json"),
+        "metrics": metrics(layout, name),
         "logs": [{"file": f"log/{name}.log"}],
         "state": {"keep": True},
     }
@@ -93,7 +94,14 @@ def _gateway(layout: Layout) -> dict[str, Any]:
         **_plain(layout, "gateway", "proxy", "Front door"),
         "depends_on": ["net", "api-1", "api-2", "frontend"],
         "config": _config("gateway"),
-        "control": {"url": layout.seen_url("gateway")},
+        "control": {
+            "url": layout.seen_url("gateway"),
+            "calls": {
+                "pools": "/pools",
+                "use_pool": "/pools/{pool}/use?pool={other}",
+                "reset_breaker": "/breaker/reset",
+            },
+        },
         "state": _state(
             layout.seen_url("gateway", "/pools"),
             "*.sent_to",
@@ -126,7 +134,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
             "group": "api",
             "depends_on": ["net", "postgres", "redis", "upstream"],
             "release": {"link": "releases/api/current", "previous": API_VERSION},
-            "control": {"url": layout.seen_url(name)},
+            "control": {"url": layout.seen_url(name), "calls": {"reset_breaker": "/breaker/reset"}},
             "backup": {"proxy": "gateway", "pool": "api", "use": "backup-api"},
         }
     return spec
@@ -147,7 +155,14 @@ def _batch(layout: Layout) -> dict[str, Any]:
         "depends_on": ["postgres"],
         "config": _config("batch"),
         "env": _env("batch", ["DATABASE_URL", "REDIS_URL"]),
-        "control": {"url": layout.seen_url("batch")},
+        "control": {
+            "url": layout.seen_url("batch"),
+            "calls": {
+                "jobs": "/jobs",
+                "pause_job": "/jobs/{job}/pause",
+                "resume_job": "/jobs/{job}/resume",
+            },
+        },
     }
 
 
@@ -203,7 +218,14 @@ def _net(layout: Layout) -> dict[str, Any]:
     return {
         **_plain(layout, "net", "link", "Network"),
         "config": _config("net"),
-        "control": {"url": layout.seen_url("net")},
+        "control": {
+            "url": layout.seen_url("net"),
+            "calls": {
+                "links": "/edges",
+                "failover_link": "/edges/{link}/failover",
+                "reset_link": "/edges/{link}/reset",
+            },
+        },
         "state": _state(layout.seen_url("net", "/edges"), "*.path", "*.address", "*.target"),
     }
 

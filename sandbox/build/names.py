@@ -21,7 +21,7 @@ from .vocabulary import FIELDS, MEMBERS, PHRASES, TABLES, WORDS
 
 PORTS = range(2, 190)  # offsets that are drawn from
 # Keys of a manifest or a process file whose values are no name of the shop's.
-FIXED = frozenset({"kind", "driver", "reload", "warm", "user"})
+FIXED = frozenset({"kind", "driver", "reload", "warm", "user", "reading"})
 ARGV = frozenset({"command", "argv"})  # their first word is a program of this machine
 
 

@@ -14,6 +14,7 @@ WARM_API = [
     "uvicorn.protocols.http.h11_impl",
     "psycopg",
     "psycopg_pool",
+    "prometheus_client",
     "redis",
     "httpx",
     "jwt",

@@ -1,10 +1,13 @@
-// The live link, and the truth about it. A socket message only says what changed ({topic, seq, kind}); the page fetches
-// that again through the view that checks permission. What the dot says is what was heard: an answer to a ping at least
+// The live link, and the truth about it. A socket message says what changed ({topic, seq, kind}), and the page fetches it
+// again through the view that checks permission. The parts in data-shows are sent themselves, as gzipped JSON, made once
+// for everybody: elements with data-shown fetch them only while they are not sent. What the dot says is what was heard: an answer to a ping at least
 // every BEAT_MS + ANSWER_MS, fetches that work, a browser that is online. While one of them fails the page asks again by
 // itself; when all are back, everything is fetched once more, lists from their newest number on.
 window.opsLink = (() => {
   const POLL_MS = 5000, BEAT_MS = 10000, ANSWER_MS = 4000;
   const topics = (document.body.dataset.topics || "").split(",").filter(Boolean);
+  const shows = "DecompressionStream" in window ? (document.body.dataset.shows || "").split(",").filter(Boolean) : [];
+  const unshown = new Set();  // what the server says it cannot send
   const numbers = {};  // topic -> highest sequence number heard of
   let socket, tries = 0, poll = null, again = null, answer = null, closing = false;
   let open = false, fetches = true, since = null, heard = Date.now(), said = "";
@@ -59,12 +62,15 @@ window.opsLink = (() => {
     clearTimeout(again);
     if (socket || closing || !navigator.onLine) return;
     const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-    const mine = socket = new WebSocket(scheme + location.host + "/ws/live/?topics=" + encodeURIComponent(topics.join(",")));
+    const mine = socket = new WebSocket(scheme + location.host + "/ws/live/?topics=" + encodeURIComponent(topics.join(",")) + "&shows=" + encodeURIComponent(shows.join(",")));
+    mine.binaryType = "blob";
     answer = setTimeout(lost, 3 * ANSWER_MS);  // a connection that is neither taken nor refused
     mine.onopen = () => { tries = 0; hear(); fireAll(); };
     mine.onmessage = (event) => {
       hear();
+      if (typeof event.data !== "string") { unpack(event.data); return; }
       const message = JSON.parse(event.data);
+      if (message.kind === "unshown") { unshown.add(message.show); fireAll(); return; }
       if (!topics.includes(message.topic)) return;
       if (message.seq) numbers[message.topic] = Math.max(numbers[message.topic] || 0, message.seq);
       fire(message.topic);
@@ -74,6 +80,16 @@ window.opsLink = (() => {
       if (event.code === 4401) { location.reload(); return; }  // logged out elsewhere
       lost();
     };
+  }
+  // One after the other: the order in which they were sent is the order in which they are put into the page.
+  let turn = Promise.resolve();
+  function unpack(blob) {
+    turn = turn.then(async () => {
+      const part = JSON.parse(await new Response(blob.stream().pipeThrough(new DecompressionStream("gzip"))).text());
+      unshown.delete(part.show);
+      if (part.rows) numbers[part.show] = Math.max(numbers[part.show] || 0, part.rows.upto);
+      document.dispatchEvent(new CustomEvent("part", { detail: part }));
+    }).catch((error) => { console.error(error); fireAll(); });
   }
   function hear() {
     clearTimeout(answer); answer = null;
@@ -105,5 +121,6 @@ window.opsLink = (() => {
   addEventListener("pageshow", (event) => { if (event.persisted) { closing = false; socket = null; connect(); } });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ping(); });  // a laptop that slept
   if (topics.length) { show(); connect(); setInterval(ping, BEAT_MS); }
-  return { fire, fireAll, seen: (topic) => numbers[topic] || 0 };
+  const isSent = (show) => open && shows.includes(show) && !unshown.has(show);
+  return { fire, fireAll, isSent, seen: (topic) => numbers[topic] || 0 };
 })();

@@ -11,9 +11,53 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     const list = event.detail.requestConfig?.elt;
     if (list?.dataset.grows && newest(list) < link.seen(list.dataset.grows) && event.detail.xhr.responseText.trim()) {
-      link.fire(list.dataset.grows);
+      htmx.trigger(list, "catchup");
     }
   });
+
+  // What the socket sends is not fetched as well.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt, requestConfig } = event.detail;
+    if (elt.dataset.shown && requestConfig?.triggeringEvent?.type.startsWith("live:") && link.isSent(elt.dataset.shown)) event.preventDefault();
+  });
+  // Forms in it are everybody's: each gets the token of this page.
+  const token = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+  function filled(html) {
+    const page = document.createElement("template");
+    page.innerHTML = html;
+    page.content.querySelectorAll("input[name=csrfmiddlewaretoken]").forEach((field) => field.setAttribute("value", token()));
+    return page.content;
+  }
+  document.addEventListener("part", ({ detail }) => {
+    for (const [id, html] of Object.entries(detail.parts)) {
+      const target = document.getElementById(id);
+      if (!target) continue;
+      patchChildren(target, filled(html));
+      htmx.process(target);
+    }
+    if (detail.rows) grow(detail.rows);
+    announce(); clock();
+  });
+  // Rows after the number `after`: a list that has not all before that asks for what is missing.
+  function grow(rows) {
+    const list = document.getElementById(rows.list);
+    if (!list || newest(list) >= rows.upto) return;
+    if (newest(list) < rows.after) { htmx.trigger(list, "catchup"); return; }
+    const have = newest(list), fresh = [...filled(rows.html).querySelectorAll("[data-seq]")].filter((row) => Number(row.dataset.seq) > have);
+    list.prepend(...fresh);
+    htmx.process(list);
+  }
+
+  // A link to an event that is on no page yet.
+  const linked = location.hash.match(/^#e-(\d{1,9})$/), more = document.querySelector("#older button");
+  if (linked && more && !document.getElementById("e-" + linked[1])) {
+    more.setAttribute("hx-get", more.getAttribute("hx-get") + "&to=" + linked[1]);
+    document.addEventListener("htmx:afterSettle", function jump() {
+      const row = document.getElementById("e-" + linked[1]);
+      if (row) { document.removeEventListener("htmx:afterSettle", jump); row.scrollIntoView(); }
+    });
+    document.addEventListener("DOMContentLoaded", () => more.click());  // htmx listens by then
+  }
 
   // Parts that change each second are patched, not replaced: a click, a focus, an open detail or a half-typed
   // reason survives. Only what differs is touched.

@@ -1,4 +1,4 @@
-// Plots: <div class="plot" data-plot="id-of-json" data-plotly="/static/...">. Plotly is fetched when the first one comes into view.
+// Plots, of lines and marks only: the basic bundle of plotly knows no more. <div class="plot" data-plot="id-of-json" data-plotly="/static/...">. Plotly is fetched when the first one comes into view.
 (() => {
   let loading = null;
   const load = (url) => loading ||= new Promise((done, fail) => {

@@ -13,7 +13,7 @@ class StateTable(Model):
     """A small table of settings: the values of `columns` in each row, which is named by the column `key`."""
 
     table: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$")
-    """Its name, with its schema where that is another: `shop.flags`."""
+    """Its name, with its schema where that is another: `config.toggles`."""
     key: str
     """The column that names a row."""
     columns: Names
@@ -45,6 +45,8 @@ class StateSpec(Model):
     """Small tables of settings in its database."""
     http: list[StateHttp] = []
     """Pages of its administration interface."""
+    interval_s: float = Field(4.0, ge=1, le=60)
+    """Seconds from one look at those pages to the next."""
     names: Names = []
     """Host names: what they resolve to."""
     tls: list[Address] = []

@@ -15,6 +15,7 @@ from systems.manifest.base import Model as Model
 from systems.manifest.base import Names as Names
 from systems.manifest.base import Secret as Secret
 from systems.manifest.base import Url as Url
+from systems.manifest.control import ControlSpec as ControlSpec
 from systems.manifest.settled import StateHttp as StateHttp
 from systems.manifest.settled import StateSpec as StateSpec
 from systems.manifest.settled import StateTable as StateTable
@@ -125,13 +126,6 @@ class VolumeSpec(Model):
 
     path: str
     """Where it is mounted."""
-
-
-class ControlSpec(Model):
-    """An administration interface in the manner of the mini production's parts."""
-
-    url: Url
-    """Where it listens."""
 
 
 class CredentialSpec(Model):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from systems.manifest.base import Expect, Headers, Model, Url
+from systems.manifest.named import NamedMetric
 
 _HARMLESS = re.compile(
     r"(?i)accept.*|host|user-agent|content-type|cache-control|origin|referer|range|x-forwarded-.*"
@@ -108,14 +109,19 @@ class MetricsSpec(Asked):
     """Where a service's numbers are told; an address alone is its `url`. It answers Prometheus text, OpenMetrics or
     JSON; of JSON everything is taken, or, by reading, what stands at a dotted path (`paths`). Or the system's
     Prometheus has them: of the series with these labels (`promql`) those whose names are known, and what `queries`
-    ask for, by reading."""
+    ask for, by reading. `names`: metrics of the service's own that are to be known as well."""
 
     url: Url | None = None
     """The address that tells them."""
     timeout_s: PositiveFloat = 1.2
     """Seconds after which there is no answer."""
+    interval_s: float | None = Field(None, ge=1, le=15)
+    """Seconds from one look to the next, 15 at most: what is read less often counts as not read. Left out, 1 for a
+    `url`, and 5 for what Prometheus has."""
     paths: dict[ReadingName, str] = {}
     """Of JSON: a reading, and the dotted path where it stands: `{app.rps: http.requests.rate}`."""
+    names: list[NamedMetric] = Field([], max_length=60)
+    """Of Prometheus text, and of `promql`: metrics by names of its own, and the readings they become."""
     promql: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_]\w*$")], str] = {}
     """Labels that all of its series in the system's Prometheus have."""
     queries: dict[ReadingName, str] = Field({}, max_length=20)
@@ -125,6 +131,8 @@ class MetricsSpec(Asked):
     def _one_source(self) -> MetricsSpec:
         if (self.url is None) == (not self.promql and not self.queries):
             raise ValueError("has either a url, or promql and queries")
+        if self.names and (self.paths or (self.url is None and not self.promql)):
+            raise ValueError("names are of Prometheus text or of promql, and paths of JSON")
         if self.url is None and (self.paths or self.sent() or self.ca or self.insecure):
             raise ValueError("paths, headers and what else is sent belong to a url")
         return self
@@ -198,6 +206,6 @@ class Consistency(Model):
     sql: str
     """A select of keys and values."""
     cache: str | None = None
-    """How the key is called where it is cached: `product:{key}`."""
+    """How the key is called where it is cached: `page:{key}`."""
     interval_s: PositiveFloat = 3.0
     """Seconds from one comparison to the next."""

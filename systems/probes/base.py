@@ -10,10 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import ClassVar
 
 from systems import threads
@@ -58,6 +61,10 @@ class Probe(ABC):
     @abstractmethod
     def applies(self, service: Service) -> bool:
         """Whether the manifest gives this probe anything to read."""
+
+    def every_s(self, service: Service) -> float:
+        """Seconds from one look at `service` to the next."""
+        return self.interval_s
 
     @abstractmethod
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
@@ -168,6 +175,16 @@ def address(text: str) -> tuple[str, int]:
     """`host:port` as a pair; an IPv6 address without its brackets."""
     host, _, port = text.rpartition(":")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+@lru_cache(maxsize=4096)
+def family(host: str) -> socket.AddressFamily | None:
+    """Of a plain address; None for a name, and for an address that is of one interface only."""
+    try:
+        version = ip_address(host).version
+    except ValueError:
+        return None
+    return None if "%" in host else socket.AF_INET6 if version == 6 else socket.AF_INET
 
 
 def error_kind(error: BaseException) -> str:

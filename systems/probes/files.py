@@ -29,7 +29,7 @@ class Unparsable(ValueError):
 
 
 class ConfigProbe(Cached):
-    """config.drift (text: `middleware.delay_s: 0 -> 6`) and config.valid (text: `api.yaml:3: why`)."""
+    """config.drift (text: `calls.wait_s: 0 -> 6`) and config.valid (text: `api.yaml:3: why`)."""
 
     name = "config"
     interval_s = 1.0
@@ -213,7 +213,7 @@ def _flatten(item: Any, prefix: str, into: dict[str, Any]) -> None:
 
 
 def diff(live: Path, golden: Path) -> list[str]:
-    """What is different in `live`, one short text per key: `api.delay_s: 0 -> 6`. Secrets only as `changed`.
+    """What is different in `live`, one short text per key: `calls.wait_s: 0 -> 6`. Secrets only as `changed`.
     OSError or Unparsable when the golden copy cannot be read."""
     wanted = parse(golden)
     try:

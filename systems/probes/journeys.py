@@ -176,7 +176,7 @@ def describe(step: Step) -> str:
 
 
 async def failures_now(system: LoadedSystem) -> list[str]:
-    """Run every journey once, side by side: `name: step 2 POST /api/cart: status 503` for each that fails."""
+    """Run every journey once, side by side: `name: step 2 POST /orders: status 503` for each that fails."""
     problems = await asyncio.gather(*(_once(system, journey) for journey in system.manifest.journeys))
     return [f"{j.name}: {p}" for j, p in zip(system.manifest.journeys, problems, strict=True) if p]
 

@@ -1,7 +1,8 @@
 """app.*: the numbers and words a service reports about itself, as JSON, Prometheus text or OpenMetrics.
 
-Of Prometheus text the names in systems/prom/names.yaml become the readings that signals look at; other names are
-counted and not guessed at. Of JSON every number is a reading, or what the manifest's `paths` name.
+Of Prometheus text the names in systems/prom/names.yaml, and those of the manifest's own `names`, become the readings
+that signals look at; other names are counted and not guessed at. Of JSON every number is a reading, or what the
+manifest's `paths` name.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from systems.probes.base import Clock, Probe, ProbeFailed
 from systems.probes.journeys import dig
 from systems.prom import text as promtext
 from systems.prom.reader import Look, Reader, look
+from systems.prom.table import bare
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
@@ -54,6 +56,9 @@ class MetricsProbe(Probe):
 
     def applies(self, service: Service) -> bool:
         return service.metrics is not None and service.metrics.url is not None
+
+    def every_s(self, service: Service) -> float:
+        return (service.metrics.interval_s if service.metrics is not None else None) or self.interval_s
 
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         spec = service.metrics
@@ -100,7 +105,7 @@ class MetricsProbe(Probe):
         body = answer.body.decode(errors="replace")
         if is_prometheus(answer.headers.get("content-type", ""), body):
             if spec.paths:
-                raise ProbeFailed("it answers Prometheus text, and `paths` are for JSON")
+                raise ProbeFailed("it answers Prometheus text, and `paths` are for JSON: there it is `names`")
             return self._of_text(service, body)
         try:
             data = answer.json()
@@ -108,20 +113,29 @@ class MetricsProbe(Probe):
             raise ProbeFailed(
                 f"it answers neither JSON nor Prometheus text: {answer.excerpt(80) or 'nothing'}"
             ) from None
+        if spec.names:
+            raise ProbeFailed("it answers JSON, and `names` are for Prometheus text: there it is `paths`")
         found = _by_path(service.name, data, spec.paths) if spec.paths else _of_json(service.name, data)
         return [Reading(service.name, "app.read", 1.0), *found]
 
     def _of_text(self, service: Service, body: str) -> list[Reading]:
-        found = look(body.splitlines())
         reader = self._readers.get(service.name)
         if reader is None:
             reader = self._readers[service.name] = Reader(service, own_paths(service))
+        found = look(body.splitlines(), reader.known)
         reader.take(found.samples, self.clock(), whole=not found.cut)
         self.looks[service.name] = found
-        return [Reading(service.name, "app.read", 1.0, found.text), *reader.readings()]
+        return [Reading(service.name, "app.read", 1.0, _told(service, found)), *reader.readings()]
 
     async def close(self) -> None:
         await self.http.aclose()
+
+
+def _told(service: Service, found: Look) -> str:
+    """In words what was recognised, and what the manifest names that is not there: it may be spelt otherwise."""
+    names = service.metrics.names if service.metrics is not None else []
+    missing = [n.name for n in names if bare(n.name) not in found.known]
+    return clean(found.text + (f"; named, and not told: {', '.join(missing)}" if missing else ""), 500)
 
 
 def own_paths(service: Service) -> Iterator[str]:

@@ -50,6 +50,9 @@ class PrometheusProbe(Probe):
     def applies(self, service: Service) -> bool:
         return service.metrics is not None and bool(service.metrics.promql or service.metrics.queries)
 
+    def every_s(self, service: Service) -> float:
+        return (service.metrics.interval_s if service.metrics is not None else None) or self.interval_s
+
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
         spec = service.metrics
         assert spec is not None
@@ -76,7 +79,7 @@ class PrometheusProbe(Probe):
         if reader is None:
             reader = self._readers[service.name] = Reader(service, own_paths(service))
         gap = max((s.gap_s for s in reader.sources.values()), default=0.0)
-        query = api.selector(service.metrics.promql, max(WINDOW_S, 4 * gap))
+        query = api.selector(service.metrics.promql, max(WINDOW_S, 4 * gap), reader.known)
         rows, now = await self._ask(system, query)
         scrapes = api.scrapes(rows)
         up = [
@@ -91,7 +94,10 @@ class PrometheusProbe(Probe):
         _check_fresh(scrapes, now, late, api.plain(query))
         reader.drop_gone(now, late)
         known = {
-            family(s.name) for scrape in scrapes.by_replica.values() for some in scrape.values() for s in some
+            family(s.name, reader.known)
+            for scrape in scrapes.by_replica.values()
+            for some in scrape.values()
+            for s in some
         }
         self.looks[service.name] = Look(known=known)
         words = f"{len(known)} metrics recognised, of {len(reader.sources)} replicas"

@@ -14,7 +14,7 @@ What is known of a product, as data: its readings, the words of its log, its fil
 manifest names the product and says where it answers; that is all that a person writes.
 
 ```yaml
-system: shop
+system: mine
 services:
   edge: {profile: nginx, address: "127.0.0.1:8080"}
   db: {profile: postgres, address: "postgresql://prober:${DB_PASSWORD}@db.internal/orders", unit: null}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from systems.prom.table import PARTS, first, table
+from systems.prom.table import PARTS, Table, first, table
 from systems.prom.text import Sample
 from systems.readings import clean
 
@@ -36,10 +36,11 @@ class Scrapes:
         return max((at for scrapes in self.by_replica.values() for at in scrapes), default=None)
 
 
-def selector(labels: Mapping[str, str], window_s: float) -> str:
+def selector(labels: Mapping[str, str], window_s: float, known: Table | None = None) -> str:
     """PromQL for the raw samples of the last seconds, of the series with these labels whose names are known."""
-    durations = {row.name for row in table().durations}
-    names = {n for n in table().names if not n.endswith(PARTS[:-1]) or n.rpartition("_")[0] not in durations}
+    known = known or table()
+    durations = {row.name for row in known.durations}
+    names = {n for n in known.names if not n.endswith(PARTS[:-1]) or n.rpartition("_")[0] not in durations}
     pattern = "|".join([UP, *(f"{n}_(?:bucket|count|sum)" for n in sorted(durations)), *sorted(names)])
     where = ",".join(f"{name}={quoted(value)}" for name, value in sorted(labels.items()))
     return (

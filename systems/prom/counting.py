@@ -76,9 +76,11 @@ class Window:
     def __init__(self, span_s: float = 10.0, most_s: float = 60.0) -> None:
         self.span_s, self.most_s = span_s, most_s
         self._rises: deque[tuple[float, float, Rise]] = deque()  # from, until, what
+        self._sums: dict[float, tuple[float, Rise]] = {}  # what was added up since the last look, by the span
 
     def add(self, since: float, until: float, rise: Rise) -> None:
         """What rose from `since` to `until` (seconds of one clock)."""
+        self._sums.clear()
         self._rises.append((since, until, rise))
         while self._rises and until - self._rises[0][0] > max(self.most_s, 4 * self.span_s) + 1e-6:
             self._rises.popleft()
@@ -88,10 +90,16 @@ class Window:
         return self._rises[-1][1] if self._rises else None
 
     def clear(self) -> None:
+        self._sums.clear()
         self._rises.clear()
 
     def over(self, span_s: float) -> tuple[float, Rise]:
-        """(seconds covered, what rose in them) of the latest looks that cover `span_s`, or fewer."""
+        """(seconds covered, what rose in them; only to be read) of the latest looks that cover `span_s`, or fewer."""
+        if span_s not in self._sums:
+            self._sums[span_s] = self._added(span_s)
+        return self._sums[span_s]
+
+    def _added(self, span_s: float) -> tuple[float, Rise]:
         total, covered = Rise(), 0.0
         for since, until, rise in reversed(self._rises):
             if covered and self._rises[-1][1] - since > span_s + 1e-6:

@@ -11,7 +11,8 @@ HEAD = """# Recognised metrics
 
 Which metrics of widespread software become which readings, made from `systems/prom/names.yaml`
 (`python -m systems.prom.describing > docs/metrics.md`); to add one is one line there. `_total` at the end of a name
-may be missing. What is not here is counted and told by `./ops register MANIFEST --check`, and never guessed at.
+may be missing. What is not here is counted and told by `./ops register MANIFEST --check`, and never guessed at: a
+manifest says what a service's own metrics mean ([below](#metrics-of-your-own)).
 """
 REQUESTS = """## Requests
 
@@ -23,6 +24,39 @@ and a count are told `app.mean_ms`; by route (the dozen most used ones, the othe
 `app.error_rate`. The window is ten seconds, or two and a half scrapes; up to a minute where there are fewer than forty
 requests. A share of few requests is
 told only where at least four failed (of a route or replica: five): else it is unknown, not 0.
+"""
+OWN = """
+## Metrics of your own
+
+`names` of a service's `metrics` say what becomes of metrics by names that nobody else has
+([all keys](manifest.md#namedmetric)); they mean nothing of other services.
+
+```yaml
+services:
+  orders:
+    kind: http
+    metrics:
+      url: http://orders:9000/metrics
+      names:
+        - {name: acme_lane_breaker, kind: state, reading: "app.{lane}.breaker"}  # {lane="eu",state="open"} 1
+        - {name: acme_jobs_waiting, reading: app.jobs_waiting}
+        - {name: acme_sold_total, kind: rate, reading: app.sold_rate}
+        - {name: acme_answer_seconds, kind: durations}  # a histogram; with a label for the status it counts, too
+```
+
+Every reading is stored and plotted. These are looked at as well, by what they are called:
+
+| reading | of kind | is a sign when |
+|---|---|---|
+| `app.rps`, `app.error_rate`, `app.p50_ms` and the others above | `requests`, `durations` | as for any service |
+| `breaker` in its name | state | it is `open` or `half-open` |
+| ends with `requests_waiting` or `tokens_waiting` | value | somebody waits (context) |
+| `429`, `rate_limited` or `throttled` in its name | value, a count | it rises: requests are turned away |
+| `app.client.NAME`, `app.key.NAME` | value, a count | one client sends far more than others (context) |
+| ends with `active`, `mode` or `provider` | state | it says `fallback`, `secondary`, `standby` or `cached` (context) |
+| ends with `path` or `side` | state | it is `B`, `secondary`, `standby` or `backup` (context) |
+
+What is to be judged otherwise is a [declared reading](declared.md).
 """
 
 
@@ -36,8 +70,8 @@ def page() -> str:
     labels = known.labels.model_dump()
     lines += ["", "| what | labels, the first that is there |", "|---|---|"]
     lines += [f"| {what} | {', '.join(f'`{name}`' for name in names)} |" for what, names in labels.items()]
-    lines += ["", "## Everything else", "", "| reading | made of | of |", "|---|---|---|", *_others()]
-    return "\n".join(lines) + "\n"
+    lines += ["", "## Everything else", "", "| reading | made of | of |", "|---|---|---|", *_others(), OWN]
+    return "\n".join(lines)
 
 
 def _others() -> Iterator[str]:

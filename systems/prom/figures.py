@@ -22,9 +22,11 @@ _OF_A_PROCESS = ("proc.", "app.goroutines", "app.gc_pct")  # whoever tells them 
 Values = dict[tuple[str, str], float]
 
 
-def readings(service: str, sources: Mapping[str, Source], without: tuple[str, ...] = ()) -> list[Reading]:
+def readings(
+    service: str, sources: Mapping[str, Source], without: tuple[str, ...] = (), known: Table | None = None
+) -> list[Reading]:
     """What the sources tell now. `without`: beginnings of readings that another probe reads better."""
-    known, per_source = table(), []
+    known, per_source = known or table(), []
     if any(name in source.gauges for source in sources.values() for name in known.exporters):
         without = (*without, *_OF_A_PROCESS)
     for source in sources.values():
@@ -73,6 +75,8 @@ def _rates(known: Table, source: Source) -> Values:
 
 def _share(row: Share, source: Source) -> Values:
     if row.counted:
+        if row.top not in source.gauges:
+            return {}
         covered, rise = source.window.over(60.0)
         top = rise.counts.get((row.top, "", ""))
         bottom = sum(rise.counts.get((name, "", ""), 0.0) for name in row.bottom)

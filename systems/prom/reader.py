@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from systems.manifest.types import Service
 from systems.prom import figures
+from systems.prom.own import known_to
 from systems.prom.source import Source
-from systems.prom.table import bare, table
+from systems.prom.table import Table, bare, table
 from systems.prom.text import Sample, name_of, sample
 from systems.prom.traffic import Traffic
 from systems.readings import Reading
@@ -39,9 +40,9 @@ class Look:
         return words + (f"; more than {MOST_SERIES} series, the others are left out" if self.cut else "")
 
 
-def look(lines: Iterable[str]) -> Look:
+def look(lines: Iterable[str], known: Table | None = None) -> Look:
     """Take an answer apart. Lines of unknown metrics are only counted, so that a huge one costs little."""
-    found, known = Look(), table()
+    found, known = Look(), known or table()
     names: dict[str, bool] = {}
     for line in lines:
         name = name_of(line)
@@ -54,7 +55,7 @@ def look(lines: Iterable[str]) -> Look:
                 names[name] = wanted
         if not wanted:
             if len(found.unknown) < MOST_NAMES:
-                found.unknown.add(family(name))
+                found.unknown.add(family(name, known))
             continue
         if len(found.samples) >= MOST_SERIES:
             found.cut = True
@@ -63,16 +64,16 @@ def look(lines: Iterable[str]) -> Look:
         if taken is None:
             found.broken += 1
         else:
-            found.known.add(family(taken.name))
+            found.known.add(family(taken.name, known))
             found.samples.append(taken)
     return found
 
 
-def family(name: str) -> str:
+def family(name: str, known: Table | None = None) -> str:
     """The metric that a series belongs to: a histogram's parts are one."""
-    name = bare(name)
+    name, known = bare(name), known or table()
     base = next((name.removesuffix(part) for part in HISTOGRAM if name.endswith(part)), name)
-    return base if table().knows(base) or not table().knows(name) else name
+    return base if known.knows(base) or not known.knows(name) else name
 
 
 class Reader:
@@ -84,7 +85,8 @@ class Reader:
         # What another probe of this very service reads itself is not read twice.
         better = (("proc.", service.unit), ("redis.", service.redis), ("pg.", service.postgres))
         self._without = tuple(prefix for prefix, there in better if there is not None)
-        self._traffic = Traffic(service.name)
+        self.known = known_to(service.metrics.names if service.metrics is not None else [])
+        self._traffic = Traffic(service.name, self.known)
         self.sources: dict[str, Source] = {}
 
     def take(self, samples: Sequence[Sample], at: float, *, replica: str = "", whole: bool = True) -> None:
@@ -93,7 +95,7 @@ class Reader:
         if source is None:
             if len(self.sources) >= REPLICAS:
                 return
-            source = self.sources[replica] = Source(self._own)
+            source = self.sources[replica] = Source(self._own, self.known)
         source.take(samples, at, whole=whole)
 
     def drop_gone(self, now: float, after_s: float = GONE_S) -> None:
@@ -104,5 +106,5 @@ class Reader:
     def readings(self) -> list[Reading]:
         """All readings of the latest looks."""
         found = self._traffic.readings(self.sources)
-        found += figures.readings(self._name, self.sources, self._without)
+        found += figures.readings(self._name, self.sources, self._without, self.known)
         return [r if r.value is None or math.isfinite(r.value) else replace(r, value=None) for r in found]

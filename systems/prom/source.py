@@ -52,9 +52,10 @@ def route_of(labels: Mapping[str, str], known: Table) -> str:
 
 
 class Source:
-    """Counts what one source tells. `own`: paths that the watcher itself asks for; they are not counted."""
+    """Counts what one source tells. `own`: paths that the watcher itself asks for; they are not counted. `known`: the
+    names that mean something; the usual ones without it."""
 
-    def __init__(self, own: frozenset[str] = frozenset()) -> None:
+    def __init__(self, own: frozenset[str] = frozenset(), known: Table | None = None) -> None:
         self.window = Window()
         self.gauges: dict[str, list[Sample]] = {}
         self.told: set[str] = set()  # metrics that count requests here, by their bare names
@@ -64,7 +65,7 @@ class Source:
         self.seen_at: float | None = None
         self.gap_s = 0.0
         self._memory = Memory()
-        self._table = table()
+        self._table = known or table()
         self._own = own | set(self._table.own.paths)
         self._only = {r.name: r.only for r in self._table.requests if r.only}
         self._only |= {d.name: d.only for d in self._table.durations if d.only}

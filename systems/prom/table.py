@@ -113,6 +113,10 @@ class Table(BaseModel):
     names: frozenset[str] = Field(frozenset(), exclude=True)
 
     def model_post_init(self, _: Any) -> None:
+        self.gather()
+
+    def gather(self) -> None:
+        """Note all names that the rows have."""
         rows: list[Requests | Single | State] = [*self.requests, *self.gauges, *self.rates, *self.states]
         names = {row.name for row in rows}
         names |= {row.name + part for row in self.durations for part in PARTS}

@@ -30,10 +30,10 @@ LOOKS = 2.5  # a window covers at least so many looks
 class Traffic:
     """The requests of one service, over all its replicas."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, known: Table | None = None) -> None:
         self.service = service
         self._used: Counter[str] = Counter()
-        self._table: Table = table()
+        self._table = known or table()
 
     def readings(self, sources: Mapping[str, Source]) -> list[Reading]:
         """The readings now; none when nothing that counts requests was ever seen twice."""

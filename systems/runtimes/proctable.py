@@ -95,7 +95,7 @@ def _scan_psutil() -> dict[int, Row]:
 def child_name(cmdline: list[str], comm: str = "") -> str:
     """A short stable name people recognise: the job's word, not `python3.11`.
 
-    `python -m batch.jobs thumb-render` -> thumb-render; `python -m api` -> api; `postgres: app shop` -> app.
+    `python -m tasks.jobs month-end` -> month-end; `python -m api` -> api; `postgres: web books` -> web.
     """
     words = " ".join(cmdline).split()
     if not words:

@@ -59,6 +59,14 @@ def exists(pid: int) -> bool:
     return True
 
 
+def is_stopped(pid: int) -> bool:
+    """Was it stopped by a signal? Then it takes no other but KILL and CONT. Where nobody tells, no."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+    except (OSError, IndexError):
+        return False
+
+
 def kill_group(pgid: int, sig: int) -> bool:
     """Send `sig` to a whole process group; False when there is nobody left."""
     try:

@@ -10,7 +10,7 @@ from typing import Any
 from .config import ServiceSpec, StartError, environment
 from .host import Host
 from .journal import open_append
-from .linux import exists, kill_group, kill_one
+from .linux import exists, is_stopped, kill_group, kill_one
 from .policy import MemoryLimit, Retries
 from .ready import until_ready
 from .spawn import Launch, spawn
@@ -154,9 +154,12 @@ class Service:
             self._to(State.STOPPED)
             return
         self._to(State.STOPPING)
+        grace_s = self.spec.grace_s if grace_s is None else grace_s
+        if is_stopped(self.pid):  # it cannot use the time: whoever waits for it would only wait longer
+            grace_s = 0.0
         self.send(self.spec.stop_signal, whole_group=False)
         try:
-            await asyncio.wait_for(self._exited.wait(), self.spec.grace_s if grace_s is None else grace_s)
+            await asyncio.wait_for(self._exited.wait(), grace_s)
         except TimeoutError:
             self._host.journal.write("warning", "did not stop in time: KILL", service=self.spec.name)
             self.send(signal.SIGKILL, whole_group=True)

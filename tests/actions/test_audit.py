@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -155,13 +156,46 @@ def test_filters_and_exports(log: None) -> None:
     assert [e.seq for e in audit.search(text="needle")] == [ROWS + 1]
     assert [e.target for e in audit.search(target="web-3", verb="action")] == ["web-3"]
     assert audit.search(incident=2).count() == 1
-    lines = list(audit.export(audit.search(), "jsonl"))
+    lines = "".join(audit.export(audit.search(), "jsonl")).splitlines()
     assert [json.loads(line)["seq"] for line in lines] == list(range(1, ROWS + 2))
     table = list(csv.DictReader(io.StringIO("".join(audit.export(audit.search(), "csv")))))
     assert table[-1]["actor"] == "'=cmd()"
     assert len(table) == ROWS + 1
     with pytest.raises(ValueError, match="csv or jsonl"):
         list(audit.export(audit.search(), "xml"))
+
+
+def test_words_are_found_by_how_they_begin_and_by_an_index(log: None) -> None:
+    audit.append(
+        "Zoë", "policy.rule", target="restart-db", data={"note": 'it\'s 100% "quoted" | & ! :*', "n": 3.5}
+    )
+
+    def found(text: str) -> list[int]:
+        return [e.seq for e in audit.search(text=text)]
+
+    assert found("start") == list(range(ROWS, 0, -1)), "action.started"
+    for text in ("restart-db", "rest db", "QUOTED", "it's", "100% rule", "note 3.5", "zoë"):
+        assert found(text) == [ROWS + 1], text
+    for text in ("nothing", "restart web", "' | 'x", "---", "%", "\\"):
+        assert found(text) == [], text
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")
+    plan = audit.search(text="quoted").order_by().explain()
+    assert "actions_audit_words" in plan
+    assert "audit_by_request" in AuditEntry.objects.filter(request_id=uuid4()).order_by().explain()
+
+
+def test_a_row_of_any_size_can_be_appended() -> None:
+    audit.append("alice", "x", data={"long": "word " * 400_000, "one": "y" * 5_000_000})
+    assert verify().ok
+
+
+def test_an_export_holds_a_portion_at_a_time(log: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "PORTION", 3)
+    parts = audit.export(audit.search(), "jsonl")
+    first = next(parts)
+    audit.append("late", "y")  # what comes while it goes out is not in it
+    assert [p.count("\n") for p in (first, *parts)] == [3, 3, 2]
 
 
 def test_anchors_are_a_minute_apart(log: None) -> None:

@@ -113,7 +113,7 @@ def run(loaded: services.LoadedSystem) -> Callable[..., ActionRequest]:
 
 
 def _jobs(loaded: services.LoadedSystem) -> dict[str, Any]:
-    url = effects.control(loaded.service("batch"), "/jobs")
+    url = effects.control(loaded.service("batch"), "jobs")
     return {j["name"]: j for j in httpx.get(url, trust_env=False).json()}
 
 
@@ -221,7 +221,7 @@ def test_pause_and_resume_job(loaded: services.LoadedSystem, run: Callable[..., 
 
 def test_links(loaded: services.LoadedSystem, run: Callable[..., ActionRequest]) -> None:
     name = loaded.manifest.links[0].name
-    url = effects.control(loaded.service("net"), "/edges")
+    url = effects.control(loaded.service("net"), "links")
 
     def path() -> str:
         return next(str(e["path"]) for e in httpx.get(url, trust_env=False).json() if e["name"] == name)
@@ -357,7 +357,7 @@ def test_kill_process_by_identity(
 
     def held() -> int | None:
         """The pid of one that has begun with these settings: without them it is done in a moment."""
-        httpx.post(effects.control(loaded.service("batch"), "/jobs/nightly-report/run"), trust_env=False)
+        httpx.post(effects.control(loaded.service("batch"), "jobs") + "/nightly-report/run", trust_env=False)
         job = _jobs(loaded)["nightly-report"]
         return job["pid"] if job["pid"] and time.time() - job["started_at"] > HELD_S else None
 

@@ -35,7 +35,9 @@ class Words:
 def leader(states: list[S]) -> Finding:
     """What is told of it: the reasoner's answer, after what the parts say themselves."""
     opinion = think(GRAPH, cast(Any, evidence(*states)), SPECS)
-    said = [Words(s.signal, s.service, s.text) for s in states if s.value and s.signal in statements.OUTRIGHT]
+    said = [
+        Words(s.signal, s.service, s.text) for s in states if s.value and s.signal in statements.outright()
+    ]
     system = cast(LoadedSystem, SimpleNamespace(graph=GRAPH))
     found = statements.heard(statements.told_in_order(said), system, opinion).findings
     return found[0] if found else none_of_these(0.0)

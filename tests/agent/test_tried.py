@@ -29,7 +29,7 @@ def opinion(*shown: S, answers: tuple[S, ...] = ()) -> Opinion:
     answered = {(a.signal, a.service) for a in answers}
     seen = [*(s for s in evidence(*shown) if (s.signal, s.service) not in answered), *answers]
     states = [state(s) for s in seen]
-    said = [Words(s.signal, s.service, s.text) for s in shown if s.signal in statements.OUTRIGHT]
+    said = [Words(s.signal, s.service, s.text) for s in shown if s.signal in statements.outright()]
     return diagnose.weigh(
         cast(Any, SimpleNamespace(graph=GRAPH)),
         states,

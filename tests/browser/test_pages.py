@@ -38,6 +38,10 @@ PAGES = [
     "/diagnose/",
     "/audit/",
     "/settings/",
+    "/settings/vocabulary/",
+    "/settings/vocabulary/new/",
+    "/systems/kiosk/parts/api-1/",
+    "/systems/kiosk/parts/api-1/do/restart-service/",
 ]
 
 

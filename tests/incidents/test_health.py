@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import incidents
 from incidents.health import Health, judge
 from incidents.picture import Picture, taken
 from incidents.signals import CATALOG, Signal, SignalState
+from incidents.signals.added import Catalogue, Entry
 from incidents.signals.detectors import Equals
 from incidents.signals.engine import Engine
 from systems.readings import Reading
@@ -33,9 +35,15 @@ def test_every_signal_that_means_down_is_one_that_opens_incidents() -> None:
     assert all(s.opens for s in CATALOG.values() if s.down)
 
 
-def test_a_new_signal_says_in_its_own_file_that_the_part_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def added() -> Iterator[Catalogue]:
+    yield CATALOG
+    CATALOG.put(())
+
+
+def test_a_new_signal_says_itself_that_the_part_is_down(added: Catalogue) -> None:
     cold = Signal("oven_cold", "{service} is cold", "oven.hot", Equals(0), "api", klass="own", down=True)
-    monkeypatch.setitem(CATALOG, cold.id, cold)
+    added.put([Entry(cold)])
     state = SignalState(cold.id, "oven-1", "", True, 0.0, "", None, "metric")
     assert judge([state]) == Health("down", "oven-1 is cold")
     assert judge([replace(state, value=None)]).word == "unknown", "it also tells whether the part can be seen"

@@ -71,18 +71,68 @@ def test_the_list_refreshes_itself_with_what_its_filter_says_by_then(
     monkeypatch.setattr("incidents.views.PAGE", 1)
     for name in ("b", "c"):
         make_incident(incident.system, fingerprint=name, summary="the queue grows")
-    page = boss.get("/incidents/?q=older&state=open&service=api-1&page=9").content.decode()
+    page = boss.get("/incidents/?q=older&state=open&service=api-1&before=9").content.decode()
     rows = re.search(r'<div class="card" id="rows"[^>]*>', page)
     form = re.search(r'<form[^>]*id="filter".*?</form>', page, re.S)
     assert rows and form
     assert 'hx-get="/incidents/"' in rows[0] and 'hx-include="#filter, #rows-page"' in rows[0]
     assert set(re.findall(r'name="(\w+)"', form[0])) == {"q", "state", "severity", "service"}
 
-    sent = {"q": "queue", "state": "open", "severity": "", "service": "api-1", "page": "2"}
+    newest = incident.system.incidents.first().number
+    sent = {"q": "queue", "state": "open", "severity": "", "service": "api-1", "before": str(newest)}
     again = boss.get("/incidents/", sent, headers={"HX-Request": "true"}).content.decode()
-    assert re.search(r'id="rows-page" name="page" value="(\d+)"', again).group(1) == "2"  # type: ignore[union-attr]
-    assert "2–2 of 2" in again and "q=queue" in again, "the links between pages keep it too"
+    assert f'id="rows-page" name="before" value="{newest}"' in again
+    assert re.findall(r'id="row-(\d+)"', again) == [str(newest - 1)]
+    assert "q=queue" in again, "the links between pages keep it too"
     assert re.search(r'id="open-now"[^>]*hx-swap-oob="true">3 open now', again)
+
+
+def test_pages_of_the_list_neither_repeat_nor_miss_while_it_grows(
+    boss: Client, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incidents.views.PAGE", 3)
+    there = {incident.number} | {make_incident(incident.system, fingerprint=f"f{n}").number for n in range(9)}
+    seen: list[int] = []
+    address = "/incidents/?service=api-1"
+    while address:
+        page = boss.get(address).content.decode()
+        seen += [int(n) for n in re.findall(r'id="row-(\d+)"', page)]
+        make_incident(incident.system, fingerprint=f"new-{len(seen)}")  # comes while somebody turns the pages
+        older = re.search(r'href="([^"]+)">Older</a>', page)
+        address = f"{unescape(older[1])}" if older else ""
+    assert seen == sorted(there, reverse=True)
+    assert "service=api-1" in page and "Nothing older" in boss.get("/incidents/?before=1").content.decode()
+
+
+def test_a_long_timeline_comes_in_pages_and_only_what_is_new(
+    boss: Client, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        timeline.record(incident.pk, facts.Weighed(), f"thought {number}")
+    monkeypatch.setattr("incidents.page.PAGE", 10)
+    url = f"/incidents/{incident.number}/"
+
+    def numbers(address: str) -> list[int]:
+        return [int(n) for n in re.findall(r'data-seq="(\d+)"', boss.get(address).content.decode())]
+
+    last = incident.last_seq + 40
+    seen = numbers(url)
+    assert seen == list(range(last, last - 10, -1))
+    while seen[-1] > 1:
+        seen += numbers(f"{url}events?before={seen[-1]}")
+    assert seen == list(range(last, 0, -1))
+    assert "Older" not in boss.get(f"{url}events?before=9").content.decode()
+    assert numbers(f"{url}events?before=40&to=12") == list(range(39, 11, -1)), "a link to an old one"
+    monkeypatch.setattr("incidents.page.MOST_SINCE", 15)
+    have = 5  # a page that slept: what it is told follows what it has
+    while got := numbers(f"{url}events?after={have}"):
+        assert got == list(range(got[0], have, -1))
+        have = got[0]
+    assert have == last
+    with CaptureQueriesContext(connection) as few:
+        boss.get(f"{url}events?after={last}")
+    rows = [q["sql"] for q in few if 'FROM "incidents_timelineevent"' in q["sql"]]
+    assert not any("LIMIT 500" in sql for sql in rows)
 
 
 def test_page_tells_what_is_wrong_why_and_what_is_planned(boss: Client, incident: Incident) -> None:

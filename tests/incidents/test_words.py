@@ -6,7 +6,7 @@ import pytest
 
 from incidents.signals import CATALOG
 from incidents.signals.detectors import LogMatch
-from incidents.signals.words import _spec, specs
+from incidents.signals.words import spec_of, specs
 from incidents.signals.wordset import wordset
 from systems.logs.joining import records
 from systems.logs.reading import rank_of
@@ -136,4 +136,4 @@ def test_each_entry_is_a_signal() -> None:
 @pytest.mark.parametrize("wrong", [{"patern": []}, {"patterns": ["x"], "window": 1}])
 def test_an_entry_with_a_mistake_names_it(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="log_x"):
-        _spec({"id": "log_x", "title": "x", "category": "api", **wrong})
+        spec_of({"id": "log_x", "title": "x", "category": "api", **wrong})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from knowledge import service
-from knowledge.models import Runbook
+from knowledge.models import Runbook, RunbookRevision
 from tests.pages import person
 
 pytestmark = pytest.mark.django_db
@@ -102,3 +105,16 @@ def test_set_aside(boss: Client, book: Runbook) -> None:
     boss.post("/runbooks/paper_jam/enable/")
     assert "Set aside" in boss.get("/runbooks/paper_jam/").content.decode()
     assert not Runbook.objects.get().enabled
+
+
+def test_a_long_history_comes_in_pages(boss: Client, book: Runbook, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [RunbookRevision(runbook=book, version=n, text="x", author="mira") for n in range(2, 120)]
+    RunbookRevision.objects.bulk_create(rows)
+    url, seen = f"/runbooks/{book.slug}/history/", []
+    address = url
+    while address:
+        page = boss.get(address).content.decode()
+        seen += [int(n) for n in re.findall(r"<td class=\"nowrap\"><a[^>]*>version (\d+)</a>", page)]
+        older = re.search(r'href="([^"]+)">Older</a>', page)
+        address = url + unescape(older[1]) if older else ""
+    assert seen == list(range(119, 0, -1))

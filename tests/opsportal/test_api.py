@@ -13,6 +13,8 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from actions.models import ActionRequest, AuditEntry, Status
+from incidents import timeline
+from incidents.facts import Noted
 from incidents.models import Incident
 from opsportal import tokens
 from opsportal.models import ApiToken
@@ -159,6 +161,20 @@ def test_incidents(bob: Api, row: System) -> None:
     code, one = bob.call("get", f"/api/incidents/{incident.number}")
     assert (code, one["title"], one["events"]) == (200, "The api is slow", [])
     assert bob.call("get", "/api/incidents/999999")[0] == 404
+
+
+def test_a_long_timeline_is_read_page_by_page(bob: Api, row: System) -> None:
+    incident = Incident.objects.create(system=row, fingerprint="x", title="The api is slow", started_at=Now())
+    for number in range(7):
+        timeline.record(incident.pk, Noted(), f"note {number}")
+    seen, after = [], 0
+    while after is not None:
+        code, one = bob.call("get", f"/api/incidents/{incident.number}?limit=3&events_after={after}")
+        assert code == 200 and len(one["events"]) <= 3
+        seen += [e["seq"] for e in one["events"]]
+        after = one["events_next"]
+    assert seen == list(range(1, 8))
+    assert (one["symptoms"], one["symptom_count"]) == ([], 0)
 
 
 def test_the_catalogue_and_the_documents(bob: Api) -> None:

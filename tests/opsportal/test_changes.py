@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from opsportal import dashboard
+from incidents.memo import memo
 from opsportal.changes import filters
 from systems.models import ChangeRow, SettledState, System
 from tests.pages import make_change, make_incident, make_system, person
@@ -25,7 +25,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    dashboard.forget()
+    memo.forget()
 
 
 @pytest.fixture

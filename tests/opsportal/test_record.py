@@ -16,9 +16,9 @@ from django.utils import timezone
 from actions.models import ActionRequest
 from chaos.models import Injection
 from incidents import facts, lifecycle, timeline
+from incidents.memo import memo
 from incidents.models import Incident, State, TimelineEvent
 from incidents.openings import Opening
-from opsportal import dashboard
 from opsportal.record import record
 from systems.models import System
 from tests.pages import make_incident, make_request, make_system
@@ -29,9 +29,9 @@ NOW = timezone.now() - timedelta(minutes=10)
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
-    dashboard.forget()
+    memo.forget()
     yield make_system(tmp_path)
-    dashboard.forget()
+    memo.forget()
 
 
 _names = itertools.count()

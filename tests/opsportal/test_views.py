@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from django.urls import URLPattern, URLResolver
 
 from actions import grants
 from actions.models import AuditEntry, Freeze, PolicyRule
-from opsportal import dashboard, portal_urls
+from incidents.memo import memo
+from opsportal import portal_urls
+from opsportal.packed import packed
 from systems.models import System
 from tests.pages import make_incident, make_request, make_system, person, show
 
@@ -26,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    dashboard.forget()
+    memo.forget()
     cache.clear()
 
 
@@ -251,4 +254,46 @@ def test_pages_load_nothing_from_elsewhere(boss: Client, tmp_path: Path) -> None
     assert all(url.startswith("/static/") for url in loaded)
     scripts = [str(finders.find(u.removeprefix("/static/").split("?")[0])) for u in loaded if ".js" in u]
     assert sum(Path(s).stat().st_size for s in scripts) < 80_000
-    assert finders.find("plotly/plotly.min.js")
+    assert Path(str(finders.find("plotly/plotly-basic.min.js"))).stat().st_size < 1_200_000
+
+
+def test_pages_and_scripts_go_out_small(boss: Client, tmp_path: Path) -> None:
+    make_system(tmp_path)
+    page = boss.get("/", headers={"Accept-Encoding": "gzip"})
+    assert page["Content-Encoding"] == "gzip"
+    assert len(page.content) < len(gzip.decompress(page.content)) / 3
+    plain = b"".join(boss.get("/static/plotly/plotly-basic.min.js").streaming_content)  # type: ignore[attr-defined]
+    answer = boss.get("/static/plotly/plotly-basic.min.js", headers={"Accept-Encoding": "gzip, br"})
+    small = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    assert answer["Content-Encoding"] == "gzip" and int(answer["Content-Length"]) == len(small) < 420_000
+    assert gzip.decompress(small) == plain and "Accept-Encoding" in answer["Vary"]
+    again = boss.get(
+        "/static/plotly/plotly-basic.min.js",
+        headers={"Accept-Encoding": "gzip", "If-None-Match": answer["ETag"]},
+    )
+    assert again.status_code == 304
+
+
+def test_a_file_is_packed_once_and_anew_when_it_changes(tmp_path: Path) -> None:
+    script, folder = tmp_path / "a.js", tmp_path / "packed"
+    script.write_text("let one = 1;\n" * 500)
+    first = packed(script, folder)
+    assert first is not None and packed(script, folder) == first
+    script.write_text("let two = 2;\n" * 501)
+    second = packed(script, folder)
+    assert second is not None and second != first
+    assert gzip.decompress(second.read_bytes()) == script.read_bytes()
+    (tmp_path / "tiny.js").write_text("1")
+    assert packed(tmp_path / "tiny.js", folder) is None, "too small to gain"
+    (tmp_path / "file").touch()
+    assert packed(script, tmp_path / "file") is None, "no place to keep it: it goes out as it is"
+
+
+def test_of_many_who_fetch_the_board_one_makes_it(boss: Client, tmp_path: Path) -> None:
+    make_system(tmp_path)
+    ask = {"HX-Request": "true"}
+    first = boss.get("/?system=kiosk", headers=ask).content.decode()
+    with CaptureQueriesContext(connection) as seen:
+        second = boss.get("/?system=kiosk", headers=ask).content.decode()
+    assert first == second
+    assert len(seen) <= 5, "who asks, and what they may see"

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from opsportal import dashboard
+from incidents.memo import memo
 from tests.outside.ward import Person, Ward
 
 WORDS = {"repaired": "repaired by the agent", "alone": "recovered alone", "handed over": "handed over"}
@@ -21,7 +21,7 @@ def nora(ward: Ward) -> Person:
 
 
 def page(who: Person, path: str) -> str:
-    dashboard.forget()
+    memo.forget()
     client = Client()
     client.force_login(User.objects.get(username=who.name))
     return client.get(path).content.decode()
@@ -29,7 +29,7 @@ def page(who: Person, path: str) -> str:
 
 def ends(ward: Ward) -> dict[str, int]:
     """The three numbers of the dashboard."""
-    dashboard.forget()
+    memo.forget()
     found = ward.page(f"/?system={ward.slug}").split('id="ends"')[1].split("</ul>")[0]
     rows = {text: row for row in found.split("<li")[1:] for text in WORDS.values() if text in row}
     return {key: int(re.findall(r"<b[^>]*>(\d+)</b>", rows[text])[0]) for key, text in WORDS.items()}
@@ -111,7 +111,7 @@ def test_after_a_hand_over_nothing_is_ticked_that_was_not_done(ward: Ward, nora:
 def test_the_map_shows_where_it_is_seen_and_marks_the_cause(ward: Ward) -> None:
     dead_database(ward)
     ward.look_until(lambda: ward.numbers and ward.incident["standing"] in ("known", "stated"))
-    dashboard.forget()
+    memo.forget()
     shown = ward.page(f"/?system={ward.slug}")
     services = {service for _, service in seen(ward)}
     nodes = {name: shown.split(f'id="node-{name}"')[1].split("</a>")[0] for name in ward.system.services}

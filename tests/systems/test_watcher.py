@@ -243,6 +243,42 @@ async def test_hostile_texts_are_stored(registered: System) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_what_is_stored_is_read_back_to_the_letter(registered: System) -> None:
+    texts = [
+        'say "x"',
+        "\\",
+        '\\"',
+        "{a,b}",
+        "NULL",
+        "null",
+        "a,b",
+        " spaced ",
+        "tab\tline\nend",
+        "ä 漢 ☃",
+        "%s %(at)s",
+    ]
+    store, numbers = Store(), [1.5, -0.0, 1e300, float("inf"), 3, None]
+    found = [Reading("a", "log.template", float(n), text, text) for n, text in enumerate(texts)]
+    found += [Reading("a", "http.number", number, label=str(n)) for n, number in enumerate(numbers)]
+    await store.write(batch(registered, datetime.now(UTC), *found))
+    await store.write(batch(registered, datetime.now(UTC)))  # a tick may have nothing new
+    await store.close()
+
+    def kept(metric: str) -> list[tuple[Any, ...]]:
+        from systems.models import ReadingRow
+
+        rows = ReadingRow.objects.filter(system_id=registered.pk, metric=metric)
+        return sorted(rows.values_list("label", "text", "value"), key=str)
+
+    assert await sync_to_async(kept)("log.template") == sorted(
+        ((t, t, float(n)) for n, t in enumerate(texts)), key=str
+    )
+    assert await sync_to_async(kept)("http.number") == [
+        (str(n), "", number) for n, number in enumerate(numbers)
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_one_whole_number_does_not_stop_the_store(registered: System) -> None:
     """A probe counted and said 0, not 0.0: from the next minute on nothing was stored, not even by other probes."""
     store, start = Store(), datetime.now(UTC).replace(second=0, microsecond=0)

@@ -10,13 +10,16 @@ import celery
 import httpx
 import redis
 
+from actions import registry
+from actions.base import ActionContext
 from opsportal.attack.base import Context, Verdict, until
 from opsportal.attack.portal import Scratch
 from opsportal.attack.watching import Starts, claimed_twice, illegal_runs, live_faults
 from opsportal.celery import app
+from systems import services
 
 RISKY, PLAIN, TARGET = "restart-db", "restart-service", "frontend"
-CAN_BE_UNDONE, JOB = "pause-job", "nightly-report"
+CAN_BE_UNDONE = "pause-job"
 FLUSHES = 5
 
 
@@ -61,6 +64,14 @@ def _outsider(portal: Scratch, verdict: Verdict) -> None:
         verdict.must("NOAUTH" in str(error), f"Redis refuses an outsider in an odd way: {error}")
 
 
+def _job(portal: Scratch) -> str:
+    """One that may be paused."""
+    system = services.from_manifest(portal.manifest)
+    pausing = registry.get(CAN_BE_UNDONE)
+    where = pausing.targets(system)[0]
+    return pausing.choices(ActionContext(system, where))["job"][0]
+
+
 def _requests(portal: Scratch) -> dict[str, str]:
     """One that waits, one rejected, and two that are done, of which one can be undone."""
 
@@ -69,7 +80,7 @@ def _requests(portal: Scratch) -> dict[str, str]:
         return str(portal.api("POST", f"action/{slug}", body, by="asker").json()["id"])
 
     ids = {"waiting": ask(RISKY), "rejected": ask(RISKY), "done": ask(PLAIN, TARGET)}
-    ids["can be undone"] = ask(CAN_BE_UNDONE, job=JOB)
+    ids["can be undone"] = ask(CAN_BE_UNDONE, job=_job(portal))
     portal.api("POST", f"action/{ids['rejected']}/reject", {"reason": "no"})
     return ids
 

@@ -13,7 +13,7 @@ from opsportal.attack.watching import actions_since, incidents_since, now
 from systems import services
 
 LOOPS = 16
-VICTIM = "api-1"
+KIND = "http"  # of the part that is killed
 SEEN_WITHIN_S = 30.0
 
 
@@ -28,7 +28,9 @@ def run(context: Context, verdict: Verdict) -> None:
             false = incidents_since(portal, began)
             needless = actions_since(portal, began)
             killed = now()
-            services.from_manifest(portal.manifest).runtime.kill(VICTIM)
+            system = services.from_manifest(portal.manifest)
+            victim = next(name for name, s in system.services.items() if s.kind == KIND and s.unit)
+            system.runtime.kill(victim)
             clock = time.monotonic()
             seen = until(lambda: incidents_since(portal, killed), SEEN_WITHIN_S + 15)
             seen_s = time.monotonic() - clock
@@ -44,7 +46,7 @@ def run(context: Context, verdict: Verdict) -> None:
     verdict.must(not false and not later, f"false incidents: {false + later}")
     verdict.must(not needless, f"actions without a reason: {needless}")
     verdict.must(
-        bool(seen) and seen_s <= SEEN_WITHIN_S, f"{VICTIM} killed: no incident within {SEEN_WITHIN_S:.0f} s"
+        bool(seen) and seen_s <= SEEN_WITHIN_S, f"{victim} killed: no incident within {SEEN_WITHIN_S:.0f} s"
     )
 
 

@@ -15,8 +15,22 @@ from rich.console import Console
 from rich.table import Table
 
 from incidents.evidence import SignalState
-from opsportal.bench import bundle, loglines, page, recovery, sizes, thinking, ticks
+from opsportal.bench import (
+    answering,
+    bundle,
+    crowd,
+    loglines,
+    page,
+    recovery,
+    sizes,
+    thinking,
+    ticks,
+    watching,
+)
+from opsportal.bench.beside import comparing, portal
 from opsportal.bench.figures import Row
+from opsportal.local import webserver
+from opsportal.local.errors import LocalError
 from opsportal.picked import add_choice, chosen
 from systems import services
 
@@ -29,12 +43,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "alone", nargs="?", choices=[*ALONE, "logs"], help="only this, with no portal running"
+            "alone",
+            nargs="?",
+            choices=[*ALONE, "logs", "page", "watch", "recovery"],
+            help="only this, with no portal running",
         )
         parser.add_argument("--only", default="", help=f"comma-separated: {', '.join(PARTS)}")
-        parser.add_argument("--repeats", type=int, default=10, help="killed and hung processes (default 10)")
         parser.add_argument(
-            "--seconds", type=float, default=60.0, help="of watching the watcher (default 60)"
+            "--repeats", type=int, help="killed and hung processes (default 10, of `recovery` 5)"
+        )
+        parser.add_argument(
+            "--seconds",
+            type=float,
+            help="of watching the watcher, or the crowd of `page` (default 60, of `watch` 10)",
+        )
+        parser.add_argument(
+            "--services",
+            type=int,
+            help="of `watch`: so many; without it the most that it carries are looked for",
         )
         parser.add_argument(
             "--events", type=int, default=30, help="events on their way to the page (default 30)"
@@ -44,6 +70,14 @@ class Command(BaseCommand):
             type=Path,
             help="of `logs`: a folder of NAME.log and NAME.log_structured.csv, as public sets of logs come",
         )
+        parser.add_argument(
+            "--viewers",
+            type=int,
+            default=200,
+            help="of `page`: open dashboards, and a quarter on one incident",
+        )
+        parser.add_argument("--incidents", type=int, default=5000, help="of `page`: of the history")
+        parser.add_argument("--web", type=int, default=webserver.count(), help="of `page`: web processes")
         parser.add_argument("--json", type=Path, dest="json_file", help="write all samples to this file")
         add_choice(parser)
 
@@ -54,6 +88,17 @@ class Command(BaseCommand):
                 self._end(loglines.measure(options["sets"]), options["json_file"])
             except (OSError, ValueError, KeyError) as error:
                 raise CommandError(f"{options['sets']}: {error}") from None
+            return
+        if options["alone"] == "watch":
+            self._end(self._watch(options), options["json_file"])
+            return
+        if options["alone"] == "recovery":
+            self._end(
+                comparing.measure(options["repeats"] or 5, self._say, portal.hung), options["json_file"]
+            )
+            return
+        if options["alone"] == "page":
+            self._end(self._crowd(options), options["json_file"])
             return
         if options["alone"]:
             self._end([ALONE[options["alone"]]()], options["json_file"])
@@ -74,18 +119,44 @@ class Command(BaseCommand):
         if any(r.figure == "not measured" for r in rows):
             raise CommandError("not everything could be measured; the table says why")
 
+    def _crowd(self, options: dict[str, Any]) -> list[Row]:
+        viewers = options["viewers"]
+        of = crowd.Crowd(
+            viewers, max(1, viewers // 4), options["incidents"], options["web"], options["seconds"] or 60.0
+        )
+        try:
+            return crowd.measure(of, lambda text: self.console.print(text, markup=False))
+        except (crowd.NotMeasured, LocalError) as error:
+            raise CommandError(str(error)) from None
+
     def _parts(self, options: dict[str, Any]) -> dict[str, Callable[[], Row]]:
         loaded = services.load(self.row.slug)
         url = os.environ.get("OPSPORTAL_URL", "")
         return {
-            "kill": lambda: self._recovery(signal.SIGKILL, options["repeats"]),
-            "hang": lambda: self._recovery(signal.SIGSTOP, options["repeats"]),
-            "watcher": lambda: ticks.measure(Path(settings.OPSPORTAL_DATA), loaded, options["seconds"]),
+            "kill": lambda: self._recovery(signal.SIGKILL, options["repeats"] or 10),
+            "hang": lambda: self._recovery(signal.SIGSTOP, options["repeats"] or 10),
+            "watcher": lambda: ticks.measure(
+                Path(settings.OPSPORTAL_DATA), loaded, options["seconds"] or 60.0
+            ),
             "page": lambda: page.measure(self.row, url, options["events"]),
             "reasoner": lambda: thinking.reason(loaded, self.picture, 50),
             "sizes": sizes.measure,
             "search": thinking.find,
         }
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    def _watch(self, options: dict[str, Any]) -> list[Row]:
+        services, seconds = options["services"], options["seconds"] or 10.0
+        if services is not None and not 1 <= services <= watching.MOST:
+            raise CommandError(f"--services: from 1 to {watching.MOST}")
+        if seconds < 1:
+            raise CommandError("--seconds: at least 1")
+        try:
+            return watching.measure(services, seconds, self._say)
+        except (watching.NotWatched, answering.NotAnswering, LocalError) as error:
+            raise CommandError(str(error)) from None
 
     def _end(self, rows: list[Row], json_file: Path | None) -> None:
         self._print(rows)
@@ -98,7 +169,7 @@ class Command(BaseCommand):
             services.load(self.row.slug),
             number,
             repeats,
-            lambda text: self.console.print(text, markup=False),
+            self._say,
         )
         self.picture = found.picture or self.picture
         return found.row()

@@ -1,12 +1,15 @@
 """`manage.py watch`: observes every system, detects, and sends the wake-ups that got lost."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import threading
+from argparse import ArgumentParser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -19,7 +22,8 @@ from actions import service as actions
 from actions import tasks as action_tasks
 from chaos import tasks as chaos_tasks
 from incidents import detection
-from opsportal import heartbeat, wiring
+from opsportal import heartbeat, kept, wiring
+from opsportal.bench.lateness import Lateness
 from opsportal.readiness import Readiness
 from systems import services, starved
 from systems.probes import web
@@ -29,23 +33,33 @@ log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 1.0
 GATE_EVERY_S = 5.0
+GARBAGE_EVERY = 20_000  # objects: a tick of a large system makes that many, and most of them are no rings
 END_S = 4.5  # from SIGTERM to the end
 
 
 class Command(BaseCommand):
     help = "Watch all registered systems until stopped (one process per set of systems)."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--timings", type=Path, metavar="FILE", help="write how late each look was, at the end, as JSON"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        asyncio.run(_watch())
+        gc.freeze()  # what was loaded by now stays
+        gc.set_threshold(GARBAGE_EVERY, 20, 20)
+        asyncio.run(_watch(Lateness(options["timings"]) if options["timings"] else None))
 
 
-async def _watch() -> None:
+async def _watch(timings: Lateness | None = None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(32, thread_name_prefix="watcher"))
 
     def end() -> None:
         stop.set()
+        if timings is not None:
+            timings.write()
         timer = threading.Timer(END_S, os._exit, [0])  # whatever hangs by then hangs for ever
         timer.daemon = True
         timer.start()
@@ -53,14 +67,16 @@ async def _watch() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     signs = _Signs(strain := starved.Watch())
-    handlers = [*wiring.tick_handlers(), signs.on_tick]
-    watcher = Watcher(services.load_all, on_tick=handlers, strain=strain)
+    handlers = [*wiring.tick_handlers(), signs.on_tick, *([timings.on_tick] if timings is not None else [])]
+    look = timings.look if timings is not None else None
+    watcher = Watcher(services.load_all, on_tick=handlers, strain=strain, timing=look)
     signs.looked_at, signs.unstored = watcher.looked_at, lambda: watcher.unstored
     async with asyncio.TaskGroup() as group:
         helpers = [
             group.create_task(_repeat(wiring.sweep, SWEEP_EVERY_S)),
             group.create_task(_repeat(_sweep_gate, GATE_EVERY_S)),
             group.create_task(_repeat(signs.beat, heartbeat.EVERY_S)),
+            group.create_task(_repeat(kept.prune, kept.EVERY_S)),
         ]
         await watcher.run(stop)
         for task in helpers:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import psycopg
 import redis
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolTimeout
 
+from ..kit.metrics import PATH
 from .settings import SCHEMA_VERSION, VERSION
 from .state import State
 
@@ -58,9 +57,10 @@ def router(state: State) -> APIRouter:
         ready = parts["db"] == "ok" and parts["schema"] == "ok"
         return JSONResponse({"ready": ready, **parts}, 200 if ready else 503)
 
-    @routes.get("/metrics.json")
-    async def metrics() -> dict[str, Any]:
-        return state.snapshot()
+    @routes.get(PATH)
+    async def metrics() -> Response:
+        told = state.metrics.response()
+        return Response(told.body, headers=told.headers)
 
     @routes.post("/breaker/reset")
     async def reset_breaker() -> dict[str, str]:

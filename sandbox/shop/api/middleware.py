@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from ..kit.logs import request_id
+from ..kit.metrics import OTHER, PATH
 from .settings import VERSION
 from .state import State
 
@@ -21,7 +22,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-QUIET = ("/livez", "/readyz", "/metrics.json")  # neither delayed nor logged nor counted
+QUIET = ("/livez", "/readyz", PATH)  # neither delayed nor logged nor counted
 
 
 class Around:
@@ -77,7 +78,8 @@ class Around:
     def _note(self, scope: Scope, headers: dict[str, str], status: int, ms: float, rid: str) -> None:
         if scope["path"] == "/healthz":
             return
-        self.state.metrics.observe(ms, status)
+        route = getattr(scope.get("route"), "path", OTHER)
+        self.state.requests.observe(scope["method"], route, status, ms / 1000)
         self.state.profiles.remember(rid, scope["raw_path"] + scope["query_string"])
         fields = {"status": status, "ms": round(ms, 1), "path": scope["path"]}
         level = logging.ERROR if status >= 500 else logging.INFO

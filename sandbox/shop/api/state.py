@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import time
-from typing import Any
+from collections.abc import Iterator
 
 import psycopg
 import redis
@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from ..kit import logs
 from ..kit.config import Config
-from ..kit.metrics import Metrics
+from ..kit.metrics import STATES, Figure, Metrics, Requests, state
 from .profile import ProfileCache
 from .settings import Settings
 from .upstream import Upstream
@@ -45,7 +45,8 @@ class State:
 
     def __init__(self, settings: Settings, config: Config) -> None:
         self.settings, self.config = settings, config
-        self.metrics = Metrics()
+        self.metrics = Metrics(self.figures)
+        self.requests = Requests(self.metrics)
         self.pool = self._pool()
         self.redis = redis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True,
@@ -87,20 +88,18 @@ class State:
         self.pool.close(timeout=1.0)
         self.upstream.close()
 
-    def snapshot(self) -> dict[str, Any]:
+    def figures(self) -> Iterator[Figure]:
+        """Database pool, cache, remembered visits, and the provider that is asked."""
         stats = self.pool.get_stats()
+        yield "pool_connections", {}, stats.get("pool_size", 0)
+        yield "pool_connections_available", {}, stats.get("pool_available", 0)
+        yield "pool_connections_max", {}, self.pool.max_size
+        yield "pool_requests_waiting", {}, stats.get("requests_waiting", 0)
+        yield "pool_errors_total", {}, stats.get("connections_errors", 0)
         counters = self.metrics.counters
         looked = counters["cache_hits"] + counters["cache_misses"]
-        return {
-            **self.metrics.snapshot(),
-            "pool_size": stats.get("pool_size", 0),
-            "pool_available": stats.get("pool_available", 0),
-            "pool_max": self.pool.max_size,
-            "requests_waiting": stats.get("requests_waiting", 0),
-            "pool_errors": stats.get("connections_errors", 0),
-            "cache_hit_ratio": round(counters["cache_hits"] / looked, 4) if looked else 1.0,
-            "session_entries": len(self.profiles),
-            "session_mb": round(self.profiles.size_mb, 1),
-            "upstream_breaker": self.upstream.breaker_state,
-            "upstream_active": self.upstream.active,
-        }
+        yield "cache_hit_ratio", {}, counters["cache_hits"] / looked if looked else 1.0
+        yield "remembered_visits", {}, len(self.profiles)
+        yield "remembered_visits_megabytes", {}, self.profiles.size_mb
+        yield from state("outside_breaker", self.upstream.breaker_state, STATES)
+        yield from state("outside_active", self.upstream.active)

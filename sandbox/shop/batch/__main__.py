@@ -1,15 +1,16 @@
-"""`python -m shop.batch`: GET /jobs, POST /jobs/NAME/run|pause|resume, /healthz, /metrics.json."""
+"""`python -m shop.batch`: GET /jobs, POST /jobs/NAME/run|pause|resume, /healthz, /metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
 
 from ..kit import logs
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
-from ..kit.metrics import rss_mb
+from ..kit.metrics import PATH, Figure, Metrics
 from ..kit.run import keep, run
 from .scheduler import Scheduler
 
@@ -20,6 +21,7 @@ class Batch:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.scheduler = Scheduler(config)
+        self.metrics = Metrics(self.figures)
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -34,12 +36,8 @@ class Batch:
             return json_response({"status": "ok", "jobs": len(scheduler.jobs)})
         if request.path == "/jobs":
             return json_response([scheduler.describe(job) for job in scheduler.jobs.values()])
-        if request.path == "/metrics.json":
-            running = sum(job.process is not None for job in scheduler.jobs.values())
-            paused = sum(job.paused for job in scheduler.jobs.values())
-            return json_response(
-                {"jobs_running": running, "jobs_paused": paused, "rss_mb": round(rss_mb(), 1)}
-            )
+        if request.path == PATH:
+            return self.metrics.response()
         parts = request.path.strip("/").split("/")
         if request.method == "POST" and len(parts) == 3 and parts[0] == "jobs" and parts[1] in scheduler.jobs:
             job = scheduler.jobs[parts[1]]
@@ -53,6 +51,12 @@ class Batch:
                 return json_response({"error": "not found"}, 404)
             return json_response(scheduler.describe(job))
         return json_response({"error": "not found"}, 404)
+
+    def figures(self) -> Iterator[Figure]:
+        """How many jobs run, and how many may not."""
+        jobs = self.scheduler.jobs.values()
+        yield "jobs_running", {}, sum(job.process is not None for job in jobs)
+        yield "jobs_paused", {}, sum(job.paused for job in jobs)
 
 
 def main() -> None:

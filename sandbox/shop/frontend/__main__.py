@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ..kit import logs
 from ..kit.client import Client, ClientError
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, html_response, json_response, serve
-from ..kit.metrics import Metrics
+from ..kit.metrics import OTHER, PATH, Metrics, Requests
 from ..kit.run import run
 from . import pages
 
@@ -37,13 +38,15 @@ class Frontend:
         self.config = config
         self.client = Client()
         self.metrics = Metrics()
+        self.requests = Requests(self.metrics)
         self.base = os.environ["GATEWAY_URL"].rstrip("/")
 
     async def handle(self, request: Request) -> Response:
         if request.path in ("/livez", "/healthz"):
             return json_response({"status": "ok", "service": "frontend", "version": VERSION})
-        if request.path == "/metrics.json":
-            return json_response(self.metrics.snapshot())
+        if request.path == PATH:
+            return self.metrics.response()
+        began = time.perf_counter()
         try:
             response = await self._page(request)
         except ApiTrouble as error:
@@ -51,7 +54,9 @@ class Frontend:
             response = html_response(
                 pages.trouble(error.status, error.detail), 502 if error.status >= 500 else error.status
             )
-        self.metrics.observe(0.0, response.status)
+        self.requests.observe(
+            request.method, _route(request.path), response.status, time.perf_counter() - began
+        )
         response.headers["X-Service"] = "frontend"
         response.headers["X-Version"] = VERSION
         return response
@@ -104,6 +109,14 @@ class Frontend:
         if answer.status != 200:
             raise ApiTrouble(answer.status, answer.body.decode("utf-8", "replace")[:200])
         return answer.json()
+
+
+def _route(path: str) -> str:
+    """What a path is about; the pages of all products are one."""
+    path = path.rstrip("/") or "/"
+    if path.startswith("/p/"):
+        return "/p/{sku}"
+    return path if path in ("/", "/cart", "/checkout") else OTHER
 
 
 def main() -> None:

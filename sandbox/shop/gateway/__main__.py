@@ -1,6 +1,6 @@
 """`python -m shop.gateway`: the shop's front door.
 
-Own routes: GET /healthz, /metrics.json, /pools; POST /breaker/reset; POST /pools/NAME/use?pool=OTHER sends the traffic
+Own routes: GET /healthz, /metrics, /pools; POST /breaker/reset; POST /pools/NAME/use?pool=OTHER sends the traffic
 of one pool to another until the next reload (POST /pools/NAME/use without a pool takes that back).
 """
 
@@ -12,10 +12,11 @@ import os
 from ..kit import logs
 from ..kit.config import load_or_exit
 from ..kit.http import Request, Response, json_response, serve
+from ..kit.metrics import PATH
 from ..kit.run import run
 from .proxy import Gateway
 
-OWN = {"/healthz", "/metrics.json", "/pools", "/breaker/reset"}
+OWN = {"/healthz", PATH, "/pools", "/breaker/reset"}
 
 
 class Door:
@@ -33,8 +34,8 @@ class Door:
         gateway = self.gateway
         if request.path == "/healthz":
             return json_response({"status": "ok", "service": "gateway"})
-        if request.path == "/metrics.json":
-            return json_response(gateway.snapshot())
+        if request.path == PATH:
+            return gateway.metrics.response()
         if request.path == "/pools":
             return json_response(
                 {

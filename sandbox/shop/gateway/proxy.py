@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 import uuid
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
 
 from ..kit.client import Client, ClientError
 from ..kit.config import Config
 from ..kit.http import Request, Response, json_response
-from ..kit.metrics import Metrics
+from ..kit.metrics import OTHER, STATES, Figure, Metrics, Requests, state
 from .limits import Limiter
 from .pools import Member, Pool
 
@@ -28,7 +29,8 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.client = Client()
-        self.metrics = Metrics()
+        self.metrics = Metrics(self.figures)
+        self.requests = Requests(self.metrics)
         self.limiter = Limiter(config)
         self.pools: dict[str, Pool] = {}
         self.routes: list[tuple[str, str]] = []
@@ -52,16 +54,19 @@ class Gateway:
         self._checks = [asyncio.create_task(p.check_forever(self.client)) for p in self.pools.values()]
 
     def pool_for(self, path: str) -> Pool | None:
-        name = next((pool for prefix, pool in self.routes if path.startswith(prefix)), "")
+        _, name = self._route(path)
         return self.pools.get(self.overrides.get(name, name))
+
+    def _route(self, path: str) -> tuple[str, str]:
+        """(prefix, pool) of the first route that fits."""
+        return next((route for route in self.routes if path.startswith(route[0])), (OTHER, ""))
 
     async def handle(self, request: Request) -> Response:
         began = time.perf_counter()
         rid = request.headers.get("x-request-id") or uuid.uuid4().hex[:16]
         response, upstream = await self._answer(request, rid)
         ms = (time.perf_counter() - began) * 1000
-        self.metrics.observe(ms, response.status)
-        self.metrics.count(f"status_{response.status // 100}xx")
+        self.requests.observe(request.method, self._route(request.path)[0], response.status, ms / 1000)
         response.headers["X-Request-Id"] = rid
         fields = {
             "req_id": rid, "upstream": upstream, "status": response.status, "ms": round(ms, 1),
@@ -134,19 +139,18 @@ class Gateway:
             request.method, member.url + request.target, headers=headers, body=request.body, timeout_s=timeout
         )
 
-    def snapshot(self) -> dict[str, Any]:
-        """Flat numbers and states for /metrics.json."""
-        flat: dict[str, Any] = dict(self.metrics.snapshot())
+    def figures(self) -> Iterator[Figure]:
+        """Pools, breakers, members, and who asks most."""
+        served: Counter[str] = Counter()
         for name, pool in self.pools.items():
-            flat[f"pool.{name}.up"] = sum(m.up for m in pool.members)
-            flat[f"pool.{name}.members"] = len(pool.members)
-            flat[f"pool.{name}.breaker"] = pool.breaker.state
-            for member in pool.members:
-                flat[f"served.{member.name}"] = flat.get(f"served.{member.name}", 0) + member.served
-        flat["rejected_429"] = sum(self.limiter.rejected.values())
+            yield "pool_members", {"pool": name}, len(pool.members)
+            yield "pool_members_up", {"pool": name}, sum(m.up for m in pool.members)
+            yield from state("pool_breaker", pool.breaker.state, STATES, pool=name)
+            served.update({member.name: member.served for member in pool.members})
+        for name, count in served.items():
+            yield "member_requests_total", {"member": name}, count
         for key, seen in self.limiter.seen.most_common(5):
-            flat[f"key.{key}"] = seen
-        return flat
+            yield "client_requests_total", {"client": key}, seen
 
 
 def _pass_on(got: Response) -> Response:

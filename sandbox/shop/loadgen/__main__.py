@@ -1,4 +1,4 @@
-"""`python -m shop.loadgen`: visitors of the shop. GET /healthz, /metrics.json."""
+"""`python -m shop.loadgen`: visitors of the shop. GET /healthz, /metrics."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import logging
 import os
 import random
 import time
+from collections.abc import Iterator
 from typing import Any
+
+import prometheus_client as prom
 
 from ..kit import logs
 from ..kit.client import Client, ClientError
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
-from ..kit.metrics import Metrics
+from ..kit.metrics import BUCKETS, PATH, Figure, Metrics
 from ..kit.run import keep, run
 
 log = logging.getLogger("shop")
@@ -29,7 +32,14 @@ class Visitors:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.client = Client()
-        self.metrics = Metrics()
+        self.metrics = Metrics(self.figures)
+        self._took = prom.Histogram(
+            "http_client_request_duration_seconds",
+            "How long a visitor waited for an answer.",
+            ("method", "status"),
+            registry=self.metrics.registry,
+            buckets=BUCKETS,
+        )
         self.base = os.environ["GATEWAY_URL"].rstrip("/")
         self.skus: list[str] = []
         self.busy: set[asyncio.Task[None]] = set()
@@ -43,9 +53,13 @@ class Visitors:
     async def handle(self, request: Request) -> Response:
         if request.path == "/healthz":
             return json_response({"status": "ok"})
-        if request.path == "/metrics.json":
-            return json_response({**self.metrics.snapshot(), "in_flight": len(self.busy)})
+        if request.path == PATH:
+            return self.metrics.response()
         return json_response({"error": "not found"}, 404)
+
+    def figures(self) -> Iterator[Figure]:
+        """Who is waiting."""
+        yield "visits_in_flight", {}, len(self.busy)
 
     async def arrive(self) -> None:
         while True:
@@ -116,8 +130,7 @@ class Visitors:
         except ClientError as error:
             log.warning("%s %s got no answer: %s", method, path, error)
         finally:
-            self.metrics.observe((time.perf_counter() - began) * 1000, status)
-            self.metrics.count(f"status_{status // 100}xx")
+            self._took.labels(method, str(status)).observe(time.perf_counter() - began)
         return None
 
 

@@ -1,15 +1,17 @@
-"""`python -m shop.net`: edges of etc/net.yaml; GET /edges, POST /edges/NAME/failover|reset, /healthz, /metrics.json."""
+"""`python -m shop.net`: edges of etc/net.yaml; GET /edges, POST /edges/NAME/failover|reset, /healthz, /metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..kit import logs
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
+from ..kit.metrics import PATH, Figure, Metrics, state
 from ..kit.run import keep, run
 from .edge import Edge, parse_address
 from .line import Line
@@ -22,6 +24,7 @@ class Net:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.run_dir = Path(os.environ.get("RUN_DIR", "run"))
+        self.metrics = Metrics(self.figures)
         self.edges: dict[str, Edge] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         for name, spec in config.get("edges", {}).items():
@@ -66,8 +69,8 @@ class Net:
             return json_response({"status": "ok", "edges": {e.name: e.ok for e in self.edges.values()}})
         if request.path == "/edges":
             return json_response([edge.describe() for edge in self.edges.values()])
-        if request.path == "/metrics.json":
-            return json_response(self._metrics())
+        if request.path == PATH:
+            return self.metrics.response()
         if request.method == "POST" and len(parts) == 3 and parts[0] == "edges" and parts[1] in self.edges:
             edge = self.edges[parts[1]]
             if parts[2] == "failover":
@@ -78,13 +81,20 @@ class Net:
                 return json_response(edge.describe())
         return json_response({"error": "not found"}, 404)
 
-    def _metrics(self) -> dict[str, float | str | None]:
-        flat: dict[str, float | str | None] = {}
+    def figures(self) -> Iterator[Figure]:
+        """Of each edge: the path it takes, whether that answers and how fast, and what went over it."""
         for edge in self.edges.values():
-            for key, value in edge.describe().items():
-                if key not in ("name", "address", "target"):
-                    flat[f"{edge.name}.{key}"] = int(value) if isinstance(value, bool) else value
-        return flat
+            named = {"edge": edge.name}
+            yield from state("edge_path", edge.path, ("A", "B"), **named)
+            yield from state("edge_medium", edge.wire.medium, **named)
+            yield "edge_ok", named, edge.ok
+            if edge.rtt is not None:
+                yield "edge_rtt_seconds", named, edge.rtt / 1000
+            yield "edge_connections", named, len(edge.live)
+            yield "edge_accepted_total", named, edge.stats["connections_total"]
+            yield "edge_failures_total", named, edge.stats["failures_total"]
+            yield "edge_bytes_in_total", named, edge.stats["bytes_in"]
+            yield "edge_bytes_out_total", named, edge.stats["bytes_out"]
 
 
 def main() -> None:

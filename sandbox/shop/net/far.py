@@ -1,4 +1,4 @@
-"""`python -m shop.net.far`: the far ends of all lines (etc/net-far.yaml); /healthz, /metrics.json."""
+"""`python -m shop.net.far`: the far ends of all lines (etc/net-far.yaml); /healthz, /metrics."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Iterator
 
 from ..kit import logs
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
+from ..kit.metrics import PATH, Figure, Metrics
 from ..kit.run import keep, run
 from .edge import listener, parse_address, reach, reset_on_close
 from .line import ECHO_PORT
@@ -23,6 +25,7 @@ class Far:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.tasks: set[asyncio.Task[None]] = set()
+        self.metrics = Metrics(self.figures)
         self.stats = {"connections_total": 0, "failures_total": 0}
 
     async def start(self) -> None:
@@ -65,9 +68,15 @@ class Far:
     async def handle(self, request: Request) -> Response:
         if request.path == "/healthz":
             return json_response({"status": "ok"})
-        if request.path == "/metrics.json":
-            return json_response({**self.stats, "connections": len(self.tasks)})
+        if request.path == PATH:
+            return self.metrics.response()
         return json_response({"error": "not found"}, 404)
+
+    def figures(self) -> Iterator[Figure]:
+        """What is carried on, and what could not be."""
+        yield "line_connections", {}, len(self.tasks)
+        yield "line_accepted_total", {}, self.stats["connections_total"]
+        yield "line_failures_total", {}, self.stats["failures_total"]
 
 
 def hang_up_when_cut(sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""`python -m shop.worker`: consumes q:orders. GET /healthz, /metrics.json."""
+"""`python -m shop.worker`: consumes q:orders. GET /healthz, /metrics."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from ..kit import logs, settings
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
+from ..kit.metrics import PATH
 from ..kit.run import keep, run
 from .consumer import Consumer
 from .thumbs import Thumbs
@@ -59,10 +60,8 @@ class Worker:
             return json_response(
                 {"status": "ok", "heartbeat_age_s": round(time.time() - self.consumer.beat_at, 1)}
             )
-        if request.path == "/metrics.json":
-            thumbs = self.consumer.thumbs
-            extra = {"children": len(thumbs.children), "thumbs_total": thumbs.drawn}
-            return json_response({**self.consumer.metrics.snapshot(), **extra})
+        if request.path == PATH:
+            return self.consumer.metrics.response()
         return json_response({"error": "not found"}, 404)
 
 

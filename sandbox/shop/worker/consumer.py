@@ -6,15 +6,16 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import Any, cast
 
+import prometheus_client as prom
 import redis.asyncio as aioredis
 from psycopg_pool import AsyncConnectionPool
 from redis.exceptions import RedisError
 
 from ..kit.config import Config
-from ..kit.metrics import Metrics
+from ..kit.metrics import BUCKETS, PREFIX, Figure, Metrics
 from .thumbs import Thumbs
 
 log = logging.getLogger("shop")
@@ -28,7 +29,14 @@ class Consumer:
         self, config: Config, queue: aioredis.Redis, database: AsyncConnectionPool, thumbs: Thumbs
     ) -> None:
         self.config, self.queue, self.database, self.thumbs = config, queue, database, thumbs
-        self.metrics = Metrics()
+        self.metrics = Metrics(self.figures)
+        self._took = prom.Histogram(
+            f"{PREFIX}_message_duration_seconds",
+            "How long it took until a message was done.",
+            ("status",),
+            registry=self.metrics.registry,
+            buckets=BUCKETS,
+        )
         self.beat_at = 0.0
         self._loops: list[asyncio.Task[None]] = []
 
@@ -70,13 +78,18 @@ class Consumer:
         try:
             await self._fulfil(json.loads(raw))
         except Exception as error:
-            self.metrics.count("failed_total")
+            self.metrics.count("messages_failed")
             log.exception("order failed, back to the queue: %s: %s", type(error).__name__, raw[:120])
             await self._settle(raw, back=True)
             await asyncio.sleep(self.config.number("retry_delay_s", 0.05))
             return
         await self._settle(raw, back=False)
-        self.metrics.observe((time.perf_counter() - began) * 1000, 200)
+        self._took.labels("ok").observe(time.perf_counter() - began)
+
+    def figures(self) -> Iterator[Figure]:
+        """Pictures, and the children that draw them."""
+        yield "picture_children", {}, len(self.thumbs.children)
+        yield "pictures_total", {}, self.thumbs.drawn
 
     async def _settle(self, raw: str, *, back: bool) -> None:
         try:

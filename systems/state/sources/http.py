@@ -20,13 +20,13 @@ DEEP = 12
 
 
 class Http(Source):
-    every_s = 4.0
     timeout_s = 4.0
 
     def __init__(self, system: LoadedSystem, service: Service) -> None:
         assert service.state is not None
         self.name = f"http of {service.name}"
         self.system, self.service, self.pages = system, service, service.state.http
+        self.every_s = service.state.interval_s
         self._http = web.client()
         self._known: dict[str, tuple[bytes, Facts]] = {}
 

@@ -48,7 +48,7 @@ def _facts(end: str, shown: list[dict[str, Any]]) -> Facts:
 
 
 def _name(parts: Any) -> str:
-    """`CN=shop, O=Corner`"""
+    """`CN=www, O=Example`"""
     return ", ".join(
         f"{'CN' if key == 'commonName' else key}={value}" for group in parts for key, value in group
     )

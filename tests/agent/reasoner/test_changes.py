@@ -70,6 +70,15 @@ def test_a_named_cause_that_ran_into_a_limit_follows_from_lowering_it(old: str, 
     assert [[s.target for s in path] for path in takes_back(named, [change])] == [["consumer"]] * back
 
 
+def test_of_two_settings_the_one_whose_name_fits_what_is_said_is_blamed() -> None:
+    """A setting is of anything: that it was one says nothing."""
+    mismatch = timed(*both("log_type_mismatch"), *both("app_errors"), *both("log_errors"), FAILED)
+    encoding = made(-4, what="role app: client_encoding", kind="setting", old=None, new="SQL_ASCII")
+    keepalive = made(-6, what="tcp_keepalives_idle", kind="setting", old="7200", new="120")
+    found = told(mismatch, keepalive, encoding)
+    assert found.hypotheses[0].change is encoding and found.hypotheses[0].probability > COINCIDENCE
+
+
 def test_what_the_runtime_did_in_answer_is_not_to_blame() -> None:
     again = made(-2, what="run", old=None, new="again", kind="act")
     assert blamed(told(FULL, again)) == [again.id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,15 +90,14 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    base = tmp_path_factory.mktemp("pair")
-    if os.geteuid() == 0:
-        for folder in (base, *base.parents[:2]):
-            folder.chmod(folder.stat().st_mode | 0o011)
-        subprocess.run(["chown", OTHER, base], check=True)
-    found = Pair(base)
-    yield found
-    found.end()
+def pair() -> Iterator[Pair]:
+    """In a folder of its own: whoever else runs tests may shut the common one to others."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() == 0:
+            subprocess.run(["chown", OTHER, folder], check=True)
+        found = Pair(Path(folder))
+        yield found
+        found.end()
 
 
 def test_both_answer_everything_and_are_well(pair: Pair) -> None:

@@ -116,8 +116,8 @@ def test_a_deliberate_stop_is_not_retried(supervise) -> None:
     assert not alive(pid)
 
 
-def test_a_stopped_process_is_killed_by_a_restart(supervise) -> None:
-    sup = supervise({"a": {"command": SLEEPER, "grace_s": 0.2}})
+def test_a_stopped_process_is_killed_by_a_restart_without_a_wait(supervise) -> None:
+    sup = supervise({"a": {"command": SLEEPER, "grace_s": 600}})
     pid = sup.reach("a", "RUNNING")["pid"]
     assert sup.ask("pause", "a")["ok"]
     eventually(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")

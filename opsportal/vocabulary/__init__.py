@@ -1,0 +1,1 @@
+"""Pages of the words and signals that people add."""

@@ -1,0 +1,68 @@
+"""What has to be started after something was put back: who was given up meanwhile, and nobody else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agent import anew
+from incidents.findings import Finding, PlannedStep
+from systems.runtimes import RuntimeFailed
+
+EFFECTS = {
+    "revert-change": ["revert:db/files/data"],
+    "kill-session": ["session:db/7"],
+    "restart-db": ["restart:db"],
+}
+APPLIES = {"restart-db": ["db"], "restart-service": ["web-1"]}
+
+
+class Runtime:
+    def __init__(self, *fatal: str) -> None:
+        self.fatal = fatal
+
+    def state(self, unit: str) -> Any:
+        if unit == "web-2":
+            raise RuntimeFailed("no such unit")
+        return SimpleNamespace(fatal=unit in self.fatal)
+
+
+def given_up(
+    monkeypatch: pytest.MonkeyPatch, *done: tuple[str, str], fatal: tuple[str, ...], of: str = "db"
+) -> list[str]:
+    units = {name: SimpleNamespace(unit=name) for name in ("db", "web-1", "web-2")}
+    graph = SimpleNamespace(members=lambda name: {"web": ("web-1", "web-2")}.get(name, (name,)))
+    loaded = SimpleNamespace(graph=graph, services=units, runtime=Runtime(*fatal))
+    monkeypatch.setattr(anew.services, "load", lambda _: loaded)
+    monkeypatch.setattr(anew.actions, "effects_of", lambda _, action, *rest: EFFECTS[action])
+    monkeypatch.setattr(
+        anew.actions,
+        "resolve_targets",
+        lambda _, action, name, params: [t for t in APPLIES[action] if t == name],
+    )
+    steps = [PlannedStep(action=a, target=t) for a, t in done]
+    attempt = SimpleNamespace(done=steps, path=SimpleNamespace(steps=steps))
+    case = SimpleNamespace(attempt=attempt if done else None, acted_on=Finding(component=of))
+    run = SimpleNamespace(case=case, incident=SimpleNamespace(system=SimpleNamespace(slug="s")))
+    return [s.words for s in anew.given_up(run)]  # type: ignore[arg-type]
+
+
+def test_what_was_given_up_is_started_once_what_kept_it_down_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = ("revert-change", "db")
+    assert given_up(monkeypatch, back, fatal=("db",)) == ["restart-db on db"]
+    assert given_up(monkeypatch, back, fatal=("db", "web-1"), of="web") == [
+        "restart-db on db",
+        "restart-service on web-1",
+    ]
+
+
+def test_who_runs_was_started_already_or_had_nothing_put_back_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    back = ("revert-change", "db")
+    assert given_up(monkeypatch, back, fatal=()) == []
+    assert given_up(monkeypatch, back, ("restart-db", "db"), fatal=("db",)) == []
+    assert given_up(monkeypatch, ("kill-session", "db"), fatal=("db",)) == []
+    assert given_up(monkeypatch, fatal=("db",)) == []
