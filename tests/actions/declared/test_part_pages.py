@@ -68,7 +68,7 @@ def test_what_is_risky_waits_for_somebody_else(system: LoadedSystem, bob: Client
 
 def test_a_number_is_checked_as_the_gate_checks_it(system: LoadedSystem, bob: Client) -> None:
     path = "/systems/tiny/parts/web-1/do/set-limit/"
-    assert "From 1 to 50" in bob.get(path).content.decode()
+    assert "from 1 to 50" in bob.get(path).content.decode()
     refused = bob.post(path, {"p_limit": "900", "do": "ask", "reason": "x"})
     assert refused.status_code == 422 and "less than or equal to 50" in refused.content.decode()
     bob.post(path, {"p_limit": "20", "do": "ask", "reason": "x"})
