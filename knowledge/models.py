@@ -30,8 +30,9 @@ class Runbook(models.Model):
         return self.title
 
 
-class RunbookRevision(models.Model):
-    runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="revisions")
+class Revision(models.Model):
+    """One version of a text that people edit: who wrote it, when and why."""
+
     version = models.PositiveIntegerField()
     text = models.TextField()
     author = models.CharField(max_length=120)
@@ -39,7 +40,14 @@ class RunbookRevision(models.Model):
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        abstract = True
         ordering = ["-version"]
+
+
+class RunbookRevision(Revision):
+    runbook = models.ForeignKey(Runbook, on_delete=models.CASCADE, related_name="revisions")
+
+    class Meta(Revision.Meta):
         constraints = [models.UniqueConstraint(fields=["runbook", "version"], name="runbook_version")]
 
     def __str__(self) -> str:
@@ -67,17 +75,11 @@ class VocabularyEntry(models.Model):
         return self.slug
 
 
-class VocabularyRevision(models.Model):
+class VocabularyRevision(Revision):
     entry = models.ForeignKey(VocabularyEntry, on_delete=models.CASCADE, related_name="revisions")
-    version = models.PositiveIntegerField()
-    text = models.TextField()
     enabled = models.BooleanField()
-    author = models.CharField(max_length=120)
-    note = models.CharField(max_length=300, blank=True)
-    at = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
-        ordering = ["-version"]
+    class Meta(Revision.Meta):
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["entry", "version"], name="vocabulary_version")]
 

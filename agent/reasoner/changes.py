@@ -113,18 +113,7 @@ def _cause(
     cause = Cause("change", component, members, prior, kind="change")
     cause.group = frozenset([*members, *graph.peers(members[0])])
     reached = list(spread.changed(graph, board, members, {c.kind for c in go}))
-    reach = [node for node, _, _ in reached]
-    change = cause.change = max(
-        go,
-        key=lambda c: (
-            not history.rests_on_another(c, go),
-            is_measured(c, reach, graph, board),
-            any(board.is_moved_by(n.signal, c.kind, c.what) for n in reach),
-            len(words.names(c.thing, cause, reach)),
-            drastic.bits(c),
-            drastic.distance(c),
-        ),
-    )
+    change = cause.change = _telling(go, cause, [node for node, _, _ in reached], graph, board)
     at = change.effective_at or change.last_old
     cause.began, cause.slack_s = at.timestamp() - ORDER_S, 0.0
     cause.ended = history.undone(change, changes)
@@ -137,6 +126,33 @@ def _cause(
         and _concerns(n, cause, graph) and not drastic.allows_more(change)
     ]  # fmt: skip
     weigh_time(cause, board, change.kind, change.component)
+    _weigh_words(cause, change, graph, board)
+    cause.bonus_bits += _does(cause)
+    if is_coincidence(cause):
+        cause.bonus_bits -= NO_SIGN_BITS
+    cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)
+    return cause
+
+
+def _telling(
+    go: Sequence[Change], cause: Cause, reach: Sequence[Node], graph: SystemGraph, board: Board
+) -> Change:
+    """Of what was changed in one go the one that most speaks for, by what it may have brought about (`reach`)."""
+    return max(
+        go,
+        key=lambda c: (
+            not history.rests_on_another(c, go),
+            is_measured(c, reach, graph, board),
+            any(board.is_moved_by(n.signal, c.kind, c.what) for n in reach),
+            len(words.names(c.thing, cause, reach)),
+            drastic.bits(c),
+            drastic.distance(c),
+        ),
+    )
+
+
+def _weigh_words(cause: Cause, change: Change, graph: SystemGraph, board: Board) -> None:
+    """What is said and measured of the trouble, and has the change in it."""
     explained = [board.true[i] for i in cause.explains]
     spoken_of = words.names(change.thing, cause, explained)
     cause.is_spoken_of = is_told(spoken_of)
@@ -146,11 +162,6 @@ def _cause(
         cause.is_spoken_of = drastic.bits(change) >= drastic.SOMEWHAT  # both together are no chance
     cause.is_measured = is_measured(change, explained, graph, board)
     cause.bonus_bits += AGREES_BITS * cause.is_measured
-    cause.bonus_bits += _does(cause)
-    if is_coincidence(cause):
-        cause.bonus_bits -= NO_SIGN_BITS
-    cause.bonus_bits += max(settled, HALF) * spread.silent_bits(graph, board, members)
-    return cause
 
 
 def explain_asked(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> None:

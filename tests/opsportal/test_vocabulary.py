@@ -5,35 +5,25 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test import Client
 
-from incidents.signals import CATALOG
 from knowledge.models import VocabularyEntry
-from knowledge.vocabulary import service
 from knowledge.vocabulary.telling import starter
 from opsportal import tokens
 from systems import services
 from systems.models import System
 from tests.knowledge.test_trying import kept
-from tests.knowledge.test_vocabulary import SIGNAL, WORD
+from tests.knowledge.test_vocabulary import SIGNAL, WORD, clean
 from tests.pages import make_system, person
 
 pytestmark = pytest.mark.django_db
+__all__ = ["clean"]  # nothing that is heard of here is heard of elsewhere
 AT = "/settings/vocabulary/"
 PERMS = ("add_vocabularyentry", "change_vocabularyentry")
-
-
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    service._seen.clear()
-    yield
-    service._seen.clear()
-    CATALOG.put(())
 
 
 @pytest.fixture
