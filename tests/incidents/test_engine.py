@@ -298,6 +298,13 @@ def test_a_slow_path_may_have_been_slow_since_nothing_came_through(tick: Ticker)
     assert key is not None and key.since == (begun + timedelta(seconds=4)).timestamp()
 
 
+def test_a_path_that_is_silent_while_the_watcher_is_held_up_is_not_down(tick: Ticker) -> None:
+    """Its own lateness is in those tries."""
+    silent = Reading("door", "link.ok", 0, "timeout, 9 of 9 tries", "door-oven")
+    assert tick(silent, times=4, step=8) == []
+    assert tick(silent, times=4) == ["+link_down@door#door-oven"]
+
+
 def test_three_journeys_slow_twice_are_believed(tick: Ticker) -> None:
     bad = [Reading("door", "journey.ok", 0, "step 1: timed out", n) for n in ("bake", "sell", "sweep")]
     assert tick(*bad) == []
