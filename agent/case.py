@@ -37,6 +37,7 @@ class Looks(Part):
     since_closed: int = 0
     leader: str = ""  # key of what leads and is likely enough
     steady: int = 0  # looks in a row with this leader
+    held: dict[str, int] = {}  # of each cause that is likely enough: looks in a row in which it was
 
 
 class Answer(Record):

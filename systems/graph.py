@@ -29,6 +29,8 @@ _COMES_FROM = {
     "redis": "redis",
     "queue": "redis.queues",
 }
+_ADDRESSED = ("http", "ready", "metrics", "control")  # the fields of a service that may have a `url`
+TLS = "https:"
 
 Edges = dict[str, tuple[str, ...]]
 
@@ -55,6 +57,7 @@ class SystemGraph:
         self.groups: dict[str, list[str]] = {g: list(members) for g, members in (groups or {}).items()}
         self.links: dict[str, set[str]] = {n: set(carriers) for n, carriers in (links or {}).items()}
         self.parts = parts or {}  # what the manifest gives each part
+        self.journeys_by_tls = False  # whether customers come by TLS, to whichever part
         self.artefacts = dict(artefacts or {})
         self._group_of = {name: group for group, members in self.groups.items() for name in members}
         self._part_of = _connected(self.needs)
@@ -102,7 +105,10 @@ class SystemGraph:
         )
         runs = {host.name: [n for n, s in services.items() if s.unit]} if host is not None else {}
         parts = {**services, host.name: host} if host is not None else services
-        return cls(kinds, needs, groups, carriers, parts, artefacts, runs)
+        graph = cls(kinds, needs, groups, carriers, parts, artefacts, runs)
+        journeys = getattr(getattr(system, "manifest", None), "journeys", ())
+        graph.journeys_by_tls = any((s.get or s.post or "").startswith(TLS) for j in journeys for s in j.steps)
+        return graph
 
     # -- walks -------------------------------------------------------------------------------------------------
 
@@ -179,6 +185,8 @@ class SystemGraph:
         thing, which is more than not having been able to read it."""
         part = self.parts.get(name)
         family = metric if metric in _COMES_FROM else metric.partition(".")[0]
+        if part is not None and family == "tls":
+            return not self.journeys_by_tls and not _shows_certificates(part)
         if part is None or family not in _COMES_FROM:
             return False
         for field in _COMES_FROM[family].split("."):
@@ -186,6 +194,11 @@ class SystemGraph:
             if not part:
                 return True
         return False
+
+
+def _shows_certificates(part: Any) -> bool:
+    urls = (getattr(getattr(part, field, None), "url", None) or "" for field in _ADDRESSED)
+    return any(u.startswith(TLS) for u in urls) or bool(getattr(getattr(part, "state", None), "tls", ()))
 
 
 def _artefacts(services: Mapping[str, Any]) -> dict[tuple[str, str], str]:

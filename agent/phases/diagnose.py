@@ -178,6 +178,8 @@ def decide(case: Case, found: Opinion) -> Next:
     if key and looks.is_fresh(case.picture, count.counted):
         count.counted = case.picture
         count.steady += 1
+        likely = [f.key for f in found.findings if f.probability >= ACT_AT]
+        count.held = {key: count.held.get(key, 0) + 1 for key in likely}
     sure = leader is not None and leader.probability >= SURE_AT
     if not sure and (question := next_question(case, found)):
         return Next("ask", question)
@@ -192,6 +194,18 @@ def decide(case: Case, found: Opinion) -> Next:
     elif count.ill >= PATIENCE:
         return Next("hand_over", why=_why_unknown(found))
     return Next("look")
+
+
+def steady_of(case: Case) -> list[Finding]:
+    """Of the findings the leader, and what has been likely enough for as many looks as are asked of a leader: what has
+    only just come up beside it may be another trouble, and is told apart first."""
+    held = case.looks.held
+    return [
+        f
+        for f in case.findings
+        if f.key == case.looks.leader
+        or held.get(f.key, 0) >= (STEADY if f.probability >= SURE_AT else STEADY_UNSURE)
+    ]
 
 
 def with_answers(states: list[SignalState], answers: Sequence[Answer]) -> list[SignalState]:

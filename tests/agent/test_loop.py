@@ -63,6 +63,18 @@ def test_a_path_of_two_steps_runs_both_in_order(world: World):
     assert (run.outcome, world.effects()) == ("recovered", ["mend@db", "patch@web"])
 
 
+def test_what_has_only_just_come_up_beside_the_leader_is_not_acted_on_yet(world: World):
+    """Another trouble, whose repair is cheaper: it is told apart first, and not taken for this one's."""
+    leads = finding("stuck", 0.84, path("patch web"))
+    world.findings = [leads]
+    run = world.start(world.open())
+    world.drive(run, until=lambda: world.diagnosed >= 2)
+    assert world.effects() == []
+    world.findings = [leads, finding("turned", 0.88, path("mend db"), component="db")]
+    world.drive(run, until=lambda: world.effects())
+    assert world.effects()[0] == "patch@web"
+
+
 def test_a_leader_must_be_steady_over_two_pictures(world: World):
     world.findings = [finding("stuck", 0.95, path("mend web"))]
     run = world.start(world.open())

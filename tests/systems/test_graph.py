@@ -85,6 +85,15 @@ def test_from_names_alone() -> None:
     assert not graph.lacks("a", "disk.used")
 
 
+def test_who_shows_no_certificate_has_none_that_could_end() -> None:
+    http = 'web-1: {kind: http, http: {url: "http://h:1/"}, '
+    plain = shop(SHOP.replace("web-1: {kind: http, ", http))
+    assert all(plain.lacks(name, "tls.in_force") for name in plain.parts)
+    by_tls = shop(SHOP.replace("web-1: {kind: http, ", http.replace("http://", "https://")))
+    assert not by_tls.lacks("web-1", "tls.in_force")
+    assert by_tls.lacks("web-2", "tls.in_force")
+
+
 def test_reading_what_nobody_writes_is_a_mistake() -> None:
     with pytest.raises(ManifestError, match=r"no service writes 'report.cvs'; did you mean 'report.csv'\?"):
         shop(SHOP.replace("reads: report.csv", "reads: report.cvs"))
