@@ -107,7 +107,9 @@ class SystemGraph:
         parts = {**services, host.name: host} if host is not None else services
         graph = cls(kinds, needs, groups, carriers, parts, artefacts, runs)
         journeys = getattr(getattr(system, "manifest", None), "journeys", ())
-        graph.journeys_by_tls = any((s.get or s.post or "").startswith(TLS) for j in journeys for s in j.steps)
+        graph.journeys_by_tls = any(
+            (s.get or s.post or "").startswith(TLS) for j in journeys for s in j.steps
+        )
         return graph
 
     # -- walks -------------------------------------------------------------------------------------------------

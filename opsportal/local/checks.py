@@ -18,7 +18,7 @@ CHECKS: dict[str, list[str]] = {
 # itself.
 CORES = min(4, os.cpu_count() or 1)
 TESTS: dict[str, list[str]] = {
-    "fast tests": ["-m", "not slow", "-n", str(CORES)],
+    "fast tests": ["-m", "not slow", "-n", str(CORES), "--dist", "worksteal"],
     "patient tests": ["-m", "slow and patient", "-n", str(min(2, CORES)), "--dist", "loadfile"],
     "paired tests": ["-m", "slow and paired", "-n", str(min(2, CORES))],
     "twin tests": ["-m", "slow and twin", "-n", str(min(2, CORES)), "--dist", "loadgroup"],
