@@ -1,4 +1,4 @@
-"""What an action is. One fix = one file in `actions/catalogue/`, one line in `actions/registry.py` and its test."""
+"""What an action is. One fix = one file in a room of `actions/catalogue/`, a line in `__init__.py` there, a test."""
 
 from __future__ import annotations
 

@@ -1,35 +1,35 @@
-"""Every fix the portal knows: one file each, listed here once."""
+"""Every fix the portal knows: one file each, in the room of what it is done to, listed here once."""
 
 from __future__ import annotations
 
 from actions.base import AnyAction
-from actions.catalogue.clear_cache import ClearCache
-from actions.catalogue.failover_link import FailoverLink
-from actions.catalogue.kill_idle_connections import KillIdleConnections
-from actions.catalogue.kill_process import KillProcess
-from actions.catalogue.kill_session import KillSession
-from actions.catalogue.pause_job import PauseJob
-from actions.catalogue.regenerate_db_creds import RegenerateDbCreds
-from actions.catalogue.regenerate_env import RegenerateEnv
-from actions.catalogue.requeue_inflight import RequeueInflight
-from actions.catalogue.reset_circuit_breaker import ResetCircuitBreaker
-from actions.catalogue.reset_link import ResetLink
-from actions.catalogue.restart_db import RestartDb
-from actions.catalogue.restart_service import RestartService
-from actions.catalogue.restore_config import RestoreConfig
-from actions.catalogue.restore_db import RestoreDb
-from actions.catalogue.resume_job import ResumeJob
-from actions.catalogue.revert_change import RevertChange
-from actions.catalogue.roll_back_release import RollBackRelease
-from actions.catalogue.rolling_restart import RollingRestart
-from actions.catalogue.rotate_logs import RotateLogs
-from actions.catalogue.route_to_backup import RouteToBackup
-from actions.catalogue.route_to_primary import RouteToPrimary
-from actions.catalogue.run_migrations import RollBackMigration, RunMigrations
-from actions.catalogue.switch_to_fallback import SwitchToFallback
-from actions.catalogue.switch_to_primary import SwitchToPrimary
-from actions.catalogue.vacuum_analyze import VacuumAnalyze
-from actions.catalogue.warm_cache import WarmCache
+from actions.catalogue.caches.clear_cache import ClearCache
+from actions.catalogue.caches.warm_cache import WarmCache
+from actions.catalogue.database.kill_idle_connections import KillIdleConnections
+from actions.catalogue.database.kill_session import KillSession
+from actions.catalogue.database.regenerate_db_creds import RegenerateDbCreds
+from actions.catalogue.database.restart_db import RestartDb
+from actions.catalogue.database.restore_db import RestoreDb
+from actions.catalogue.database.run_migrations import RollBackMigration, RunMigrations
+from actions.catalogue.database.vacuum_analyze import VacuumAnalyze
+from actions.catalogue.logs.rotate_logs import RotateLogs
+from actions.catalogue.processes.kill_process import KillProcess
+from actions.catalogue.processes.restart_service import RestartService
+from actions.catalogue.processes.roll_back_release import RollBackRelease
+from actions.catalogue.processes.rolling_restart import RollingRestart
+from actions.catalogue.settings.regenerate_env import RegenerateEnv
+from actions.catalogue.settings.restore_config import RestoreConfig
+from actions.catalogue.settings.revert_change import RevertChange
+from actions.catalogue.traffic.failover_link import FailoverLink
+from actions.catalogue.traffic.reset_circuit_breaker import ResetCircuitBreaker
+from actions.catalogue.traffic.reset_link import ResetLink
+from actions.catalogue.traffic.route_to_backup import RouteToBackup
+from actions.catalogue.traffic.route_to_primary import RouteToPrimary
+from actions.catalogue.traffic.switch_to_fallback import SwitchToFallback
+from actions.catalogue.traffic.switch_to_primary import SwitchToPrimary
+from actions.catalogue.work.pause_job import PauseJob
+from actions.catalogue.work.requeue_inflight import RequeueInflight
+from actions.catalogue.work.resume_job import ResumeJob
 
 ALL: tuple[AnyAction, ...] = (
     RestartService(),

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from actions import effects, registry, service, vault
 from actions.base import Action, ActionContext, ActionRefused
-from actions.catalogue.regenerate_db_creds import password_of, with_password
+from actions.catalogue.database.regenerate_db_creds import password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
 from systems.envfile import parse_env
 from systems.models import ChangeRow

@@ -15,8 +15,8 @@ from django.db.models.functions import Now
 
 from actions import execution, service
 from actions.base import ActionContext
-from actions.catalogue.regenerate_env import RegenerateEnv
-from actions.catalogue.restart_service import RestartService
+from actions.catalogue.processes.restart_service import RestartService
+from actions.catalogue.settings.regenerate_env import RegenerateEnv
 from actions.models import ActionRequest, AuditEntry, Fence, Status
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem

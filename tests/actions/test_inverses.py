@@ -17,7 +17,7 @@ from django.db import connections
 
 from actions import effects, registry
 from actions.base import ActionContext, ActionRefused
-from actions.catalogue.revert_change import ChangeParams
+from actions.catalogue.settings.revert_change import ChangeParams
 from systems import services
 from systems.models import ChangeRow
 from systems.runtimes.fake import FakeRuntime

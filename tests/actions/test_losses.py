@@ -18,7 +18,7 @@ from psycopg import sql
 
 from actions import effects, registry, service
 from actions.base import ActionContext
-from actions.catalogue import run_migrations
+from actions.catalogue.database import run_migrations
 from actions.models import Status
 from systems import services
 from systems.runtimes.base import ChildStat, UnitStats

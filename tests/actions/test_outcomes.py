@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from actions import service
 from actions.base import ActionFailed
-from actions.catalogue.restart_service import RestartService
+from actions.catalogue.processes.restart_service import RestartService
 from actions.models import ActionRequest, Status
 from incidents.models import Incident, State, Symptom
 from systems.models import System

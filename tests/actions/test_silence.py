@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from actions import policy, service
-from actions.catalogue.restart_service import RestartService
+from actions.catalogue.processes.restart_service import RestartService
 from actions.models import ActionRequest, AuditEntry, Decision, Status
 from incidents.models import Incident, State, TimelineEvent
 from systems import services

@@ -129,7 +129,7 @@ def test_the_preview_is_measured_and_the_risk_never_below_that_of_the_deed(file:
 
 
 def test_what_would_be_lost_makes_it_risky(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from actions.catalogue.restore_config import RestoreConfig
+    from actions.catalogue.settings.restore_config import RestoreConfig
 
     request = done()
     monkeypatch.setattr(RestoreConfig, "lost_by_undo", lambda *a: {"rows": 12})
@@ -211,7 +211,7 @@ def test_the_agent_puts_back_no_bad_state_and_a_failure_is_told(
     file: Path, monkeypatch: pytest.MonkeyPatch, bob: User
 ) -> None:
     from actions.base import ActionFailed
-    from actions.catalogue.restore_config import RestoreConfig
+    from actions.catalogue.settings.restore_config import RestoreConfig
 
     request = done()
     theirs = service.undo(request.pk, requested_by="agent")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actions.catalogue.route_to_backup import RouteToBackup
+from actions.catalogue.traffic.route_to_backup import RouteToBackup
 
 
 class RouteToPrimary(RouteToBackup):

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from actions import consumers, effects
 from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
-from actions.catalogue.kill_idle_connections import OWN
+from actions.catalogue.database.kill_idle_connections import OWN
 from actions.models import Risk
 from systems.services import LoadedSystem
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from actions import effects
 from actions.base import Action, ActionContext, Params, Preview, ReadBack, Result
 from actions.catalogue import _golden
-from actions.catalogue.rolling_restart import one_by_one
+from actions.catalogue.processes.rolling_restart import one_by_one
 from actions.models import Risk
 from systems.envfile import EnvFileError, read_env_file
 from systems.services import LoadedSystem

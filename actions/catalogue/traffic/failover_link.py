@@ -6,7 +6,7 @@ from typing import Any
 
 from actions import effects
 from actions.base import ActionContext, Preview, ReadBack, Result
-from actions.catalogue._edges import EdgeAction, EdgeParams, address, edges
+from actions.catalogue.traffic._edges import EdgeAction, EdgeParams, address, edges
 from actions.models import Risk
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actions.catalogue._switch import Switch, with_fallback
+from actions.catalogue.traffic._switch import Switch, with_fallback
 from actions.models import Risk
 from systems.services import LoadedSystem
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actions.base import ActionContext, Preview, ReadBack
-from actions.catalogue._edges import EdgeAction, EdgeParams, edges
+from actions.catalogue.traffic._edges import EdgeAction, EdgeParams, edges
 from actions.models import Risk
 
 

@@ -21,7 +21,7 @@ from actions.base import (
     ReadBack,
     Result,
 )
-from actions.catalogue import _restore, _schema
+from actions.catalogue.database import _restore, _schema
 from actions.models import Risk
 from actions.tables import Judged
 from systems.services import LoadedSystem

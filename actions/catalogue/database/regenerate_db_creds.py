@@ -17,7 +17,7 @@ from pydantic import Field
 
 from actions import effects, vault
 from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
-from actions.catalogue.rolling_restart import one_by_one
+from actions.catalogue.processes.rolling_restart import one_by_one
 from actions.models import Risk
 from systems.envfile import parse_env
 from systems.manifest.types import CredentialSpec

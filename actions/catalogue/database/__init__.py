@@ -1,0 +1,1 @@
+"""What is done to a database: its process, its sessions, its tables, its passwords."""

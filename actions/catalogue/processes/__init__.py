@@ -1,0 +1,1 @@
+"""What is done to processes, and to the release that they run."""

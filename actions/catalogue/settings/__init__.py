@@ -1,0 +1,1 @@
+"""What is put back of settings: a golden copy, an environment, whatever the ledger saw change."""

@@ -1,0 +1,1 @@
+"""Which way calls go: links, the provider and its standby, circuit breakers."""

@@ -1,0 +1,1 @@
+"""What is done to queues and to jobs at their hour."""
