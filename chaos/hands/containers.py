@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from systems.runtimes.base import NotRunning, RuntimeFailed
-from systems.runtimes.dockerdriver import DockerRuntime
+from systems.runtimes.docker.driver import DockerRuntime
 
 CPU_WINDOW_S = 0.6  # the table of processes is read at most twice a second
 NET = "net"  # the unit at the near end of every line

@@ -24,7 +24,7 @@ from .process import ProcessRuntime
 
 
 def _docker(options: Mapping[str, Any], base_dir: Path) -> Runtime:
-    from .dockerdriver import DockerRuntime  # the SDK takes a moment to load: only for those who use it
+    from .docker.driver import DockerRuntime  # the SDK takes a moment to load: only for those who use it
 
     return DockerRuntime(options, base_dir)
 

@@ -20,7 +20,7 @@ from chaos.site import Site
 from incidents.signals import CATALOG
 from systems import services
 from systems.probes import journeys
-from systems.runtimes.dockerdriver import DockerRuntime
+from systems.runtimes.docker.driver import DockerRuntime
 from systems.services import LoadedSystem
 from systems.watcher import Watcher
 

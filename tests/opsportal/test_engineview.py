@@ -18,7 +18,7 @@ import uvicorn
 
 from opsportal.containers.engineview import View, refusal, without_values
 from systems.runtimes.base import RuntimeFailed
-from systems.runtimes.dockerdriver import DockerRuntime
+from systems.runtimes.docker.driver import DockerRuntime
 from tests.systems.runtimes import docker_bench
 
 PASSES = [

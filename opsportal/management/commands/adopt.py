@@ -9,7 +9,7 @@ from django.core.management import BaseCommand, CommandError
 from systems.adopt import draft
 from systems.manifest import ManifestError, parse_manifest
 from systems.runtimes.base import RuntimeFailed
-from systems.runtimes.dockerdriver import DockerRuntime
+from systems.runtimes.docker.driver import DockerRuntime
 
 
 class Command(BaseCommand):

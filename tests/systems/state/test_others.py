@@ -14,7 +14,7 @@ import pytest
 from systems.readings import Reading
 from systems.redact import MASK
 from systems.runtimes.base import Setting
-from systems.runtimes.dockerspecs import specs_of
+from systems.runtimes.docker.specs import specs_of
 from systems.runtimes.fake import FakeRuntime
 from systems.state.facts import Fact, Read
 from systems.state.sources import build, names

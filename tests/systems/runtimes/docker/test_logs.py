@@ -14,7 +14,7 @@ import pytest
 from systems.logs.tails import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT
 from systems.runtimes import RuntimeFailed, connect
 from systems.runtimes.base import Said
-from systems.runtimes.dockerlogs import Entry, Mark, end_of, frames, read_since, terminal
+from systems.runtimes.docker.logs import Entry, Mark, end_of, frames, read_since, terminal
 from tests.systems.runtimes import docker_bench
 from tests.systems.supervisor.harness import eventually
 

@@ -13,7 +13,7 @@ import pytest
 from systems.manifest import parse_manifest
 from systems.probes.process import UnitProbe
 from systems.runtimes import RuntimeFailed, connect
-from systems.runtimes.docker import address
+from systems.runtimes.docker.engine import address
 from systems.services import LoadedSystem
 from tests.systems.runtimes import docker_bench
 from tests.systems.runtimes.docker_bench import ALWAYS, SLEEPER, TALKER, Compose, runtime_of
@@ -21,7 +21,7 @@ from tests.systems.supervisor.harness import eventually
 
 
 def test_the_engines_kill_is_a_crash_too(project: Compose, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("systems.runtimes.dockerreach.send", lambda *a: False)  # as on another machine
+    monkeypatch.setattr("systems.runtimes.docker.reach.send", lambda *a: False)  # as on another machine
     project.container("web", TALKER, image=project.image("1.0"), restart_policy=ALWAYS)
     runtime = runtime_of(project, tmp_path)
     before = runtime.state("web")
@@ -39,7 +39,7 @@ def test_stats_of_another_machines_engine(project: Compose, tmp_path: Path, monk
     project.container("web", script, image=project.image("1.0"))
     runtime = runtime_of(project, tmp_path)
     near = eventually(lambda: (s := runtime.stats("web")) and s.children and s)
-    monkeypatch.setattr("systems.runtimes.dockerreach.visible", lambda *a: False)
+    monkeypatch.setattr("systems.runtimes.docker.reach.visible", lambda *a: False)
     runtime = runtime_of(project, tmp_path)
     eventually(lambda: runtime.stats("web").children[0].cpu_pct > 20)
     far = runtime.stats("web")

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from systems.logs.tails import BACKLOG_LIMIT, LINE_LIMIT, READ_LIMIT, Chunk
 
-from .base import RuntimeFailed, Said
-from .docker import Engine
-from .dockerview import epoch
+from ..base import RuntimeFailed, Said
+from .engine import Engine
+from .view import epoch
 
 STEPS = (32, 256, 2048, 16_384, 65_536)  # so many last entries are asked for
 STREAMS = {1: "stdout", 2: "stderr"}

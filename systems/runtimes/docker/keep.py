@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .base import RuntimeFailed, StaleFence
+from ..base import RuntimeFailed, StaleFence
 
 
 class Keep:

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .base import ChildStat, ExecResult, UnitStats
-from .docker import Refused
-from .dockerview import MB, exit_code
-from .proctable import child_name
+from ..base import ChildStat, ExecResult, UnitStats
+from ..proctable import child_name
+from .engine import Refused
+from .view import MB, exit_code
 
 OUTPUT_MAX = 64 * 1024
 LOG_MAX = 1024 * 1024

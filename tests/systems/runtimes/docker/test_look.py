@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from systems.runtimes.dockerlook import NOTHING, Table, descendants, table
+from systems.runtimes.docker.look import NOTHING, Table, descendants, table
 
 
 def ps(*rows: tuple[int, int, str, int]) -> list[list[str]]:

@@ -1,8 +1,7 @@
 """The docker driver: the containers of one compose project, found by their labels, ours or not.
 
-Helpers: docker (the engine, through the SDK), dockerview (what answers mean), dockerfeed (events), dockerlook (inside a
-container), dockerreach (its processes), dockerlogs (its output), dockerswap (others in its place or beside it),
-dockerkeep (notes that outlive us).
+Beside it: engine (through the SDK), view (what answers mean), feed (events), look (inside a container), reach (its
+processes), logs (its output), swap (others in its place or beside it), keep (notes that outlive us).
 """
 
 from __future__ import annotations
@@ -16,8 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from . import dockerswap as swap
-from .base import (
+from ..base import (
     ExecResult,
     Lines,
     NotRunning,
@@ -29,14 +27,15 @@ from .base import (
     UnitState,
     UnitStats,
 )
-from .docker import Engine, Raw, Refused, scope_of
-from .dockerfeed import Feed, History
-from .dockerkeep import Keep
-from .dockerlogs import Output
-from .dockerlook import run, tail_of
-from .dockerreach import Reach
-from .dockerspecs import specs_of
-from .dockerview import MB, comes_back, endpoints, grace_of, unit_state
+from . import swap
+from .engine import Engine, Raw, Refused, scope_of
+from .feed import Feed, History
+from .keep import Keep
+from .logs import Output
+from .look import run, tail_of
+from .reach import Reach
+from .specs import specs_of
+from .view import MB, comes_back, endpoints, grace_of, unit_state
 
 EFFECT_S = 10.0  # until a kill's effect shows
 

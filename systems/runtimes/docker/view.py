@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .base import RUNNING, RuntimeFailed, UnitState
+from ..base import RUNNING, RuntimeFailed, UnitState
 
 COMPOSE = "com.docker.compose."
 MB = 1024 * 1024

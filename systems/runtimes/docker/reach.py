@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .base import NotRunning, UnitStats
-from .docker import Engine, Raw
-from .dockerlook import EngineStats, send, send_inside, visible
-from .proctable import ProcTable
+from ..base import NotRunning, UnitStats
+from ..proctable import ProcTable
+from .engine import Engine, Raw
+from .look import EngineStats, send, send_inside, visible
 
 
 class Reach:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .base import Setting, Specs
-from .dockerview import COMPOSE, MB, endpoints
+from ..base import Setting, Specs
+from .view import COMPOSE, MB, endpoints
 
 Raws = Mapping[str, Mapping[str, Any]]
 

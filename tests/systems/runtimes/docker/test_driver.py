@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from systems.runtimes import RuntimeEvent, RuntimeFailed, StaleFence, connect
-from systems.runtimes import dockerlook as look
+from systems.runtimes.docker import look
 from tests.systems.runtimes import docker_bench
 from tests.systems.runtimes.docker_bench import ALWAYS, SLEEPER, TALKER, Compose, runtime_of
 from tests.systems.supervisor.harness import PATIENCE_S, eventually

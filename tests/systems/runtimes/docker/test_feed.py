@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from systems.runtimes.base import RuntimeEvent, UnitState
-from systems.runtimes.dockerfeed import Feed
-from systems.runtimes.dockerview import COMPOSE, Scope
+from systems.runtimes.docker.feed import Feed
+from systems.runtimes.docker.view import COMPOSE, Scope
 
 PATIENCE_S = 10.0
 UP, DEAD = (

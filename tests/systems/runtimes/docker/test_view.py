@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from systems.runtimes.dockerview import Past, epoch, exit_code, tag_of, with_tag
+from systems.runtimes.docker.view import Past, epoch, exit_code, tag_of, with_tag
 
 
 @pytest.mark.parametrize(

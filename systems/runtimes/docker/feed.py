@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from .base import RuntimeError_, RuntimeEvent, UnitState
-from .dockerview import Past, Scope, exit_code
+from ..base import RuntimeError_, RuntimeEvent, UnitState
+from .view import Past, Scope, exit_code
 
 ACTIONS = ("die", "oom", "start", "stop", "kill", "pause", "unpause", "update")
 BACK_S = 3600.0  # how far the first look goes back (the engine itself remembers 256 events)

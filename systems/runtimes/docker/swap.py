@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .base import RuntimeFailed
-from .docker import Engine, ImageNotFound, Raw
-from .dockerkeep import Keep
-from .dockerview import Made, endpoints, grace_of, successor, twin, with_tag
+from ..base import RuntimeFailed
+from .engine import Engine, ImageNotFound, Raw
+from .keep import Keep
+from .view import Made, endpoints, grace_of, successor, twin, with_tag
 
 
 def attach(api: Any, container: str, network: str, end: Mapping[str, Any]) -> None:

@@ -17,8 +17,8 @@ import docker.errors
 import docker.utils
 from docker.context import ContextAPI
 
-from .base import NotRunning, RuntimeFailed
-from .dockerview import COMPOSE, Scope
+from ..base import NotRunning, RuntimeFailed
+from .view import COMPOSE, Scope
 
 ENGINE = "unix:///var/run/docker.sock"
 TIMEOUT_S = 10.0  # one answer of the engine
