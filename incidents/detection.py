@@ -18,8 +18,8 @@ from incidents import evidence, live, normal, service
 from incidents.models import OPEN_STATES, State, Symptom
 from incidents.picture import Picture, taken
 from incidents.signals import CATALOG
-from incidents.signals.engine import Change, Engine
-from incidents.signals.state import Key
+from incidents.signals.judging.engine import Change, Engine
+from incidents.signals.judging.state import Key
 from systems.readings import Reading, clean
 from systems.state import urgent
 

@@ -18,7 +18,7 @@ from incidents import live
 from incidents.picture import Picture
 from incidents.signals import CATALOG
 from incidents.signals.base import SignalState
-from incidents.signals.checks import RUNS
+from incidents.signals.catalog import RUNS
 from incidents.signals.detectors import Memory, Sample
 from systems import checks, services
 from systems.readings import Reading, clean

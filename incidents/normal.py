@@ -38,5 +38,5 @@ def kept(slug: str) -> Rows:
 
 
 def leaks_of(rows: Rows) -> Rows:
-    """Those that count how often signs hold in peace; see incidents/signals/leaks.py."""
+    """Those that count how often signs hold in peace; see incidents/signals/judging/leaks.py."""
     return [row for row in rows if not row[1]]

@@ -15,7 +15,7 @@ from typing import Any
 from incidents.health import NEVER_READ, Health, Name, is_trouble, judge_all, name_of
 from incidents.signals import CATALOG
 from incidents.signals.base import SLICED, SignalState
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 
 # What is shown beside a part's health: the first of the readings that it has.
 FIGURES = {

@@ -13,7 +13,7 @@ from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from incidents.signals.wordset import WordSet, wordset
+from incidents.signals.judging.wordset import WordSet, wordset
 from systems.logs.files import Unreadable, lines_of
 from systems.logs.joining import records
 from systems.logs.records import Record

@@ -24,7 +24,7 @@ from agent.statements import told_in_order
 from incidents.bundles import Bundle, Tick
 from incidents.findings import Finding, Opinion
 from incidents.signals import CATALOG
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from incidents.verdict import ACT_AT
 from knowledge.spec import RunbookSpec
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from agent.statements import outright
 from incidents.detection import FLAP, REFRESH_EVERY
-from incidents.signals.engine import Change, Engine
-from incidents.signals.state import Key
+from incidents.signals.judging.engine import Change, Engine
+from incidents.signals.judging.state import Key
 from systems.readings import clean
 
 Name = tuple[str, str, str]

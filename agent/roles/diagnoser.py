@@ -18,7 +18,7 @@ from incidents import evidence
 from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question, somewhere_in
 from incidents.models import Incident
-from incidents.signals.checks import RUNS
+from incidents.signals.catalog import RUNS
 from incidents.verdict import ACT_AT
 from knowledge import lessons
 from knowledge import service as knowledge

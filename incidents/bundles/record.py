@@ -17,7 +17,7 @@ from incidents.bundles import Bundle, BundleError, Tick, bare, folder
 from incidents.bundles.thin import thin
 from incidents.models import Incident, Symptom, TimelineEvent
 from incidents.signals import CATALOG
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from systems import frames, redact
 from systems.models import System
 from systems.readings import Reading

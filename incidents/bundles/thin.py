@@ -10,9 +10,9 @@ from incidents.bundles import Bundle
 from incidents.bundles.folder import LOGGED
 from incidents.signals import CATALOG
 from incidents.signals.detectors import NewError
-from incidents.signals.keys import Keys
-from incidents.signals.logscan import LEARN_S, READ, Scanner
-from incidents.signals.quiet import Quiet
+from incidents.signals.judging.keys import Keys
+from incidents.signals.judging.logscan import LEARN_S, READ, Scanner
+from incidents.signals.judging.quiet import Quiet
 from systems.graph import SystemGraph
 from systems.readings import Reading
 

@@ -1,19 +1,18 @@
-"""The signals of words.yaml: what parts say in their logs. To add one, or a pattern: there, nothing else."""
+"""The signals of catalogue/words.yaml: what parts say in their logs. To add one, or a pattern: there, nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Severity, Signal
+from incidents.signals.base import ALWAYS, Hold, Severity, Signal
 from incidents.signals.detectors import LogMatch
+from incidents.signals.entries import FOLDER, TIMING
 from systems import yamlsafe
 
-FILE = Path(__file__).with_name("words.yaml")
-_TIMING = {"always": ALWAYS, "unless plain": UNLESS_PLAIN}
+FILE = FOLDER / "words.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def spec_of(entry: Mapping[str, Any]) -> Spec:
     for name in ("patterns", "calm", "but", "moved_by"):
         given[name] = tuple(given.get(name, ()))
     if "timing" in given:
-        given["timing"] = _TIMING.get(given["timing"], given["timing"])
+        given["timing"] = TIMING.get(given["timing"], given["timing"])
     try:
         return Spec(**given)
     except TypeError as error:

@@ -19,7 +19,7 @@ from pydantic import (
 from incidents.signals import CATALOG, added
 from incidents.signals.added import Entry, Limits
 from incidents.signals.base import Severity
-from incidents.signals.checks import RUNS
+from incidents.signals.catalog import RUNS
 from incidents.signals.words import spec_of
 from knowledge.document import Document, Problem, plain
 from systems import patterns

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from incidents.signals.engine import Change, Engine
-from incidents.signals.logscan import READ
-from incidents.signals.wordset import WordSet
+from incidents.signals.judging.engine import Change, Engine
+from incidents.signals.judging.logscan import READ
+from incidents.signals.judging.wordset import WordSet
 from knowledge.vocabulary.spec import Reading, Spec
 from systems import frames
 from systems.frames import Frame

@@ -82,7 +82,7 @@ service:                              # what would stand in a manifest
   `percent_of`, `rate` and `absent` make a figure of what a product tells as it is; `exits` makes the failure of a
   test an answer.
 - A reading that the portal has for every service of the kind (connections of a Postgres, evictions of a Redis), and a
-  word that is in `incidents/signals/words.yaml`, is not said again.
+  word that is in `incidents/signals/catalogue/words.yaml`, is not said again.
 - An action of a name that two profiles share is one action with two targets: `params`, `risk` and whether it has an
   `undo` must agree.
 - `rated` is the portal's own word for a call, instead of the [floors](declared-actions.md#risk); it holds for exactly

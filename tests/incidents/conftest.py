@@ -11,7 +11,7 @@ import pytest
 from incidents import evidence, live, service
 from incidents.detection import Detector
 from incidents.models import Incident
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from systems.manifest import parse_manifest
 from systems.models import System
 from systems.readings import Reading

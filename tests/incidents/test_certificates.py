@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from incidents.signals import CATALOG
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from systems.graph import SystemGraph
 from systems.readings import Reading
 

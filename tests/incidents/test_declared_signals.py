@@ -7,7 +7,7 @@ import pytest
 from incidents.signals import CATALOG
 from incidents.signals.base import SignalState
 from incidents.signals.declared import CLASSES, GRADES
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from systems.readings import Reading
 from tests.incidents.conftest import START, Ticker
 

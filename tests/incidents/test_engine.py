@@ -15,10 +15,10 @@ from incidents.signals import CATALOG
 from incidents.signals.adaptive import Baseline, Busy, Dropped, Slope
 from incidents.signals.base import ALWAYS, Hold, Signal
 from incidents.signals.detectors import Above, Memory, Sample
-from incidents.signals.engine import GIVE_UP_S, Engine
-from incidents.signals.keys import Keys
-from incidents.signals.logscan import Scanner
-from incidents.signals.quiet import SETTLE_S, Quiet
+from incidents.signals.judging.engine import GIVE_UP_S, Engine
+from incidents.signals.judging.keys import Keys
+from incidents.signals.judging.logscan import Scanner
+from incidents.signals.judging.quiet import SETTLE_S, Quiet
 from systems.readings import Reading
 from tests.incidents.conftest import Ticker, load_bakery
 

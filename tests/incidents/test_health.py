@@ -17,7 +17,7 @@ from incidents.picture import Picture, taken
 from incidents.signals import CATALOG, Signal, SignalState
 from incidents.signals.added import Catalogue, Entry
 from incidents.signals.detectors import Equals
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from systems.readings import Reading
 from tests.incidents.conftest import NAMES, Ticker, load_bakery
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from incidents.signals import CATALOG
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from systems.readings import Reading
 from tests.systems.helpers import make_system
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from incidents.signals import CATALOG
-from incidents.signals.engine import Engine
-from incidents.signals.leaks import LEAST, MOST, PRIOR_LOOKS, Leaks
+from incidents.signals.judging.engine import Engine
+from incidents.signals.judging.leaks import LEAST, MOST, PRIOR_LOOKS, Leaks
 from systems.readings import Reading
 from tests.incidents.conftest import Ticker, all_quiet, load_bakery
 

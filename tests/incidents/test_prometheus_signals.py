@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from systems.prom.reader import Reader, look
 from systems.readings import Reading
 from tests.systems.helpers import make_system

@@ -6,8 +6,8 @@ import pytest
 
 from incidents.signals import CATALOG
 from incidents.signals.detectors import LogMatch
+from incidents.signals.judging.wordset import wordset
 from incidents.signals.words import spec_of, specs
-from incidents.signals.wordset import wordset
 from systems.logs.joining import records
 from systems.logs.reading import rank_of
 

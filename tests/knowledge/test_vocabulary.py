@@ -13,7 +13,7 @@ from incidents.detection import Detector
 from incidents.models import Incident, Symptom
 from incidents.signals import CATALOG
 from incidents.signals.base import SignalState
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from incidents.signals.words import Spec, specs
 from knowledge import validation
 from knowledge.models import VocabularyEntry, VocabularyRevision

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from incidents.picture import taken
-from incidents.signals.engine import Engine
+from incidents.signals.judging.engine import Engine
 from opsportal import health, heartbeat
 from opsportal.containers import alive
 from opsportal.readiness import Readiness

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from incidents.signals.wordset import wordset
+from incidents.signals.judging.wordset import wordset
 from systems.declared.words import Words
 from systems.logs.joining import records
 from systems.manifest import parse_manifest

@@ -9,11 +9,11 @@ from functools import lru_cache
 
 from incidents.signals.base import ALWAYS, ERROR, Signal
 from incidents.signals.detectors import LogMatch, NewError
-from incidents.signals.keys import Keys
-from incidents.signals.quiet import Quiet
-from incidents.signals.state import Key
+from incidents.signals.judging.keys import Keys
+from incidents.signals.judging.quiet import Quiet
+from incidents.signals.judging.state import Key
+from incidents.signals.judging.wordset import WordSet, wordset
 from incidents.signals.words import Spec
-from incidents.signals.wordset import WordSet, wordset
 from systems.logs.reading import rank_of
 from systems.readings import Reading
 

@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from incidents.signals import logscan
 from incidents.signals.adaptive import Baseline, Moved
 from incidents.signals.base import ALWAYS, Signal, SignalState
 from incidents.signals.catalog import CATALOG
 from incidents.signals.detectors import Memory, Sample
-from incidents.signals.keys import Keys
-from incidents.signals.leaks import Leaks
-from incidents.signals.quiet import Quiet
-from incidents.signals.starts import SIGNAL, Starts
-from incidents.signals.state import Key
+from incidents.signals.judging import logscan
+from incidents.signals.judging.keys import Keys
+from incidents.signals.judging.leaks import Leaks
+from incidents.signals.judging.quiet import Quiet
+from incidents.signals.judging.starts import SIGNAL, Starts
+from incidents.signals.judging.state import Key
 from incidents.signals.words import Spec
 from systems.graph import SystemGraph
 from systems.readings import Reading

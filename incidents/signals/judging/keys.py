@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from incidents.signals.base import Signal
-from incidents.signals.state import Key
+from incidents.signals.judging.state import Key
 
 LEAST_KEYS = 6000
 KEYS_EACH = 150  # kept per part of the system: what its readings and lines make, and labels of its own

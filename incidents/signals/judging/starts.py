@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 
 from incidents.signals.base import ERROR, Signal
-from incidents.signals.keys import Keys
-from incidents.signals.quiet import Quiet
-from incidents.signals.state import Key
+from incidents.signals.judging.keys import Keys
+from incidents.signals.judging.quiet import Quiet
+from incidents.signals.judging.state import Key
 from systems.logs.reading import rank_of
 from systems.readings import Reading
 

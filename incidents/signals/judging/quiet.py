@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from incidents.signals.detectors import Sample
-from incidents.signals.state import Key, Unit
+from incidents.signals.judging.state import Key, Unit
 from systems.graph import SystemGraph
 from systems.readings import Reading
 

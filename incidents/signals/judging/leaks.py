@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from incidents.signals.base import Signal
-from incidents.signals.state import Key
+from incidents.signals.judging.state import Key
 from systems.graph import SystemGraph
 
 LOOK_S = 10.0
