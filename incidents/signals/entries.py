@@ -78,7 +78,7 @@ class Entry(BaseModel):
     severity: Severity = "medium"
     hold: Hold | float = Hold()
     over_after: Hold | float = Hold(2)
-    leak: float = Field(0.01, gt=0, lt=1)
+    leak: float = Field(0.01, gt=0, le=1)
     cost: float = Field(0.0, ge=0)
     trust: float = Field(0.9, gt=0, le=1)
     opens: bool = True
