@@ -8,7 +8,8 @@ class OpsportalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from opsportal import boards, celery, wiring  # every process that queues a task needs the Celery app
+        from opsportal import celery, wiring  # every process that queues a task needs the Celery app
+        from opsportal.pages import boards
 
         celery.app.set_default()
         wiring.connect()

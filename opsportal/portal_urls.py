@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from opsportal import bundle_views, kept_views, views
 from opsportal.changes import back as changes_back
 from opsportal.changes import views as changes
 from opsportal.foreign import views as foreign
+from opsportal.pages import bundle_views, kept_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from incidents.changed import marked, told
 from incidents.changetimes import moment
-from opsportal.measured import AXIS_S
+from opsportal.drawing.charts import AXIS_S
 from systems.models import System
 from systems.services import LoadedSystem
 from systems.state import ledger

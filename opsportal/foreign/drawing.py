@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from opsportal.servicemap import Layout, layout
+from opsportal.drawing.servicemap import Layout, layout
 
 MOST_NODES = 24
 LANES = 14

@@ -22,9 +22,9 @@ from actions.models import ActionRequest, Status
 from chaos.models import Injection
 from incidents import plain
 from incidents.models import OPEN_STATES, Incident
-from opsportal import looks as appearances
-from opsportal.charts import spark_path
-from opsportal.looks import look
+from opsportal.drawing import looks as appearances
+from opsportal.drawing.charts import spark_path
+from opsportal.drawing.looks import look
 from systems.models import System
 
 register = template.Library()

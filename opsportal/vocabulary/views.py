@@ -19,7 +19,7 @@ from knowledge.models import VocabularyEntry, VocabularyRevision
 from knowledge.service import EditConflict
 from knowledge.vocabulary import service
 from knowledge.vocabulary.telling import starter, told
-from opsportal.charts import spark_path
+from opsportal.drawing.charts import spark_path
 from opsportal.vocabulary import tries
 from systems import asked, queries
 from systems.manifest import ManifestError

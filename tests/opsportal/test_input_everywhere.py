@@ -26,8 +26,8 @@ from actions.models import ActionRequest
 from incidents.models import Incident
 from knowledge.models import Runbook
 from opsportal import tokens
-from opsportal.api import api
 from opsportal.attack import nasty
+from opsportal.rest.api import api
 from tests.actions.conftest import _data_dir, base, row, runtime, system
 
 __all__ = ["_data_dir", "base", "row", "runtime", "system"]

@@ -19,7 +19,7 @@ from incidents import facts, lifecycle, timeline
 from incidents.memo import memo
 from incidents.models import Incident, State, TimelineEvent
 from incidents.openings import Opening
-from opsportal.record import record
+from opsportal.pages.record import record
 from systems.models import System
 from tests.pages import make_incident, make_request, make_system
 

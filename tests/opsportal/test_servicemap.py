@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsportal.charts import spark_path
-from opsportal.servicemap import NODE_H, NODE_W, layout
+from opsportal.drawing.charts import spark_path
+from opsportal.drawing.servicemap import NODE_H, NODE_W, layout
 
 NAMES = [f"s{i}" for i in range(9)]
 GRAPHS = st.dictionaries(

@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from incidents.models import OPEN_STATES, Incident
-from opsportal import dashboard
+from opsportal.drawing.looks import look
 from opsportal.local import attach
-from opsportal.looks import look
+from opsportal.pages import dashboard
 from systems import activation
 from systems.models import System
 

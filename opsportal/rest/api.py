@@ -13,12 +13,12 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from actions.api import router as actions_router
 from actions.service import ActionRefused, Busy, NotAllowed, UnknownAction
 from chaos.api import router as chaos_router
-from opsportal.api_auth import TokenAuth
-from opsportal.api_changes import router as changes_router
-from opsportal.api_incidents import router as incidents_router
-from opsportal.api_switches import router as switches_router
-from opsportal.api_vocabulary import router as vocabulary_router
 from opsportal.inputgate import UNKEPT
+from opsportal.rest.auth import TokenAuth
+from opsportal.rest.changes import router as changes_router
+from opsportal.rest.incidents import router as incidents_router
+from opsportal.rest.switches import router as switches_router
+from opsportal.rest.vocabulary import router as vocabulary_router
 
 api = NinjaAPI(
     title="opsportal",

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db import connection
 
+from opsportal.drawing.charts import AXIS_S, AXIS_SLOTS
+
 SPARK_S, SPARK_SLOTS = 300, 60
-AXIS_S, AXIS_SLOTS = 3600, 240
 SPARK_METRICS = ("http.latency_ms", "tcp.connect_ms", "proc.cpu_pct")
 
 

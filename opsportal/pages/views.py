@@ -21,8 +21,9 @@ from agent import service as agent
 from incidents import shown
 from incidents.lifecycle import IllegalTransition
 from incidents.models import Incident
-from opsportal import boards, health
-from opsportal.forms import PolicyRuleForm
+from opsportal import health
+from opsportal.pages import boards
+from opsportal.pages.forms import PolicyRuleForm
 from systems import activation, asked
 from systems.describe import is_watched_only
 from systems.manifest import ManifestError

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+AXIS_S, AXIS_SLOTS = 3600, 240  # the hour that the dashboard and the changes beside it are drawn over
+
 
 def spark_path(
     points: Sequence[float | None], width: float, height: float, *, top: float | None = None

@@ -8,7 +8,8 @@ from actions.models import ActionRequest, Status
 from incidents import page, shown
 from incidents.memo import memo
 from incidents.shown import NothingThere, Rights
-from opsportal import dashboard, health
+from opsportal import health
+from opsportal.pages import dashboard
 from systems.models import System
 
 RIGHTS = ("systems.view_changes", "systems.change_system")

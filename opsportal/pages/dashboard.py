@@ -16,11 +16,10 @@ from incidents.evidence import Picture
 from incidents.health import RANK, Health
 from incidents.memo import memo
 from incidents.models import OPEN_STATES, Incident, Symptom
-from opsportal import machines, measured, record, strip
 from opsportal.changes import board
-from opsportal.charts import spark_path
-from opsportal.measured import AXIS_S, AXIS_SLOTS
-from opsportal.servicemap import NODE_W, Layout, layout
+from opsportal.drawing.charts import AXIS_S, AXIS_SLOTS, spark_path
+from opsportal.drawing.servicemap import NODE_W, Layout, layout
+from opsportal.pages import machines, measured, record, strip
 from systems.graph import SystemGraph
 from systems.manifest import ManifestError
 from systems.models import System

@@ -1,0 +1,1 @@
+"""The REST API: the same gates, rights and rules as the pages."""
