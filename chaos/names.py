@@ -18,11 +18,12 @@ from typing import Any
 @dataclass(frozen=True)
 class Names:
     """Role -> name. `tables`: names of which others are made with an underscore (orders_id_seq). `fields`: keys of a
-    log line."""
+    log line. `paths`: parts of an address, after a slash only."""
 
     words: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Names:
@@ -35,12 +36,13 @@ class Names:
 
     @cached_property
     def _there(self) -> _Way:
-        return _Way({**self.words, **self.tables}, self.tables)
+        return _Way({**self.words, **self.tables}, self.tables, self.paths)
 
     @cached_property
     def _back(self) -> _Way:
         tables = {name: role for role, name in self.tables.items()}
-        return _Way({name: role for role, name in self.words.items()} | tables, tables)
+        words = {name: role for role, name in self.words.items()} | tables
+        return _Way(words, tables, {name: part for part, name in self.paths.items()})
 
     def word(self, role: str) -> str:
         """A name that stands by itself; what is none is as it was."""
@@ -91,8 +93,9 @@ class Names:
 class _Way:
     """From words to others. A dash or an underscore belongs to a word, and `redis://` is a protocol."""
 
-    def __init__(self, words: Mapping[str, str], tables: Collection[str]) -> None:
-        self._words = words
+    def __init__(self, words: Mapping[str, str], tables: Collection[str], paths: Mapping[str, str]) -> None:
+        self._words, self._paths = words, paths
+        self._parts = _one_of(paths, r"(?<=/)", r"(?![\w.-])")
         self._known = _one_of(words, r"(?<![\w-])", r"(?![\w-]|://)")
         self._tables = _one_of(tables, r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])")
 
@@ -100,7 +103,8 @@ class _Way:
         return self._words.get(one, one)
 
     def text(self, text: str) -> str:
-        return self._known.sub(lambda m: self.word(m[0]), text) if self._known else text
+        said = self._known.sub(lambda m: self.word(m[0]), text) if self._known else text
+        return self._parts.sub(lambda m: self._paths[m[0]], said) if self._parts else said
 
     def made(self, text: str) -> str:
         return self._tables.sub(lambda m: self.word(m[0]), text) if self._tables else text

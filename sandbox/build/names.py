@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from .vocabulary import EDGES as EDGE_STYLES
-from .vocabulary import FIELDS, MEMBERS, PHRASES, TABLES, WORDS
+from .vocabulary import FIELDS, MEMBERS, PATHS, PHRASES, TABLES, WORDS
 
 PORTS = range(2, 190)  # offsets that are drawn from
 # Keys of a manifest or a process file whose values are no name of the shop's.
@@ -28,7 +28,8 @@ ARGV = frozenset({"command", "argv"})  # their first word is a program of this m
 @dataclass(frozen=True)
 class Names:
     """Own word -> name. `tables`: names of which others are made with an underscore (orders_id_seq). `phrases`: whole
-    sentences. `fields`: keys of a log line. `offsets`: of ports; {} = the shop's own."""
+    sentences. `fields`: keys of a log line. `paths`: parts of an address, after a slash only. `offsets`: of ports; {} =
+    the shop's own."""
 
     seed: int | None = None
     words: Mapping[str, str] = field(default_factory=dict)
@@ -36,13 +37,19 @@ class Names:
     phrases: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     offsets: Mapping[str, int] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def plain(self) -> bool:
         return not self.words
 
     def as_json(self) -> dict[str, Any]:
-        return {"words": dict(self.words), "tables": dict(self.tables), "fields": dict(self.fields)}
+        return {
+            "words": dict(self.words),
+            "tables": dict(self.tables),
+            "fields": dict(self.fields),
+            "paths": dict(self.paths),
+        }
 
     def word(self, name: str) -> str:
         """A name that stands by itself; other words are as they were."""
@@ -59,8 +66,16 @@ class Names:
         known = sorted(self.tables, key=len, reverse=True)
         return re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(known)})(?![A-Za-z0-9])")
 
+    @cached_property
+    def _parts(self) -> re.Pattern[str]:
+        known = sorted(self.paths, key=len, reverse=True)
+        return re.compile(rf"(?<=/)(?:{'|'.join(map(re.escape, known))})(?![\w.-])")
+
     def text(self, text: str) -> str:
-        return text if self.plain else self._known.sub(lambda m: self.word(m[0]), text)
+        if self.plain:
+            return text
+        said = self._known.sub(lambda m: self.word(m[0]), text)
+        return self._parts.sub(lambda m: self.paths[m[0]], said)
 
     def sql(self, text: str) -> str:
         """As `text`, and what Postgres names after a table."""
@@ -94,7 +109,8 @@ def drawn(seed: int, parts: Mapping[str, int], edges: Mapping[str, tuple[str, st
     phrases = {said: draw.choice(choices) for said, choices in PHRASES.items()}
     fields = {key: draw.choice(choices) for key, choices in FIELDS.items()}
     offsets = dict(zip(parts, draw.sample(PORTS, len(parts)), strict=True))
-    return Names(seed, words, tables, phrases, fields, offsets)
+    paths = {part: draw.choice(choices) for part, choices in PATHS.items()}
+    return Names(seed, words, tables, phrases, fields, offsets, paths)
 
 
 JOBS = ("report-export", "thumb-render", "inventory-sync", "nightly-report", "price-recalc")

@@ -83,6 +83,25 @@ TABLES: dict[str, tuple[str, ...]] = {
     "flags": ("toggles", "switches", "features"),
 }
 
+# Parts of an address. Its first one, `api`, and `product` are words of their own above.
+PATHS: dict[str, tuple[str, ...]] = {
+    "catalog": ("assortment", "browse", "findings"),
+    "quote": ("estimate", "delivery-cost", "shipping"),
+    "cart": ("trolley", "picklist", "selection"),
+    "checkout": ("settle", "place-it", "buy-now"),
+    "login": ("signin", "enter", "let-me-in"),
+    "me": ("whoami", "myself", "profile-page"),
+    "order": ("receipt", "booking-slip", "deal"),
+    "insights": ("hints", "ideas", "advice"),
+    "livez": ("pulse", "breathing", "still-there"),
+    "healthz": ("vitals", "condition", "wellness"),
+    "health": ("fitness", "shape", "wellbeing"),
+    "readyz": ("greenlight", "can-serve", "warmed-up"),
+    "pools": ("groups-behind", "backends-of", "crews"),
+    "edges": ("ways", "hops", "paths-between"),
+    "breaker": ("fusebox", "overload-guard", "cutout"),
+}
+
 # Keys of a log line. The level keeps its own: whoever reads logs has to be told by something what is an error.
 FIELDS: dict[str, tuple[str, ...]] = {
     "ts": ("time", "timestamp"),

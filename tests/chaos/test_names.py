@@ -78,8 +78,13 @@ def test_a_setting_is_changed_by_its_role(site: Site):
 
 def test_pages_paths_and_log_lines(site: Site):
     api, front = NAMES.word("api"), NAMES.word("frontend")
-    assert site.url("gateway", "/api/catalog").endswith(f":{24_000 + NAMES.offsets['gateway']}/{api}/catalog")
-    assert site.url("gateway", "/pools/api/use?pool=frontend").endswith(f"/pools/{api}/use?pool={front}")
+    catalog, pools = NAMES.paths["catalog"], NAMES.paths["pools"]
+    assert site.url("gateway", "/api/catalog").endswith(
+        f":{24_000 + NAMES.offsets['gateway']}/{api}/{catalog}"
+    )
+    assert site.url("gateway", "/pools/api/use?pool=frontend").endswith(f"/{pools}/{api}/use?pool={front}")
+    assert site.names.told_back(site.names.text("GET /api/cart and /readyz")) == "GET /api/cart and /readyz"
+    assert site.names.text("a cart, etc/cart-x and /carts") == "a cart, etc/cart-x and /carts"  # only parts of addresses
     assert site.path("releases/frontend/current").name == "current"
     assert site.path("releases/frontend/current").is_dir() and site.path("etc/worker.env").is_file()
     site.hands.write_log(

@@ -16,7 +16,7 @@ from sandbox.build.names import FIXED, Names, drawn
 from sandbox.build.prepare import Site, write_files
 from sandbox.build.releases import SOURCE
 from sandbox.build.secrets import Secrets
-from sandbox.build.vocabulary import PHRASES, TABLES, WORDS
+from sandbox.build.vocabulary import PATHS, PHRASES, TABLES, WORDS
 
 SEEDS = range(1, 40)
 LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
@@ -50,7 +50,8 @@ def values(data: Any, key: str = "") -> Iterator[str]:
 
 def old_words(text: str, known: Names) -> list[str]:
     words = "|".join(map(re.escape, [*known.words, *known.tables]))
-    return re.findall(rf"(?<![\w-])(?:{words})(?![\w-]|://)", text)
+    paths = "|".join(map(re.escape, known.paths))
+    return re.findall(rf"(?<![\w-])(?:{words})(?![\w-]|://)|(?<=/)(?:{paths})(?![\w.-])", text)
 
 
 def said(tree: ast.AST) -> Iterator[str]:
@@ -71,13 +72,14 @@ def test_everything_the_shop_says_can_be_said_otherwise_with_the_same_arguments(
 
 
 def test_names_of_a_seed_are_its_own_and_mean_one_thing_each():
-    own = {*WORDS, *TABLES}
+    own = {*WORDS, *TABLES, *PATHS}
     for seed in SEEDS:
         found = names(seed)
         assert found == names(seed)
-        new = [*found.words.values(), *found.tables.values()]
+        new = [*found.words.values(), *found.tables.values(), *found.paths.values()]
         assert len(set(new)) == len(new) and not own & set(new), seed
         assert all(found.sql(name) == name for name in new)  # what is renamed already stays
+        assert all(found.text(f"/{path}") == f"/{path}" for path in found.paths.values())
         assert len(set(found.offsets.values())) == len(OFFSETS)
     assert len({tuple(names(seed).words.values()) for seed in SEEDS}) == len(SEEDS)
 

@@ -71,7 +71,8 @@ class Net:
             return json_response([edge.describe() for edge in self.edges.values()])
         if request.path == PATH:
             return self.metrics.response()
-        if request.method == "POST" and len(parts) == 3 and parts[0] == "edges" and parts[1] in self.edges:
+        to_edge = request.method == "POST" and len(parts) == 3 and request.path.startswith("/edges/")
+        if to_edge and parts[1] in self.edges:
             edge = self.edges[parts[1]]
             if parts[2] == "failover":
                 await edge.failover()
