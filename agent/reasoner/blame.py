@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from agent.reasoner import drastic, history, words
+from agent.reasoner import drastic, history, principals, words
 from agent.reasoner.board import SLACK_S, Board
 from agent.reasoner.causes import Cause
 from agent.reasoner.lags import first_sign, lag_bits
@@ -83,6 +83,7 @@ def follows(
         and not history.is_put_back(change, changes)
         and (over is None or over >= first_sign(cause) - SLACK_S)
         and (cause.began is None or change.last_old.timestamp() <= first_sign(cause) + SLACK_S)
+        and not principals.keeps_out_others(change, cause.members, graph, board)
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from agent.reasoner import drastic, history, quantity, spread, wiring, words
+from agent.reasoner import drastic, history, principals, quantity, spread, wiring, words
 from agent.reasoner.board import ORDER_S, SLACK_S, Board, Node
 from agent.reasoner.causes import Cause
 from agent.reasoner.lags import first_sign, weigh_time
@@ -117,12 +117,15 @@ def _cause(
     at = change.effective_at or change.last_old
     cause.began, cause.slack_s = at.timestamp() - ORDER_S, 0.0
     cause.ended = history.undone(change, changes)
+    of_others = principals.keeps_out_others(change, members, graph, board)
     for node, number, chance in reached:
-        cause.explain(number, node, chance)
+        if not (of_others and principals.is_refusal(node, board)):
+            cause.explain(number, node, chance)
     explain_asked(cause, [change], graph, board)
     cause.signs = [
         n for n in board.true
         if board.is_moved_by(n.signal, change.kind, change.what)
+        and not (of_others and principals.is_refusal(n, board))
         and _concerns(n, cause, graph) and not drastic.allows_more(change)
     ]  # fmt: skip
     weigh_time(cause, board, change.kind, change.component)

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import redis.asyncio as aioredis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from systems.manifest import Service
 from systems.manifest.types import QueueSpec
@@ -76,6 +76,8 @@ class RedisProbe(Probe):
         except (RedisError, OSError) as error:
             kind = error_kind(error)
             reason = clean(str(error), 200) if kind not in ("refused", "timeout", "reset") else kind
+            if isinstance(error, AuthenticationError):
+                reason = f'{reason.rstrip(".")}, as user "{_user(client)}"'
             return [
                 Reading(service.name, "redis.ok", 0.0, reason),
                 *self.unknown(service, reason, known=("redis.ok",)),
@@ -282,3 +284,7 @@ def _stamp(message: bytes) -> float | None:
         if isinstance(value, int | float) and not isinstance(value, bool) and value > 1e9:
             return value / 1000 if value > 1e12 else float(value)
     return None
+
+
+def _user(client: aioredis.Redis) -> str:
+    return str(client.connection_pool.connection_kwargs.get("username") or "default")

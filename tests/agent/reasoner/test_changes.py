@@ -552,3 +552,18 @@ def test_what_counts_from_a_start_on_is_no_cause_of_what_was_there_before_it(
     ]
     odds = [h.probability for h in told([*wrong, *seen, *late], *changes).hypotheses if h.component == "web"]
     assert (max(odds, default=0.0) > 0.6) is leads
+
+
+def test_who_refuses_others_by_name_does_not_do_so_for_the_rights_of_one_whom_nobody_names() -> None:
+    """A user that goes away keeps nobody out but himself."""
+    pair = "invalid username-password pair or user is disabled"
+    gone = made(-4, what="user reporting", kind="access", old="on ~report:* +get", new=None, part="cache")
+    mine = made(-4, what="user default", kind="access", old="on ~* +@all", new="off", part="cache")
+    unnamed = timed(*both("log_auth_failed", text=f"redis error: {pair}"), FAILED)
+    refused = timed(S("redis_login_refused", "cache", text=f'{pair}, as user "default"'))
+    assert blamed(told(unnamed, gone)) == [gone.id]  # it may be
+    found = told([*unnamed, *refused], gone)
+    assert blamed(found) == []
+    assert (found.hypotheses[0].cause, found.hypotheses[0].component) == ("cache_login_refused", "cache")
+    assert takes_back(found.hypotheses[0], [gone]) == []
+    assert blamed(told([*unnamed, *refused], gone, mine)) == [mine.id]
