@@ -32,6 +32,7 @@ class Node:
     value: bool | None
     leak: float
     klass: str = "words"
+    source: str = ""
     specific: bool = False  # brought about by few things only: which, the catalogue says
     outright: bool = False  # the part's own word for what is wrong with it
     ends: bool = False  # its process has ended, or does
@@ -46,6 +47,14 @@ class Node:
 
     def holding(self) -> list[State]:
         return [s for s in self.states if s.value]
+
+    def is_from_before(self, moment: float) -> bool:
+        """Whether it was last read before then: what it was says nothing of since. A probe that still waits for its
+        answer has not found that there is none."""
+        if self.source != "probe":
+            return False
+        times = [_time(getattr(s, "fresh", None)) for s in self.states]
+        return all(t is not None and t < moment for t in times)
 
 
 @dataclass
@@ -159,6 +168,7 @@ def _facts(signal: str, info: SignalInfo | None, leaks: Mapping[str, float]) -> 
     return {
         "leak": _leak(info, leaks.get(signal)),
         "klass": str(getattr(info, "klass", "words")),
+        "source": str(getattr(info, "source", "")),
         "specific": bool(getattr(info, "moved_by", ())),
         "outright": bool(getattr(info, "outright", False)),
         "ends": any(getattr(info, name, False) for name in ("down", "of_past_run", "entails")),

@@ -192,11 +192,12 @@ def _weigh(
     weight = weight_of(spec, key, learned)
     scope = split_key(key)[1]
     absent: list[tuple[str, str, str, float]] = []
+    first = min((n.onset for n in cause.signs if n.onset is not None), default=-math.inf)
     seen = False
     for signal, service, hops in targets(graph, board, cause.members, key):
         here = weight * DECAY ** (hops - 1)
         node = board.get(signal, service)
-        if node is None or node.value is None:
+        if node is None or node.value is None or (not node.value and node.is_from_before(first)):
             cause.predicts[signal, service] = max(here, cause.predicts.get((signal, service), 0.0))
         elif not node.value:
             absent.append((signal, service, "absent", math.log2(1 - here)))

@@ -567,3 +567,13 @@ def test_who_refuses_others_by_name_does_not_do_so_for_the_rights_of_one_whom_no
     assert (found.hypotheses[0].cause, found.hypotheses[0].component) == ("cache_login_refused", "cache")
     assert takes_back(found.hypotheses[0], [gone]) == []
     assert blamed(told([*unnamed, *refused], gone, mine)) == [mine.id]
+
+
+def test_a_probe_that_still_waits_has_not_found_that_all_is_answered() -> None:
+    """What was read before the first sign says nothing of since."""
+    stopped = S("proc_stopped", "front", onset=at(0))
+    odds = [
+        told([stopped, S("http_timeout", "front", False, fresh=at(read))]).hypotheses[0].probability
+        for read in (-0.5, 1.0)
+    ]
+    assert odds[0] > odds[1] + 0.1

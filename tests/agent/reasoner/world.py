@@ -25,6 +25,7 @@ class S:
     label: str = ""
     reading_value: float | None = None
     onset: datetime | None = None
+    fresh: datetime | None = None
 
 
 def specs() -> list[RunbookSpec]:
