@@ -19,6 +19,7 @@ from systems.graph import SystemGraph
 PRIOR = 0.02  # of what no runbook knows, over all the parts together
 MOST = 60  # parts looked at, those with the most against them first
 HIDDEN = 0.04  # at most, however little was read
+RARE = 0.004  # a sign that shows itself less often while nothing is wrong is hardly brought about by anything else
 
 
 def build(compiled: Compiled, graph: SystemGraph, board: Board, settled: float) -> list[Cause]:
@@ -44,7 +45,8 @@ def build(compiled: Compiled, graph: SystemGraph, board: Board, settled: float) 
         cause.began = min((n.onset or 0.0) - n.lag_s for n in own) if own else None
         for node, number, chance in spread.changed(graph, board, (part,), frozenset()):
             known = node.service == part and compiled.defines(node.signal, graph.kinds[part])
-            cause.explain(number, node, min(chance, spread.OTHER) if known else chance)
+            rare = min(node.leak / RARE, 1.0) if node.service == part else 1.0
+            cause.explain(number, node, rare * (min(chance, spread.OTHER) if known else chance))
         cause.bonus_bits = settled * spread.silent_bits(graph, board, (part,))
         found.append(cause)
     return found
