@@ -197,3 +197,35 @@ class Moved:
         if len(past) < self.learn:
             past.append((sample.at, value))
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class Dried:
+    """Nothing comes any more where something steadily came: for `times` as long as it ever took between two of the last
+    `memory_s`, and for `least_s`. Of fewer than `learn` pauses nobody knows what is usual; a while that was not read is
+    no pause."""
+
+    times: float = 3.0
+    least_s: float = 10.0
+    learn: int = 20
+    memory_s: float = 900.0
+
+    def judge(self, memory: Memory, sample: Sample) -> Verdict:
+        if sample.value is None:
+            memory.last = None
+            return None
+        since = None if memory.last is None else sample.at - memory.last
+        past = memory.history
+        while past and sample.at - past[0][0] > self.memory_s:
+            past.popleft()
+        if sample.value > 0:
+            if since is not None and not memory.verdict:
+                past.append((sample.at, since))
+            memory.last, memory.shown = sample.at, 0.0
+            return False
+        if since is None:
+            memory.last, since = sample.at, 0.0
+        memory.shown = since
+        if len(past) < self.learn:
+            return bool(memory.verdict)
+        return since >= max(self.least_s, self.times * max(pause for _, pause in past))

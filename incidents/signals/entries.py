@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from incidents.signals.adaptive import Baseline, Busy, Dropped, Missed, Moved, Slope
+from incidents.signals.adaptive import Baseline, Busy, Dried, Dropped, Missed, Moved, Slope
 from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Klass, Severity, Signal, Source
 from incidents.signals.detectors import (
     Above,
@@ -53,6 +53,7 @@ DETECTORS: dict[str, type[Any]] = {
     "slope": Slope,
     "baseline": Baseline,
     "busy": Busy,
+    "dried": Dried,
     "dropped": Dropped,
     "missed": Missed,
     "moved": Moved,

@@ -84,7 +84,9 @@ def test_pages_paths_and_log_lines(site: Site):
     )
     assert site.url("gateway", "/pools/api/use?pool=frontend").endswith(f"/{pools}/{api}/use?pool={front}")
     assert site.names.told_back(site.names.text("GET /api/cart and /readyz")) == "GET /api/cart and /readyz"
-    assert site.names.text("a cart, etc/cart-x and /carts") == "a cart, etc/cart-x and /carts"  # only parts of addresses
+    assert (
+        site.names.text("a cart, etc/cart-x and /carts") == "a cart, etc/cart-x and /carts"
+    )  # only parts of addresses
     assert site.path("releases/frontend/current").name == "current"
     assert site.path("releases/frontend/current").is_dir() and site.path("etc/worker.env").is_file()
     site.hands.write_log(

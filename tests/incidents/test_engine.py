@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import pairwise
 
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from incidents.picture import taken
 from incidents.signals import CATALOG
-from incidents.signals.adaptive import Baseline, Busy, Dropped, Slope
+from incidents.signals.adaptive import Baseline, Busy, Dried, Dropped, Slope
 from incidents.signals.base import ALWAYS, Hold, Signal
-from incidents.signals.detectors import Above, Memory, Sample
+from incidents.signals.detectors import Above, Memory, Sample, Verdict
 from incidents.signals.judging.engine import GIVE_UP_S, Engine
 from incidents.signals.judging.keys import Keys
 from incidents.signals.judging.logscan import Scanner
@@ -496,3 +497,39 @@ def test_an_idle_service_teaches_no_speed() -> None:
     assert set(idle) == {None}
     assert not any(busy)
     assert detector.judge(memory, Sample(at=200.0, value=4000.0, text=""))
+
+
+def _pauses(
+    detector: Dried, memory: Memory, looks: Iterable[float | None], start: float = 0.0
+) -> list[Verdict]:
+    """As the engine asks it, a look a second."""
+    found: list[Verdict] = []
+    for at, value in enumerate(looks):
+        found.append(detector.judge(memory, Sample(start + at, value)))
+        memory.verdict = memory.verdict if found[-1] is None else found[-1]
+    return found
+
+
+def test_work_that_steadily_came_and_comes_no_more_has_dried_up() -> None:
+    memory, usual = Memory(), [1.0, 0.0, 2.0, 0.0, 0.0, 1.0] * 12  # three seconds between two at most
+    assert not any(_pauses(Dried(), memory, usual))
+    told = _pauses(Dried(), memory, [0.0] * 30, start=72)
+    assert [told.index(True), told.count(True)] == [9, 21]  # ten seconds after the last one
+    assert _pauses(Dried(), memory, [1.0, 0.0, 0.0, 1.0], start=102) == [False] * 4
+    again = _pauses(Dried(), memory, [0.0] * 30, start=106)
+    assert again.index(True) == 9  # what had dried up is not how it usually comes
+
+
+def test_who_pauses_now_and_then_has_to_be_silent_for_longer() -> None:
+    memory = Memory()
+    assert not any(_pauses(Dried(), memory, ([1.0] * 5 + [0.0] * 11) * 8))
+    assert _pauses(Dried(), memory, [0.0] * 60, start=128).index(True) == 36 - 12
+    few = Memory()
+    assert not any(_pauses(Dried(), few, [1.0, 0.0, 0.0] * 5 + [0.0] * 60))  # nobody knows what is usual
+
+
+def test_what_was_not_read_is_no_pause() -> None:
+    memory = Memory()
+    _pauses(Dried(), memory, [1.0, 0.0] * 25)
+    assert _pauses(Dried(), memory, [None] * 60, start=50) == [None] * 60
+    assert _pauses(Dried(), memory, [0.0] * 9, start=110) == [False] * 9
