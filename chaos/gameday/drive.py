@@ -114,6 +114,10 @@ class Driver:
         with Eyes(self.journeys_wrong) as eyes:
             if eyes.wait_green(time.time(), STEADY_S, STEADY_TIMEOUT_S) is None:
                 raise NotSteady(eyes.last_wrong())
+        self._calm()
+
+    def _calm(self) -> None:
+        """Wait until no incident is open: what is put in beside one would be part of it."""
         until = time.time() + STEADY_TIMEOUT_S
         while self._sick() and time.time() < until:
             self._close_open(*(() if self.baseline else (State.HANDED_OVER,)))
@@ -169,6 +173,7 @@ class Driver:
             planted.plant()
             if draw.amid:
                 amid.lead()
+                self._calm()
             planted.send()
             with Eyes(planted.look, PLANTED_S) as kept:
                 try:
