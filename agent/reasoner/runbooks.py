@@ -31,6 +31,13 @@ class Compiled:
         """Whether a signal on a part of this kind is what defines a known cause."""
         return signal in self.definitions.get(kind, ()) or signal in self.definitions.get("any", ())
 
+    def is_sign(self, signal: str, kind: str) -> bool:
+        """Whether a signal on a part of this kind is a sign of a known cause there."""
+        return any(
+            not scope and (kind in spec.applies_to or "any" in spec.applies_to)
+            for spec, scope in self.by_signal.get(signal, ())
+        )
+
     @classmethod
     def of(cls, specs: Sequence[RunbookSpec]) -> Compiled:
         key = tuple(map(id, specs))

@@ -45,7 +45,8 @@ def build(compiled: Compiled, graph: SystemGraph, board: Board, settled: float) 
         cause.began = min((n.onset or 0.0) - n.lag_s for n in own) if own else None
         for node, number, chance in spread.changed(graph, board, (part,), frozenset()):
             known = node.service == part and compiled.defines(node.signal, graph.kinds[part])
-            rare = min(node.leak / RARE, 1.0) if node.service == part else 1.0
+            shown = node.service == part and compiled.is_sign(node.signal, graph.kinds[part])
+            rare = min(node.leak / RARE, 1.0) if shown else 1.0
             cause.explain(number, node, rare * (min(chance, spread.OTHER) if known else chance))
         cause.bonus_bits = settled * spread.silent_bits(graph, board, (part,))
         found.append(cause)
