@@ -15,7 +15,7 @@ from agent.reasoner.causes import Cause
 NOTHING_BITS = -4.0  # a symptom that held long enough to be asked about is seldom a false alarm
 PAIR_POOL = 40  # only the best singles are tried in pairs
 KEEP_BITS = 14.0  # sets further than this below the best carry no weight
-TEMPERATURE = 1.3  # fitted on simulated incidents, see tests/agent/reasoner/test_simulated.py
+TEMPERATURE = 1.0  # as the odds are: of 128 recorded cases what was said was right more often than it claimed
 
 Set = tuple[int, ...]  # indexes of causes
 Matrix = NDArray[np.float64]

@@ -280,7 +280,7 @@ def test_a_cause_that_a_whole_group_shows_is_not_one_on_a_replica_as_well() -> N
     whole = look(*both("config_invalid", text), *both("http_unreachable"), FAILED)
     one = look(S("config_invalid", "web-a", text=text), *both("http_unreachable"), FAILED)
     on = [{h.component for h in found.hypotheses if h.cause == "config_corrupt"} for found in (whole, one)]
-    assert on == [{"web"}, {"web", "web-a"}]
+    assert on[0] == {"web"} and "web-a" in on[1]
 
 
 def test_that_something_was_changed_is_no_rival_of_what_just_that_change_makes() -> None:
