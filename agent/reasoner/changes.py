@@ -120,12 +120,14 @@ def _cause(
     of_others = principals.keeps_out_others(change, members, graph, board)
     for node, number, chance in reached:
         if not (of_others and principals.is_refusal(node, board)):
-            cause.explain(number, node, chance)
+            hardly = spread.is_ended_by_what_is_kept(node, change, members)
+            cause.explain(number, node, min(chance, spread.ENDED_BY_KEPT) if hardly else chance)
     explain_asked(cause, [change], graph, board)
     cause.signs = [
         n for n in board.true
         if board.is_moved_by(n.signal, change.kind, change.what)
         and not (of_others and principals.is_refusal(n, board))
+        and not spread.is_ended_by_what_is_kept(n, change, members)
         and _concerns(n, cause, graph) and not drastic.allows_more(change)
     ]  # fmt: skip
     weigh_time(cause, board, change.kind, change.component)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Set
 
 from agent.reasoner import complaints
 from agent.reasoner.board import Board, Node
+from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 
 DECAY = 0.9
@@ -35,6 +36,7 @@ JOURNEY = 0.4  # journeys cross the system, further than the edges that are know
 KINDRED, OTHER = 0.4, 0.08
 # ... and hardly ever that its process ends, where what was changed is only kept in it.
 KEPT, ENDED_BY_KEPT = frozenset({"schema", "grant", "role"}), 0.01
+KEPT_THINGS = ("role ", "user ", "database ", "table ", "function ")
 STORES, ROWS = ("postgres", "redis"), frozenset({"flag"})  # what is a switch elsewhere is a row there
 # What a part says outright of itself is its cause's own word, and other plain words come from few causes: not what any
 # trouble makes it say.
@@ -118,6 +120,12 @@ def changed(
             yield node, number, KINDRED if kindred else other
         elif node.klass == "own" and node.service in needed:
             yield node, number, NEEDED_KEPT_FROM_START if board.entailed(node.signal) else NEEDED_OWN
+
+
+def is_ended_by_what_is_kept(node: Node, change: Change, members: Collection[str]) -> bool:
+    """Whether its process would have ended for what is only kept in it: a limit or a setting of a role is a row, and
+    none of the server's own."""
+    return node.ends and node.service in members and change.what.startswith(KEPT_THINGS)
 
 
 def following(
