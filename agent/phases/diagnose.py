@@ -13,6 +13,7 @@ from agent import doubt, looks, returns, roles, statements, tried
 from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, left_of_history, of_others, without
 from agent.journal import Outcome
+from agent.looks import SURE_AT
 from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import evidence, plain, service, timeline
@@ -27,7 +28,6 @@ from systems.services import LoadedSystem
 
 TICK_S = 0.9  # look again with the next tick's evidence
 GUESS_AT = 0.35  # what was asked for keeps its reason down to this
-SURE_AT = 0.90  # at this it need not be asked about further
 STEADY, STEADY_UNSURE = (
     2,
     3,
@@ -247,7 +247,7 @@ def _publish(run: Run, opinion: Opinion) -> None:
     bars = [*opinion.findings[:SHOWN], none_of_these(opinion.none_probability)]
     values: dict[str, Any] = {"hypotheses": bars}
     leader = opinion.leading
-    known = leader is not None and leader.probability >= ACT_AT and not looks.is_awaited(leader, run.case)
+    known = leader is not None and looks.is_called(leader, run.case)
     if leader and (known or leader.stated):
         values |= {
             "component": leader.component,

@@ -25,7 +25,6 @@ from incidents.bundles import Bundle, Tick
 from incidents.findings import Finding, Opinion
 from incidents.signals import CATALOG
 from incidents.signals.judging.engine import Engine
-from incidents.verdict import ACT_AT
 from knowledge.spec import RunbookSpec
 
 MOST_ASKS = 12  # in one look
@@ -190,7 +189,7 @@ class _Replay:
     def _note(self, found: Opinion, seconds: float) -> None:
         leader = found.leading
         self.result.last = self._said(leader, seconds) if leader is not None else None
-        called = leader is not None and (leader.stated or leader.probability >= ACT_AT)
+        called = leader is not None and (leader.stated or looks.is_called(leader, self.case))
         if called and self.result.first is None:
             self.result.first = self.result.last
 
