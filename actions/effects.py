@@ -204,16 +204,27 @@ def control(service: Service, call: str, **values: str) -> str:
     return service.control.url.rstrip("/") + BLANK.sub(lambda m: quote(values[m[1]], safe=""), path)
 
 
-def admin(service: Service, timeout_ms: int = 15_000) -> psycopg.Connection[Any]:
-    """An autocommit session with the portal's most powerful role on that database."""
+def admin(service: Service, timeout_ms: int = 15_000, *, shared: bool = False) -> psycopg.Connection[Any]:
+    """An autocommit session with the portal's most powerful role on that database. `shared`: for what concerns all of
+    the server; where that database lets nobody in, beside it."""
     if service.postgres is None:
         raise ActionRefused(f"{service.name} is not a database in the manifest")
-    return pgguards.connect(
-        f"-c statement_timeout={timeout_ms} -c lock_timeout=5000",
-        conninfo=service.postgres.admin_dsn or service.postgres.dsn,
-        connect_timeout=3,
-        application_name="opsportal-admin",
-    )
+
+    def connected(conninfo: str) -> psycopg.Connection[Any]:
+        return pgguards.connect(
+            f"-c statement_timeout={timeout_ms} -c lock_timeout=5000",
+            conninfo=conninfo,
+            connect_timeout=3,
+            application_name="opsportal-admin",
+        )
+
+    conninfo = service.postgres.admin_dsn or service.postgres.dsn
+    try:
+        return connected(conninfo)
+    except psycopg.OperationalError as error:
+        if not shared or not (elsewhere := pgguards.beside(conninfo, error)):
+            raise
+        return connected(elsewhere)
 
 
 def redis_client(service: Service, timeout_s: float = 5) -> redis.Redis:

@@ -99,7 +99,8 @@ def _step(ctx: ActionContext, step: Step) -> str:
 
 
 def _sql(ctx: ActionContext, step: Sql) -> str:
-    with effects.admin(ctx.system.service(step.service), SLOW_MS if step.slow else 15_000) as session:
+    service, patience = ctx.system.service(step.service), SLOW_MS if step.slow else 15_000
+    with effects.admin(service, patience, shared=step.shared) as session:
         # what is taken back may be that everybody only reads
         session.execute(f"set lock_timeout = {LOCK_MS}; set default_transaction_read_only = off")
         try:

@@ -12,7 +12,9 @@ from incidents.verdict import ACT_AT
 # Of evidence time: pictures that an event pushed in between are no looks of their own.
 APART = timedelta(seconds=0.6)
 LEDGER_LOOKS = 2  # by then, which is before anything is done, the ledger has mostly seen what was changed
-SURE_AT = 0.90  # at this it need not be asked about further, and what a second look may bring need not be awaited
+SURE_AT = (
+    0.90  # at this it need not be asked about further, and what a second look may bring need not be awaited
+)
 
 
 def is_fresh(picture: datetime | None, last: datetime | None) -> bool:

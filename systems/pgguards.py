@@ -7,13 +7,18 @@ end before that can be said, one is asked for with them as options of its start,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 TRIES = 3
+# One database lets nobody in any more, while its server does: what concerns all of the server is asked beside it.
+SHUT = re.compile(r"too many connections for database|is not currently accepting connections", re.IGNORECASE)
+BESIDE = "postgres"
 # since which version of the server, as libpq counts
 LIMITS: tuple[tuple[int, LiteralString], ...] = (
     (90600, "idle_in_transaction_session_timeout"),
@@ -38,6 +43,12 @@ def connect(options: str = "", **how: Any) -> psycopg.Connection[Any]:
             pass  # what speaks like it and has no such limit: the session is as good without
         return session
     return psycopg.connect(options=f"{options} {as_options(version)}", autocommit=True, **how)
+
+
+def beside(conninfo: str, error: psycopg.Error) -> str:
+    """Where the same server is asked when this one of its databases lets nobody in; "" for any other error. Roles and
+    databases, and nothing that is in one, are the same there."""
+    return make_conninfo(conninfo, dbname=BESIDE) if SHUT.search(str(error)) else ""
 
 
 async def connected(connect: Callable[[str], Awaitable[Session]]) -> Session:

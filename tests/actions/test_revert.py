@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,10 +14,12 @@ import psycopg
 import pytest
 from django.test import Client
 
-from actions import service, vault
+from actions import effects, service, vault
 from actions.models import ActionRequest, Status
 from systems import services
 from systems.services import LoadedSystem
+from systems.state.facts import Facts
+from systems.state.sources.postgres import Postgres
 from tests.actions.conftest import ROLE, SECRET, undone
 from tests.actions.ledger import Ledger, ask, refused, taken_back
 from tests.pages import person
@@ -163,6 +166,41 @@ def test_a_setting_of_a_role_goes_back_with_the_sessions_that_carry_it(
     undone(done.pk, alice)
     assert admin.execute("select setconfig from pg_db_role_setting s join pg_roles r on r.oid = s.setrole"
                          " where rolname = %s", [ROLE]).fetchone() == (["statement_timeout=5ms"],)  # fmt: skip
+
+
+def test_a_database_that_lets_nobody_in_is_opened_from_beside_it(
+    system: LoadedSystem, admin: psycopg.Connection[Any]
+) -> None:
+    """Who is no superuser is counted, and kept out, too."""
+    name = f"{ROLE}_shut"
+    admin.execute(f"alter role {ROLE} createdb".encode())
+    admin.execute(f"create database {name} owner {ROLE}".encode())
+    try:
+        spec = system.service("db")
+        assert spec.postgres is not None
+        dsn = psycopg.conninfo.make_conninfo(spec.postgres.dsn, dbname=name, user=ROLE, password="pw")
+        less = spec.postgres.model_copy(update={"dsn": dsn, "admin_dsn": None})
+        spec = spec.model_copy(update={"postgres": less})
+        admin.execute(f"alter database {name} connection limit 0".encode())
+        with pytest.raises(psycopg.OperationalError, match="too many connections for database"):
+            effects.admin(spec)
+        source = Postgres(system, spec)
+        facts = asyncio.run(_read(source, "roles"))
+        assert facts is not None and facts[f"database {name}: connection limit"].value == "0"
+        with pytest.raises(psycopg.OperationalError):  # what is in it is nowhere else
+            asyncio.run(_read(Postgres(system, spec), "tables"))
+        with effects.admin(spec, shared=True) as session:
+            session.execute(f"alter database {name} connection limit -1".encode())
+        effects.admin(spec).close()
+    finally:
+        admin.execute(f"drop database {name}".encode())
+
+
+async def _read(source: Postgres, area: str) -> Facts | None:
+    try:
+        return await source.read_area(("db", area))
+    finally:
+        await source.close()
 
 
 def _as_somebody_less(system: LoadedSystem, ask_: Callable[[], str], wanted: str) -> None:

@@ -99,7 +99,7 @@ def _databases(wanted: Wanted) -> Inverse:
     if not words:
         raise NoInverse(f"{wanted.what} is put back by a person")
     texts = [sql.SQL("ALTER DATABASE {} {}").format(database, word) for word in words]
-    return Inverse(tuple(Sql(wanted.component, text) for text in texts))
+    return Inverse(tuple(Sql(wanted.component, text, shared=True) for text in texts))
 
 
 def _limit(value: str) -> sql.Literal:
@@ -110,7 +110,7 @@ def _roles(system: LoadedSystem, wanted: Wanted) -> Inverse:
     if wanted.what.startswith("database "):
         return _databases(wanted)
     if found := re.fullmatch(r"role (.+): member of (.+)", wanted.what):
-        return Inverse((Sql(wanted.component, _member(found[1], found[2], wanted)),))
+        return Inverse((Sql(wanted.component, _member(found[1], found[2], wanted), shared=True),))
     role, _, what = wanted.what.removeprefix("role ").partition(": ")
     name = sql.Identifier(role)
     if wanted.then is None or wanted.now is None:
@@ -135,7 +135,7 @@ def _roles(system: LoadedSystem, wanted: Wanted) -> Inverse:
         text = sql.SQL("ALTER ROLE {} VALID UNTIL {}").format(name, sql.Literal(until))
     else:
         raise NoInverse(f"{wanted.what} is put back by a person")
-    return Inverse((Sql(wanted.component, text),))
+    return Inverse((Sql(wanted.component, text, shared=True),))
 
 
 def _grants(system: LoadedSystem, wanted: Wanted) -> Inverse:

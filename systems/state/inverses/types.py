@@ -40,12 +40,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """One statement in the service's database. `slow`: it may take minutes (an index); `else_`: what clears away what
-    it leaves when it fails. `rows`: it must change so many, or what it is about is not what was seen."""
+    """One statement in the service's database; `shared`: it concerns the whole server, and may be said in any. `slow`:
+    it may take minutes (an index); `else_`: what clears away what it leaves when it fails. `rows`: it must change so
+    many, or what it is about is not what was seen."""
 
     service: str
     text: sql.Composed
     slow: bool = False
+    shared: bool = False
     else_: sql.Composed | None = None
     rows: int | None = None
     parameter: str = ""  # which has to be granted to whoever is no superuser

@@ -25,6 +25,17 @@ def text(name: str) -> sql.SQL:
     return sql.SQL((Path(__file__).parent / f"sql/{name.replace(' ', '_')}.sql").read_text("utf-8"))
 
 
+def of_database(name: str, database: str) -> sql.Composed:
+    """The same of another database than the one that is asked."""
+    before, *after = (
+        (Path(__file__).parent / f"sql/{name}.sql").read_text("utf-8").split("current_database()")
+    )
+    parts: list[sql.Composable] = [sql.SQL(before)]
+    for text in after:
+        parts += [sql.Literal(database), sql.SQL(text)]
+    return sql.Composed(parts)
+
+
 def asked(question: Question, known: str | None) -> sql.Composed:
     """A question whose answer comes only when its hash is another than `known`."""
     return text("ask").format(known=sql.Literal(known), question=question, most=sql.Literal(MOST))

@@ -7,7 +7,9 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
+from systems import pgguards
 from systems.manifest import Service
 from systems.probes import pgshare
 from systems.services import LoadedSystem
@@ -24,6 +26,7 @@ NOT_ASKED = SERVER, ROWS, WHOLE = (
     "rows",
     "originals",
 )  # not asked as a question of settled values
+SHARED = "roles"  # ... and databases
 BODY = ("objects", "tables")  # areas of what has a text of its own
 FEW, LOST = 100, 0.5  # a table that had so many rows and lost this share of them at once
 SECRET = ("primary_conninfo", "ssl_passphrase_command")
@@ -70,11 +73,19 @@ class Postgres(Source):
         return {(self.service.name, area): facts for area, facts in found.items()}
 
     async def read_area(self, area: Area) -> Facts | None:
-        """That question alone."""
+        """That question alone. What all of the server shares is asked beside a database that lets nobody in."""
         if area[1] not in self._questions or area[1] in NOT_ASKED:
             return None
-        server = (await self._rows(self._questions[SERVER]) or [{}])[0]
-        return await self._ask(area[1], self._questions[area[1]], server)
+        question = self._questions[area[1]]
+        try:
+            server = (await self._rows(self._questions[SERVER]) or [{}])[0]
+        except psycopg.OperationalError as error:
+            elsewhere = pgguards.beside(self.dsn, error) if area[1] == SHARED else ""
+            if not elsewhere:
+                raise
+            question = ask.of_database(SHARED, str(conninfo_to_dict(self.dsn).get("dbname", "")))
+            self.dsn, server = elsewhere, {}
+        return await self._ask(area[1], question, server)
 
     async def _originals(self) -> None:
         """The texts of what has one, where they may be kept; who may not read them keeps none."""
