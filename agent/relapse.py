@@ -7,6 +7,7 @@ it would have shown with 99 % certainty: ln(0.01) / ln(1 - p), p being the lower
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from django.utils import timezone
 
 from agent import behind
 from incidents.facts import Seen
+from incidents.findings import Finding
 from incidents.models import Incident, Symptom, TimelineEvent
 from incidents.picture import Picture
 from incidents.signals import CATALOG
@@ -177,6 +179,23 @@ def _quiet(incident: Incident, effect: datetime | None) -> list[float]:
             held.discard(symptom)
             quiet_since = quiet_since if held else quiet_since or event.at
     return stretches
+
+
+def was_steady(incident: Incident, acted_on: Finding | None) -> bool:
+    """Whether what was acted on showed itself on its own part without a break, and is gone: then those who need that
+    part failed for it, and not now and then by themselves."""
+    if acted_on is None:
+        return False
+    told = {
+        (e.signal, e.service) for e in acted_on.pro if e.signal in CATALOG and e.service == acted_on.component
+    }
+    signs = [name for name in told if CATALOG[name[0]].klass == "own" or CATALOG[name[0]].down]
+    rows = [s for s in incident.symptoms.filter(opens=True) if (s.signal, s.service) in signs]
+    begun = TimelineEvent.objects.filter(incident=incident, kind=TimelineEvent.Kind.SYMPTOM)
+    times = Counter(e.facts.symptom for e in begun if isinstance(e.facts, Seen))
+    return any(s.cleared_at is not None for s in rows) and all(
+        s.cleared_at is not None and times[s.pk] == 1 for s in rows
+    )
 
 
 def limits_changed(incident: Incident, picture: Picture) -> list[str]:

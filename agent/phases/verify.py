@@ -162,6 +162,8 @@ def _served(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
     wanting = served.wanting(run.incident, run.case.acted_at)
     looked = count.green_looks
     failing = [p for p in wanting if p.is_failing]
+    if not failing and relapse.was_steady(run.incident, run.case.acted_on):
+        return said, ""
     if failing and looked >= patience.PATIENCE:
         why = f"{failing[0].name} still fails some of its requests, which it did not before"
         count.relapsed = why

@@ -465,6 +465,26 @@ def test_requests_that_failed_where_no_journey_goes_are_proven_well_by_the_servi
     assert half_fail_at_one(ward, usual=0.0, rate=0.25) >= 7 / 0.25
 
 
+def test_whom_a_dead_part_failed_has_nothing_of_its_own_to_prove(ward: Ward) -> None:
+    """A few of the requests failed in the few seconds that it was dead: to prove so small a share gone takes hundreds."""
+    ward.set("gateway", "app.rps", 4.0)
+    ward.set("gateway", "app.error_rate", 0.0)
+    ward.look(30)
+    ward.set("gateway", "app.error_rate", 0.15)
+    ward.look(3)
+    ward.runtime.crash("api-1", exit_code=1, fatal=True)
+    for metric in ("http.ok", "ready.ok"):
+        ward.set("api-1", metric, 0, "refused")
+    ward.look_until(lambda: ward.requests("succeeded"))
+    ward.heal()
+    ward.set("gateway", "app.rps", 4.0)
+    ward.set("gateway", "app.error_rate", 0.0)
+    healed = ward.looked
+    ward.look_until(lambda: state(ward) == "resolved", most=200)
+    assert any(t.startswith("Recovered") for t in ward.titles()), ward.titles()
+    assert ward.looked - healed <= 10, ward.titles()
+
+
 def test_errors_that_were_there_before_hold_nothing_up(ward: Ward) -> None:
     assert half_fail_at_one(ward, usual=0.04, rate=20.0) <= 15
 
