@@ -466,7 +466,7 @@ def test_requests_that_failed_where_no_journey_goes_are_proven_well_by_the_servi
 
 
 def test_whom_a_dead_part_failed_has_nothing_of_its_own_to_prove(ward: Ward) -> None:
-    """A few of the requests failed in the few seconds that it was dead: so small a share takes hundreds to prove gone."""
+    """A few requests failed in the few seconds that it was dead: so small a share takes hundreds to prove gone."""
     ward.set("gateway", "app.rps", 4.0)
     ward.set("gateway", "app.error_rate", 0.0)
     ward.look(30)
