@@ -153,6 +153,7 @@ class CachePassword(Drawn):
 
     id = "cache_password"
     title = "The cache has another password"
+    causes = ("", "cache_login_refused")  # that runbook is of this very thing
     family = "redis"
     components = ("redis",)
     may_touch = ("api", "api-1", "api-2", "worker", "batch", "backup-api")

@@ -145,6 +145,7 @@ class PortTaken(OfRuntime):
 
     id = "port_taken"
     title = "Another program has taken a part's port"
+    causes = ("", "port_taken")  # that runbook names the stranger, rightly
     kind = "act"
     family = "network"
     drivers = ("process",)
