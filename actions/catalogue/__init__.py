@@ -12,6 +12,9 @@ from actions.catalogue.database.restart_db import RestartDb
 from actions.catalogue.database.restore_db import RestoreDb
 from actions.catalogue.database.run_migrations import RollBackMigration, RunMigrations
 from actions.catalogue.database.vacuum_analyze import VacuumAnalyze
+from actions.catalogue.jobs.pause_job import PauseJob
+from actions.catalogue.jobs.requeue_inflight import RequeueInflight
+from actions.catalogue.jobs.resume_job import ResumeJob
 from actions.catalogue.logs.rotate_logs import RotateLogs
 from actions.catalogue.processes.kill_process import KillProcess
 from actions.catalogue.processes.restart_service import RestartService
@@ -27,9 +30,6 @@ from actions.catalogue.traffic.route_to_backup import RouteToBackup
 from actions.catalogue.traffic.route_to_primary import RouteToPrimary
 from actions.catalogue.traffic.switch_to_fallback import SwitchToFallback
 from actions.catalogue.traffic.switch_to_primary import SwitchToPrimary
-from actions.catalogue.work.pause_job import PauseJob
-from actions.catalogue.work.requeue_inflight import RequeueInflight
-from actions.catalogue.work.resume_job import ResumeJob
 
 ALL: tuple[AnyAction, ...] = (
     RestartService(),

@@ -13,7 +13,7 @@ from agent import doubt, looks, returns, roles, statements, tried
 from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, left_of_history, of_others, without
 from agent.journal import Outcome
-from agent.looks import SURE_AT
+from agent.looks import STEADY, SURE_AT
 from agent.models import Phase, Run
 from agent.phases import explain
 from incidents import evidence, plain, service, timeline
@@ -28,10 +28,6 @@ from systems.services import LoadedSystem
 
 TICK_S = 0.9  # look again with the next tick's evidence
 GUESS_AT = 0.35  # what was asked for keeps its reason down to this
-STEADY, STEADY_UNSURE = (
-    2,
-    3,
-)  # looks in a row with the same leader: a crash is told from a death when restarts end
 STEADY_SAID = 8  # ... before what a part says itself is handed over: what we can read has been read by then
 AFTER_NO = 3  # looks after a "no", a refusal or a failure, before anything is asked again
 PATIENCE = 14  # looks before "I don't know"; slow faults show themselves late
@@ -176,10 +172,7 @@ def decide(case: Case, found: Opinion) -> Next:
         count.steady = 0
     count.leader = key
     if key and looks.is_fresh(case.picture, count.counted):
-        count.counted = case.picture
-        count.steady += 1
-        likely = [f.key for f in found.findings if f.probability >= ACT_AT]
-        count.held = {key: count.held.get(key, 0) + 1 for key in likely}
+        looks.count(case, found)
     sure = leader is not None and leader.probability >= SURE_AT
     if not sure and (question := next_question(case, found)):
         return Next("ask", question)
@@ -189,23 +182,11 @@ def decide(case: Case, found: Opinion) -> Next:
             why = f"{leader.component} says itself what is wrong: {leader.title}"
             return Next("hand_over", why=why)
     elif leader and confident:
-        if steady >= (STEADY if sure else STEADY_UNSURE) and is_due(case):
+        if steady >= looks.asked_of(leader) and is_due(case):
             return Next("plan")
     elif count.ill >= PATIENCE:
         return Next("hand_over", why=_why_unknown(found))
     return Next("look")
-
-
-def steady_of(case: Case) -> list[Finding]:
-    """Of the findings the leader, and what has been likely enough for as many looks as are asked of a leader: what has
-    only just come up beside it may be another trouble, and is told apart first."""
-    held = case.looks.held
-    return [
-        f
-        for f in case.findings
-        if f.key == case.looks.leader
-        or held.get(f.key, 0) >= (STEADY if f.probability >= SURE_AT else STEADY_UNSURE)
-    ]
 
 
 def with_answers(states: list[SignalState], answers: Sequence[Answer]) -> list[SignalState]:

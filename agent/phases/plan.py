@@ -6,7 +6,7 @@ from typing import Literal
 
 from actions import policy
 from actions import service as actions
-from agent import flow, harm, roles
+from agent import flow, harm, looks, roles
 from agent.case import Attempt, Choice, Path
 from agent.journal import Outcome
 from agent.models import Phase, Run
@@ -37,7 +37,7 @@ def step(run: Run) -> Outcome:
         return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
     choice = _choose(run)
     if not choice.paths:
-        is_new = len(diagnose.steady_of(run.case)) < sum(f.probability >= ACT_AT for f in findings)
+        is_new = len(looks.steady_of(run.case)) < sum(f.probability >= ACT_AT for f in findings)
         if run.case.looks.ill < PATIENCE * (1 + is_new):  # the picture is still filling up
             run.case.looks.steady = 0
             return Outcome(Phase.DIAGNOSE, wait_s=TICK_S)
@@ -54,7 +54,7 @@ def step(run: Run) -> Outcome:
 def _choose(run: Run) -> Choice:
     """The planner's paths, less those the reviewer vetoes."""
     case, picture = run.case, evidence.picture(run.incident.system.slug)
-    brief = Brief(findings=diagnose.steady_of(case), tried=case.tried, picture=case.picture)
+    brief = Brief(findings=looks.steady_of(case), tried=case.tried, picture=case.picture)
     choice = roles.planner(run).plan(run.incident, brief)
     if not choice.paths:
         return choice

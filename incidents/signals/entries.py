@@ -4,14 +4,14 @@ by `base.Signal`, whose defaults hold; `class` is its `klass`, `when` its detect
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model, field_validator
 
 from incidents.signals.adaptive import Baseline, Busy, Dried, Dropped, Missed, Moved, Slope
-from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Klass, Severity, Signal, Source
+from incidents.signals.base import ALWAYS, UNLESS_PLAIN, Hold, Klass, Signal
 from incidents.signals.detectors import (
     Above,
     Below,
@@ -64,48 +64,20 @@ class Wrong(ValueError):
     """An entry cannot be used; the message says which, and what to mend."""
 
 
-class Entry(BaseModel):
-    """`when`: one detector and what it takes, or that alone where it takes one thing."""
+class _Written(BaseModel):
+    """What is written otherwise than `Signal` has it. `when`: one detector and what it takes, or that alone where it
+    takes one thing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{1,59}$")
-    title: str
-    metric: str
     when: Mapping[str, Any]
-    category: str
     klass: Klass = Field(alias="class")
-    source: Source = "metric"
-    severity: Severity = "medium"
     hold: Hold | float = Hold()
     over_after: Hold | float = Hold(2)
     leak: float = Field(0.01, gt=0, le=1)
     cost: float = Field(0.0, ge=0)
     trust: float = Field(0.9, gt=0, le=1)
-    opens: bool = True
-    noted: bool = True
-    lasting: bool = False
-    negative_from: str = ""
-    soft: str = ""
-    soft_weight: float = 0.6
-    settle: bool = False
-    changed: bool = False
-    put_back: bool = False
-    moved_by: tuple[str, ...] = ()
-    by_name: str = ""
-    quorum: int = 0
-    name_pattern: str = ""
-    outright: bool = False
-    outlives_restart: bool = False
-    down: bool = False
-    of_past_run: bool = False
-    by_restart: bool = False
-    shows_work: bool = False
-    timing: str | None = None
-    tried_by: str = ""
-    tried_texts: str = ALWAYS
-    dark: str = ""
-    entails: tuple[str, ...] = ()
 
     @field_validator("when")
     @classmethod
@@ -124,6 +96,25 @@ class Entry(BaseModel):
         if "timing" in given:
             given["timing"] = TIMING.get(given["timing"], given["timing"])
         return Signal(**given)
+
+
+NOT_WRITTEN = ("detector", "clear", "of_part", "of_label")
+
+
+def _as_signals_have_them() -> dict[str, Any]:
+    """The other fields, each with its type and default."""
+    types = get_type_hints(Signal)
+    own = {*_Written.model_fields, *NOT_WRITTEN}
+    return {
+        f.name: (types[f.name], ... if f.default is MISSING else f.default)
+        for f in fields(Signal)
+        if f.name not in own
+    }
+
+
+Entry: type[_Written] = create_model(
+    "Entry", __base__=_Written, __doc__=_Written.__doc__, **_as_signals_have_them()
+)
 
 
 def detector(when: Mapping[str, Any]) -> Detector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actions.catalogue.work._jobs import JobAction
+from actions.catalogue.jobs._jobs import JobAction
 from actions.models import Risk
 
 
