@@ -202,30 +202,36 @@ class Moved:
 @dataclass(frozen=True, slots=True)
 class Dried:
     """Nothing comes any more where something steadily came: for `times` as long as it ever took between two of the last
-    `memory_s`, and for `least_s`. Of fewer than `learn` pauses nobody knows what is usual; a while that was not read is
-    no pause."""
+    `memory_s`, and for `least_s`. Of fewer than `learn` pauses, or of less than `span_s` of them, nobody knows what is
+    usual: work may come in bursts. After how long a silence it came back is remembered for about a day (`forget`, each
+    look): whoever works once an hour is reported once. A while that was not read is no pause."""
 
     times: float = 3.0
     least_s: float = 10.0
     learn: int = 20
+    span_s: float = 60.0
     memory_s: float = 900.0
+    forget: float = 0.99998
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None:
             memory.last = None
             return None
         since = None if memory.last is None else sample.at - memory.last
-        past = memory.history
+        past, memory.level = memory.history, memory.level * self.forget
         while past and sample.at - past[0][0] > self.memory_s:
             past.popleft()
         if sample.value > 0:
-            if since is not None and not memory.verdict:
+            if since is not None and memory.verdict:
+                memory.level = max(memory.level, since)
+            elif since is not None:
                 past.append((sample.at, since))
             memory.last, memory.shown = sample.at, 0.0
             return False
         if since is None:
             memory.last, since = sample.at, 0.0
         memory.shown = since
-        if len(past) < self.learn:
+        if len(past) < self.learn or past[-1][0] - past[0][0] < self.span_s:
             return bool(memory.verdict)
-        return since >= max(self.least_s, self.times * max(pause for _, pause in past))
+        longest = max(memory.level, *(pause for _, pause in past))
+        return since >= max(self.least_s, self.times * longest)

@@ -516,8 +516,16 @@ def test_work_that_steadily_came_and_comes_no_more_has_dried_up() -> None:
     told = _pauses(Dried(), memory, [0.0] * 30, start=72)
     assert [told.index(True), told.count(True)] == [9, 21]  # ten seconds after the last one
     assert _pauses(Dried(), memory, [1.0, 0.0, 0.0, 1.0], start=102) == [False] * 4
-    again = _pauses(Dried(), memory, [0.0] * 30, start=106)
-    assert again.index(True) == 9  # what had dried up is not how it usually comes
+    assert not any(_pauses(Dried(), memory, [0.0] * 60, start=106))  # it may be how it comes: it is told once
+    assert _pauses(Dried(), memory, [0.0] * 60, start=166).index(True) == 32  # three times as long
+
+
+def test_work_that_comes_in_bursts_is_reported_once_at_most() -> None:
+    short, long = Memory(), Memory()
+    for hour in range(4):
+        assert not any(_pauses(Dried(), short, [1.0] * 40 + [0.0] * 3560, start=3600.0 * hour))
+        told = _pauses(Dried(), long, [1.0] * 300 + [0.0] * 3300, start=3600.0 * hour)
+        assert any(told) is (hour == 0)
 
 
 def test_who_pauses_now_and_then_has_to_be_silent_for_longer() -> None:
