@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
 from actions.models import ActionRequest
 from agent import looks
@@ -35,6 +36,8 @@ from systems.services import LoadedSystem
 HOLD = 3  # looks in a row that say the same
 HANDED_EVERY = 5  # ticks between the looks at what only waits for a person
 TELLING = 2  # of incidents.service.TELLS: what may make an incident of its own beside another
+LINGERS = timedelta(seconds=15)  # shares of requests are over the last ten seconds, and read a little later
+OF_REQUESTS = ("fails", "slow")  # classes of signals that are read over a while
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Held:
     last: datetime | None = None
     ticks: int = 0
     counts: dict[object, int] = field(default_factory=dict)
+    again: set[Known] = field(default_factory=set)  # what was looked at again for once, and handed over again
 
 
 _held: dict[str, Held] = {}
@@ -55,6 +59,12 @@ class Acted:
 
     targets: set[str] = field(default_factory=set)
     before: set[Name] = field(default_factory=set)
+    last: datetime | None = None  # None: nothing was done yet
+
+    def touched(self, graph: SystemGraph) -> set[str]:
+        """What the effect may show on: its targets, and whoever needs them."""
+        parts = {m for target in self.targets for m in graph.members(target)}
+        return parts | graph.callers(parts).keys()
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,9 @@ def _look(slug: str, incidents: Sequence[Incident]) -> list[Known]:
         if held.counts[move.key] >= HOLD:
             del held.counts[move.key]
             regroup.carry_out(move)
-    return [k for k in known if held.counts[k] >= HOLD]
+    ready = [k for k in known if held.counts[k] >= HOLD and k not in held.again]
+    held.again |= set(ready)
+    return ready
 
 
 def _is_watched(incident: Incident) -> bool:
@@ -166,7 +178,26 @@ def _moves(
     theirs = {i.number for i in incidents if i.agent_stopped or i.owner_id or _has_others(i)}
     kept = {number: done.before for number, done in acted.items()}
     wanted = [m for m in moves(groups, theirs, kept) if m.to not in theirs]
+    lingering = _lingering(groups, acted, system.graph)
+    wanted = [m for m in wanted if not m.names <= lingering]
     return [m for m in wanted if _may(m, groups, acted, system.graph)]
+
+
+def _lingering(groups: Sequence[Group], acted: Mapping[int, Acted], graph: SystemGraph) -> set[Name]:
+    """What failed or was slow before the act, and shows only now because it is read over a while: it is no other
+    trouble's."""
+    return {
+        s.name
+        for g in groups
+        for s in g.signs
+        if s.owner is not None
+        and (done := acted.get(s.owner)) is not None
+        and done.last is not None
+        and s.name not in done.before
+        and s.onset <= done.last + LINGERS
+        and CATALOG[s.name[0]].klass in OF_REQUESTS
+        and s.name[1] in done.touched(graph)
+    }
 
 
 def _has_others(incident: Incident) -> bool:
@@ -194,8 +225,10 @@ def _acted(numbers: Sequence[int]) -> dict[int, Acted]:
     mine = Incident.objects.filter(busy, pk__in=numbers)
     done = ActionRequest.objects.filter(incident__in=mine, claimed_at__gte=F("incident__opened_at"))
     found: dict[int, Acted] = {}
-    for number, target in done.values_list("incident", "target"):
-        found.setdefault(number, Acted()).targets.add(target)
+    for number, target, at in done.values_list("incident", "target", Coalesce("finished_at", "claimed_at")):
+        one = found.setdefault(number, Acted())
+        one.targets.add(target)
+        one.last = max(one.last or at, at)
     for run in Run.objects.filter(incident__in=found).exclude(phase=Phase.DONE):
         found[run.incident_id].before.update(name_of_key(key) for key in run.case.before)
     return found
@@ -209,6 +242,4 @@ def _may(move: Move, groups: Sequence[Group], acted: Mapping[int, Acted], graph:
         return False
     if (done := acted.get(move.source)) is None:
         return move.to is not None or any(g.incident == move.source and g.opens for g in groups)
-    touched = {m for target in done.targets for m in graph.members(target)}
-    touched |= graph.callers(touched).keys()
-    return bool(move.cause) and not touched & {*graph.members(move.component)}
+    return bool(move.cause) and not done.touched(graph) & {*graph.members(move.component)}

@@ -7,6 +7,7 @@ rather its consequence, and waits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -26,6 +27,7 @@ AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
 ERROR = 2  # systems.logs: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
 NAME = 5  # letters: what is shorter may be in any sentence
+QUALIFIED = re.compile(r"\b\w+\.(?=\w)")
 LETS_IN = frozenset({"role", "access", "grant"})  # kinds of change that decide who is let in
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
 
@@ -113,7 +115,8 @@ def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bo
     members = system.graph.members(finding.component)
     if finding.change_kind:
         of_its_kind = finding.change_kind in CATALOG[statement.signal].moved_by
-        by_name = finding.cause == CHANGE and len(finding.detail) >= NAME and finding.detail in statement.text
+        names = {finding.detail, QUALIFIED.sub("", finding.detail)}  # a server leaves the schema away
+        by_name = finding.cause == CHANGE and any(len(n) >= NAME and n in statement.text for n in names)
         there = (of_its_kind or by_name) and bool(
             {statement.service, *_named(statement, system)} & {*members}
         )

@@ -20,11 +20,12 @@ STARTED_S = 6.0
 SEES_STARTS = "unit_down"  # whoever reads this of a part reads its starts
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
-RUN = "run"
+RUN, STOPPED = "run", "stopped"
 BY_A_START = (*WRITTEN, "release")  # what counts from the next start on
 STARTED_FOR_S = 6.0  # it is written, started, and both are read
 ROLE, FOLLOWS = "primary or standby", "follows"  # of a server among others
 OF_THE_TARGET = ("permissions", "owner")  # of a link: they are others where it points to something else
+RIGHTS_OF, OWNER = "rights of ", "owner "
 AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 
 
@@ -83,10 +84,25 @@ def _whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
             for o in changes
         ):
             return True
+        if said.startswith(RIGHTS_OF) and any(
+            o.component == change.component and _in_one_go(o, change) and _handed_over(o, change)
+            for o in changes
+        ):
+            return True
         own = things.get((change.component, of), ())
         return any(o is not change and _in_one_go(o, change) and _speaks_of(change, o) for o in own)
 
     return [c for c in changes if is_number(c.what) or not follows(c)]
+
+
+def _handed_over(owned: Change, rights: Change) -> bool:
+    """Whether all of a role's rights to a thing came or went because something that was the one role's is the other's:
+    in whatever belongs to it the server puts the new owner in the place of the old."""
+    role = rights.what.rpartition(RIGHTS_OF)[2]
+    return (owned.before, rights.after) == (OWNER + role, None) or (owned.after, rights.before) == (
+        OWNER + role,
+        None,
+    )
 
 
 def _in_one_go(one: Change, other: Change) -> bool:
@@ -174,7 +190,12 @@ def is_put_back(change: Change, changes: Sequence[Change]) -> bool:
 
 
 def undone(change: Change, changes: Sequence[Change]) -> float | None:
-    """When what was changed had its value from before again, in seconds since the epoch; None while it has not."""
+    """When what was changed had its value from before again, in seconds since the epoch; None while it has not. A part
+    that was stopped has, once it is started."""
+    if change.what == STOPPED:
+        after = (c for c in changes if c.component == change.component and c.what == RUN)
+        started = (c.first_new.timestamp() for c in after if c.first_new > change.first_new)
+        return min(started, default=None)
     if change.kind in OF_A_MOMENT or change.before == change.after:
         return None
     name = (change.component, change.kind, change.what)

@@ -221,9 +221,10 @@ class HostRules(Drawn):
         run(site, "SELECT pg_reload_conf()")
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        line = site.names.text(undo["chosen"][self.LINE])
-        there = line in Path(undo["path"]).read_text()
-        return f"pg_hba.conf says {' '.join(line.split())}" if there else ""
+        """A line that was made a comment says nothing any more."""
+        line = site.names.text(undo["chosen"][self.LINE]).split()
+        there = line in (said.split() for said in Path(undo["path"]).read_text().splitlines())
+        return f"pg_hba.conf says {' '.join(line)}" if there else ""
 
     def touched(self, undo: Undo) -> list[Touched]:
         """As the server tells its rules, without the mask."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 import pytest
 from django.utils import timezone
 
+from actions.models import ActionRequest
 from agent import gathering, roles
 from agent import service as agent
 from agent.models import Run
@@ -167,6 +169,27 @@ def test_what_came_since_it_was_acted_goes_even_when_nothing_else_is_left(
     assert (one, late.incident) == (incident, other)
 
 
+def test_what_failed_before_the_act_and_shows_just_after_it_is_no_other_trouble(
+    world: World, thought: list[Diagnosis]
+):
+    """A share of failed requests is over a while: the last of it shows when the cause is gone already."""
+    incident = world.open()
+    run = world.start(incident)
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    world.drive(run, until=lambda: Incident.objects.get().state == State.VERIFYING)
+    held(world, incident, "app_errors", "web")
+    world.symptoms().filter(signal="http_unreachable").update(cleared_at=timezone.now())
+    (broken,) = causes(("db", [])).leading
+    broken = dataclasses.replace(broken, evidence_for=(Evidence("app_errors", "web", "", 4.0),))
+    thought.append(dataclasses.replace(causes(), leading=(broken,)))
+    assert looked(world, 2 * gathering.HOLD) == [incident]
+    long_ago = timezone.now() - 2 * gathering.LINGERS
+    ActionRequest.objects.update(claimed_at=long_ago, finished_at=long_ago)
+    Incident.objects.update(opened_at=long_ago)
+    one, other = looked(world, gathering.HOLD)
+    assert (services_of(one), services_of(other)) == ([], ["web"])
+
+
 def test_what_is_only_measured_stays_one_when_its_cause_is_found(world: World, thought: list[Diagnosis]):
     """Nothing was done for it: it seemed to be over by itself, and came back."""
     incident = world.open()
@@ -237,6 +260,10 @@ def test_what_was_handed_over_without_a_cause_is_taken_back_once_there_is_one(
     assert Run.objects.filter(incident=incident).count() == 2
     title = TimelineEvent.objects.filter(incident=incident, kind="state").last().title  # type: ignore[union-attr]
     assert title == "Looking again: web is broken on web, now likely enough"
+    world.drive(Run.objects.filter(incident=incident).latest("pk"), most=200)
+    assert (
+        swept(2 * gathering.HOLD * gathering.HANDED_EVERY) == State.HANDED_OVER
+    )  # its own run thinks otherwise
 
 
 def test_what_was_as_likely_when_it_was_handed_over_is_no_news(world: World, thought: list[Diagnosis]):

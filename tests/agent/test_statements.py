@@ -92,6 +92,20 @@ def test_so_does_a_named_cause_that_rests_on_such_a_change(kind: str, leads: str
     assert heard(text, "log_permission_denied", "api", findings=[dead]).cause == leads
 
 
+@pytest.mark.parametrize(("what", "leads"), [("table shop.orders", "change"), ("table shop.users", "")])
+def test_a_thing_is_spoken_of_without_its_schema(what: str, leads: str) -> None:
+    owner = Finding(
+        component="cache",
+        cause="change",
+        title="a change",
+        probability=0.9,
+        change_kind="schema",
+        detail=what,
+    )
+    text = "ERROR:  permission denied for table orders"
+    assert heard(text, "log_permission_denied", "cache", findings=[owner]).cause == leads
+
+
 def test_what_several_say_of_one_that_all_of_them_need_is_about_that_one() -> None:
     assert heard(FULL, "log_no_space", "api", "web", findings=[]).component == "cache"
     assert heard(FULL, "log_no_space", "api", findings=[]).component == "api"  # it may be its own disk

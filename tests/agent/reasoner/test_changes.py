@@ -333,6 +333,8 @@ def test_how_drastic_a_change_is_says_how_much_harm_it_may_do(
         ("access", "user default", "on ~* +@all", "on ~* +@all -@write", 1),
         ("access", "user reporting", None, "on ~report:* -@all +get", -1),
         ("release", "releases/api/current", "1.4.2", "1.4.3", 0),
+        ("act", "stopped", None, "1", 1),
+        ("act", "run", None, "1796021568.8881", 0),
     ],
 )
 def test_who_takes_away_or_forbids_does_harm_rather_than_who_adds(
@@ -340,6 +342,18 @@ def test_who_takes_away_or_forbids_does_harm_rather_than_who_adds(
 ) -> None:
     bits = drastic.bits(made(-3, what=what, old=old, new=new, kind=kind))  # type: ignore[arg-type]
     assert (bits > 0) - (bits < 0) == sign
+
+
+def test_who_stopped_all_of_a_group_is_the_cause_of_all_that_follows() -> None:
+    """No sign is of the kind of such an act: what it does speaks for it."""
+    stopped = [made(-1, what="stopped", old=None, new="1", kind="act", part=p) for p in ("web-a", "web-b")]
+    gone = timed(*both("unit_down", text="STOPPED"), *both("http_unreachable"), *both("not_ready"), FAILED)
+    first = told(gone, *stopped).hypotheses[0]
+    assert (first.component, first.cause, first.probability > 0.9) == ("web", "change", True)
+    long_ago = [made(-60, what="stopped", old=None, new="1", kind="act", part=p) for p in ("web-a", "web-b")]
+    back = [made(-40, what="run", old=None, new="17", kind="act", part=p) for p in ("web-a", "web-b")]
+    assert blamed(told(gone, *long_ago))
+    assert not [c for c in blamed(told(gone, *long_ago, *back)) if "stopped" in c]
 
 
 def test_a_promise_that_a_member_broke_is_no_second_change_and_one_that_holds_again_is_none() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.reasoner import complaints, wiring, words
+from agent.reasoner import complaints, history, wiring, words
 from agent.reasoner.board import Node
 from agent.reasoner.causes import Cause
 from tests.agent.reasoner.test_changes import blamed, made, timed, told
@@ -92,6 +92,21 @@ def test_what_changed_with_the_thing_itself_is_no_change_of_its_own() -> None:
     rights = made(0, what="table shop.orders: rights of app", kind="grant", old="SELECT", new=None)
     denied = timed(*both("log_permission_denied", text="ERROR permission denied for table orders"), FAILED)
     assert blamed(told(denied, owner, rights))[0] == owner.id
+
+
+def test_what_belongs_to_a_table_goes_to_its_new_owner_with_it() -> None:
+    """The rights of the old owner to its sequence went to the new one: nobody took them away."""
+    owner = made(0, what="table shop.orders", kind="schema", old="owner app", new="owner admin")
+    of = "sequence shop.orders_id_seq: rights of "
+    gone = made(0, what=f"{of}app", kind="grant", old="USAGE", new=None)
+    come = made(0, what=f"{of}admin", kind="grant", old=None, new="USAGE")
+    others = made(0, what=f"{of}reader", kind="grant", old="SELECT", new=None)
+    denied = timed(*both("log_permission_denied", text="ERROR permission denied for table orders"), FAILED)
+    assert blamed(told(denied, owner, gone, come))[0] == owner.id
+    assert {c.id for go, _ in history.together([owner, gone, come, others], GRAPH) for c in go} == {
+        owner.id,
+        others.id,
+    }
 
 
 def test_a_cause_elsewhere_is_not_read_out_of_what_names_another_part() -> None:
