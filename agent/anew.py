@@ -7,8 +7,11 @@ meanwhile: its runtime does not try again by itself.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from actions import service as actions
 from agent import behind
+from agent.context import symptom_key, without_label
 from agent.models import Run
 from incidents.findings import PlannedStep
 from systems import services
@@ -34,6 +37,21 @@ def steps(run: Run) -> list[PlannedStep]:
         for name in names
         for target in actions.resolve_targets(slug, RESTARTS, name, {})
     ]
+
+
+def longer(run: Run, active: Collection[str]) -> list[PlannedStep]:
+    """The rest of a longer path of the same cause that begins with what was done and helped in part, while something of
+    what the cause was said to show is among what still holds (`active`, keys of symptoms): who read its file again may
+    still be at what it took up before."""
+    attempt, finding = run.case.attempt, run.case.acted_on
+    if attempt is None or finding is None or not attempt.done:
+        return []
+    shown = {symptom_key(e.signal, e.service) for e in finding.pro}
+    if not any(without_label(key) in shown for key in active):
+        return []
+    done = [s.key for s in attempt.done]
+    rests = [p[len(done) :] for p in finding.paths if [s.key for s in p[: len(done)]] == done]
+    return min((rest for rest in rests if rest), key=len, default=[])
 
 
 def given_up(run: Run) -> list[PlannedStep]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from systems.prom import spans
 from systems.prom.counting import Rise, Slot, quantile, together, weighted
 from systems.prom.source import TOO_MANY, Source
 from systems.prom.table import Table, table
@@ -22,9 +23,6 @@ LEAST, LEAST_TAIL = 5, 20  # requests: of fewer no median, and no tail, is told
 # routes one is always unlucky. Of many (so many times FEW) every share is told.
 FAILED, FAILED_SLICE = 4, 5
 FEW = 12.5
-ENOUGH = 40  # requests: a longer window is taken until there are so many
-SPAN_S, MOST_S = 10.0, 60.0
-LOOKS = 2.5  # a window covers at least so many looks
 
 
 class Traffic:
@@ -41,9 +39,9 @@ class Traffic:
         metric = self._speaker(live.values())
         if metric is None:
             return []
-        span = self._span(live.values(), metric)
+        span = spans.telling(live.values(), metric)
         rates, total = together(s.window.over(span) for s in live.values())
-        short, _ = together(s.window.over(max(SPAN_S, LOOKS * s.gap_s)) for s in live.values())
+        short, _ = together(s.window.over(spans.shortest([s])) for s in live.values())
         mine = {slot: count for slot, count in total.counts.items() if slot[0] == metric}
         rps = sum(rate for slot, rate in short.items() if slot[0] == metric)
         found = [Reading(self.service, "app.rps", round(rps, 3))]
@@ -63,18 +61,6 @@ class Traffic:
         order = [r.name for r in self._table.requests] + [d.name for d in self._table.durations]
         named = [name for name in order if name in seen]
         return next((name for name in named if name in tell), named[0] if named else None)
-
-    def _span(self, sources: Iterable[Source], metric: str) -> float:
-        """How far back shares look: to as many requests as tell something."""
-        listed = list(sources)
-        span = max([SPAN_S, *(LOOKS * s.gap_s for s in listed)])
-        longest = max(MOST_S, span)
-        while span < longest:
-            counts = together(s.window.over(span) for s in listed)[1].counts
-            if sum(n for slot, n in counts.items() if slot[0] == metric) >= ENOUGH:
-                return span
-            span = min(longest, span * 2)
-        return span
 
     def _shares(self, counts: Mapping[Slot, float], label: str, least: int) -> list[Reading]:
         requests = sum(counts.values())

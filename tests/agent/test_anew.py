@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent import anew
-from incidents.findings import Finding, PlannedStep
+from incidents.findings import Evidence, Finding, PlannedStep
 from systems.runtimes import RuntimeFailed
 
 EFFECTS = {
@@ -66,3 +66,29 @@ def test_who_runs_was_started_already_or_had_nothing_put_back_is_left_alone(
     assert given_up(monkeypatch, back, ("restart-db", "db"), fatal=("db",)) == []
     assert given_up(monkeypatch, ("kill-session", "db"), fatal=("db",)) == []
     assert given_up(monkeypatch, fatal=("db",)) == []
+
+
+PATHS = [["restore-config@web"], ["restore-config@web", "restart-service@web"], ["revert-change@web"]]
+
+
+@pytest.mark.parametrize(
+    ("done", "active", "rest"),
+    [
+        (["restore-config@web"], ["queue_stuck@cache#orders"], ["restart-service on web"]),
+        (["restore-config@web"], ["pg_unreachable@db"], []),  # another trouble
+        (["revert-change@web"], ["queue_stuck@cache#orders"], []),
+        (PATHS[1], ["queue_stuck@cache#orders"], []),
+        ([], ["queue_stuck@cache#orders"], []),
+    ],
+)
+def test_who_may_still_be_at_what_it_took_up_before_is_started_anew(
+    done: list[str], active: list[str], rest: list[str]
+) -> None:
+    def steps(words: list[str]) -> list[PlannedStep]:
+        return [PlannedStep(action=w.partition("@")[0], target=w.partition("@")[2]) for w in words]
+
+    pro = [Evidence(signal="queue_stuck", service="cache"), Evidence(signal="config_drift", service="web")]
+    finding = Finding(component="web", cause="config_changed", pro=pro, paths=[steps(p) for p in PATHS])
+    case = SimpleNamespace(attempt=SimpleNamespace(done=steps(done)), acted_on=finding)
+    found = anew.longer(SimpleNamespace(case=case), active)  # type: ignore[arg-type]
+    assert [s.words for s in found] == rest

@@ -137,6 +137,30 @@ def test_a_failing_route_of_few_requests_is_not_known_yet() -> None:
     assert one(found, "app.error_rate", "").value == round(4 / 124, 4)
 
 
+def shares(codes: str, every_s: float = 1.0) -> list[float | None]:
+    """The share that fails, look by look, of a service that answers one request each with these codes (5: it fails)."""
+    mine, web, found = reader(), Web(), []
+    web.ask("/", times=1)
+    for number, code in enumerate(codes):
+        found.append(told(taken(mine, web.text(), number * every_s)).get("app.error_rate"))
+        web.ask("/", f"{code}00")
+    return found
+
+
+def test_what_failed_before_is_not_told_of_who_is_well_again() -> None:
+    """One request a second: a whole minute is looked at, but not past the moment at which all is well again."""
+    found = shares(60 * "2" + 30 * "5" + 30 * "2")
+    assert found[59] == 0.0
+    assert found[70] == 1.0  # nor is what went well before it began failing
+    assert found[89] == 1.0
+    assert found[103] == 0.0
+
+
+def test_a_share_that_wavers_is_told_of_all_of_it() -> None:
+    found = shares(30 * "25222")
+    assert {round(s, 1) for s in found[60:] if s is not None} == {0.2}
+
+
 def test_the_watchers_own_requests_are_nobodys() -> None:
     mine, web = reader(own=("/metrics", "/healthz")), Web()
     web.ask("/metrics"), web.ask("/healthz"), web.ask("/a")
