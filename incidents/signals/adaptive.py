@@ -199,12 +199,16 @@ class Moved:
         return False
 
 
+ILL = "ill"
+
+
 @dataclass(frozen=True, slots=True)
 class Dried:
     """Nothing comes any more where something steadily came: for `times` as long as it ever took between two of the last
     `memory_s`, and for `least_s`. Of fewer than `learn` pauses, or of less than `span_s` of them, nobody knows what is
     usual: work may come in bursts. After how long a silence it came back is remembered for about a day (`forget`, each
-    look): whoever works once an hour is reported once. A while that was not read is no pause."""
+    look): whoever works once an hour is reported once. A while that was not read is no pause, and one in which something
+    else was wrong too says nothing of what is usual."""
 
     times: float = 3.0
     least_s: float = 10.0
@@ -221,12 +225,15 @@ class Dried:
         past, memory.level = memory.history, memory.level * self.forget
         while past and sample.at - past[0][0] > self.memory_s:
             past.popleft()
+        if sample.ill:
+            memory.note = ILL
         if sample.value > 0:
-            if since is not None and memory.verdict:
-                memory.level = max(memory.level, since)
-            elif since is not None:
-                past.append((sample.at, since))
-            memory.last, memory.shown = sample.at, 0.0
+            if since is not None and memory.note != ILL:
+                if memory.verdict:
+                    memory.level = max(memory.level, since)
+                else:
+                    past.append((sample.at, since))
+            memory.last, memory.shown, memory.note = sample.at, 0.0, ""
             return False
         if since is None:
             memory.last, since = sample.at, 0.0

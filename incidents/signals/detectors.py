@@ -17,7 +17,8 @@ Verdict = bool | None
 @dataclass(slots=True)
 class Sample:
     """One reading as a detector sees it. `at`: seconds on a steady clock; `fresh`: its label or service is new to a
-    system that had already settled, so the absence of history means zero; `uptime`: of its service, None unknown."""
+    system that had already settled, so the absence of history means zero; `uptime`: of its service, None unknown;
+    `ill`: whether another signal, more than words, holds anywhere in the system."""
 
     at: float
     value: float | None
@@ -25,6 +26,7 @@ class Sample:
     fresh: bool = False
     uptime: float | None = None
     peers: dict[str, float | None] = field(default_factory=dict)
+    ill: bool = False
 
 
 @dataclass(slots=True)

@@ -528,6 +528,17 @@ def test_work_that_comes_in_bursts_is_reported_once_at_most() -> None:
         assert any(told) is (hour == 0)
 
 
+def test_a_silence_in_trouble_is_not_how_work_comes() -> None:
+    """The worker was dead for three minutes: it is told as soon the next time."""
+    memory = Memory()
+    _pauses(Dried(), memory, [1.0, 0.0] * 40)
+    for at in range(80, 260):
+        memory.verdict = Dried().judge(memory, Sample(at, 0.0, ill=at > 85))
+    assert memory.verdict
+    _pauses(Dried(), memory, [1.0, 0.0] * 40, start=260)
+    assert _pauses(Dried(), memory, [0.0] * 60, start=340).index(True) == 8  # ten seconds after the last
+
+
 def test_who_pauses_now_and_then_has_to_be_silent_for_longer() -> None:
     memory = Memory()
     assert not any(_pauses(Dried(), memory, ([1.0] * 5 + [0.0] * 11) * 8))

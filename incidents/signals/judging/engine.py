@@ -91,6 +91,9 @@ class Engine:
             self.quiet.settle(self.latest["journey.ok"].values(), now)
         changes = self._changes(touched, now)
         if full:
+            self.quiet.ill = frozenset(
+                k.signal.id for k in self.keys if k.active and k.signal.opens and k.signal.klass != "words"
+            )
             self.leaks.note(self.keys, self.graph, now, blind=self.quiet.is_blind)
         return changes
 

@@ -25,6 +25,7 @@ class Quiet:
         self.graph = graph
         self.units: dict[str, Unit] = defaultdict(Unit)
         self.settled_at: float | None = None
+        self.ill: frozenset[str] = frozenset()  # the signals that hold, but for mere words
         self._started: float | None = None
         self._last_full: float | None = None
         self._stalled = 0
@@ -80,7 +81,7 @@ class Quiet:
         settled = self.settled_at
         uptime, peers = self._known.get(key.service) or self._note_known(key.service)
         fresh = settled is not None and key.created > settled + 10
-        return Sample(now, value, text, fresh, uptime, peers)
+        return Sample(now, value, text, fresh, uptime, peers, bool(self.ill - {key.signal.id}))
 
     def _note_known(self, service: str) -> tuple[float | None, dict[str, float | None]]:
         """Uptime and peers of a service's unit, the same for all its keys until the next tick."""
