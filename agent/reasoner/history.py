@@ -194,7 +194,9 @@ def undone(change: Change, changes: Sequence[Change]) -> float | None:
     that was stopped has, once it is started."""
     if change.what == STOPPED:
         after = (c for c in changes if c.component == change.component and c.what == RUN)
-        started = (c.first_new.timestamp() for c in after if c.first_new > change.first_new)
+        started = (
+            c.first_new.timestamp() for c in after if c.first_new > change.last_old
+        )  # it may be the same look
         return min(started, default=None)
     if change.kind in OF_A_MOMENT or change.before == change.after:
         return None

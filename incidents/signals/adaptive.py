@@ -207,8 +207,8 @@ class Dried:
     """Nothing comes any more where something steadily came: for `times` as long as it ever took between two of the last
     `memory_s`, and for `least_s`. Of fewer than `learn` pauses, or of less than `span_s` of them, nobody knows what is
     usual: work may come in bursts. After how long a silence it came back is remembered for about a day (`forget`, each
-    look): whoever works once an hour is reported once. A while that was not read is no pause, and one in which something
-    else was wrong too says nothing of what is usual."""
+    look): whoever works once an hour is reported once. A while that was not read is no pause, and one in which more
+    was wrong says nothing of what is usual."""
 
     times: float = 3.0
     least_s: float = 10.0
