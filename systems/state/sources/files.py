@@ -20,11 +20,13 @@ from systems.readings import clean
 from systems.services import LoadedSystem
 from systems.state import masking
 from systems.state.facts import Area, Fact, Facts, Read
+from systems.state.sources import links
 from systems.state.sources.threaded import Threaded
 
 FRESH_S = 0.4  # a file written this moment may not be whole yet
 PATIENCE = 4  # ... but is read after so many looks all the same
 MOST_KEYS = 2000
+EVERY = 15  # looks: what units run from below is asked for again
 AS_IT_IS = "can be read"
 BROKEN = "does not parse"
 
@@ -63,10 +65,15 @@ class Files(Threaded):
 
     def __init__(self, system: LoadedSystem) -> None:
         super().__init__(system)
-        self.places = list(places(system))
+        self.places: list[Place] = []
+        self._looks = 0
 
     def look(self) -> Read:
         """All places, blocking."""
+        if self._looks % EVERY == 0:
+            known = {p.area for p in self.places}
+            self.places += [p for p in places(self.system) if p.area not in known]
+        self._looks += 1
         found: Read = {}
         for place in self.places:
             try:
@@ -103,7 +110,7 @@ class Files(Threaded):
 
 
 def places(system: LoadedSystem) -> Iterator[Place]:
-    """What the manifest names of each service."""
+    """What the manifest names of each service, and what it runs from below."""
     for name, service in system.services.items():
         yield from _declared(system, name, service)
         if (spec := service.state) is not None:
@@ -120,6 +127,8 @@ def places(system: LoadedSystem) -> Iterator[Place]:
                     owner=spec.owner,
                     keep=spec.keep,
                 )
+    for name, link, lies in links.of(system):
+        yield Place(name, link, lies, "release")
 
 
 def _declared(system: LoadedSystem, name: str, service: Service) -> Iterator[Place]:

@@ -1,12 +1,16 @@
 """What is seen of files."""
 
 import os
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from systems.redact import MASK
+from systems.runtimes.fake import FakeRuntime
+from systems.state.inverses.files import inverse
+from systems.state.inverses.types import Wanted
 from systems.state.sources.files import Files
 from tests.systems.helpers import make_system
 from tests.systems.state.looking import Looking
@@ -102,6 +106,37 @@ async def test_environment_permissions_and_the_link_to_the_release(tmp_path: Pat
     release = changes["current: points to"]
     assert (release.kind, release.before, release.after) == ("release", "1.4.2", "1.5.0")
     assert SECRET not in repr(changes)
+
+
+async def test_the_link_below_which_a_unit_runs_is_seen_and_put_back_though_no_manifest_names_it(
+    tmp_path: Path,
+):
+    for version in ("2.7.0", "2.7.1"):
+        (tmp_path / "releases" / version).mkdir(parents=True)
+    link = tmp_path / "releases/current"
+    link.symlink_to("2.7.0")
+    system = make_system(tmp_path, {n: {"kind": "http", "unit": n} for n in ("worker", "batch", "db")})
+    runtime = cast(FakeRuntime, system.runtime)
+    runtime.set_spec("worker", directory=str(link))
+    runtime.set_spec("batch", directory=str(link / "jobs"))
+    runtime.set_spec("db", directory="/var/lib/postgresql")
+    looking = Looking(system, Files(system))
+    assert await looking() == []
+    link.unlink()
+    link.symlink_to("2.8.0")
+    changes = {c.component: c for c in await looking() if c.kind == "release"}
+    assert {*changes} == {"worker", "batch"}
+    change = changes["worker"]
+    assert (change.what, change.after, change.pending) == ("releases/current: points to", "2.8.0", True)
+    runtime.restart("worker")
+    runtime.set_state("batch", state="RUNNING", pid=4711, started_at=time.time() - 60)
+    wanted = Wanted(
+        "worker", "files", "releases/current: file", change.what, change.kind, change.after, change.before,
+        change.first_new,
+    )  # fmt: skip
+    found = inverse(system, wanted)
+    assert "2.7.0" in found.shown
+    assert found.loads == {"worker": "restart"}  # the other one still runs what it was started with
 
 
 async def test_a_file_that_the_manifest_names_and_who_manages_it(tmp_path: Path):
