@@ -13,7 +13,7 @@ from systems.services import LoadedSystem
 from systems.state import originals
 from systems.state.inverses import edits
 from systems.state.inverses.types import Inverse, Lies, NoInverse, Step, Wanted, Write
-from systems.state.sources import files, links
+from systems.state.sources import files, named
 
 OUTSIDE = ": file"  # of the area of how a file lies there
 
@@ -112,8 +112,8 @@ def _loads(system: LoadedSystem, component: str, name: str) -> dict[str, str]:
             found[other] = "restart"
         if service.release and service.release.link == name:
             found[other] = "restart"
-    below = ((other, path) for other, link, path in links.of(system) if link == name)
-    return found | {other: "restart" for other, path in below if links.runs_since(system, other, path)}
+    below = ((other, path) for other, link, path in named.links(system) if link == name)
+    return found | {other: "restart" for other, path in below if named.runs_since(system, other, path)}
 
 
 def loads(system: LoadedSystem, component: str, area: str) -> dict[str, str]:

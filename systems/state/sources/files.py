@@ -20,13 +20,13 @@ from systems.readings import clean
 from systems.services import LoadedSystem
 from systems.state import masking
 from systems.state.facts import Area, Fact, Facts, Read
-from systems.state.sources import links
+from systems.state.sources import named
 from systems.state.sources.threaded import Threaded
 
 FRESH_S = 0.4  # a file written this moment may not be whole yet
 PATIENCE = 4  # ... but is read after so many looks all the same
 MOST_KEYS = 2000
-EVERY = 15  # looks: what units run from below is asked for again
+EVERY = 15  # looks: what the runtime names is asked for again
 AS_IT_IS = "can be read"
 BROKEN = "does not parse"
 
@@ -110,7 +110,7 @@ class Files(Threaded):
 
 
 def places(system: LoadedSystem) -> Iterator[Place]:
-    """What the manifest names of each service, and what it runs from below."""
+    """What the manifest and the runtime name of each service."""
     for name, service in system.services.items():
         yield from _declared(system, name, service)
         if (spec := service.state) is not None:
@@ -127,8 +127,10 @@ def places(system: LoadedSystem) -> Iterator[Place]:
                     owner=spec.owner,
                     keep=spec.keep,
                 )
-    for name, link, lies in links.of(system):
+    for name, link, lies in named.links(system):
         yield Place(name, link, lies, "release")
+    for name, file, lies in named.files(system):
+        yield Place(name, file, lies, "file")
 
 
 def _declared(system: LoadedSystem, name: str, service: Service) -> Iterator[Place]:

@@ -139,6 +139,35 @@ async def test_the_link_below_which_a_unit_runs_is_seen_and_put_back_though_no_m
     assert found.loads == {"worker": "restart"}  # the other one still runs what it was started with
 
 
+async def test_how_the_files_lie_that_a_command_names_itself_or_by_their_folder(tmp_path: Path):
+    for name in ("data/pg_hba.conf", "data/base/1", "etc/cache.conf", "etc/api.yaml"):
+        write(tmp_path / name, "x: 1")
+    system = make_system(
+        tmp_path,
+        {
+            "db": {"kind": "postgres", "unit": "db"},
+            "cache": {"kind": "redis", "unit": "cache"},
+            "api": {
+                "kind": "http",
+                "unit": "api",
+                "config": {"file": "etc/api.yaml", "golden": "etc/api.yaml"},
+            },
+        },
+    )
+    runtime = cast(FakeRuntime, system.runtime)
+    runtime.set_spec("db", command=f"/usr/lib/postgres -D {tmp_path}/data")
+    runtime.set_spec("cache", command=f"redis-server {tmp_path}/etc/cache.conf /etc/passwd")
+    runtime.set_spec("api", command=f"serve --config={tmp_path}/etc/api.yaml 'unbalanced")
+    looking = Looking(system, Files(system))
+    assert await looking() == []
+    for name in ("data/pg_hba.conf", "data/base/1", "etc/cache.conf"):
+        (tmp_path / name).chmod(0o600)
+    assert sorted((c.component, c.what) for c in await looking()) == [
+        ("cache", "etc/cache.conf: permissions"),
+        ("db", "data/pg_hba.conf: permissions"),
+    ]
+
+
 async def test_a_file_that_the_manifest_names_and_who_manages_it(tmp_path: Path):
     write(tmp_path / "crontab", "# jobs\n*/5 * * * * report\n")
     looking = look_at(tmp_path, state={"files": "crontab", "owner": "gitops"})
