@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import grp
 import json
 import os
@@ -65,15 +66,12 @@ class Files(Threaded):
 
     def __init__(self, system: LoadedSystem) -> None:
         super().__init__(system)
-        self.places: list[Place] = []
+        self.places = list(_of_manifest(system))
         self._looks = 0
 
     def look(self) -> Read:
         """All places, blocking."""
-        if self._looks % EVERY == 0:
-            known = {p.area for p in self.places}
-            self.places += [p for p in places(self.system) if p.area not in known]
-        self._looks += 1
+        self._ask_runtime()
         found: Read = {}
         for place in self.places:
             try:
@@ -83,8 +81,16 @@ class Files(Threaded):
                 place.stamp, place.found = object(), {}
         return found
 
+    def _ask_runtime(self) -> None:
+        if self._looks % EVERY == 0:
+            known = {p.area for p in self.places}
+            self.places += [p for p in _of_runtime(self.system) if p.area not in known]
+        self._looks += 1
+
     async def read_area(self, area: Area) -> Facts | None:
         """As it is at this moment, whole or not."""
+        if not self._looks:
+            await asyncio.to_thread(self._ask_runtime)
         for place in self.places:
             if area in (place.area, place.outside):
                 return look_at(place).get(area)
@@ -111,6 +117,11 @@ class Files(Threaded):
 
 def places(system: LoadedSystem) -> Iterator[Place]:
     """What the manifest and the runtime name of each service."""
+    yield from _of_manifest(system)
+    yield from _of_runtime(system)
+
+
+def _of_manifest(system: LoadedSystem) -> Iterator[Place]:
     for name, service in system.services.items():
         yield from _declared(system, name, service)
         if (spec := service.state) is not None:
@@ -127,6 +138,9 @@ def places(system: LoadedSystem) -> Iterator[Place]:
                     owner=spec.owner,
                     keep=spec.keep,
                 )
+
+
+def _of_runtime(system: LoadedSystem) -> Iterator[Place]:
     for name, link, lies in named.links(system):
         yield Place(name, link, lies, "release")
     for name, file, lies in named.files(system):
