@@ -4,6 +4,7 @@ target itself said so."""
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -180,8 +181,21 @@ def _unit(ctx: ActionContext, step: Unit) -> None:
         ctx.runtime.limits(unit, step.value, ctx.fence)
     elif step.call == "release":
         ctx.runtime.release(unit, step.value, ctx.fence)
+    elif step.call == "open files":
+        _limit_files(ctx.runtime.state(unit).pid, step)
     else:
         ctx.runtime.scale(unit, step.value, ctx.fence)
+
+
+def _limit_files(pid: int | None, step: Unit) -> None:
+    """The soft limit; the hard one stays, and is the most that may be given."""
+    if pid is None:
+        raise ActionFailed(f"{step.service} does not run")
+    try:
+        hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (step.value, hard))
+    except (OSError, ValueError) as error:
+        raise ActionFailed(f"{step.shown}: {error}") from error
 
 
 def _file(step: Write | Lies) -> None:

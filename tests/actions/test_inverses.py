@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
+import subprocess
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -293,6 +295,26 @@ def test_what_a_unit_has_there_and_back(system: LoadedSystem, runtime: FakeRunti
     assert round_trip(system, rows["memory limit"]) == "limits crew: 400"
     assert [call[:2] for call in runtime.calls[-2:]] == [("limits", "crew")] * 2
     assert "its runtime is started from" in why_not(system, rows["command"])
+
+
+def test_how_many_files_a_running_process_may_have_there_and_back(
+    system: LoadedSystem, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(system, ("units",))
+    with subprocess.Popen(["sleep", "600"]) as process:
+        monkeypatch.setattr(runtime, "near", True)
+        runtime.set_state("crew", state="RUNNING", pid=process.pid)
+        try:
+            usual, most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+            ledger()
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (7, most))
+            row = ledger()["open files"]
+            assert round_trip(system, row) == f"open files crew: {usual}"
+            assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0] == 7  # and applied again
+            monkeypatch.setattr(runtime, "near", False)
+            assert "cannot be read now" in why_not(system, row)  # it is on another machine
+        finally:
+            process.kill()
 
 
 def test_what_has_no_value_says_what_it_is(system: LoadedSystem, runtime: FakeRuntime) -> None:

@@ -145,7 +145,8 @@ class Lies:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A call of the runtime: `limits` with MB or none, `release` with a version, `scale` with a number."""
+    """A call of the runtime: `limits` with MB or none, `release` with a version, `scale` with a number; and of its
+    process `open files` with how many it may have."""
 
     service: str
     call: str

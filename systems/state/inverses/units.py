@@ -13,6 +13,12 @@ def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
     then = wanted.then
     if wanted.what == "memory limit" and wanted.area == "unit" and then is not None:
         return Inverse((Unit(wanted.component, "limits", megabytes(then)),))
+    if wanted.what == "open files" and wanted.area == "process" and then is not None:
+        unit = system.service(wanted.component).unit
+        if unit is None or not system.runtime.nearby(unit):
+            raise NoInverse(f"the process of {wanted.component} is on another machine")
+        note = "of the process that runs now: the next one begins with what its runtime gives it"
+        return Inverse((Unit(wanted.component, "open files", int(then)),), notes=(note,))
     if wanted.what == "release" and then is not None:
         return Inverse(
             (Unit(wanted.component, "release", then),), notes=(f"{wanted.component} is started anew by it",)
