@@ -10,7 +10,7 @@ from chaos.gameday.file import Row
 HEAD = """# Game days, as they came out
 
 Made by `./ops manage gameday_report` from the files of `./ops gameday`; nothing is left out. What each column means:
-[gameday.md](gameday.md).
+[gameday.md](../gameday.md).
 """
 RUN = (
     "fault", "seed", "mode", "who", "seen s", "first", "sure", "last", "culprit", "outcome", "repair s",

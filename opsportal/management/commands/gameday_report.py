@@ -1,4 +1,4 @@
-"""`./ops manage gameday_report FILE... --out docs/gameday-tables.md`: the files of game days as one page."""
+"""`./ops manage gameday_report FILE... --out docs/gamedays/NAME.md`: the files of game days as one page."""
 
 from __future__ import annotations
 
