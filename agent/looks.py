@@ -25,8 +25,11 @@ def is_fresh(picture: datetime | None, last: datetime | None) -> bool:
 
 
 def is_awaited(leader: Finding, case: Case) -> bool:
-    """Whether the next look is waited for before it is called the cause: at first sight not all has shown itself; and
-    of what rests on something that was changed the ledger has yet to tell what it was, and which of several."""
+    """Whether the next look is waited for before it is called the cause: at first sight not all has shown itself; of
+    what rests on something that was changed the ledger has yet to tell what it was, and which of several; and what
+    comes in the place of another that was likely enough may be as short-lived."""
+    if case.looks.leader not in ("", leader.key):
+        return True
     if case.looks.ill >= LEDGER_LOOKS:
         return False
     shown = any((found := CATALOG.get(e.signal)) is not None and found.changed for e in leader.pro)

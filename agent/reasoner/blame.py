@@ -73,7 +73,7 @@ def follows(
     that showed on it shortly before."""
     kinds = {k for n in (*cause.signs, *cause.led_by) for k in board.moved_by(n.signal)}
     there = (
-        change.kind in kinds
+        (change.kind in kinds or (change.what == history.STOPPED and _is_down(cause, board)))
         and not history.is_ours(change, changes)
         and set(history.members(change.component, graph)) & set(cause.members)
     )
@@ -85,6 +85,11 @@ def follows(
         and (cause.began is None or change.last_old.timestamp() <= first_sign(cause) + SLACK_S)
         and not principals.keeps_out_others(change, cause.members, graph, board)
     )
+
+
+def _is_down(cause: Cause, board: Board) -> bool:
+    """Whether its own signs say that its part does not run."""
+    return any(getattr(board.catalog.get(n.signal), "down", False) for n in cause.signs)
 
 
 def bits(cause: Cause, change: Change, graph: SystemGraph) -> float:

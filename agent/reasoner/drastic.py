@@ -31,7 +31,6 @@ FOLLOWS, NOBODY = "follows", "nobody"  # of a server among others
 HIDES = ("row security", "no login", "nobody may connect")
 INDEX, COLUMN = ": index ", ": column "
 GREATLY, SOMEWHAT = 2.0, 1.0
-STOPPED = ("act", "stopped")
 FAR_FROM = 4.0  # what cannot well do harm
 FAR, NEAR = 100.0, 1.5  # one number from another, as a ratio
 FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
@@ -41,8 +40,6 @@ def bits(change: Change) -> float:
     """From -FAR_FROM to GREATLY; 0 where it says nothing."""
     if change.what == FOLLOWS and change.before == NOBODY:
         return GREATLY  # all wrote to it, and it takes nothing any more
-    if (change.kind, change.what) == STOPPED and change.after == "1":
-        return GREATLY  # somebody took the part itself away
     if change.kind in SIZED:
         harmless = TALKS.search(change.what) or allows_more(change)
         return -FAR_FROM if harmless else _by_size(change.before, change.after)

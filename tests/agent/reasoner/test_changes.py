@@ -333,8 +333,6 @@ def test_how_drastic_a_change_is_says_how_much_harm_it_may_do(
         ("access", "user default", "on ~* +@all", "on ~* +@all -@write", 1),
         ("access", "user reporting", None, "on ~report:* -@all +get", -1),
         ("release", "releases/api/current", "1.4.2", "1.4.3", 0),
-        ("act", "stopped", None, "1", 1),
-        ("act", "run", None, "1796021568.8881", 0),
     ],
 )
 def test_who_takes_away_or_forbids_does_harm_rather_than_who_adds(
@@ -344,12 +342,14 @@ def test_who_takes_away_or_forbids_does_harm_rather_than_who_adds(
     assert (bits > 0) - (bits < 0) == sign
 
 
-def test_who_stopped_all_of_a_group_is_the_cause_of_all_that_follows() -> None:
-    """No sign is of the kind of such an act: what it does speaks for it."""
-    stopped = [made(-1, what="stopped", old=None, new="1", kind="act", part=p) for p in ("web-a", "web-b")]
+def test_who_stopped_all_of_a_group_is_in_the_story_of_its_being_down() -> None:
+    """What helps is known of the part that is down; that it was stopped tells why, and makes it the surer."""
     gone = timed(*both("unit_down", text="STOPPED"), *both("http_unreachable"), *both("not_ready"), FAILED)
-    first = told(gone, *stopped).hypotheses[0]
-    assert (first.component, first.cause, first.probability > 0.9) == ("web", "change", True)
+    stopped = [made(-1, what="stopped", old=None, new="1", kind="act", part=p) for p in ("web-a", "web-b")]
+    first, alone = told(gone, *stopped).hypotheses[0], told(gone).hypotheses[0]
+    assert (first.component, first.cause, alone.cause) == ("web", "process_dead", "process_dead")
+    assert first.change is not None and first.change.what == "stopped"
+    assert first.probability > max(0.9, alone.probability - 0.01)
     long_ago = [made(-60, what="stopped", old=None, new="1", kind="act", part=p) for p in ("web-a", "web-b")]
     back = [made(-40, what="run", old=None, new="17", kind="act", part=p) for p in ("web-a", "web-b")]
     assert blamed(told(gone, *long_ago))
