@@ -14,6 +14,7 @@ from agent import behind
 from agent.context import symptom_key, without_label
 from agent.models import Run
 from incidents.findings import PlannedStep
+from incidents.signals import CATALOG
 from systems import services
 from systems.models import ChangeRow
 from systems.runtimes import RuntimeFailed
@@ -40,14 +41,15 @@ def steps(run: Run) -> list[PlannedStep]:
 
 
 def longer(run: Run, active: Collection[str]) -> list[PlannedStep]:
-    """The rest of a longer path of the same cause that begins with what was done and helped in part, while something of
-    what the cause was said to show is among what still holds (`active`, keys of symptoms): who read its file again may
-    still be at what it took up before."""
+    """The rest of a longer path of the same cause that begins with what was done, while something of what the cause was
+    said to show is among what still holds (`active`, keys of symptoms), where the cause is a changed file that is back:
+    who read it again may still be at what it took up before."""
     attempt, finding = run.case.attempt, run.case.acted_on
     if attempt is None or finding is None or not attempt.done:
         return []
     shown = {symptom_key(e.signal, e.service) for e in finding.pro}
-    if not any(without_label(key) in shown for key in active):
+    rests_on_a_change = any((found := CATALOG.get(e.signal)) and found.changed for e in finding.pro)
+    if not rests_on_a_change or not any(without_label(key) in shown for key in active):
         return []
     done = [s.key for s in attempt.done]
     rests = [p[len(done) :] for p in finding.paths if [s.key for s in p[: len(done)]] == done]

@@ -234,8 +234,8 @@ def _not_recovered(run: Run, said: Judgement) -> Outcome:
         return further_.go_on(
             run, further, "Reading its file again brought nothing, and it runs since the change"
         )
-    if said.cleared and (further := anew.longer(run, said.active)):
-        return further_.go_on(run, further, "It helped in part, and what the cause brought about goes on")
+    if further := anew.longer(run, said.active):
+        return further_.go_on(run, further, "It is as it was before, and what that brought about goes on")
     timeline.record(
         run.incident_id,
         Measured(outcome="not_recovered", remaining=said.remaining, new=said.new, cleared=said.cleared),
