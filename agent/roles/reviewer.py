@@ -7,7 +7,7 @@ from datetime import datetime
 
 from actions import service as actions
 from actions.models import ActionRequest, Status
-from agent import statements
+from agent import behind, statements
 from agent.case import Path
 from agent.context import only_history
 from agent.harm import RESTART
@@ -52,7 +52,7 @@ def _refused(incident: Incident, step: PlannedStep) -> str:
 
 def _answered(incident: Incident, effects: set[str]) -> str:
     """The request of this incident, as it is open now, that was rejected or has failed and would have brought about
-    some of the same."""
+    some of the same. That a part could not be started says nothing of a start after something was put back."""
     over = ActionRequest.objects.filter(
         incident=incident.pk,
         requested_at__gte=incident.opened_at,
@@ -62,7 +62,9 @@ def _answered(incident: Incident, effects: set[str]) -> str:
     )
     for request in over:
         step = PlannedStep(action=request.slug, target=request.target, params=request.params)
-        if effects & _effects(incident.system.slug, step):
+        asked = _effects(incident.system.slug, step)
+        vain_start = request.status == Status.FAILED and only_restarts(asked)
+        if effects & asked and not (vain_start and behind.writes(effects - asked)):
             return f"{step.words} was {request.get_status_display().lower()}"
     return ""
 

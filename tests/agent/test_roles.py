@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from actions.models import ActionRequest, Status
 from agent import calls, journal, loop, roles
 from agent.case import BUILT_IN, Roles
 from agent.journal import Outcome
 from agent.models import Call, Phase, Run
 from agent.phases import diagnose
+from agent.roles.reviewer import CarefulReviewer
 from incidents import evidence, postmortem
 from incidents.findings import Question
 from incidents.models import Incident, TimelineEvent
@@ -170,3 +173,24 @@ def test_the_narrator_is_asked_once_for_one_story(world: World, monkeypatch: pyt
     world.drive(world.start(incident))
     assert postmortem.generate(incident.pk).sections.why[0].text == "It was the nightingale."
     assert len(told) == 1, told
+
+
+@pytest.mark.parametrize(
+    ("failed", "status", "wanted", "left"),
+    [
+        ({"restart:web"}, Status.FAILED, {"revert:web/link", "restart:web"}, False),
+        ({"restart:web"}, Status.FAILED, {"restart:web"}, True),
+        ({"restart:web"}, Status.REJECTED, {"revert:web/link", "restart:web"}, True),  # a person said no
+        ({"revert:web/link", "restart:web"}, Status.FAILED, {"revert:web/link", "restart:web"}, True),
+    ],
+)
+def test_a_start_in_vain_says_nothing_of_one_after_something_was_put_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, failed: set[str], status: str, wanted: set[str], left: bool
+):
+    incident = world.open()
+    ActionRequest.objects.create(
+        system=world.system, incident=incident, run_id=1, slug="mend", target="web", status=status, risk="low"
+    )
+    module = sys.modules[CarefulReviewer.__module__]  # a function of the package has its name
+    monkeypatch.setattr(module, "_effects", lambda slug, step: frozenset(failed))
+    assert bool(module._answered(incident, wanted)) is left
