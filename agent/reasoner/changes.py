@@ -123,6 +123,7 @@ def _cause(
             hardly = spread.is_ended_by_what_is_kept(node, change, members)
             cause.explain(number, node, min(chance, spread.ENDED_BY_KEPT) if hardly else chance)
     explain_asked(cause, [change], graph, board)
+    _explain_named(cause, change, graph, board)
     cause.signs = [
         n for n in board.true
         if board.is_moved_by(n.signal, change.kind, change.what)
@@ -167,6 +168,16 @@ def _weigh_words(cause: Cause, change: Change, graph: SystemGraph, board: Board)
         cause.is_spoken_of = drastic.bits(change) >= drastic.SOMEWHAT  # both together are no chance
     cause.is_measured = is_measured(change, explained, graph, board)
     cause.bonus_bits += AGREES_BITS * cause.is_measured
+
+
+def _explain_named(cause: Cause, change: Change, graph: SystemGraph, board: Board) -> None:
+    """Its part, and whoever needs that, say words that name the very thing: they follow from it, whatever it is that
+    they tell of."""
+    near = {*cause.members, *graph.callers(cause.members)}
+    for number, node in enumerate(board.true):
+        if node.klass == "words" and node.noted and node.service in near:
+            if is_told(words.names(change.thing, cause, [node])):
+                cause.explain(number, node, spread.COMPLAINED_OF)
 
 
 def explain_asked(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> None:
