@@ -103,6 +103,7 @@ class Ports:
         self._look_at, self._holders = look_at, holders or Holders()
         self._fronts: dict[tuple[str, int], set[tuple[int, float]]] = {}
         self._accused: dict[tuple[str, int], Process] = {}
+        self._unseen: dict[tuple[str, int], set[tuple[int, float]]] = {}  # as of the last look
         self._lock = threading.Lock()
         self._own: set[tuple[str, int]] = set()  # ports that were seen to be held by the unit itself
 
@@ -137,7 +138,9 @@ class Ports:
         if not seen or any(self._belongs(p, service, state, units) for p in seen):
             return None
         fronts = self._fronts.setdefault(at, set())
-        strangers = [p for p in seen if p.id not in fronts]
+        known, self._unseen[at] = self._unseen.get(at, set()), {p.id for p in seen if not p.pid}
+        # whose socket nobody has any more ends this moment: perhaps the unit's own, at its last try to start
+        strangers = [p for p in seen if p.id not in fronts and (p.pid or p.id in known)]
         if not strangers:
             return None
         runs = state.pid is not None and state.state == RUNNING
