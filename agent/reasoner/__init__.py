@@ -73,7 +73,7 @@ def diagnose(
     )
     moment = now.timestamp() if now else None
     led.weigh_times(causes, board, changes, graph, moment)
-    changes = [c for c in changes if not history.waits(c, moment, board)]
+    changes = history.whole([c for c in changes if not history.waits(c, moment, board)], graph)
     causes += ledger.build(changes, causes, graph, board, moment, settled)
     causes += unknown.build(Compiled.of(specs), graph, board, settled)
     posterior = infer(causes, board, temperature)

@@ -175,9 +175,9 @@ def _explain_named(cause: Cause, change: Change, graph: SystemGraph, board: Boar
     they tell of."""
     near = {*cause.members, *graph.callers(cause.members)}
     for number, node in enumerate(board.true):
-        if node.klass == "words" and node.noted and node.service in near:
-            if is_told(words.names(change.thing, cause, [node])):
-                cause.explain(number, node, spread.COMPLAINED_OF)
+        said = node.klass == "words" and node.noted and node.service in near
+        if said and is_told(words.names(change.thing, cause, [node])):
+            cause.explain(number, node, spread.COMPLAINED_OF)
 
 
 def explain_asked(cause: Cause, changes: Sequence[Change], graph: SystemGraph, board: Board) -> None:

@@ -13,6 +13,7 @@ import re
 
 from agent.reasoner.types import Change
 from systems.state.renamed import is_number
+from systems.state.types import NOT_THERE
 
 SIZED = ("config", "env", "setting", "limit", "route", "data", "flag")
 NUMBERS = re.compile(r"(-?\d+(?:\.\d+)?)\s*([a-zA-Z%]*)$")
@@ -30,16 +31,18 @@ UNTIL, DATE = ": valid until", re.compile(r"\d{4}-\d\d-\d\d")
 FOLLOWS, NOBODY = "follows", "nobody"  # of a server among others
 HIDES = ("row security", "no login", "nobody may connect")
 INDEX, COLUMN = ": index ", ": column "
-GREATLY, SOMEWHAT = 2.0, 1.0
+WHOLLY, GREATLY, SOMEWHAT = 4.0, 2.0, 1.0
 FAR_FROM = 4.0  # what cannot well do harm
 FAR, NEAR = 100.0, 1.5  # one number from another, as a ratio
 FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
 
 
 def bits(change: Change) -> float:
-    """From -FAR_FROM to GREATLY; 0 where it says nothing."""
+    """From -FAR_FROM to WHOLLY; 0 where it says nothing."""
     if change.what == FOLLOWS and change.before == NOBODY:
         return GREATLY  # all wrote to it, and it takes nothing any more
+    if (change.after or "").endswith(NOT_THERE):
+        return WHOLLY
     if change.kind in SIZED:
         harmless = TALKS.search(change.what) or allows_more(change)
         return -FAR_FROM if harmless else _by_size(change.before, change.after)

@@ -17,6 +17,7 @@ ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
 STARTED_S = 6.0
+STARTS_IN_VAIN = ("start_failed", "unit_fatal", "unit_restarting")
 SEES_STARTS = "unit_down"  # whoever reads this of a part reads its starts
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
@@ -31,7 +32,10 @@ AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 
 def waits(change: Change, now: float | None, board: Board) -> bool:
     """Whether it is written and not in effect: its part was not started since, and its starts are seen. The start
-    itself is seen a little later, so what is quite new may be."""
+    itself is seen a little later, so what is quite new may be; and a start that came to nothing was one."""
+    tried = (board.get(name, change.component) for name in STARTS_IN_VAIN)
+    if any(n is not None and n.value and (n.onset or 0.0) >= change.last_old.timestamp() for n in tried):
+        return False
     settled = change.pending and change.kind not in OF_A_MOMENT
     unit = board.get(SEES_STARTS, change.component)
     seen = unit is not None and unit.value is not None
@@ -43,24 +47,24 @@ def together(changes: Sequence[Change], graph: SystemGraph) -> list[tuple[list[C
     alike it is the group's."""
     gos: dict[tuple[str, str, int], list[Change]] = {}
     for change in sorted(
-        _not_following(_whole(changes, graph)), key=lambda c: (c.first_new, c.what), reverse=True
+        _not_following(whole(changes, graph)), key=lambda c: (c.first_new, c.what), reverse=True
     ):
         of = members(change.component, graph)
-        whole = next((g for g, names in graph.groups.items() if of and of[0] in names), change.component)
+        party = next((g for g, names in graph.groups.items() if of and of[0] in names), change.component)
         gos.setdefault(
-            (whole, AS_ONE.get(change.kind, change.kind), int(change.first_new.timestamp() / ONE_GO_S)), []
+            (party, AS_ONE.get(change.kind, change.kind), int(change.first_new.timestamp() / ONE_GO_S)), []
         ).append(change)
     found = []
-    for (whole, _, _), made in gos.items():
+    for (party, _, _), made in gos.items():
         parts = {c.component for c in made}
-        alike = len(parts) > 1 and parts >= {*graph.groups.get(whole, ())}
+        alike = len(parts) > 1 and parts >= {*graph.groups.get(party, ())}
         found += (
-            [(made, whole)] if alike else [([c for c in made if c.component == p], p) for p in sorted(parts)]
+            [(made, party)] if alike else [([c for c in made if c.component == p], p) for p in sorted(parts)]
         )
     return found
 
 
-def _whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
+def whole(changes: Sequence[Change], graph: SystemGraph) -> list[Change]:
     """Without what changed of a thing in the go in which the thing itself did: who owns a table has its rights. What is
     called otherwise since has all that is said of it, and its indexes speak of it, under the new name."""
     things: dict[tuple[str, str], list[Change]] = {}

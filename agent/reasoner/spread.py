@@ -23,6 +23,8 @@ CALLERS = {"refuses": 0.3, "fails": 0.5, "slow": 0.4, "starves": 0.35, "flow": 0
 READERS = {"fails": 0.3, "starves": 0.35, "flow": 0.35, "words": 0.3}
 # On what it calls: what it puts in and takes out there.
 NEEDED = {"flow": 0.35, "starves": 0.3}
+# On what those call who call it: they get nowhere, and leave there what they work on.
+LEFT_LYING = {"flow": 0.3}
 # On what carries the calls to it.
 CARRIERS = {"refuses": 0.4, "slow": 0.3}
 # Trouble in what all replicas need is seen by all of them: one alone hardly has it from there.
@@ -56,6 +58,7 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
         places.setdefault(name, CALLERS if name in called else READERS)
     carriers = {c for m in members for c in graph.links.get(m, ())}
     needed = _called(graph, members)
+    beside = _called(graph, tuple(called))
     for number, node in enumerate(board.true):
         if not node.noted:
             continue  # context: it speaks where a runbook asks for it
@@ -64,6 +67,8 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
         )
         if node.service in needed and node.service not in members:
             chance = max(chance, NEEDED.get(node.klass, 0.0))
+        if node.service in beside and node.service not in members:
+            chance = max(chance, LEFT_LYING.get(node.klass, 0.0))
         if node.service in carriers:
             chance = max(chance, CARRIERS.get(node.klass, 0.0))
         if node.is_journey:

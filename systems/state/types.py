@@ -44,6 +44,7 @@ REPORTED = ("deploy", "flag", "commit", "maintenance")
 RUNTIME = (
     "runtime"  # what keeps units running did it, in answer to an end: it follows from trouble and makes none
 )
+NOT_THERE = " (not there)"  # after where a link points, when there is nothing
 ALIKE = "alike"  # what a group promises of its members, and holds
 REQUESTS = "requests"  # the source of what we did ourselves
 TIMES = ("last_old", "first_new", "written_at", "effective_at")

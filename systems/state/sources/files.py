@@ -23,6 +23,7 @@ from systems.state import masking
 from systems.state.facts import Area, Fact, Facts, Read
 from systems.state.sources import named
 from systems.state.sources.threaded import Threaded
+from systems.state.types import NOT_THERE
 
 FRESH_S = 0.4  # a file written this moment may not be whole yet
 PATIENCE = 4  # ... but is read after so many looks all the same
@@ -229,7 +230,8 @@ def _outside(place: Place, lies: os.stat_result, target: os.stat_result) -> Fact
     found = {place.name: fact("there")}
     if stat.S_ISLNK(lies.st_mode):
         kind = "release" if place.kind == "release" else "file"
-        link = Fact(str(place.path.readlink()), kind, parent=place.name, written_at=lies.st_mtime,
+        to = str(place.path.readlink()) + ("" if place.path.exists() else NOT_THERE)
+        link = Fact(to, kind, parent=place.name, written_at=lies.st_mtime,
                     loaded=kind == "release", owner=place.owner)  # fmt: skip
         found[f"{place.name}: points to"] = link
     found[f"{place.name}: permissions"] = fact(stat.filemode(target.st_mode)[1:])

@@ -333,6 +333,7 @@ def test_how_drastic_a_change_is_says_how_much_harm_it_may_do(
         ("access", "user default", "on ~* +@all", "on ~* +@all -@write", 1),
         ("access", "user reporting", None, "on ~report:* -@all +get", -1),
         ("release", "releases/api/current", "1.4.2", "1.4.3", 0),
+        ("release", "releases/api/current", "1.4.2", "1.5.0 (not there)", 1),
     ],
 )
 def test_who_takes_away_or_forbids_does_harm_rather_than_who_adds(
