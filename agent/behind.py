@@ -24,6 +24,7 @@ def shown(
         return set()
     said = {(e.signal, e.service) for e in finding.pro}
     mine = graph.members(finding.component)
+    said = {(signal, service) for signal, service in said if not is_another_setting(signal, finding)}
     was_a_setting = any(is_setting(s) and p in put_back and p in mine for s, p in said)
     if not was_a_setting and not is_of_a_change(finding):
         return said
@@ -48,9 +49,19 @@ def is_setting(signal_id: str) -> bool:
 
 def is_of_a_change(finding: Finding) -> bool:
     """Whether it is the change itself that is taken for the cause: one of the ledger, or one that its runbook needs."""
+    return finding.cause == CHANGE or any(is_kept(key.partition("@")[0]) for key in _needed(finding))
+
+
+def is_another_setting(signal_id: str, finding: Finding) -> bool:
+    """Whether it says that a setting was changed which its runbook does not need, where it needs one: another may have
+    been changed beside it."""
+    needed = {key.partition("@")[0] for key in _needed(finding)}
+    return is_setting(signal_id) and signal_id not in needed and any(is_setting(s) for s in needed)
+
+
+def _needed(finding: Finding) -> list[str]:
     spec = spec_of(finding)
-    needed = [*spec.requires, *spec.shows_one_of] if spec else []
-    return finding.cause == CHANGE or any(is_kept(key.partition("@")[0]) for key in needed)
+    return [*spec.requires, *spec.shows_one_of] if spec else []
 
 
 def spec_of(finding: Finding) -> RunbookSpec | None:

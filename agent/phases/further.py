@@ -10,7 +10,7 @@ from agent.phases import explain
 from incidents import timeline
 from incidents.evidence import SignalState
 from incidents.facts import Noted
-from incidents.findings import PlannedStep
+from incidents.findings import Finding, PlannedStep
 from incidents.models import Incident
 from incidents.signals import CATALOG
 from incidents.signals.base import ONSET_SLACK_S
@@ -35,9 +35,13 @@ def go_on(run: Run, steps: list[PlannedStep], why: str) -> Outcome:
     return Outcome(Phase.ACT, f"goes on with {words}"[:120], {"path": case.attempt.path.key})
 
 
-def left_lying(incident: Incident, states: list[SignalState]) -> list[SignalState]:
-    """What this incident's trouble left behind, which does not go away by itself; not what had been there before."""
-    return [s for s in states if _is_left(incident, s)]
+def left_lying(
+    incident: Incident, states: list[SignalState], acted_on: Finding | None = None
+) -> list[SignalState]:
+    """What this incident's trouble left behind, which does not go away by itself; not what had been there before, but
+    for what the cause that was `acted_on` accounts for."""
+    explained = {(e.signal, e.service) for e in acted_on.pro} if acted_on else set()
+    return [s for s in states if _is_left(incident, s, (s.signal, s.service) in explained)]
 
 
 def words_of(left: list[SignalState]) -> str:
@@ -47,7 +51,7 @@ def words_of(left: list[SignalState]) -> str:
 def tidy(run: Run, count: Measuring, states: list[SignalState]) -> Outcome | None:
     """All is well but for what the trouble left lying, which nothing goes wrong by and which does not go away by
     itself: put it right, or say that it is there. None when nothing is left."""
-    left = left_lying(run.incident, states)
+    left = left_lying(run.incident, states, run.case.acted_on)
     if not left:
         return None
     words = words_of(left)
@@ -60,10 +64,10 @@ def tidy(run: Run, count: Measuring, states: list[SignalState]) -> Outcome | Non
     return explain.hand_over(run, f"the symptoms are gone, and {words}")
 
 
-def _is_left(incident: Incident, state: SignalState) -> bool:
+def _is_left(incident: Incident, state: SignalState, explained: bool) -> bool:
     if not state.value or state.onset is None or actions.tidying(state.signal) is None:
         return False
-    return (incident.started_at - state.onset).total_seconds() <= ONSET_SLACK_S
+    return explained or (incident.started_at - state.onset).total_seconds() <= ONSET_SLACK_S
 
 
 def _steps(run: Run, left: list[SignalState]) -> list[PlannedStep]:

@@ -122,6 +122,8 @@ def _cause(
         if not (of_others and principals.is_refusal(node, board)):
             hardly = spread.is_ended_by_what_is_kept(node, change, members)
             cause.explain(number, node, min(chance, spread.ENDED_BY_KEPT) if hardly else chance)
+    for node, number, chance in spread.left_lying(graph, board, members):
+        cause.explain(number, node, chance)
     explain_asked(cause, [change], graph, board)
     _explain_named(cause, change, graph, board)
     cause.signs = [

@@ -23,7 +23,7 @@ CALLERS = {"refuses": 0.3, "fails": 0.5, "slow": 0.4, "starves": 0.35, "flow": 0
 READERS = {"fails": 0.3, "starves": 0.35, "flow": 0.35, "words": 0.3}
 # On what it calls: what it puts in and takes out there.
 NEEDED = {"flow": 0.35, "starves": 0.3}
-# On what those call who call it: they get nowhere, and leave there what they work on.
+# After a change, on what those call who call it: they get nowhere, and leave there what they work on.
 LEFT_LYING = {"flow": 0.3}
 # On what carries the calls to it.
 CARRIERS = {"refuses": 0.4, "slow": 0.3}
@@ -58,7 +58,6 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
         places.setdefault(name, CALLERS if name in called else READERS)
     carriers = {c for m in members for c in graph.links.get(m, ())}
     needed = _called(graph, members)
-    beside = _called(graph, tuple(called))
     for number, node in enumerate(board.true):
         if not node.noted:
             continue  # context: it speaks where a runbook asks for it
@@ -67,8 +66,6 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
         )
         if node.service in needed and node.service not in members:
             chance = max(chance, NEEDED.get(node.klass, 0.0))
-        if node.service in beside and node.service not in members:
-            chance = max(chance, LEFT_LYING.get(node.klass, 0.0))
         if node.service in carriers:
             chance = max(chance, CARRIERS.get(node.klass, 0.0))
         if node.is_journey:
@@ -125,6 +122,16 @@ def changed(
             yield node, number, KINDRED if kindred else other
         elif node.klass == "own" and node.service in needed:
             yield node, number, NEEDED_KEPT_FROM_START if board.entailed(node.signal) else NEEDED_OWN
+
+
+def left_lying(
+    graph: SystemGraph, board: Board, members: tuple[str, ...]
+) -> Iterator[tuple[Node, int, float]]:
+    """What whoever calls them leaves lying, because it gets nowhere."""
+    beside = _called(graph, tuple(graph.callers(members, "calls"))) - set(members)
+    for number, node in enumerate(board.true):
+        if node.noted and node.klass in LEFT_LYING and node.service in beside:
+            yield node, number, LEFT_LYING[node.klass]
 
 
 def is_ended_by_what_is_kept(node: Node, change: Change, members: Collection[str]) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from agent import behind
-from agent.phases import heldoff
+from agent.phases import further, heldoff
 from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, PlannedStep
+from incidents.models import Incident
 from tests import runbooks
 from tests.agent.reasoner.world import GRAPH
 
@@ -25,6 +27,27 @@ def test_where_the_change_is_the_cause_what_was_changed_beside_it_is_none_of_it(
     found = Finding(component="web-a", cause=cause, pro=[OWN, BESIDE])
     assert behind.shown(found, GRAPH) == {("config_drift", "web-a")}
     assert behind.shown(found.model_copy(update={"component": "web"}), GRAPH) == {("config_drift", "web-a")}
+
+
+@pytest.mark.django_db
+def test_a_setting_of_another_kind_on_the_same_part_is_none_of_it() -> None:
+    """Its file was put back and it was started anew: a variable that somebody had added by then came into effect."""
+    runbooks.load()
+    variable = Evidence(text="web-a: TEAM is new", weight=1.0, signal="env_drift", service="web-a")
+    found = Finding(component="web-a", cause="config_changed", pro=[OWN, variable])
+    assert behind.shown(found, GRAPH) == {("config_drift", "web-a")}
+
+
+def test_what_was_left_lying_a_little_before_it_was_noticed_is_of_the_trouble_that_accounts_for_it() -> None:
+    began = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    incident = Incident(started_at=began)
+    lying = SignalState(
+        "inflight_orphans", "cache", "q:orders", True, 4.0, "", began - timedelta(seconds=9), "probe"
+    )
+    accounts = Finding(pro=[Evidence(signal="inflight_orphans", service="cache")])
+    assert further.left_lying(incident, [lying]) == []  # it had been there before
+    assert further.left_lying(incident, [lying], Finding()) == []
+    assert further.left_lying(incident, [lying], accounts) == [lying]
 
 
 @pytest.mark.django_db

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from agent.reasoner import complaints, history, wiring, words
 from agent.reasoner.board import Node
 from agent.reasoner.causes import Cause
-from tests.agent.reasoner.test_changes import blamed, made, timed, told
+from tests.agent.reasoner.test_changes import at, blamed, made, timed, told
 from tests.agent.reasoner.world import FAILED, GRAPH, S, both
 
 TURNED_AWAY = timed(
@@ -107,6 +109,29 @@ def test_what_belongs_to_a_table_goes_to_its_new_owner_with_it() -> None:
         owner.id,
         others.id,
     }
+
+
+def test_whoever_names_the_changed_thing_speaks_of_its_change_and_leaves_its_work_lying() -> None:
+    """No word of theirs is of the kind of such a change; nobody else need be to blame for what they say."""
+    owner = made(0, what="table shop.orders", kind="schema", old="owner app", new="owner admin")
+    denied = timed(
+        *both("log_permission_denied", text="ERROR permission denied for table orders"),
+        S("queue_stuck", "cache", label="q:orders"), FAILED,
+    )  # fmt: skip
+    leader = told(denied, owner).hypotheses[0]
+    assert leader.change == owner
+    assert {("log_permission_denied", "web-a"), ("queue_stuck", "cache")} <= {
+        (e.signal, e.service) for e in leader.evidence_for
+    }
+
+
+def test_what_waits_for_a_start_has_been_tried_by_a_start_in_vain() -> None:
+    pending = made(-20, what="current: points to", kind="release", part="web-a", old="1", new="2 (not there)")
+    pending = dataclasses.replace(pending, pending=True)
+    down = [S("unit_down", "web-a", onset=at(1)), S("http_unreachable", "web-a", onset=at(1)), FAILED]
+    vain = [*down, S("unit_fatal", "web-a", onset=at(0))]
+    assert not blamed(told(down, pending))
+    assert blamed(told(vain, pending)) == [pending.id]
 
 
 def test_a_cause_elsewhere_is_not_read_out_of_what_names_another_part() -> None:
