@@ -52,8 +52,10 @@ def longer(run: Run, active: Collection[str]) -> list[PlannedStep]:
     if not rests_on_a_change or not any(without_label(key) in shown for key in active):
         return []
     done = [s.key for s in attempt.done]
-    rests = [p[len(done) :] for p in finding.paths if [s.key for s in p[: len(done)]] == done]
-    return min((rest for rest in rests if rest), key=len, default=[])
+    longer = [p for p in finding.paths if len(p) > len(done) and [s.key for s in p[: len(done)]] == done]
+    tried = {*run.case.tried}
+    new = [p for p in longer if attempt.path.model_copy(update={"steps": p}).key not in tried]
+    return min(new, key=len, default=[])[len(done) :]
 
 
 def given_up(run: Run) -> list[PlannedStep]:

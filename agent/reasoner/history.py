@@ -17,7 +17,6 @@ ONE_GO_S = 3.0  # changes of one kind to one part within this are one
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
 STARTED_S = 6.0
-STARTS_IN_VAIN = ("start_failed", "unit_fatal", "unit_restarting")
 SEES_STARTS = "unit_down"  # whoever reads this of a part reads its starts
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
@@ -33,8 +32,9 @@ AS_ONE = {"limit": "setting"}  # what is set in one go by the same command
 def waits(change: Change, now: float | None, board: Board) -> bool:
     """Whether it is written and not in effect: its part was not started since, and its starts are seen. The start
     itself is seen a little later, so what is quite new may be; and a start that came to nothing was one."""
-    tried = (board.get(name, change.component) for name in STARTS_IN_VAIN)
-    if any(n is not None and n.value and (n.onset or 0.0) >= change.last_old.timestamp() for n in tried):
+    own = (n for n in board.true if n.service == change.component and n.klass == "own")
+    ended = (n for n in own if n.ends and n.signal != SEES_STARTS)
+    if any((n.onset or 0.0) >= change.last_old.timestamp() for n in ended):
         return False
     settled = change.pending and change.kind not in OF_A_MOMENT
     unit = board.get(SEES_STARTS, change.component)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent import anew
+from agent.case import Path
 from incidents.findings import Evidence, Finding, PlannedStep
 from systems.runtimes import RuntimeFailed
 
@@ -89,6 +90,12 @@ def test_who_may_still_be_at_what_it_took_up_before_is_started_anew(
 
     pro = [Evidence(signal="queue_stuck", service="cache"), Evidence(signal="config_drift", service="web")]
     finding = Finding(component="web", cause="config_changed", pro=pro, paths=[steps(p) for p in PATHS])
-    case = SimpleNamespace(attempt=SimpleNamespace(done=steps(done)), acted_on=finding)
-    found = anew.longer(SimpleNamespace(case=case), active)  # type: ignore[arg-type]
+    attempt = SimpleNamespace(done=steps(done), path=Path(finding=finding.key, steps=steps(done)))
+    case = SimpleNamespace(attempt=attempt, acted_on=finding, tried=[])
+    run = SimpleNamespace(case=case)
+    found = anew.longer(run, active)  # type: ignore[arg-type]
     assert [s.words for s in found] == rest
+    case.tried.append(
+        Path(finding=finding.key, steps=steps(PATHS[1])).key
+    )  # it was refused, or helped no more
+    assert anew.longer(run, active) == []  # type: ignore[arg-type]
