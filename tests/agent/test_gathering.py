@@ -60,6 +60,14 @@ def services_of(incident: Incident) -> list[str]:
     return sorted(incident.symptoms.filter(cleared_at=None).values_list("service", flat=True))
 
 
+def acted(world: World) -> tuple[Incident, Run]:
+    """An incident of web that was mended there, and is being measured."""
+    incident = world.open()
+    run = world.start(incident)
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    return incident, world.drive(run, until=lambda: Incident.objects.get().state == State.VERIFYING)
+
+
 TWO = causes(("web", ["http_unreachable"]), ("db", ["pg_unreachable"]))
 
 
@@ -151,10 +159,7 @@ def test_what_came_since_it_was_acted_goes_even_when_nothing_else_is_left(
     world: World, thought: list[Diagnosis]
 ):
     """The first one is over by what was done for it; what held when that was planned stays with it."""
-    incident = world.open()
-    run = world.start(incident)
-    world.findings = [finding("stuck", 0.95, path("mend web"))]
-    world.drive(run, until=lambda: Incident.objects.get().state == State.VERIFYING)
+    incident, run = acted(world)
     late = held(world, incident, "pg_unreachable", "db")
     world.symptoms().filter(service="web").update(cleared_at=timezone.now())
     thought.append(causes(("db", ["pg_unreachable"])))
@@ -173,10 +178,7 @@ def test_what_failed_before_the_act_and_shows_just_after_it_is_no_other_trouble(
     world: World, thought: list[Diagnosis]
 ):
     """A share of failed requests is over a while: the last of it shows when the cause is gone already."""
-    incident = world.open()
-    run = world.start(incident)
-    world.findings = [finding("stuck", 0.95, path("mend web"))]
-    world.drive(run, until=lambda: Incident.objects.get().state == State.VERIFYING)
+    incident, _ = acted(world)
     held(world, incident, "app_errors", "web")
     world.symptoms().filter(signal="http_unreachable").update(cleared_at=timezone.now())
     (broken,) = causes(("db", [])).leading

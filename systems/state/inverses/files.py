@@ -13,16 +13,15 @@ from systems.services import LoadedSystem
 from systems.state import originals
 from systems.state.inverses import edits
 from systems.state.inverses.types import Inverse, Lies, NoInverse, Step, Wanted, Write
-from systems.state.sources import files, named
+from systems.state.sources import files, named, places
+from systems.state.sources.places import Place
 
 OUTSIDE = ": file"  # of the area of how a file lies there
 
 
 def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
     name = wanted.area.removesuffix(OUTSIDE)
-    place = next(
-        (p for p in files.places(system) if p.component == wanted.component and p.name == name), None
-    )
+    place = next((p for p in places.of(system) if p.component == wanted.component and p.name == name), None)
     if place is None:
         raise NoInverse(f"the manifest names no {name} of {wanted.component} any more")
     loads = _loads(system, wanted.component, name)
@@ -31,7 +30,7 @@ def inverse(system: LoadedSystem, wanted: Wanted) -> Inverse:
     return Inverse((_key(place, wanted),), loads)
 
 
-def _key(place: files.Place, wanted: Wanted) -> Write:
+def _key(place: Place, wanted: Wanted) -> Write:
     if place.path.is_dir():
         raise NoInverse(f"{place.name} is a folder: a person puts the file back that was changed in it")
     try:
@@ -51,7 +50,7 @@ def _key(place: files.Place, wanted: Wanted) -> Write:
     return Write(place.path, place.name, edited, change)
 
 
-def _whole(system: LoadedSystem, place: files.Place, wanted: Wanted) -> tuple[Step, ...]:
+def _whole(system: LoadedSystem, place: Place, wanted: Wanted) -> tuple[Step, ...]:
     """The file as it last could be read, where it is gone or no longer parses, and it was kept."""
     text_of_it = f"{place.name}: text"
     gone = wanted.what == place.name and wanted.now is None
@@ -70,7 +69,7 @@ def _whole(system: LoadedSystem, place: files.Place, wanted: Wanted) -> tuple[St
     return (write, Lies(place.path, place.name, owner=was.owner)) if gone and os.geteuid() == 0 else (write,)
 
 
-def _lies(system: LoadedSystem, place: files.Place, wanted: Wanted) -> Lies:
+def _lies(system: LoadedSystem, place: Place, wanted: Wanted) -> Lies:
     what, then = wanted.what.removeprefix(place.name), wanted.then
     if what == ": permissions" and then and wanted.now:
         return Lies(place.path, place.name, mode=bits(then))
@@ -83,7 +82,7 @@ def _lies(system: LoadedSystem, place: files.Place, wanted: Wanted) -> Lies:
     raise NoInverse(f"{_gone(place, wanted)}: {_otherwise(place, system.service(place.component))}")
 
 
-def _gone(place: files.Place, wanted: Wanted) -> str:
+def _gone(place: Place, wanted: Wanted) -> str:
     if wanted.now is None:
         return f"what stood in {place.name} as a whole is not kept"
     if wanted.then is None:
@@ -91,7 +90,7 @@ def _gone(place: files.Place, wanted: Wanted) -> str:
     return f"what {place.name} said before it did not parse is not kept as a whole"
 
 
-def _otherwise(place: files.Place, service: Service) -> str:
+def _otherwise(place: Place, service: Service) -> str:
     """What does bring it back."""
     if place.kind == "config" and place.golden:
         return "restore-config puts its golden copy there"
@@ -136,7 +135,7 @@ def bits(shown: str) -> int:
 
 def golden(system: LoadedSystem, component: str, area: str, what: str) -> str | None:
     """What the golden copy says of this key; None where there is none, or it says nothing."""
-    for place in files.places(system):
+    for place in places.of(system):
         if place.component != component or place.name != area or place.golden is None or place.keys is None:
             continue
         path: Path = place.golden

@@ -9,19 +9,18 @@ import os
 import pwd
 import stat
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from systems.envfile import EnvFileError, parse_env
-from systems.manifest import Service
-from systems.probes.files import MAX_FILE, Unparsable, file_stamp, parse
+from systems.envfile import EnvFileError
+from systems.probes.files import MAX_FILE, Unparsable, file_stamp
 from systems.readings import clean
 from systems.services import LoadedSystem
 from systems.state import masking
 from systems.state.facts import Area, Fact, Facts, Read
-from systems.state.sources import named
+from systems.state.sources import places
+from systems.state.sources.places import Place
 from systems.state.sources.threaded import Threaded
 from systems.state.types import NOT_THERE
 
@@ -33,41 +32,13 @@ AS_IT_IS = "can be read"
 BROKEN = "does not parse"
 
 
-@dataclass(slots=True)
-class Place:
-    """One file or folder to look at. `keys` reads it; None: only how it lies there. `prefix`: before each key, where
-    the component has several."""
-
-    component: str
-    name: str
-    path: Path
-    kind: str
-    keys: Callable[[Path], dict[str, Any]] | None = None
-    golden: Path | None = None
-    loaded: bool = False
-    prefix: str = ""
-    owner: str = ""
-    keep: bool = False  # its whole text may be kept
-    stamp: object = field(default_factory=object)  # None: it is not there
-    found: Read = field(default_factory=dict)
-    waited: int = 0
-
-    @property
-    def area(self) -> Area:
-        return self.component, self.name
-
-    @property
-    def outside(self) -> Area:
-        return self.component, f"{self.name}: file"
-
-
 class Files(Threaded):
     name = "files"
     every_s = 2.0
 
     def __init__(self, system: LoadedSystem) -> None:
         super().__init__(system)
-        self.places = list(_of_manifest(system))
+        self.places = list(places.of_manifest(system))
         self._looks = 0
 
     def look(self) -> Read:
@@ -85,7 +56,7 @@ class Files(Threaded):
     def _ask_runtime(self) -> None:
         if self._looks % EVERY == 0:
             known = {p.area for p in self.places}
-            self.places += [p for p in _of_runtime(self.system) if p.area not in known]
+            self.places += [p for p in places.of_runtime(self.system) if p.area not in known]
         self._looks += 1
 
     async def read_area(self, area: Area) -> Facts | None:
@@ -114,57 +85,6 @@ class Files(Threaded):
             for place in self.places
             if place.golden is not None and place.keys is not None and place.golden.exists()
         }
-
-
-def places(system: LoadedSystem) -> Iterator[Place]:
-    """What the manifest and the runtime name of each service."""
-    yield from _of_manifest(system)
-    yield from _of_runtime(system)
-
-
-def _of_manifest(system: LoadedSystem) -> Iterator[Place]:
-    for name, service in system.services.items():
-        yield from _declared(system, name, service)
-        if (spec := service.state) is not None:
-            for path in spec.files:
-                prefix = f"{Path(path).name}: "
-                keys = None if path.endswith("/") else parse  # of such a folder only how it lies there
-                yield Place(
-                    name,
-                    path,
-                    system.path(path),
-                    "file",
-                    keys,
-                    prefix=prefix,
-                    owner=spec.owner,
-                    keep=spec.keep,
-                )
-
-
-def _of_runtime(system: LoadedSystem) -> Iterator[Place]:
-    for name, link, lies in named.links(system):
-        yield Place(name, link, lies, "release")
-    for name, file, lies in named.files(system):
-        yield Place(name, file, lies, "file")
-
-
-def _declared(system: LoadedSystem, name: str, service: Service) -> Iterator[Place]:
-    owner = service.state.owner if service.state else ""
-    keep = service.state is not None and service.state.keep
-    if service.config:
-        file, golden = service.config.file, system.path(service.config.golden)
-        at_start = service.config.reload == "restart"
-        yield Place(name, file, system.path(file), "config", parse, golden, at_start, owner=owner, keep=keep)
-    if service.env:
-        golden_env = system.path(service.env.golden) if service.env.golden else None
-        yield Place(
-            name, service.env.file, system.path(service.env.file), "env", _env, golden_env, True, owner=owner,
-            keep=keep,
-        )  # fmt: skip
-    if service.release and service.release.link:
-        yield Place(name, service.release.link, system.path(service.release.link), "release", owner=owner)
-    for volume in service.volumes:
-        yield Place(name, volume.path, system.path(volume.path), "file", owner=owner)
 
 
 def look_at(place: Place) -> Read:
@@ -264,11 +184,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return str(value)
-
-
-def _env(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return dict(parse_env(file.read(MAX_FILE).decode(errors="replace"), path.name))
 
 
 def _stamp(place: Place) -> object:
