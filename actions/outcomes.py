@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from actions import registry
+from actions import effectnames, registry
 from actions.models import ActionRequest, Status
 from incidents.models import Incident, State, Symptom
 from systems.models import System
@@ -58,6 +58,8 @@ def _stands(earlier: ActionRequest, effects: list[str], touches: Collection[str]
     """Whether nothing speaks for doing it now that did not speak for it then."""
     if earlier.status in PENDING:
         return True
+    if earlier.status == Status.FAILED and effectnames.is_another_start(earlier.effects, effects):
+        return False
     at = _at(earlier)
     if not _same_trouble(earlier, at, now):
         fresh = _held(now).filter(first_seen__gt=at)

@@ -99,10 +99,15 @@ def _at(request: ActionRequest) -> str:
 
 
 def depending(row: ChangeRow) -> ChangeRow | None:
-    """A later change of something that belongs to the same thing, or that names it: it may need the value of now."""
+    """A later change of something that belongs to the same thing, or that names it: it may need the value of now.
+    What the same look found is no later one."""
     thing = _thing(row)
     later = ChangeRow.objects.filter(
-        system_id=row.system_id, component=row.component, source=row.source, pk__gt=row.pk
+        system_id=row.system_id,
+        component=row.component,
+        source=row.source,
+        pk__gt=row.pk,
+        first_new__gt=row.first_new,
     ).exclude(Q(area="") | Q(actor="ours") | Q(what=row.what))
     name = row.what.rpartition(": ")[2].rpartition(" ")[2]
     for other in later.order_by("pk")[:LATER]:

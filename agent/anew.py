@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from actions import effectnames
 from actions import service as actions
-from agent import behind
 from agent.context import symptom_key, without_label
 from agent.models import Run
 from incidents.findings import PlannedStep
@@ -64,7 +64,7 @@ def given_up(run: Run) -> list[PlannedStep]:
     if attempt is None or not attempt.done:
         return []
     effects = {e for s in attempt.done for e in actions.effects_of(slug, s.action, s.target, s.params)}
-    if not behind.writes(effects):
+    if not effectnames.writes(effects):
         return []
     system = services.load(slug)
     parts = {s.target for s in attempt.done} | {

@@ -11,8 +11,6 @@ from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
 from systems.graph import SystemGraph
 
-PUT_BACK = {"revert", "config", "env", "release", "credentials", "job"}  # the effects that write a state anew
-
 
 def shown(
     finding: Finding | None, graph: SystemGraph, put_back: Collection[str] = ()
@@ -29,11 +27,6 @@ def shown(
     if not was_a_setting and not is_of_a_change(finding):
         return said
     return {(signal, service) for signal, service in said if service in mine}
-
-
-def writes(effects: Collection[str]) -> bool:
-    """Whether something is as it was before, after what has these effects."""
-    return any(effect.partition(":")[0] in PUT_BACK for effect in effects)
 
 
 def is_kept(signal_id: str) -> bool:

@@ -17,9 +17,6 @@ from actions import losses
 DATA_S = 5.0
 PASSES = {"sessions": 0.05, "transactions": 0.1, "processes": 0.1, "keys": 0.002}
 UNCOUNTED = 200
-RESTART = (
-    "restart:"  # how an effect begins that gives a service a new process; see actions.base.Action.effects
-)
 RESTARTED_S = 0.9  # a unit that is away for a moment
 PASSES_MOST_S = 1.8  # below what one place in a runbook's order counts (planner.py)
 FOR_GOOD = 2.0  # so much more counts what no undo brings back

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from actions import service as actions
-from agent.case import Attempt, Measuring, Path
+from agent import anew, roles
+from agent.case import Attempt, Judgement, Measuring, Path
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain
-from incidents import timeline
+from agent.roles.base import Draft
+from incidents import evidence, timeline
 from incidents.evidence import SignalState
 from incidents.facts import Noted
 from incidents.findings import Finding, PlannedStep
@@ -33,6 +35,27 @@ def go_on(run: Run, steps: list[PlannedStep], why: str) -> Outcome:
     case.measuring = None
     timeline.record(run.incident_id, Noted(), f"{why}: {words} comes next"[:300])
     return Outcome(Phase.ACT, f"goes on with {words}"[:120], {"path": case.attempt.path.key})
+
+
+def instead(run: Run, said: Judgement) -> Outcome | None:
+    """What is started anew before the path is judged to have brought nothing; None: it is judged."""
+    if steps := anew.given_up(run):
+        return go_on(run, steps, "What was changed is taken back, and nothing starts what was given up")
+    if not said.cleared and (steps := anew.steps(run)):
+        return go_on(run, steps, "Reading its file again brought nothing, and it runs since the change")
+    steps = anew.longer(run, said.active)
+    if steps and not _vetoed(run, steps):
+        return go_on(run, steps, "It is as it was before, and what that brought about goes on")
+    return None
+
+
+def _vetoed(run: Run, steps: list[PlannedStep]) -> bool:
+    """Whether the reviewer, as for any path, has something against these: a person's "no", a start that changes
+    nothing."""
+    path = Path(finding=run.case.acted_on.key if run.case.acted_on else "", steps=steps)
+    draft = Draft(paths=[path], tried=run.case.tried, acted_at=run.case.acted_at)
+    picture = evidence.picture(run.incident.system.slug)
+    return bool(roles.reviewer(run).review(run.incident, picture, draft))
 
 
 def left_lying(

@@ -6,6 +6,7 @@ either: a person is told what holds it off, and what is still to be put right.
 
 from __future__ import annotations
 
+from actions import effectnames
 from actions import service as actions
 from agent import behind
 from agent.case import Judgement
@@ -31,7 +32,9 @@ def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
     done = run.case.attempt.done if run.case.attempt else []
     if acted_on is not None and acted_on.cause == CHANGE and any(s.action == TAKES_BACK for s in done):
         return []
-    back = {s.target for s in done if behind.writes(actions.effects_of(slug, s.action, s.target, s.params))}
+    back = {
+        s.target for s in done if effectnames.writes(actions.effects_of(slug, s.action, s.target, s.params))
+    }
     shown = behind.shown(acted_on, services.load(slug).graph, back)
     return [s for s in states if s.value and behind.is_kept(s.signal) and (s.signal, s.service) in shown]
 

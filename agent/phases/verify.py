@@ -226,16 +226,8 @@ def _recovered(run: Run, said: Judgement, picture: Picture) -> Outcome:
 def _not_recovered(run: Run, said: Judgement) -> Outcome:
     """Undo what brought nothing, keep what helped in part, and look again."""
     case = run.case
-    if further := anew.given_up(run):
-        return further_.go_on(
-            run, further, "What was changed is taken back, and nothing starts what was given up"
-        )
-    if not said.cleared and (further := anew.steps(run)):
-        return further_.go_on(
-            run, further, "Reading its file again brought nothing, and it runs since the change"
-        )
-    if further := anew.longer(run, said.active):
-        return further_.go_on(run, further, "It is as it was before, and what that brought about goes on")
+    if (goes_on := further_.instead(run, said)) is not None:
+        return goes_on
     timeline.record(
         run.incident_id,
         Measured(outcome="not_recovered", remaining=said.remaining, new=said.new, cleared=said.cleared),

@@ -112,6 +112,10 @@ def _led_elsewhere(run: Run) -> str:
     case.picture = picture.at
     opinion, wanted = diagnose.opinion(run, picture), waiting.leader
     leader = opinion.leading
+    asked_for = case.acted_on.change_id if case.acted_on else ""
+    if leader is not None and asked_for and leader.change_id == asked_for:
+        waiting.other_looks = 0
+        return ""  # under another name: it blames the same change
     own = max((f.probability for f in opinion.findings if f.key == wanted), default=0.0)
     other = leader is not None and leader.key != wanted and leader.probability >= ACT_AT
     waiting.other_looks = waiting.other_looks + 1 if other or own < diagnose.GUESS_AT else 0

@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
+from actions import effectnames
 from actions import service as actions
-from agent import behind, harm
+from agent import harm
 from agent.case import Choice, Path
-from agent.harm import RESTART, Harm
+from agent.harm import Harm
 from agent.roles.base import TAKES_BACK, Brief
 from incidents.findings import Finding, PlannedStep
 from incidents.models import Incident
@@ -133,7 +134,7 @@ def _is_left(finding: Finding, path: Path, effects_of: EffectsOf) -> bool:
     """Whether a named cause evidently follows from a change, which this path leaves in place: it works around what the
     other takes away."""
     is_evident = finding.cause != CHANGE and any(s.action == TAKES_BACK for p in finding.paths for s in p)
-    return is_evident and not any(behind.writes(effects_of(s)) for s in path.steps)
+    return is_evident and not any(effectnames.writes(effects_of(s)) for s in path.steps)
 
 
 def _weighed(
@@ -166,7 +167,7 @@ class Scales:
 
     def _weigh(self, step: PlannedStep, measured: bool) -> Harm:
         what = (self._slug, step.action, step.target, step.params)
-        restarts = sum(effect.startswith(RESTART) for effect in actions.effects_of(*what))
+        restarts = sum(effect.startswith(effectnames.RESTART) for effect in actions.effects_of(*what))
         try:
             shown = actions.preview(*what) if measured else None
         except actions.ActionRefused:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
+from actions import effectnames
 from actions import service as actions
 from actions.models import ActionRequest, Status
-from agent import behind, statements
+from agent import statements
 from agent.case import Path
 from agent.context import only_history
-from agent.harm import RESTART
 from agent.roles.base import Draft
 from incidents.evidence import Picture
 from incidents.findings import PlannedStep
@@ -33,7 +32,7 @@ def _against(incident: Incident, picture: Picture, path: Path, acted: datetime |
     effects = {e for s in path.steps for e in _effects(slug, s)}
     if no := _answered(incident, effects):
         return f"{path.words} is left: {no}"
-    units = only_restarts(effects)
+    units = effectnames.only_restarts(effects)
     if said := statements.forbids_restart(incident, picture, acted, units):
         return f"{path.words} would change nothing: {said}"
     if units and all(only_history(incident, picture, unit) for unit in units):
@@ -63,16 +62,10 @@ def _answered(incident: Incident, effects: set[str]) -> str:
     for request in over:
         step = PlannedStep(action=request.slug, target=request.target, params=request.params)
         asked = _effects(incident.system.slug, step)
-        vain_start = request.status == Status.FAILED and only_restarts(asked)
-        if effects & asked and not (vain_start and behind.writes(effects - asked)):
+        other = request.status == Status.FAILED and effectnames.is_another_start(asked, effects)
+        if effects & asked and not other:
             return f"{step.words} was {request.get_status_display().lower()}"
     return ""
-
-
-def only_restarts(effects: Collection[str]) -> list[str]:
-    """The services that are started again, where nothing else is brought about; else []."""
-    names = [e.removeprefix(RESTART) for e in effects if e.startswith(RESTART)]
-    return sorted(names) if len(names) == len(effects) else []
 
 
 def _effects(slug: str, step: PlannedStep) -> frozenset[str]:

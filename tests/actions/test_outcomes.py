@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from actions import service
+from actions import outcomes, service
 from actions.base import ActionFailed
 from actions.catalogue.processes.restart_service import RestartService
 from actions.models import ActionRequest, Status
@@ -145,6 +145,25 @@ def test_what_failed_is_not_tried_again_until_something_else_was_changed(
     assert "failed" in ask(incident, "restart-service", "web-1").status_why
     assert service.execute(ask(incident, "restore-config", "web-1").pk).status == Status.SUCCEEDED
     assert ask(incident, "restart-service", "web-1").status == Status.APPROVED
+
+
+def test_a_start_in_vain_stands_not_in_the_way_of_one_after_something_is_put_back(
+    system: LoadedSystem, row: System, monkeypatch: pytest.MonkeyPatch, alice: User
+) -> None:
+    """What kept the part down is put back and it is started by one action; a person's "no" to the start still holds."""
+
+    def fail(*_: Any) -> None:
+        raise ActionFailed("does not come up")
+
+    back = ["revert:web-1/files/current: points to", "restart:web-1"]
+    incident = trouble(row, "web-1")
+    with monkeypatch.context() as patched:
+        patched.setattr(RestartService, "execute", fail)
+        assert service.execute(ask(incident, "restart-service", "web-1").pk).status == Status.FAILED
+    assert outcomes.find(row, back, ["web-1"], incident) is None
+    assert outcomes.find(row, ["restart:web-1"], ["web-1"], incident) is not None
+    ActionRequest.objects.filter(incident=incident).update(status=Status.REJECTED)
+    assert outcomes.find(row, back, ["web-1"], incident) is not None
 
 
 def test_what_just_failed_for_one_incident_is_not_tried_for_another(

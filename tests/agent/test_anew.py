@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from agent import anew
-from agent.case import Path
+from agent.case import Judgement, Path
+from agent.phases import further
+from agent.roles.base import Draft
 from incidents.findings import Evidence, Finding, PlannedStep
 from systems.runtimes import RuntimeFailed
 
@@ -99,3 +101,24 @@ def test_who_may_still_be_at_what_it_took_up_before_is_started_anew(
         Path(finding=finding.key, steps=steps(PATHS[1])).key
     )  # it was refused, or helped no more
     assert anew.longer(run, active) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("veto", ["restart-service on web is left: it was rejected", ""])
+def test_what_a_person_refused_is_not_asked_as_the_rest_of_a_path(
+    monkeypatch: pytest.MonkeyPatch, veto: str
+) -> None:
+    rest = [PlannedStep(action="restart-service", target="web")]
+    for name, found in (("given_up", []), ("steps", []), ("longer", rest)):
+        monkeypatch.setattr(further.anew, name, lambda *_, found=found: found)
+    monkeypatch.setattr(further, "go_on", lambda run, steps, why: steps)
+    monkeypatch.setattr(further.evidence, "picture", lambda slug: None)
+
+    class Reviewer:
+        def review(self, incident: Any, picture: Any, draft: Draft) -> dict[str, str]:
+            return {p.key: veto for p in draft.paths} if veto else {}
+
+    monkeypatch.setattr(further.roles, "reviewer", lambda run: Reviewer())
+    case = SimpleNamespace(acted_on=Finding(component="web"), tried=[], acted_at=None)
+    run = SimpleNamespace(case=case, incident=SimpleNamespace(system=SimpleNamespace(slug="s")))
+    said = Judgement(state="unwell", why="it still waits", cleared=1)
+    assert further.instead(run, said) == (None if veto else rest)  # type: ignore[arg-type]

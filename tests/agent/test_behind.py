@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from actions import effectnames
 from agent import behind
 from agent.phases import further, heldoff
 from incidents.evidence import SignalState
@@ -66,7 +67,7 @@ def test_where_its_own_setting_was_put_back_what_was_changed_elsewhere_is_none_o
     found = Finding(component="web-a", cause="overload", pro=[OWN, BESIDE])
     assert behind.shown(found, GRAPH, {"web-a"}) == {("config_drift", "web-a")}
     assert behind.shown(found, GRAPH, {"db"}) == {("config_drift", "web-a"), ("config_drift", "edge")}
-    assert behind.writes({"config:web-a", "reload:web-a"}) and not behind.writes({"restart:web-a"})
+    assert effectnames.writes({"config:web-a", "reload:web-a"}) and not effectnames.writes({"restart:web-a"})
 
 
 @pytest.mark.django_db

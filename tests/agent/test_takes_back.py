@@ -163,6 +163,22 @@ def test_who_reads_its_file_at_its_start_only_is_started_anew_before_it_is_all_t
         assert (run.outcome, done, file.read_text()) == ("handed_over", ["revert-change"], "delay = 6\n")
 
 
+def test_what_is_asked_for_is_not_withdrawn_for_a_name_of_the_same_story(
+    blamed: tuple[World, Path, Finding], person: User
+) -> None:
+    """While a person thinks, a runbook's cause that follows from the very change comes to lead."""
+    world, _, leader = blamed
+    world.findings = [leader]
+    incident = world.open()
+    run = world.drive(world.start(incident), until=lambda: asked(incident) is not None)
+    world.findings = [finding("process_dead", 0.99).model_copy(update={"change_id": leader.change_id})]
+    looks = iter(range(20))
+    run = world.drive(run, until=lambda: asked(incident) is None or next(looks, None) is None)
+    assert asked(incident) is not None
+    world.findings = [finding("process_dead", 0.99)]  # this one is another matter
+    world.drive(run, until=lambda: asked(incident) is None)
+
+
 def test_who_was_given_up_is_started_once_the_limit_is_back(world: World, person: User, wired: None) -> None:
     """A limit that is raised again brings nothing to a process that nobody starts any more."""
     system = services.load("mini")

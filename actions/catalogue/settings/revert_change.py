@@ -123,9 +123,8 @@ class RevertChange(Action[ChangeParams]):
             changes.append(f"{ends} idle sessions that began since carry the value, and are ended")
         counted = {"sessions": ends} if ends or ends is None else {}
         again = takeback.again(ctx, row, wanted)
-        return Preview(
-            inverse.shown, changes, [ctx.target, *inverse.loads], again, "The change stays.", counted
-        )
+        touched = list(dict.fromkeys([ctx.target, *inverse.loads]))
+        return Preview(inverse.shown, changes, touched, again, "The change stays.", counted)
 
     def prepare(self, ctx: ActionContext, params: ChangeParams) -> dict[str, Any]:
         row = takeback.known(ctx, params.change)

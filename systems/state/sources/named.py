@@ -3,6 +3,7 @@ which it runs (who switches one rolls out), and the files that its command names
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from systems.services import LoadedSystem
 DIRECTORY, COMMAND = "directory", "command"  # of how a unit is run
 SETTINGS = {".conf", ".cnf", ".ini", ".yaml", ".yml", ".toml", ".properties"}
 MOST = 20  # files of one folder
+STOPPED = "STOPPED"  # by somebody, and waits for somebody
 
 Named = tuple[str, str, Path]  # service, as the system's folder has it, where it lies
 
@@ -46,16 +48,18 @@ def files(system: LoadedSystem) -> list[Named]:
 
 
 def runs_since(system: LoadedSystem, name: str, link: Path) -> bool:
-    """Whether the service was started since the link points where it does, or does not run: else it has not taken up
-    what lies there."""
+    """Whether the service was started since the link points where it does, or tries to start: else it has not taken up
+    what lies there. What somebody stopped is left so."""
     unit = system.service(name).unit
     try:
         state = system.runtime.state(unit) if unit is not None else None
         switched = link.lstat().st_mtime
     except (RuntimeError_, OSError):
-        return True
-    if state is None or state.state != RUNNING or state.started_at is None:
-        return True
+        return False
+    if state is None:
+        return False
+    if state.state != RUNNING or state.started_at is None:
+        return state.fatal or state.state != STOPPED
     return state.started_at >= switched
 
 
@@ -71,9 +75,8 @@ def _units(system: LoadedSystem) -> Iterator[tuple[Service, dict[str, Setting]]]
 
 def _below(system: LoadedSystem, told: Setting | None) -> tuple[str, ...]:
     """The steps from the system's folder to a path; none where it lies elsewhere, as in a container."""
-    if told is None or not Path(told.value).is_relative_to(system.base_dir):
-        return ()
-    return Path(told.value).relative_to(system.base_dir).parts
+    path = Path(os.path.normpath(told.value)) if told is not None else None
+    return path.relative_to(system.base_dir).parts if path and path.is_relative_to(system.base_dir) else ()
 
 
 def _of_command(system: LoadedSystem, told: Setting | None) -> Iterator[Path]:
@@ -82,7 +85,7 @@ def _of_command(system: LoadedSystem, told: Setting | None) -> Iterator[Path]:
     except ValueError:
         return
     for word in words[1:]:
-        path = Path(word.partition("=")[2] or word)
+        path = Path(os.path.normpath(word.partition("=")[2] or word))
         if not path.is_absolute() or not path.is_relative_to(system.base_dir) or path == system.base_dir:
             continue
         try:

@@ -138,6 +138,10 @@ async def test_the_link_below_which_a_unit_runs_is_seen_and_put_back_though_no_m
     found = inverse(system, wanted)
     assert "2.7.0" in found.shown
     assert found.loads == {"worker": "restart"}  # the other one still runs what it was started with
+    runtime.set_state("batch", state="STOPPED", pid=None, started_at=None)
+    assert inverse(system, wanted).loads == {"worker": "restart"}  # somebody stopped it, and has not said why
+    runtime.set_state("batch", state="STOPPED", fatal=True)
+    assert inverse(system, wanted).loads == {"worker": "restart", "batch": "restart"}
 
 
 async def test_how_the_files_lie_that_a_command_names_itself_or_by_their_folder(tmp_path: Path):
@@ -157,7 +161,9 @@ async def test_how_the_files_lie_that_a_command_names_itself_or_by_their_folder(
     )
     runtime = cast(FakeRuntime, system.runtime)
     runtime.set_spec("db", command=f"/usr/lib/postgres -D {tmp_path}/data")
-    runtime.set_spec("cache", command=f"redis-server {tmp_path}/etc/cache.conf /etc/passwd")
+    runtime.set_spec(
+        "cache", command=f"redis-server {tmp_path}/etc/cache.conf /etc/passwd {tmp_path}/../passwd"
+    )
     runtime.set_spec("api", command=f"serve --config={tmp_path}/etc/api.yaml 'unbalanced")
     looking = Looking(system, Files(system))
     assert await looking() == []
