@@ -138,6 +138,8 @@ class Hub:
             if message is None:
                 await channel.ping()
                 continue
+            if message["type"] == "pong":
+                continue
             try:
                 payload = json.loads(message["data"])
                 topic = str(payload["topic"])

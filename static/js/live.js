@@ -33,7 +33,6 @@
       const target = document.getElementById(id);
       if (!target) continue;
       patchChildren(target, filled(html));
-      htmx.process(target);
     }
     if (detail.rows) grow(detail.rows);
     announce(); clock();
@@ -61,12 +60,18 @@
 
   // Parts that change each second are patched, not replaced: a click, a focus, an open detail or a half-typed
   // reason survives. Only what differs is touched.
+  // htmx is told of what is new and of what asks for something else, of nothing more: what it processes again forgets
+  // which request it has under way, and that another one waits for its end.
   const KEEP = { open: 1, "data-local": 1, "data-away": 1 };
   function patch(old, fresh) {
+    const asked = (node) => [...node.attributes].filter(({ name }) => name.startsWith("hx-")).map(({ name, value }) => name + "=" + value).join("\n");
+    const before = asked(old);
     for (const { name, value } of [...fresh.attributes]) if (!KEEP[name] && old.getAttribute(name) !== value) old.setAttribute(name, value);
     for (const { name } of [...old.attributes]) if (!KEEP[name] && !fresh.hasAttribute(name)) old.removeAttribute(name);
     patchChildren(old, fresh);
+    if (asked(old) !== before) htmx.process(old);
   }
+  const added = (node) => { if (node.nodeType === 1) htmx.process(node); };
   // Parts with an id are told apart by it: one that goes, or comes in between, leaves the others as they are.
   function patchChildren(old, fresh) {
     const wanted = [...fresh.childNodes], ids = new Set(wanted.map((node) => node.id).filter(Boolean));
@@ -77,9 +82,9 @@
         while (was && was.id !== node.id && !ids.has(was.id)) drop();
         if (was?.id !== node.id) { const moved = [...old.children].find((child) => child.id === node.id); old.insertBefore(moved, was); was = moved; }
       }
-      if (!was || (was.id && was.id !== node.id && ids.has(was.id))) { old.insertBefore(node, was); continue; }
+      if (!was || (was.id && was.id !== node.id && ids.has(was.id))) { old.insertBefore(node, was); added(node); continue; }
       const next = was.nextSibling;
-      if (was.nodeName !== node.nodeName || (was.id || "") !== (node.id || "")) was.replaceWith(node);
+      if (was.nodeName !== node.nodeName || (was.id || "") !== (node.id || "")) { was.replaceWith(node); added(node); }
       else if (node.nodeType !== 1) { if (was.data !== node.data) was.data = node.data; }
       else patch(was, node);
       was = next;
@@ -89,7 +94,6 @@
   function patched(event, target, content) {
     event.detail.shouldSwap = false;
     patchChildren(target, content);
-    htmx.process(target);
     announce(); clock();
   }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -108,3 +109,36 @@ async def test_what_goes_from_the_queue_leaves_the_form_that_is_being_filled_in(
     await expect(page.locator(f"#ask-{first.pk}")).to_have_count(0)
     await page.keyboard.type(" noon")
     await expect(page.locator(f"#rn-{second.pk}")).to_have_value("not before noon")
+
+
+async def test_what_is_told_while_a_fetch_is_under_way_is_fetched_after_it(
+    page: Page, incident: Incident
+) -> None:
+    """The answer under way was made before it: it is shown, and asked for once more."""
+    asked = await sync_to_async(make_request)(incident.system, incident)
+    held, told = asyncio.Event(), asyncio.Event()
+
+    async def slow(route: Any) -> None:
+        if "hx-request" in route.request.headers and not told.is_set():
+            answer = await route.fetch()
+            held.set()
+            await told.wait()
+            await route.fulfill(response=answer)
+        else:
+            await route.continue_()
+
+    await page.route(re.compile(r"/approvals/\??$"), slow)
+    await page.goto("/approvals/")
+    await asyncio.wait_for(held.wait(), 10)
+    heard = asyncio.create_task(
+        page.evaluate(
+            "new Promise(done => document.body.addEventListener('live:approvals', () => done(), { once: true }))"
+        )
+    )
+    await asyncio.sleep(0)  # sent before
+    await page.evaluate("1")  # the page answers in order: the listener is there
+    await sync_to_async(type(asked).objects.filter(pk=asked.pk).update)(status=Status.CANCELLED)
+    await sync_to_async(live.publish)("approvals", {"kind": "cancelled"})
+    await asyncio.wait_for(heard, 10)
+    told.set()
+    await expect(page.locator(f"#ask-{asked.pk}")).to_have_count(0)
