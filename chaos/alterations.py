@@ -31,7 +31,6 @@ from typing import Any, ClassVar
 from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
-DRIVERS = ("process", "docker")
 UNNAMED = ""  # the right cause of what no runbook knows
 
 
@@ -62,7 +61,6 @@ class Alteration(Fault):
     reverts = "puts back what was there"
     components: ClassVar[tuple[str, ...]] = ()
     causes: ClassVar[tuple[str, ...]] = (UNNAMED,)
-    drivers: ClassVar[tuple[str, ...]] = DRIVERS
     file: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:

@@ -55,6 +55,7 @@ class FaultOut(Schema):
     title: str
     category: str
     targets: list[str]
+    drivers: list[str]
     description: str
     blast_radius: str
     reverts: str
@@ -84,6 +85,7 @@ def faults(request: HttpRequest) -> list[dict[str, Any]]:
             **{name: getattr(fault, name) for name in ("title", "category", "description", "blast_radius")},
             **{name: getattr(fault, name) for name in ("reverts", "imitated", "max_duration_s")},
             "targets": list(fault.targets),
+            "drivers": list(fault.drivers),
             "running": [_running(row) for row in running if row.fault == fault.id],
         }
         for fault in FAULTS.values()

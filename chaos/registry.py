@@ -8,20 +8,46 @@ from chaos.alterations import Alteration, LoadFailed, load
 from chaos.circumstances import CIRCUMSTANCES
 from chaos.decoys.registry import DECOYS
 from chaos.faults.api_down import ApiDown
+from chaos.faults.api_request_loop import ApiRequestLoop
 from chaos.faults.api_slow_latency import ApiSlowLatency
+from chaos.faults.auth_jwt_invalid import AuthJwtInvalid
 from chaos.faults.base import Fault
+from chaos.faults.cache_down import CacheDown
+from chaos.faults.cache_miss_storm import CacheMissStorm
 from chaos.faults.cache_poisoning import CachePoisoning
+from chaos.faults.circuit_breaker_open import CircuitBreakerOpen
 from chaos.faults.config_corruption import ConfigCorruption
 from chaos.faults.cpu_spike import CpuSpike
+from chaos.faults.crash_loop import CrashLoop
 from chaos.faults.db_auth_failure import DbAuthFailure
+from chaos.faults.db_corruption import DbCorruption
+from chaos.faults.db_crash_loop import DbCrashLoop
+from chaos.faults.db_deadlock import DbDeadlock
+from chaos.faults.db_failed_migration import DbFailedMigration
+from chaos.faults.db_lock_contention import DbLockContention
+from chaos.faults.db_long_transaction import DbLongTransaction
 from chaos.faults.db_pool_exhaustion import DbPoolExhaustion
+from chaos.faults.dep_version_conflict import DepVersionConflict
+from chaos.faults.env_missing import EnvMissing
+from chaos.faults.env_wrong import EnvWrong
+from chaos.faults.error_5xx_spike import Error5xxSpike
+from chaos.faults.exception_loop import ExceptionLoop
+from chaos.faults.fallback_unavailable import FallbackUnavailable
 from chaos.faults.lb_misrouting import LbMisrouting
 from chaos.faults.log_errors import LogErrors
 from chaos.faults.memory_leak_oom import MemoryLeakOom
 from chaos.faults.net_outage import NetOutage
+from chaos.faults.package_breaking_change import PackageBreakingChange
+from chaos.faults.packet_loss import PacketLoss
 from chaos.faults.partial_outage import PartialOutage
+from chaos.faults.queue_backlog import QueueBacklog
 from chaos.faults.queue_worker_crash import QueueWorkerCrash
+from chaos.faults.rate_limit_exceeded import RateLimitExceeded
+from chaos.faults.redis_eviction_storm import RedisEvictionStorm
 from chaos.faults.third_party_outage import ThirdPartyOutage
+from chaos.faults.thread_starvation import ThreadStarvation
+from chaos.faults.unexpected_restart import UnexpectedRestart
+from chaos.faults.zombie_processes import ZombieProcesses
 from chaos.unknown.registry import UNKNOWN
 
 FAULTS: dict[str, Fault] = {
@@ -38,6 +64,32 @@ FAULTS: dict[str, Fault] = {
     "lb_misrouting": LbMisrouting(),
     "third_party_outage": ThirdPartyOutage(),
     "partial_outage": PartialOutage(),
+    "rate_limit_exceeded": RateLimitExceeded(),
+    "db_deadlock": DbDeadlock(),
+    "db_crash_loop": DbCrashLoop(),
+    "db_corruption": DbCorruption(),
+    "db_long_transaction": DbLongTransaction(),
+    "db_lock_contention": DbLockContention(),
+    "api_request_loop": ApiRequestLoop(),
+    "circuit_breaker_open": CircuitBreakerOpen(),
+    "env_missing": EnvMissing(),
+    "env_wrong": EnvWrong(),
+    "auth_jwt_invalid": AuthJwtInvalid(),
+    "exception_loop": ExceptionLoop(),
+    "fallback_unavailable": FallbackUnavailable(),
+    "crash_loop": CrashLoop(),
+    "unexpected_restart": UnexpectedRestart(),
+    "thread_starvation": ThreadStarvation(),
+    "zombie_processes": ZombieProcesses(),
+    "cache_miss_storm": CacheMissStorm(),
+    "cache_down": CacheDown(),
+    "redis_eviction_storm": RedisEvictionStorm(),
+    "queue_backlog": QueueBacklog(),
+    "error_5xx_spike": Error5xxSpike(),
+    "dep_version_conflict": DepVersionConflict(),
+    "package_breaking_change": PackageBreakingChange(),
+    "packet_loss": PacketLoss(),
+    "db_failed_migration": DbFailedMigration(),
     "log_errors": LogErrors(),
 }
 

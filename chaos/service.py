@@ -20,7 +20,7 @@ from chaos import injector, registry
 from chaos.faults.base import FaultFailed, NotUndone
 from chaos.journal import ARMED, FAILED, Entry, Journal
 from chaos.models import Injection
-from chaos.registry import ALIASES, FAULTS, title_of
+from chaos.registry import ALIASES, FAULTS, find, title_of
 from chaos.site import SITE, Site, SiteMissing
 from incidents import live
 from incidents.models import OPEN_STATES, Incident, State
@@ -102,6 +102,8 @@ def press(
     entry_id = str(uuid.uuid4())
     try:
         site = Site.load(Path(system.manifest_path).parent)
+        if (driver := site.facts["driver"]) not in find(fault_id).drivers:
+            raise FaultFailed(f"{title_of(fault_id)} cannot be put into a sandbox of the runtime {driver}")
         entry = injector.arm(journal(), site, fault_id, params or {}, duration_s or implied, entry_id)
     except (SiteMissing, FaultFailed) as error:
         raise Refused(str(error)) from error

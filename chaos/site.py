@@ -7,6 +7,7 @@ whatever that sandbox calls it. Chaos only: the portal reads the manifest. No Dj
 from __future__ import annotations
 
 import json
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -66,6 +67,11 @@ class Site:
             time.sleep(LOOK_S)
         if state in DEAD:
             self.hands.start(unit, world=world)
+
+    def restart_if_silent(self, unit: str) -> None:
+        """One that is alive and not ready may wait for what will never come."""
+        if self.answers(unit, "/readyz"):
+            self.hands.restart(unit)
 
     def down(self, units: tuple[str, ...], *, world: bool = False) -> str:
         """Which of them do not run; "" when all do."""
@@ -152,15 +158,24 @@ class Site:
             return f"{unit}: {str(error).strip().splitlines()[-1]}"
         return ""
 
+    def migrate_argv(self) -> list[str]:
+        """The shop's own command for its schema, as its releases bring it."""
+        python = (
+            ["python", "-m", "shop.kit.start", "python"]
+            if self.facts["driver"] == "docker"
+            else [sys.executable]
+        )
+        return [*python, "-m", self.names.text("shop.migrate")]
+
     # --- HTTP
 
     def url(self, unit: str, path: str) -> str:
         return f"http://{self.facts['addresses'][unit]}{self.names.text(path)}"
 
-    def answers(self, unit: str) -> str:
+    def answers(self, unit: str, path: str = "/healthz") -> str:
         """ "" when the unit's health page answers 200, else why not."""
         try:
-            with urllib.request.urlopen(self.url(unit, "/healthz"), timeout=2):
+            with urllib.request.urlopen(self.url(unit, path), timeout=2):
                 return ""
         except OSError as error:
             return f"{unit} does not answer: {error}"
@@ -173,6 +188,12 @@ class Site:
     def job(self, name: str, verb: str) -> None:
         """run, pause or resume a job of the batch service."""
         self.post("batch", f"/jobs/{name}/{verb}")
+
+    def is_paused(self, job: str) -> bool:
+        """Whether the batch service starts no more runs of it, and none is under way."""
+        with urllib.request.urlopen(self.url("batch", "/jobs"), timeout=5) as answer:
+            jobs: list[dict[str, Any]] = json.loads(answer.read())
+        return any(one["name"] == self.names.word(job) and one["state"] == "paused" for one in jobs)
 
     def edge(self, name: str) -> dict[str, Any]:
         """{name, path, ok, medium, ...} of a network edge."""

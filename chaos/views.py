@@ -45,7 +45,7 @@ def panel(request: HttpRequest) -> HttpResponse:
         return render(request, "chaos/_live.html", context)
     by_category: dict[str, list[Any]] = defaultdict(list)
     driver = service.driver_of(system) if system else ""
-    for fault in FAULTS.values():
+    for fault in (f for f in FAULTS.values() if not driver or driver in f.drivers):
         by_category[fault.category].append((fault, fault.imitated.get(driver, "")))
     context |= {"categories": sorted(by_category.items()), "systems": service.breakable()}
     return render(request, "chaos/panel.html", context)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from chaos.site import Site
 
 Undo = dict[str, Any]
+DRIVERS = ("process", "docker")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Fault(ABC):
     # (part, the key, job or edge) to blame, where a diagnosis could name one: any of these is right
     culprits: ClassVar[tuple[tuple[str, str], ...]] = ()
     max_duration_s: ClassVar[float] = 600.0
+    drivers: ClassVar[tuple[str, ...]] = DRIVERS  # whose parts it can be put into
 
     @abstractmethod
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

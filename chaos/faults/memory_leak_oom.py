@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, Part, Undo
+from chaos.faults.base import Expected, Undo
 from chaos.site import Site
 
 UNIT = "api-2"
-KEY = "session_cache.max_entries"
 
 
-class MemoryLeakOom(Fault):
+class MemoryLeakOom(_config.ConfigFault):
     id = "memory_leak_oom"
     title = "Memory leak until the OOM kill"
     category = "container"
@@ -26,16 +25,7 @@ class MemoryLeakOom(Fault):
         "process": "without root, the supervisor keeps the memory limit instead of a cgroup"
     }
     expected = Expected((UNIT,), ("unbounded_session_cache", "memory_leak"))
-    culprits = ((UNIT, KEY),)
-
-    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return _config.remember(site, (UNIT,))
-
-    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _config.put(site, [(UNIT, KEY, 0)])
-
-    def parts(self, site: Site, undo: Undo) -> list[Part]:
-        return _config.restore(site, undo)
+    edits = ((UNIT, "session_cache.max_entries", 0),)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        return _config.still(site, [(UNIT, KEY, 0)]) or site.answers(UNIT)
+        return super().still_broken(site, undo) or site.answers(UNIT)

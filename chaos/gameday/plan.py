@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chaos import registry, service
 from chaos.alterations import Alteration, LoadFailed
+from chaos.faults.base import Fault
 from chaos.gameday import draws
 from chaos.gameday.draws import DECOYS, PLAIN, UNKNOWN, UNTRACEABLE, Draw
 from chaos.scorecard import reach
@@ -38,14 +39,15 @@ def plan(wanted: Wanted, system: System) -> list[Draw]:
     """In order: those by name, then the drawn ones. NotPossible says what is wrong."""
     driver = service.driver_of(system)
     strange = {n: a for n, a in _alterations(wanted.injectors).items() if driver in a.drivers}
-    names = _named(wanted, strange)
+    here = {n: f for n, f in registry.FAULTS.items() if driver in f.drivers}
+    names = _named(wanted, here, strange)
     found = [_one(name, seed, wanted.mode) for seed in wanted.seeds for name in names]
     for mode, number in ((UNKNOWN, wanted.unknown), (UNTRACEABLE, wanted.untraceable)):
         ids = [name for name, made in strange.items() if made.traceable is (mode == UNKNOWN)]
         if number and not ids:
             raise NotPossible(f"there are no {mode} faults to draw from{_where(wanted.injectors)}")
         found += draws.drawn(ids, number, wanted.seeds, mode)
-    found += draws.pairs(registry.FAULTS, wanted.pairs, wanted.seeds, lambda fault: reach(fault, system)[0])
+    found += draws.pairs(here, wanted.pairs, wanted.seeds, lambda fault: reach(fault, system)[0])
     return [replace(draw, mode=_mode(draw.mode, wanted)) for draw in found]
 
 
@@ -66,13 +68,13 @@ def _alterations(folder: Path | None) -> Mapping[str, Alteration]:
         raise NotPossible(str(error)) from None
 
 
-def _named(wanted: Wanted, strange: Mapping[str, Alteration]) -> list[str]:
+def _named(wanted: Wanted, here: Mapping[str, Fault], strange: Mapping[str, Alteration]) -> list[str]:
     if list(wanted.faults) == ["none"]:
         return []
     if not wanted.faults:
         if (wanted.unknown or wanted.untraceable or wanted.pairs) and not wanted.all:
             return []
-        return list(strange) if wanted.injectors is not None and not wanted.all else list(registry.FAULTS)
+        return list(strange) if wanted.injectors is not None and not wanted.all else list(here)
     try:
         return [service.resolve(name)[0] for name in wanted.faults]
     except service.Refused as error:

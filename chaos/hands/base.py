@@ -35,6 +35,9 @@ class Hands(Protocol):
     def set_memory_limit(self, unit: str, megabytes: float | None) -> None:
         """What it may use from now on; None: as much as it wants."""
 
+    def strike(self, unit: str, signal: str) -> None:
+        """One signal to its first process, by its name without SIG."""
+
     def freeze(self, unit: str) -> None:
         """Stop it in its tracks."""
 
@@ -45,6 +48,9 @@ class Hands(Protocol):
 
     def write_log(self, unit: str, lines: list[str]) -> None:
         """Lines in the unit's log, as if it had written them."""
+
+    def run_beside(self, unit: str, argv: list[str]) -> tuple[int, list[str]]:
+        """A command with a unit's folder and environment: its exit status and what it said, by lines."""
 
     def busy_children(self, unit: str, percent: float) -> list[str]:
         """Child processes of a unit that use more than this share of a core right now."""

@@ -61,6 +61,10 @@ class ContainerHands:
     def set_memory_limit(self, unit: str, megabytes: float | None) -> None:
         self._shop.limits(unit, megabytes)
 
+    def strike(self, unit: str, signal: str) -> None:
+        with suppress(NotRunning):
+            self._shop.signal(unit, signal)
+
     def freeze(self, unit: str) -> None:
         self._shop.signal(unit, "STOP")
 
@@ -76,6 +80,10 @@ class ContainerHands:
         done = self._shop.exec(unit, ["python", "-S", "-c", WRITE, *lines])
         if done.code:
             raise RuntimeFailed(f"could not write to the log of {unit}: {done.err.strip()[-200:]}")
+
+    def run_beside(self, unit: str, argv: list[str]) -> tuple[int, list[str]]:
+        done = self._shop.exec(unit, argv)
+        return done.code, (done.out + done.err).splitlines()
 
     def busy_children(self, unit: str, percent: float) -> list[str]:
         self._shop.stats(unit)

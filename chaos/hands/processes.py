@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ CALL_TIMEOUT_S = 30.0
 GIVES_UP_WITHIN_S = 25.0
 LOOK_S = 0.03
 CPU_WINDOW_S = 0.2
+COMMAND_TIMEOUT_S = 60.0
+_NUMBERS = {one.name.removeprefix("SIG"): one for one in signal.Signals}
 
 
 class ProcessHands:
@@ -74,6 +77,9 @@ class ProcessHands:
     def set_memory_limit(self, unit: str, megabytes: float | None) -> None:
         self._call({"op": "limits", "service": self.names.word(unit), "memory_mb": megabytes}, world=False)
 
+    def strike(self, unit: str, signal: str) -> None:
+        self._signal(unit, _NUMBERS[signal])
+
     def freeze(self, unit: str) -> None:
         self._signal(unit, signal.SIGSTOP)
 
@@ -91,6 +97,22 @@ class ProcessHands:
     def write_log(self, unit: str, lines: list[str]) -> None:
         with (self.folder / "log" / f"{self.names.word(unit)}.log").open("a") as log:
             log.writelines(f"{self.names.line(line)}\n" for line in lines)
+
+    def run_beside(self, unit: str, argv: list[str]) -> tuple[int, list[str]]:
+        pid = self._pid(unit)
+        if pid is None:
+            raise OSError(f"{unit} does not run")
+        beside = psutil.Process(pid)
+        done = subprocess.run(
+            argv,
+            cwd=beside.cwd(),
+            env=beside.environ(),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+        return done.returncode, (done.stdout + done.stderr).splitlines()
 
     def busy_children(self, unit: str, percent: float) -> list[str]:
         pid = self._pid(unit)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
-import psutil
-
+from chaos.faults import _lines
 from chaos.faults.base import FaultFailed, Undo
 from chaos.site import Site
 from chaos.unknown.base import Value
@@ -44,21 +40,7 @@ class OfWire(Value):
 
     def inside(self, site: Site, chosen: list[Any], *argv: str) -> str:
         """What a command in the line's own network says. FaultFailed when there is none, or it fails."""
-        try:
-            pid = int(Path(site.facts["wires"][chosen[1]]).read_text())
-            psutil.Process(pid)
-        except (FileNotFoundError, psutil.NoSuchProcess):
-            raise FaultFailed(f"the line {chosen[1]} has no network of its own") from None
-        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        done = subprocess.run(
-            ["nsenter", "--target", str(pid), *user, "--net", *argv],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise FaultFailed(f"{argv[0]}: {done.stderr.strip()}")
-        return done.stdout
+        return _lines.inside(site, chosen[1], *argv)
 
 
 class Filtered(OfWire):
@@ -68,7 +50,7 @@ class Filtered(OfWire):
     kind = "access"
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
-        return [line for line in self.inside(site, chosen, "iptables", "-S").splitlines() if line[:2] == "-A"]
+        return _lines.rules(site, chosen[1])
 
     def change(self, site: Site, chosen: list[Any], was: Any) -> None:
         self.inside(site, chosen, "iptables", "-A", chosen[2], *chosen[3].split())

@@ -56,10 +56,11 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
 
 
 def api(layout: Layout) -> dict[str, Any]:
-    """One replica. Everything but `database` and `limit_max_requests` is live on SIGHUP."""
+    """One replica. Everything but `database`, `threads` and `limit_max_requests` is live on SIGHUP."""
     return {
         "log": {"level": "INFO"},
         "limit_max_requests": None,
+        "threads": 20,
         "middleware": {"delay_s": 0},
         "database": {"pool_min": 1, "pool_max": 3, "pool_timeout_s": 2.0, "max_lifetime_s": 3},
         "cache": {"ttl_s": 300},
@@ -108,6 +109,8 @@ def jobs() -> dict[str, dict[str, Any]]:
         "inventory-sync": {"every_s": 50, "lock_order": "asc", "rounds": 1, "rows": 50, "row_pause_ms": 0},
         "nightly-report": {"every_s": 60, "hold_s": 0},
         "price-recalc": {"every_s": 75, "rounds": 1, "hold_s": 0, "pause_s": 0},
+        "partner-sync": {"every_s": 55, "requests": 20, "rps": 5},
+        "recs-precompute": {"every_s": 65, "keys": 200, "ttl_s": 600, "rounds": 1},
     }
 
 

@@ -142,4 +142,8 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
 
 
 def _batch_env(layout: Layout) -> dict[str, str]:
-    return {"EXPORT_DIR": str(layout.root / "vol/exports"), "THUMBS_DIR": str(layout.root / "vol/thumbs")}
+    return {
+        "EXPORT_DIR": str(layout.root / "vol/exports"),
+        "THUMBS_DIR": str(layout.root / "vol/thumbs"),
+        "GATEWAY_URL": layout.url("gateway"),
+    }

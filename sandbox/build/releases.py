@@ -1,8 +1,10 @@
-"""The release folders: copies of the shop's own code, and the `current` links."""
+"""The release folders: copies of the shop's own code, with the packages they need, and the `current` links; and the
+shop's own index of packages."""
 
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 from .layout import API_VERSION, BACKUP_VERSION, FRONTEND_VERSION, PLATFORM_VERSION, Layout
@@ -11,6 +13,8 @@ from .renamed import rename
 
 SOURCE = Path(__file__).parents[1] / "shop"
 OLDER = Path(__file__).parents[1] / "older"  # what differed in releases of the past
+VENDOR = Path(__file__).parents[1] / "vendor"  # what the api's releases bring along
+INDEX = Path(__file__).parents[1] / "packages"  # what can be had besides
 PACKAGES = {
     "api": ("kit", "api", "migrate"),
     "frontend": ("kit", "frontend"),
@@ -29,6 +33,17 @@ def write(layout: Layout) -> None:
     for service, version in CURRENT.items():
         point(layout.at(f"releases/{service}/current"), version)
     release(layout.at("world/app"), "world", WORLD_VERSION, layout.names)
+    index(layout.at("packages"))
+
+
+def index(folder: Path) -> None:
+    """A wheel of each package that can be had."""
+    folder.mkdir(exist_ok=True)
+    for source in sorted(INDEX.iterdir()):
+        with zipfile.ZipFile(folder / f"{source.name}-py3-none-any.whl", "w") as wheel:
+            for path in sorted(source.rglob("*")):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    wheel.write(path, path.relative_to(source))
 
 
 def release(folder: Path, service: str, version: str, names: Names = OWN) -> None:
@@ -36,6 +51,9 @@ def release(folder: Path, service: str, version: str, names: Names = OWN) -> Non
     if (renamed := folder / names.word("shop")).exists():
         shutil.rmtree(renamed)
     copy(folder, version, PACKAGES[service])
+    if service == "api":
+        shutil.rmtree(folder / "vendor", ignore_errors=True)
+        shutil.copytree(VENDOR, folder / "vendor", ignore=shutil.ignore_patterns("__pycache__"))
     older = OLDER / f"{service}-{version}"
     for path in older.rglob("*.txt") if older.is_dir() else ():
         target = folder / "shop" / path.relative_to(older).with_suffix(".py")

@@ -17,6 +17,7 @@ ENOUGH = 40  # requests: a longer window is taken until there are so many
 SPAN_S, MOST_S = 10.0, 60.0
 LOOKS = 2.5  # a window covers at least so many looks
 TURNED = 0.01  # as unlikely as this by chance
+TURNED_NOW = 0.02  # within the shortest span: the next look sees whether it holds
 
 
 def shortest(sources: Collection[Source]) -> float:
@@ -28,6 +29,11 @@ def telling(sources: Collection[Source], metric: str) -> float:
     span = shortest(sources)
     longest = max(MOST_S, span)
     failed, requests = _counts(sources, metric, span)
+    newest = max([span / 2, *(LOOKS * s.gap_s for s in sources)])
+    if newest < span:
+        now_failed, now = _counts(sources, metric, newest)
+        if chance(now_failed, now, failed - now_failed, requests - now) < TURNED_NOW:
+            return newest
     while span < longest and requests < ENOUGH:
         wider = min(longest, span * 2)
         more_failed, more = _counts(sources, metric, wider)

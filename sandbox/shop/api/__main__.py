@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
 import uvicorn
 
 from ..kit import logs, settings
 from ..kit.config import load_or_exit
 from ..kit.http import listen_host
+from . import money
 from .app import create
 from .settings import Settings
 from .state import State
@@ -15,6 +19,11 @@ from .state import State
 def main() -> None:
     logs.setup("api")
     config = load_or_exit()
+    try:
+        money.check()
+    except money.VersionConflict as error:
+        logging.getLogger("shop").critical("VersionConflict: %s", error, exc_info=True)
+        sys.exit(1)
     values = settings.read(Settings)
     app = create(State(values, config))
     limit = config.get("limit_max_requests")

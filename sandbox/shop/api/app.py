@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import redis
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolTimeout
@@ -28,6 +29,7 @@ def create(state: State) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = int(state.config.number("threads", 40))
         state.open()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, state.config.reload)
         state.config.listeners.append(state.apply)

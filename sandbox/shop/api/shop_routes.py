@@ -8,7 +8,7 @@ import jwt
 from fastapi import APIRouter, Header, HTTPException, Response
 from pydantic import BaseModel
 
-from . import auth, cache
+from . import auth, cache, money
 from .state import State
 
 
@@ -92,7 +92,8 @@ def quote_router(state: State) -> APIRouter:
             raise HTTPException(404, f"no product {sku}")
         answer, name = state.upstream.quote(sku, found["price"])
         response.headers["X-Upstream"] = name
-        return {"sku": sku, "price": found["price"], "quote": answer, "upstream": name}
+        sums = money.total(found["price"], answer["fee"])
+        return {"sku": sku, "price": found["price"], "quote": answer, "upstream": name, **sums}
 
     @routes.get("/insights/{sku}")
     def insights(sku: str, response: Response) -> dict[str, Any]:

@@ -65,8 +65,8 @@ class Visitors:
         while True:
             rps = max(0.1, self.config.number("rps", 6))
             await asyncio.sleep(
-                min(2.0, random.expovariate(rps / 1.25))
-            )  # a visit makes 1.25 requests on average
+                min(2.0, random.expovariate(rps / 1.5))
+            )  # a visit makes 1.5 requests on average
             if len(self.busy) < self.config.number("max_in_flight", 60):
                 kind = random.choices(list(MIX), list(MIX.values()))[0]
                 keep(self.busy, self.visit(kind), kind)
@@ -81,6 +81,7 @@ class Visitors:
         sku = random.choice(self.skus)
         if kind == "product":
             await self.call(key, "GET", f"/api/product/{sku}")
+            await self.call(key, "GET", f"/api/insights/{sku}")
         elif kind == "page":
             await self.call(key, "GET", "/")
         elif kind == "quote":
@@ -93,6 +94,10 @@ class Visitors:
     async def buy(self, key: str, sku: str) -> None:
         cart = await self.call(key, "POST", "/api/cart", {"sku": sku, "qty": random.randint(1, 3)})
         if cart and "session" in cart:
+            for more in random.sample(self.skus, min(random.randint(0, 3), len(self.skus))):
+                await self.call(
+                    key, "POST", "/api/cart", {"sku": more, "qty": 1}, {"X-Session": str(cart["session"])}
+                )
             coupon = random.choice(["", "", "WELCOME10"])
             order = {"email": f"visitor{random.randint(1, 40)}@example.test", "coupon": coupon}
             await self.call(key, "POST", "/api/checkout", order, {"X-Session": str(cart["session"])})

@@ -32,7 +32,10 @@ class Provider:
             return json_response({"error": "not found"}, 404)
         if (refused := self._check_key(request.headers.get("x-api-key", ""))) is not None:
             return refused
-        await asyncio.sleep(self.config.number("latency_ms", 15) / 1000)
+        latency = self.config.number("latency_ms", 15)
+        if request.path == "/v1/insights":
+            latency = self.config.number("insights_latency_ms", latency)
+        await asyncio.sleep(latency / 1000)
         query = request.query
         seed = int(hashlib.sha256(query.get("sku", "").encode()).hexdigest()[:6], 16)
         if request.path == "/v1/quote":

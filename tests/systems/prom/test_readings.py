@@ -156,6 +156,17 @@ def test_what_failed_before_is_not_told_of_who_is_well_again() -> None:
     assert found[103] == 0.0
 
 
+def test_an_outage_of_seconds_is_over_when_it_is_over() -> None:
+    """Eight requests a second: what the newest half of the window tells is told, where it is another story."""
+    mine, web, found = reader(), Web(), []
+    for second in range(40):
+        found.append(told(taken(mine, web.text(), float(second))).get("app.error_rate"))
+        web.ask("/", "500" if 20 <= second < 24 else "200", times=8)
+    assert found[22] is not None
+    assert found[22] > 0.3
+    assert found[29:] == [0.0] * 11
+
+
 def test_a_share_that_wavers_is_told_of_all_of_it() -> None:
     found = shares(30 * "25222")
     assert {round(s, 1) for s in found[60:] if s is not None} == {0.2}
