@@ -17,13 +17,13 @@ manifest says what a service's own metrics mean ([below](#metrics-of-your-own)).
 REQUESTS = """## Requests
 
 Counters with a label for the status, and histograms or summaries of durations. Where a service tells several, the
-first that tells statuses speaks for it. They become `app.rps`, `app.error_rate` (5xx, and what gRPC calls the
-server's), `app.client_error_rate` (4xx), `app.status_429` (a count), `app.p50_ms` and `app.p95_ms`, or where only a sum
-and a count are told `app.mean_ms`; by route (the dozen most used ones, the others as one) `app.error_rate`,
-`app.route_rps`, `app.route_p50_ms` and `app.route_p95_ms`; by replica
-`app.error_rate`. The window is ten seconds, or two and a half scrapes; up to a minute where there are fewer than forty
-requests, but not past a moment since which clearly more or fewer of them fail. A share of few requests is
-told only where at least four failed (of a route or replica: five): else it is unknown, not 0.
+first that tells statuses speaks for it. They become `app.rps`, the shares `app.error_rate` (5xx, and what gRPC calls
+the server's), `app.client_error_rate` (4xx) and `app.turned_away` (429), `app.status_429` (a count), `app.p50_ms` and
+`app.p95_ms`, or where only a sum and a count are told `app.mean_ms`; by route (the dozen most used ones, the others
+as one) `app.error_rate`, `app.route_rps`, `app.route_p50_ms` and `app.route_p95_ms`; by replica `app.error_rate`. The
+window is ten seconds, or two and a half scrapes; up to a minute where there are fewer than forty requests, but not
+past a moment since which clearly more or fewer of them fail. A share of few requests is told only where at least four
+failed (of a route or replica: five): else it is unknown, not 0.
 """
 OWN = """
 ## Metrics of your own

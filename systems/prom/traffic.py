@@ -1,8 +1,8 @@
 """Requests of a service as readings: how many a second, the share that fails, how long they take; whole and by route.
 
-app.rps, app.error_rate, app.client_error_rate (shares), app.p50_ms, app.p95_ms (or app.mean_ms, where no more is told
-than a sum and a count), app.status_429 (how many since the watch began); by route app.error_rate, app.route_rps,
-app.route_p50_ms, app.route_p95_ms; by replica app.error_rate.
+app.rps, the shares app.error_rate, app.client_error_rate and app.turned_away (429), app.p50_ms, app.p95_ms (or
+app.mean_ms, where no more is told than a sum and a count), app.status_429 (how many since the watch began); by route
+app.error_rate, app.route_rps, app.route_p50_ms, app.route_p95_ms; by replica app.error_rate.
 """
 
 from __future__ import annotations
@@ -65,12 +65,11 @@ class Traffic:
     def _shares(self, counts: Mapping[Slot, float], label: str, least: int) -> list[Reading]:
         requests = sum(counts.values())
         failed = sum(n for slot, n in counts.items() if slot[2] == "5")
-        refused = sum(n for slot, n in counts.items() if slot[2] in ("4", TOO_MANY))
-        named = (
-            [("app.error_rate", failed)]
-            if label
-            else [("app.error_rate", failed), ("app.client_error_rate", refused)]
-        )
+        away = sum(n for slot, n in counts.items() if slot[2] == TOO_MANY)
+        refused = away + sum(n for slot, n in counts.items() if slot[2] == "4")
+        named = [("app.error_rate", failed)]
+        if not label:
+            named += [("app.client_error_rate", refused), ("app.turned_away", away)]
         return [Reading(self.service, name, *_share(bad, requests, least), label) for name, bad in named]
 
     def _latency(self, sources: Iterable[Source], total: Rise) -> list[Reading]:
