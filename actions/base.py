@@ -136,6 +136,10 @@ class Action(ABC, Generic[P]):
     aliases: ClassVar[tuple[str, ...]] = ()
     # signals of what a trouble leaves lying when it is over, which this puts right without risk
     tidies: ClassVar[tuple[str, ...]] = ()
+    # signals of what is not as it was, which this puts back as a whole
+    puts_back_signals: ClassVar[tuple[str, ...]] = ()
+    # what it does only holds trouble off: the action that ends that, with the same parameters
+    ended_by: ClassVar[str] = ""
 
     @abstractmethod
     def targets(self, system: LoadedSystem) -> list[str]:

@@ -68,6 +68,17 @@ def tidying(signal: str) -> str | None:
     return registry.TIDIES.get(signal)
 
 
+def putting_back(signal: str) -> str | None:
+    """The action that puts back what this signal tells is not as it was; None when there is none."""
+    return registry.PUTS_BACK.get(signal)
+
+
+def ending(slug: str) -> str | None:
+    """The action that ends what this one only holds off; None when it is no detour, or of a manifest's own."""
+    action = registry.ACTIONS.get(slug)
+    return action.ended_by or None if action else None
+
+
 def bind_named(loaded: LoadedSystem, slug: str, target: str, params: dict[str, Any]) -> gate.Bound:
     named = registry.resolve(slug, loaded)
     chosen = target or named.target or named.action.default_target(loaded, params) or ""

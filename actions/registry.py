@@ -17,6 +17,7 @@ from systems.services import LoadedSystem
 
 ACTIONS: dict[str, AnyAction] = {action.slug: action for action in ALL}
 TIDIES: dict[str, str] = {signal: action.slug for action in ALL for signal in action.tidies}
+PUTS_BACK: dict[str, str] = {signal: action.slug for action in ALL for signal in action.puts_back_signals}
 ALIASES: dict[str, str] = {alias: action.slug for action in ALL for alias in action.aliases}
 _declared: WeakKeyDictionary[LoadedSystem, dict[str, AnyAction]] = WeakKeyDictionary()
 

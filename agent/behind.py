@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
+from agent.reasoner import drastic
 from incidents.findings import Finding
 from incidents.returned import CHANGE
 from incidents.signals import CATALOG
 from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
 from systems.graph import SystemGraph
+from systems.models import ChangeRow
+from systems.state import ledger
+
+OF_SEVERAL = re.compile(r"[a-z][a-z0-9]*(?:[_-][a-z0-9]+)+")  # seldom the same by chance
 
 
 def shown(
@@ -25,8 +31,33 @@ def shown(
     said = {(signal, service) for signal, service in said if not is_another_setting(signal, finding)}
     was_a_setting = any(is_setting(s) and p in put_back and p in mine for s, p in said)
     if not was_a_setting and not is_of_a_change(finding):
-        return said
+        return {
+            (s, part) for s, part in said if not is_setting(s) or part in mine or _is_named(finding, s, part)
+        }
     return {(signal, service) for signal, service in said if service in mine}
+
+
+def _is_named(finding: Finding, signal_id: str, service: str) -> bool:
+    """Whether a setting of another part is spoken of: what else speaks for the cause, or what it is about, has the
+    part's name or one of several words that stands in what was changed. Else it is only beside it."""
+    changed = [e.text for e in finding.pro if (e.signal, e.service) == (signal_id, service)]
+    told = " ".join([finding.detail, *(e.text for e in finding.pro if not is_setting(e.signal))]).lower()
+    own = {finding.component.lower()}
+    names = {service.lower(), *(w for text in changed for w in OF_SEVERAL.findall(text.lower()))} - own
+    return any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", told) for name in names)
+
+
+def is_still_gone(finding: Finding | None) -> bool:
+    """Whether the change that it blames took something away which has not come back. What needs that seldom shows
+    nothing in between, and is no better for it."""
+    blamed = finding.change_id if finding else ""
+    row = ChangeRow.objects.filter(pk=int(blamed)).first() if blamed.isdecimal() else None
+    if row is None or drastic.bits(ledger.change_of(row)) < drastic.GREATLY:
+        return False
+    same = ChangeRow.objects.filter(
+        system_id=row.system_id, component=row.component, kind=row.kind, what=row.what
+    )
+    return not same.filter(pk__gt=row.pk).exists()
 
 
 def is_kept(signal_id: str) -> bool:

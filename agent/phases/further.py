@@ -44,12 +44,12 @@ def instead(run: Run, said: Judgement) -> Outcome | None:
     if not said.cleared and (steps := anew.steps(run)):
         return go_on(run, steps, "Reading its file again brought nothing, and it runs since the change")
     steps = anew.longer(run, said.active)
-    if steps and not _vetoed(run, steps):
+    if steps and not vetoed(run, steps):
         return go_on(run, steps, "It is as it was before, and what that brought about goes on")
     return None
 
 
-def _vetoed(run: Run, steps: list[PlannedStep]) -> bool:
+def vetoed(run: Run, steps: list[PlannedStep]) -> bool:
     """Whether the reviewer, as for any path, has something against these: a person's "no", a start that changes
     nothing."""
     path = Path(finding=run.case.acted_on.key if run.case.acted_on else "", steps=steps)
@@ -80,7 +80,7 @@ def tidy(run: Run, count: Measuring, states: list[SignalState]) -> Outcome | Non
     words = words_of(left)
     done = run.case.attempt.done if run.case.attempt else []
     steps = [step for step in _steps(run, left) if step not in done]
-    if run.incident.system.agent_on and steps and not _was_tried(run, steps):
+    if run.incident.system.agent_on and steps and not was_tried(run, steps):
         return go_on(run, steps, f"All is well now, and {words}")
     if done and not steps and count.green_looks < LOOKS:
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
@@ -104,6 +104,6 @@ def _steps(run: Run, left: list[SignalState]) -> list[PlannedStep]:
     return list({s.key: s for s in found}.values())
 
 
-def _was_tried(run: Run, steps: list[PlannedStep]) -> bool:
+def was_tried(run: Run, steps: list[PlannedStep]) -> bool:
     """Whether it was asked for already, and did not come about."""
     return any(s.key in tried for s in steps for tried in run.case.tried)

@@ -1,7 +1,8 @@
 """Held off, not cured: what was done ended the symptoms, and a changed setting behind them is as it was.
 
 A paused job or an ended process keeps trouble away for as long as it lasts. That is no recovery, and it is not nothing
-either: a person is told what holds it off, and what is still to be put right.
+either: the setting is put back, and then the job runs again. Where it cannot be, a person is told what holds the
+trouble off, and what is still to be put right.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from agent import behind
 from agent.case import Judgement
 from agent.journal import Outcome
 from agent.models import Run
-from agent.phases import explain
+from agent.phases import explain, further
 from agent.roles.base import TAKES_BACK
 from incidents import service as incidents
 from incidents import timeline
 from incidents.evidence import SignalState
 from incidents.facts import Measured
-from incidents.findings import Finding
+from incidents.findings import Finding, PlannedStep
 from incidents.returned import CHANGE
 from incidents.signals import CATALOG
 from systems import services
@@ -50,8 +51,31 @@ def _is_a_setting(finding: Finding | None) -> bool:
     return finding is None or behind.is_of_a_change(finding) or behind.spec_of(finding) is None
 
 
+def cure(run: Run, left: list[SignalState]) -> list[PlannedStep]:
+    """What puts the settings back and then ends what only held the trouble off; nothing where one of them cannot be
+    put back by an action, or it was tried, or somebody has something against it."""
+    slug = run.incident.system.slug
+    if not run.incident.system.agent_on:
+        return []
+    steps: list[PlannedStep] = []
+    for state in left:
+        action = actions.putting_back(state.signal)
+        there = actions.resolve_targets(slug, action, state.service, {}) if action else []
+        if action is None or not there:
+            return []
+        steps += [PlannedStep(action=action, target=target) for target in there]
+    for held in run.case.attempt.done if run.case.attempt else []:
+        if ending := actions.ending(held.action):
+            steps.append(PlannedStep(action=ending, target=held.target, params=held.params))
+    new = list({s.key: s for s in steps}.values())
+    return [] if further.was_tried(run, new) or further.vetoed(run, new) else new
+
+
 def tell(run: Run, states: list[SignalState]) -> Outcome:
-    """Say what helped and what is left, and give it to a person. Nothing is learnt: it is not known to be a cure."""
+    """Go on to what is behind it; else say what helped and what is left, and give it to a person. Nothing is learnt: it
+    is not known to be a cure."""
+    if steps := cure(run, still_changed(run, states)):
+        return further.go_on(run, steps, "The symptoms are gone, and what is behind them is still so")
     left = "; ".join(CATALOG[s.signal].describe(s) for s in still_changed(run, states))
     did = [s.words for s in run.case.attempt.done] if run.case.attempt else []
     incidents.note_repair(run.incident_id, run.case.acted_on or Finding(), did, helped=True)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from actions import policy
 from actions import service as actions
-from agent import roles
+from agent import behind, roles
 from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
@@ -94,9 +94,11 @@ def for_another(run: Run, item: PlannedStep, words: str) -> Outcome | None:
 
 
 def well_again(run: Run) -> bool:
-    """Whether all symptoms have been gone for a while: somebody mended it, or it was passing."""
+    """Whether all symptoms have been gone for a while: somebody mended it, or it was passing. What is gone by the
+    change that is blamed is mended when it is back."""
     waiting, now = run.case.waiting, timezone.now()
-    if not is_self_healed(run.incident, evidence.picture(run.incident.system.slug)):
+    healed = is_self_healed(run.incident, evidence.picture(run.incident.system.slug))
+    if not healed or behind.is_still_gone(run.case.acted_on):
         waiting.well_since = None
         return False
     waiting.well_since = since = waiting.well_since or now

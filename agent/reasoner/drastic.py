@@ -34,6 +34,7 @@ INDEX, COLUMN = ": index ", ": column "
 WHOLLY, GREATLY, SOMEWHAT = 4.0, 2.0, 1.0
 FAR_FROM = 4.0  # what cannot well do harm
 FAR, NEAR = 100.0, 1.5  # one number from another, as a ratio
+UNLIMITED = ("none", "unlimited", "infinity", "no limit", "max")
 FORBIDS = re.compile(r"(?:^|\s)-[@~%+\w]")  # of what a user of the cache may do
 
 
@@ -44,8 +45,11 @@ def bits(change: Change) -> float:
     if (change.after or "").endswith(NOT_THERE):
         return WHOLLY
     if change.kind in SIZED:
-        harmless = TALKS.search(change.what) or allows_more(change)
-        return -FAR_FROM if harmless else _by_size(change.before, change.after)
+        if TALKS.search(change.what) or allows_more(change):
+            return -FAR_FROM
+        if allows_less(change) and not math.isfinite(_limits(change)[0]):
+            return SOMEWHAT
+        return _by_size(change.before, change.after)
     if change.kind == "schema":
         return _of_schema(change)
     if change.kind == "grant":
@@ -57,14 +61,26 @@ def bits(change: Change) -> float:
 
 def allows_more(change: Change) -> bool:
     """Whether it raises a limit: nothing runs out for that."""
-    was, now = _numbers(change.before, change.after)
-    return change.kind == "limit" and 0 < was < now
+    was, now = _limits(change)
+    return 0 < was < now
 
 
 def allows_less(change: Change) -> bool:
-    """Whether it lowers a limit."""
-    was, now = _numbers(change.before, change.after)
-    return change.kind == "limit" and 0 < now < was
+    """Whether it lowers a limit, or sets one where there was none."""
+    was, now = _limits(change)
+    return 0 < now < was
+
+
+def _limits(change: Change) -> tuple[float, float]:
+    """Of a change of a limit both, infinite where there is none; else (0, 0)."""
+    if change.kind != "limit":
+        return 0.0, 0.0
+    was, now = ((value or "").strip().lower() in UNLIMITED for value in (change.before, change.after))
+    if was is now:
+        return _numbers(change.before, change.after)
+    found = NUMBERS.match((change.after if was else change.before or "") or "")
+    there = abs(float(found[1])) if found else 0.0
+    return (math.inf, there) if was else (there, math.inf)
 
 
 def _is_over(change: Change) -> bool:

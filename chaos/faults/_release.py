@@ -20,6 +20,7 @@ class ReleaseFault(Fault):
     units: ClassVar[tuple[str, ...]]
     edits: ClassVar[tuple[tuple[str, str, str], ...]]
     drivers = ("process",)
+    approves = ("roll-back-release",)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         link = _link(site, self.service)

@@ -83,6 +83,9 @@ class Fault(ABC):
     # (part, the key, job or edge) to blame, where a diagnosis could name one: any of these is right
     culprits: ClassVar[tuple[tuple[str, str], ...]] = ()
     max_duration_s: ClassVar[float] = 600.0
+    approves: ClassVar[
+        tuple[str, ...]
+    ] = ()  # what a person at hand would allow for it, beyond what is allowed for all
     drivers: ClassVar[tuple[str, ...]] = DRIVERS  # whose parts it can be put into
 
     @abstractmethod

@@ -21,6 +21,7 @@ class DbCorruption(Fault):
     reverts = "makes the table again and puts its rows back"
     expected = Expected((UNIT,), ("table_missing",))
     culprits = ((UNIT, TABLE),)
+    approves = ("restore-db", "run-migrations")
     may_touch = ("worker", "api", "api-1", "api-2")
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

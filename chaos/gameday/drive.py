@@ -18,7 +18,7 @@ from actions import grants
 from chaos import service
 from chaos.faults.base import Fault, Undo
 from chaos.gameday import grading, roles
-from chaos.gameday.allowed import approved
+from chaos.gameday.allowed import MENDS, approved
 from chaos.gameday.amid import Amid, Made
 from chaos.gameday.answers import Groups, beside, key_of
 from chaos.gameday.baselines import Baseline, thoughtless
@@ -153,15 +153,18 @@ class Driver:
         except NotSteady as error:
             row.note = f"not steady before the injection: {error}"
             return row
-        with self._approvals(timeout_s):
+        with self._approvals(faults, timeout_s):
             return self._attempt(row, faults, draw, timeout_s)
 
-    def _approvals(self, timeout_s: float) -> AbstractContextManager[object]:
+    def _approvals(self, faults: list[Fault], timeout_s: float) -> AbstractContextManager[object]:
         """For this one run: what is asked before and after it is asked of people."""
         if self.baseline or not self.day:
             return nullcontext()
         seconds = timeout_s + CLOSE_TIMEOUT_S + GRANT_SPARE_S
-        return approved(self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60)
+        mends = [*MENDS, *(action for fault in faults for action in fault.approves)]
+        return approved(
+            self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60, actions=mends
+        )
 
     def _attempt(self, row: Row, faults: list[Fault], draw: Draw, timeout_s: float) -> Row:
         parts = [part for fault in faults for part in fault.expected.components + fault.targets]

@@ -17,7 +17,7 @@ ENOUGH = 40  # requests: a longer window is taken until there are so many
 SPAN_S, MOST_S = 10.0, 60.0
 LOOKS = 2.5  # a window covers at least so many looks
 TURNED = 0.01  # as unlikely as this by chance
-TURNED_NOW = 0.02  # within the shortest span: the next look sees whether it holds
+TURNED_WELL = 0.05  # where nothing fails any more: the next look sees whether it holds
 
 
 def shortest(sources: Collection[Source]) -> float:
@@ -32,15 +32,19 @@ def telling(sources: Collection[Source], metric: str) -> float:
     newest = max([span / 2, *(LOOKS * s.gap_s for s in sources)])
     if newest < span:
         now_failed, now = _counts(sources, metric, newest)
-        if chance(now_failed, now, failed - now_failed, requests - now) < TURNED_NOW:
+        if _has_turned(now_failed, now, failed - now_failed, requests - now):
             return newest
     while span < longest and requests < ENOUGH:
         wider = min(longest, span * 2)
         more_failed, more = _counts(sources, metric, wider)
-        if chance(failed, requests, more_failed - failed, more - requests) < TURNED:
+        if _has_turned(failed, requests, more_failed - failed, more - requests):
             return span
         span, failed, requests = wider, more_failed, more
     return span
+
+
+def _has_turned(failed: int, of: int, failed_before: int, of_before: int) -> bool:
+    return chance(failed, of, failed_before, of_before) < (TURNED if failed else TURNED_WELL)
 
 
 def _counts(sources: Collection[Source], metric: str, span: float) -> tuple[int, int]:

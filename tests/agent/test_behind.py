@@ -52,11 +52,21 @@ def test_what_was_left_lying_a_little_before_it_was_noticed_is_of_the_trouble_th
 
 
 @pytest.mark.django_db
-def test_what_may_have_led_to_another_cause_is_behind_it_wherever_it_is() -> None:
-    """Sessions were ended; the setting that leaves them open is another part's."""
+def test_what_may_have_led_to_another_cause_is_behind_it_where_it_is_spoken_of() -> None:
+    """Sessions were ended; the setting that leaves them open is another part's. What a page looks like, which was
+    changed by the same time on a third, is none of it: a server that had died was started, and "held off"."""
     runbooks.load()
-    found = Finding(component="db", cause="connections_exhausted", pro=[OWN, BESIDE])
-    assert behind.shown(found, GRAPH) == {("config_drift", "web-a"), ("config_drift", "edge")}
+    found = Finding(component="db", cause="connections_exhausted", detail="web-a", pro=[OWN, BESIDE])
+    assert behind.shown(found, GRAPH) == {("config_drift", "web-a")}
+    assert behind.shown(found.model_copy(update={"detail": ""}), GRAPH) == set()
+    job = Evidence(
+        text="jobs.price-recalc.hold_s: 0 -> 20", weight=1.0, signal="config_drift", service="edge"
+    )
+    root = Evidence(
+        text="pid 7, price-recalc, holds what 4 wait for", weight=4.0, signal="pg_lock_root", service="db"
+    )
+    waits = Finding(component="db", cause="lock_contention", pro=[root, job, OWN])
+    assert behind.shown(waits, GRAPH) == {("pg_lock_root", "db"), ("config_drift", "edge")}
     assert behind.shown(None, GRAPH) == set()
 
 
@@ -64,7 +74,7 @@ def test_what_may_have_led_to_another_cause_is_behind_it_wherever_it_is() -> Non
 def test_where_its_own_setting_was_put_back_what_was_changed_elsewhere_is_none_of_it() -> None:
     """The way is up again, as it was written before; what a page looks like was changed at the same time."""
     runbooks.load()
-    found = Finding(component="web-a", cause="overload", pro=[OWN, BESIDE])
+    found = Finding(component="web-a", cause="overload", detail="edge", pro=[OWN, BESIDE])
     assert behind.shown(found, GRAPH, {"web-a"}) == {("config_drift", "web-a")}
     assert behind.shown(found, GRAPH, {"db"}) == {("config_drift", "web-a"), ("config_drift", "edge")}
     assert effectnames.writes({"config:web-a", "reload:web-a"}) and not effectnames.writes({"restart:web-a"})

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from redis import Redis
 
+from agent.phases import heldoff
 from knowledge.models import Lesson, OutcomeStat
 from opsportal import tokens
 from systems.manifest.types import Journey
@@ -301,8 +302,39 @@ def test_a_setting_that_is_still_wrong_is_not_over(ward: Ward) -> None:
     assert state(ward) != "resolved"
 
 
-def test_a_setting_behind_what_was_ended_is_told_and_neither_called_a_cure_nor_nothing(ward: Ward) -> None:
+def test_a_setting_behind_what_was_ended_is_put_back_too(ward: Ward) -> None:
     """The sessions are ended and all is well; the setting that leaves them open is as it was."""
+    golden = _holds_sessions(ward)
+    ward.look_until(lambda: state(ward) in ("handed_over", "resolved"))
+    told = " | ".join(ward.titles())
+    assert state(ward) == "resolved", told
+    assert ward.file("etc/api-2.yaml").read_text() == golden
+    assert (
+        "The symptoms are gone, and what is behind them is still so: restore-config on api-2 comes next"
+        in told
+    )
+
+
+def test_a_setting_behind_what_was_ended_is_told_and_neither_called_a_cure_nor_nothing(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same, where nothing puts it back."""
+    monkeypatch.setattr(heldoff, "cure", lambda *_: [])
+    golden = _holds_sessions(ward)
+    ward.look_until(lambda: state(ward) in ("handed_over", "resolved"))
+    told = " | ".join(ward.titles())
+    assert state(ward) == "handed_over", told
+    assert "Held off, not cured: the symptoms are gone, and the configuration of api-2 differs" in told
+    assert "kill-idle-connections on db ended the symptoms" in told
+    assert "not by anything done here" not in told and "Recovered" not in told
+    assert "did not help" not in ward.incident["headline"], ward.incident["headline"]
+    ward.file("etc/api-2.yaml").write_text(golden)
+    ward.look_until(lambda: state(ward) == "resolved")
+    assert "was not found" not in " | ".join(ward.titles())
+
+
+def _holds_sessions(ward: Ward) -> str:
+    """Until they were ended and all is well. What the file of their setting should say."""
     dsn = ward.system.service("db").postgres.dsn  # type: ignore[union-attr]
     hogs = [psycopg.connect(dsn, application_name="api-2", autocommit=True) for _ in range(3)]
     golden = ward.file("golden/api-2.yaml").read_text()
@@ -316,17 +348,8 @@ def test_a_setting_behind_what_was_ended_is_told_and_neither_called_a_cure_nor_n
     ward.heal()
     ward.readings.pop(("db", "pg.connections_pct", "app"), None)
     ward.set("db", "pg.idle_pct", 1, "1 of 30", "api-2")
-    ward.look_until(lambda: state(ward) in ("handed_over", "resolved"))
-    told = " | ".join(ward.titles())
     assert all(hog.closed or _is_over(hog) for hog in hogs)
-    assert state(ward) == "handed_over", told
-    assert "Held off, not cured: the symptoms are gone, and the configuration of api-2 differs" in told
-    assert "kill-idle-connections on db ended the symptoms" in told
-    assert "not by anything done here" not in told and "Recovered" not in told
-    assert "did not help" not in ward.incident["headline"], ward.incident["headline"]
-    ward.file("etc/api-2.yaml").write_text(golden)
-    ward.look_until(lambda: state(ward) == "resolved")
-    assert "was not found" not in " | ".join(ward.titles())
+    return golden
 
 
 def _is_over(session: psycopg.Connection[tuple[object, ...]]) -> bool:

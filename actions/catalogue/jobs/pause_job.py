@@ -10,4 +10,5 @@ class PauseJob(JobAction):
     slug = "pause-job"
     title = "Pause a job"
     risk = Risk.LOW
+    ended_by = "resume-job"
     verb, inverse, paused_after = "pause", "Resume", True

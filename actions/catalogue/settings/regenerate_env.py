@@ -22,6 +22,7 @@ class EnvParams(Params):
 
 class RegenerateEnv(Action[EnvParams]):
     slug = "regenerate-env"
+    puts_back_signals = ("env_drift",)
     title = "Regenerate the environment from its golden copy"
     risk = Risk.LOW
     risk_by_kind = {"postgres": Risk.HIGH, "redis": Risk.MEDIUM}

@@ -13,6 +13,7 @@ from systems.services import LoadedSystem
 
 class RestoreConfig(Action[NoParams]):
     slug = "restore-config"
+    puts_back_signals = ("config_drift",)
     title = "Restore the config from its golden copy"
     risk = Risk.LOW
     risk_by_kind = {"postgres": Risk.HIGH, "redis": Risk.MEDIUM}

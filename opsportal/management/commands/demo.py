@@ -67,7 +67,14 @@ class Command(BaseCommand):
             "Risky steps need a person; what the agent asks for this fault is approved by the demo.\n"
         )
         injected = datetime.now(UTC)
-        with allowed.approved(system, grants.Scope.DEMO, fault.id, by="demo", minutes=GRANT_MINUTES):
+        with allowed.approved(
+            system,
+            grants.Scope.DEMO,
+            fault.id,
+            by="demo",
+            minutes=GRANT_MINUTES,
+            actions=[*allowed.MENDS, *fault.approves],
+        ):
             incident, since = self._break(driver, fault, injected)
         self._conclude(incident, since, injected)
 
