@@ -27,6 +27,7 @@ AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
 ERROR = 2  # systems.logs: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
 NAME = 5  # letters: what is shorter may be in any sentence
+QUOTES = re.compile(r"[\"'`]")
 QUALIFIED = re.compile(r"\b\w+\.(?=\w)")
 LETS_IN = frozenset({"role", "access", "grant"})  # kinds of change that decide who is let in
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
@@ -116,7 +117,8 @@ def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bo
     if finding.change_kind:
         of_its_kind = finding.change_kind in CATALOG[statement.signal].moved_by
         names = {finding.detail, QUALIFIED.sub("", finding.detail)}  # a server leaves the schema away
-        by_name = finding.cause == CHANGE and any(len(n) >= NAME and n in statement.text for n in names)
+        said = QUOTES.sub("", statement.text)
+        by_name = finding.cause == CHANGE and any(len(n) >= NAME and n in said for n in names)
         there = (of_its_kind or by_name) and bool(
             {statement.service, *_named(statement, system)} & {*members}
         )

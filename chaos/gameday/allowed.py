@@ -17,6 +17,7 @@ MENDS = (
     "kill-idle-connections",
     "kill-process",
     "kill-session",
+    "move-to-dlq",
     "pause-job",
     "regenerate-db-creds",
     "regenerate-env",

@@ -72,6 +72,9 @@ class QueueSpec(Model):
     """The key that counts finished messages."""
     worker: str | None = None
     """The service that consumes the queue."""
+    dead: str | None = None
+    """The key of the list of messages that were set aside because they failed each time; without it the queue's own
+    with `:dead` behind it."""
 
 
 class RedisSpec(Model):

@@ -3,10 +3,12 @@ releases on disk is run for real in test_sandbox."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from typing import Any
 
@@ -124,6 +126,7 @@ EFFECTS = {
     "roll-back-release web-1": {"release:web-1", "release:web-2", "restart:web-1", "restart:web-2"},
     "requeue-inflight crew": {"requeue:cache/jobs"},
     "requeue-inflight cache": {"requeue:cache/jobs"},
+    "move-to-dlq crew": {"aside:cache/jobs"},
 }
 
 
@@ -273,6 +276,44 @@ def test_requeue_keeps_the_order_and_every_message(system: LoadedSystem, world: 
     assert request.result and request.result["data"]["moved"] == 2
     assert world.lrange("jobs", 0, -1) == [b"one", b"two"]
     assert world.llen("jobs:busy") == 0
+
+
+def test_a_message_that_comes_back_each_time_is_set_aside_and_can_be_put_back(
+    system: LoadedSystem, world: Any, alice: Any
+) -> None:
+    """A consumer that puts it back at once, and finishes all others."""
+    ended = threading.Event()
+
+    def consume() -> None:
+        with effects.redis_client(system.service("cache")) as client:
+            while not ended.is_set():
+                raw = client.blmove("jobs", "jobs:busy", 0.2, "RIGHT", "LEFT")
+                time.sleep(0.03)
+                if raw is not None:
+                    client.lrem("jobs:busy", 1, raw)
+                    if raw == b"bad":
+                        client.rpush("jobs", raw)
+
+    world.delete("jobs:busy")
+    world.lpush("jobs", "bad", *(f"good {number}" for number in range(20)))
+    consumer = threading.Thread(target=consume)
+    consumer.start()
+    try:
+        request = run("move-to-dlq", "crew", {}, alice)
+        assert request.params["messages"] == [hashlib.sha256(b"bad").hexdigest()[:16]]
+        assert world.lrange("jobs:dead", 0, -1) == [b"bad"]
+        deadline = time.monotonic() + 5
+        while world.llen("jobs") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert world.llen("jobs") == 0
+        with pytest.raises(service.ActionRefused, match="no message came back"):
+            service.preview("tiny", "move-to-dlq", "crew", {})
+    finally:
+        ended.set()
+        consumer.join()
+    assert undone(request.pk, alice).status == Status.ROLLED_BACK
+    assert world.lrange("jobs", 0, -1) == [b"bad"]
+    assert not world.exists("jobs:dead")
 
 
 def test_sessions_are_ended_by_identity(system: LoadedSystem, alice: Any) -> None:

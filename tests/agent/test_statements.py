@@ -93,7 +93,8 @@ def test_so_does_a_named_cause_that_rests_on_such_a_change(kind: str, leads: str
 
 
 @pytest.mark.parametrize(("what", "leads"), [("table shop.orders", "change"), ("table shop.users", "")])
-def test_a_thing_is_spoken_of_without_its_schema(what: str, leads: str) -> None:
+@pytest.mark.parametrize("called", ["orders", '"orders"'])
+def test_a_thing_is_spoken_of_without_its_schema(what: str, leads: str, called: str) -> None:
     owner = Finding(
         component="cache",
         cause="change",
@@ -102,7 +103,7 @@ def test_a_thing_is_spoken_of_without_its_schema(what: str, leads: str) -> None:
         change_kind="schema",
         detail=what,
     )
-    text = "ERROR:  permission denied for table orders"
+    text = f"ERROR:  permission denied for table {called}"
     assert heard(text, "log_permission_denied", "cache", findings=[owner]).cause == leads
 
 

@@ -45,7 +45,7 @@ class RequeueInflight(Action[NoParams]):
         return [ctx.target]
 
     def effects(self, ctx: ActionContext, params: NoParams) -> frozenset[str]:
-        return frozenset(f"requeue:{store}/{queue.name}" for store, queue in _queues(ctx))
+        return frozenset(f"requeue:{store}/{queue.name}" for store, queue in queues(ctx))
 
     def check(self, ctx: ActionContext, params: NoParams) -> None:
         if not any(_waiting(ctx).values()):
@@ -54,7 +54,7 @@ class RequeueInflight(Action[NoParams]):
     def asks(self, ctx: ActionContext, params: NoParams) -> str:
         """A message that somebody is still at would be worked on twice."""
         read = queries.latest(ctx.system)
-        for store, queue in _queues(ctx):
+        for store, queue in queues(ctx):
             held, usual = (read.get((store, f"queue.{what}_s", queue.name)) for what in ("held", "handled"))
             if held is None or held.value is None:
                 return f"for how long the messages of {queue.name} have been in hand was not seen"
@@ -70,7 +70,7 @@ class RequeueInflight(Action[NoParams]):
         return Preview(
             "; ".join(
                 f"move what stays in {q.processing} for {SETTLE_S:g} s back to {q.name}"
-                for _, q in _queues(ctx)
+                for _, q in queues(ctx)
             ),
             [f"{key}: {len(items)} messages in flight now" for key, items in _waiting(ctx).items()],
             [ctx.target],
@@ -79,7 +79,7 @@ class RequeueInflight(Action[NoParams]):
 
     def execute(self, ctx: ActionContext, params: NoParams) -> Result:
         moved = 0
-        for store, queue in _queues(ctx):
+        for store, queue in queues(ctx):
             with effects.redis_client(ctx.system.service(store)) as client:
                 for item in _orphans(client, str(queue.processing)):
                     ctx.guard()
@@ -123,7 +123,7 @@ def _specs(system: LoadedSystem, store: str) -> list[QueueSpec]:
     return spec.queues if spec else []
 
 
-def _queues(ctx: ActionContext) -> list[tuple[str, QueueSpec]]:
+def queues(ctx: ActionContext) -> list[tuple[str, QueueSpec]]:
     """(store, queue) the target stands for: its own queues, or those it works on."""
     return [
         (store, queue)
@@ -135,7 +135,7 @@ def _queues(ctx: ActionContext) -> list[tuple[str, QueueSpec]]:
 
 def _waiting(ctx: ActionContext) -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {}
-    for store, queue in _queues(ctx):
+    for store, queue in queues(ctx):
         with effects.redis_client(ctx.system.service(store)) as client:
             found[str(queue.processing)] = client.lrange(str(queue.processing), 0, -1)
     return found
