@@ -27,6 +27,11 @@ class Injection(models.Model):
     deadline = models.DateTimeField()
     reverted_at = models.DateTimeField(null=True, blank=True)
     reverted_by = models.CharField(max_length=120, blank=True)
+    result = models.JSONField(
+        null=True,
+        blank=True,
+        help_text='of chaos mode: {"incident", "detect_s", "resolve_s", "state"}; null: not yet',
+    )
 
     class Meta:
         ordering = ["-started_at"]
@@ -41,6 +46,47 @@ class Injection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fault} ({self.status})"
+
+
+class Schedule(models.Model):
+    """Chaos mode of one system: what may be broken at random, when, and how far. There is one row for a system."""
+
+    system = models.OneToOneField("systems.System", on_delete=models.CASCADE, related_name="+")
+    on = models.BooleanField(default=False)
+    every_s = models.PositiveIntegerField(default=300)
+    lasts_s = models.PositiveIntegerField(
+        default=240, help_text="a fault is taken back after so long at the latest"
+    )
+    categories = models.JSONField(default=list, blank=True, help_text="empty: all")
+    faults = models.JSONField(default=list, blank=True, help_text="ids; empty: all of the categories")
+    most_parts = models.PositiveIntegerField(
+        default=3, help_text="of the system that one fault may be put into"
+    )
+    most_impact = models.FloatField(
+        default=0.75, help_text="share of what customers do that may fail for long"
+    )
+    from_hour = models.PositiveIntegerField(default=0, help_text="of the day, in UTC")
+    until_hour = models.PositiveIntegerField(
+        default=24, help_text="of the day, in UTC; before `from_hour`: over night"
+    )
+    approve = models.BooleanField(
+        default=False, help_text="what the agent asks for meanwhile is approved beforehand"
+    )
+    next_at = models.DateTimeField(null=True, blank=True)
+    skipped = models.TextField(blank=True, help_text="why nothing was broken when it was time")
+    skipped_at = models.DateTimeField(null=True, blank=True)
+    halted = models.TextField(blank=True, help_text="why it was turned off by itself")
+    halted_at = models.DateTimeField(null=True, blank=True)
+    hurting = models.PositiveIntegerField(default=0, help_text="fresh looks in a row above `most_impact`")
+    looked_at = models.DateTimeField(null=True, blank=True)
+    changed_by = models.CharField(max_length=120, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["system"]
+
+    def __str__(self) -> str:
+        return f"Chaos mode of {self.system}"
 
 
 class GameDay(models.Model):

@@ -102,7 +102,7 @@ def press(
     entry_id = str(uuid.uuid4())
     try:
         site = Site.load(Path(system.manifest_path).parent)
-        if (driver := site.facts["driver"]) not in find(fault_id).drivers:
+        if (driver := site.facts.get("driver", "process")) not in find(fault_id).drivers:
             raise FaultFailed(f"{title_of(fault_id)} cannot be put into a sandbox of the runtime {driver}")
         entry = injector.arm(journal(), site, fault_id, params or {}, duration_s or implied, entry_id)
     except (SiteMissing, FaultFailed) as error:

@@ -5,11 +5,27 @@ from __future__ import annotations
 from celery import shared_task
 
 from chaos import service
+from chaos.mode import score
+from chaos.mode import service as mode
 
 
 @shared_task(name="chaos.run", ignore_result=True)
 def run(injection_id: str) -> None:
     service.run(injection_id)
+
+
+@shared_task(name="chaos.mode", ignore_result=True)
+def mode_tick() -> None:
+    """What chaos mode has to do by now, and what came of what it did."""
+    for injection in mode.tick():
+        service.run(str(injection.pk))
+    score.settle()
+
+
+def look_at_mode(every_s: float) -> None:
+    """Have a worker do it, where it is on anywhere or something it did has no result yet."""
+    if mode.is_anywhere_on() or score.is_owed():
+        mode_tick.apply_async(expires=every_s, retry=False)
 
 
 def send_again(least_s: float) -> None:

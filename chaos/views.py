@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from chaos import scorecard, service, tasks
-from chaos.models import Injection
+from chaos.models import Injection, Schedule
 from chaos.registry import FAULTS
 from incidents import evidence
 from incidents.models import OPEN_STATES, Incident
@@ -48,6 +48,7 @@ def panel(request: HttpRequest) -> HttpResponse:
     for fault in (f for f in FAULTS.values() if not driver or driver in f.drivers):
         by_category[fault.category].append((fault, fault.imitated.get(driver, "")))
     context |= {"categories": sorted(by_category.items()), "systems": service.breakable()}
+    context["mode_on"] = Schedule.objects.filter(system=system, on=True).exists()
     return render(request, "chaos/panel.html", context)
 
 
@@ -122,7 +123,7 @@ def inject(request: HttpRequest) -> HttpResponse:
     """Arm the fault and let a worker break it; the service refuses when the system is sick."""
     slug, fault = request.POST.get("system", ""), request.POST.get("fault", "")
     try:
-        row = service.press(slug, fault, by=request.user.get_username())
+        row = service.press(slug, fault, by=request.user.get_username(), duration_s=_seconds(request))
         tasks.run.delay(str(row.pk))
         messages.warning(
             request,
@@ -131,6 +132,15 @@ def inject(request: HttpRequest) -> HttpResponse:
     except service.Refused as error:
         messages.error(request, f"Refused: {error}.")
     return redirect("chaos")
+
+
+def _seconds(request: HttpRequest) -> float | None:
+    """How long it may last. Raises Refused for what is no number; more than the fault's own limit is that."""
+    asked_for = request.POST.get("duration_s", "")
+    try:
+        return float(asked_for) if asked_for else None
+    except ValueError:
+        raise service.Refused("a duration is a number of seconds") from None
 
 
 @require_POST

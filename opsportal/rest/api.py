@@ -13,6 +13,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from actions.api import router as actions_router
 from actions.service import ActionRefused, Busy, NotAllowed, UnknownAction
 from chaos.api import router as chaos_router
+from chaos.mode.api import router as chaos_mode_router
 from opsportal.inputgate import UNKEPT
 from opsportal.rest.auth import TokenAuth
 from opsportal.rest.changes import router as changes_router
@@ -38,6 +39,7 @@ api.add_router("/api", switches_router)
 api.add_router("/api", changes_router)
 api.add_router("/api", vocabulary_router)
 api.add_router("", chaos_router)
+api.add_router("", chaos_mode_router)
 
 
 def _say(request: HttpRequest, status: int, error: str, **more: Any) -> HttpResponse:

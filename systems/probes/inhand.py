@@ -15,6 +15,7 @@ TOO_LONG, LEAST_S = (
     4.0,
     5.0,
 )  # times the slowest so far, and seconds: it may have lain there, rather than been worked on
+BACK_S = 30.0  # so long it is remembered that one was put back
 OFTEN = 3  # such looks among those remembered, before it is believed that it takes so long
 
 
@@ -30,6 +31,7 @@ class InHand:
             tuple[int, float]
         ] = []  # how many were finished by then, how long this one was in hand
         self._finished = 0
+        self._back: dict[bytes, list[float]] = {}  # when it was seen to be put back
         self._last = clock()
 
     def look(self, messages: Iterable[bytes], *, waiting: Iterable[bytes], finished: float | None) -> None:
@@ -44,6 +46,7 @@ class InHand:
         for name, (held, looks) in list(self._left.items()):
             if name in again:
                 del self._left[name]
+                self._back.setdefault(name, []).append(now)
             elif looks >= GONE_FOR:
                 del self._left[name]
                 done.append(held)
@@ -51,6 +54,8 @@ class InHand:
                 self._left[name] = (held, looks + 1)
         for name in here:
             self._since.setdefault(name, now)
+        kept = {name: [at for at in times if now - at <= BACK_S] for name, times in self._back.items()}
+        self._back = {name: times for name, times in kept.items() if times}
         if finished:  # quicker than one can look
             done.append(now - self._last)
         self._learn(done)
@@ -73,6 +78,10 @@ class InHand:
     def held_s(self) -> float:
         """Seconds that one of them has been in hand for by now."""
         return max((self._last - at for at in self._since.values()), default=0.0)
+
+    def returned(self) -> int:
+        """How often one of them was put back of late, as far as it was seen: it is taken up much more often."""
+        return max(map(len, self._back.values()), default=0)
 
     def usual_s(self) -> float | None:
         """Seconds that the slowest of those finished of late took; None while too few are known."""

@@ -193,6 +193,7 @@ class RedisProbe(Probe):
             Reading(service, "queue.inflight", float(count), label=queue.name),
             Reading(service, "queue.held_s", round(hands.held_s(), 1), text, queue.name),
             Reading(service, "queue.handled_s", hands.usual_s(), label=queue.name),
+            Reading(service, "queue.returned", float(hands.returned()), label=queue.name),
         ]
 
     def _worker(self, service: str, queue: QueueSpec, heartbeat: Any, done: Any) -> list[Reading]:

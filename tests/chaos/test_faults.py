@@ -79,6 +79,7 @@ def test_prepare_touches_nothing(healthy: Sandbox, fault: Fault, journal: Journa
 
 @pytest.mark.slow
 @pytest.mark.twin
+@pytest.mark.sampled
 @EVERY
 def test_breaks_something_gives_nothing_away_and_is_put_back(
     healthy: Sandbox, fault: Fault, journal: Journal

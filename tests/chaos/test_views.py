@@ -57,7 +57,9 @@ def test_what_is_imitated_is_said_where_it_is(
     """A limit that a supervisor keeps is one; in a container the kernel keeps it."""
     (tmp_path / "site.json").write_text(json.dumps({"driver": driver}))
     text = boss.get("/chaos/").content.decode()
-    assert text.count("Imitated: ") == sum(driver in fault.imitated for fault in FAULTS.values())
+    here = [fault for fault in FAULTS.values() if driver in fault.drivers]
+    assert text.count("Imitated: ") == sum(driver in fault.imitated for fault in here)
+    assert text.count('id="press-') == len(here)
     assert ("Imitated: without root, the supervisor keeps" in text) == (driver == "process")
 
 

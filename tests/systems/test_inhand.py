@@ -33,6 +33,22 @@ def test_what_lay_there_until_it_was_put_back_is_no_measure_of_the_work() -> Non
     assert watched.hand.usual_s() == 1
 
 
+def test_a_message_that_is_put_back_again_and_again_is_counted_and_forgotten_later() -> None:
+    now = 0.0
+    hand = InHand(lambda: now)
+    for number in range(8):
+        now += 1
+        bad = b"bad"
+        hand.look(
+            [bad] if number % 2 else [b"good %d" % number], waiting=[] if number % 2 else [bad], finished=1
+        )
+    assert hand.returned() == 3
+    for _ in range(40):
+        now += 1
+        hand.look([], waiting=[], finished=1)
+    assert hand.returned() == 0
+
+
 def test_work_that_takes_so_long_again_and_again_takes_so_long() -> None:
     watched = Watched()
     watched.works()

@@ -90,6 +90,7 @@ def _sweep_gate() -> None:
     else:
         actions.sweep()
     chaos_tasks.send_again(GATE_EVERY_S)
+    chaos_tasks.look_at_mode(GATE_EVERY_S)
 
 
 class _Signs:

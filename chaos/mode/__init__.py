@@ -1,0 +1,1 @@
+"""Chaos mode: faults at random, on a schedule, with limits."""
