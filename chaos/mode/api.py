@@ -62,7 +62,7 @@ def show(request: HttpRequest, system: str = "") -> Any:
 
 
 @router.post(
-    "/chaos/mode",
+    "/api/chaos/mode",
     response={200: ModeOut, 404: Wrong, 422: Wrong},
     summary="Set chaos mode, turn it on or off",
 )
