@@ -140,6 +140,8 @@ class Action(ABC, Generic[P]):
     puts_back_signals: ClassVar[tuple[str, ...]] = ()
     # what it does only holds trouble off: the action that ends that, with the same parameters
     ended_by: ClassVar[str] = ""
+    # when that is: its target is well again, or its settings are as they were; "": no measurement tells
+    over_when: ClassVar[Literal["well", "unchanged", ""]] = ""
 
     @abstractmethod
     def targets(self, system: LoadedSystem) -> list[str]:

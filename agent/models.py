@@ -84,3 +84,35 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.name}"
+
+
+class FollowUp(models.Model):
+    """A detour that an ended incident left: what only held its trouble off, and is ended once its cause is gone."""
+
+    class State(models.TextChoices):
+        STANDING = "standing", "Standing"
+        ASKED = "asked", "Being ended"
+        ENDED = "ended", "Ended"
+        KEPT = "kept", "For a person"
+
+    incident = models.ForeignKey("incidents.Incident", on_delete=models.CASCADE, related_name="follow_ups")
+    request = models.OneToOneField(
+        "actions.ActionRequest", on_delete=models.CASCADE, related_name="follow_up"
+    )
+    ending = models.ForeignKey(
+        "actions.ActionRequest", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STANDING)
+    looks = models.PositiveIntegerField(
+        default=0, help_text="fresh ones in a row in which its cause was gone"
+    )
+    looked_at = models.DateTimeField(null=True, blank=True)
+    why = models.CharField(max_length=300, blank=True)
+    made_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["made_at"]
+
+    def __str__(self) -> str:
+        return f"{self.request.slug} of #{self.incident_id}: {self.state}"

@@ -50,6 +50,12 @@ INJECTION: dict[str, Look] = {
     "reverted": ("Reverted", "ok", "undo"),
     "failed": ("Failed", "bad", "bad"),
 }
+FOLLOW_UP: dict[str, Look] = {
+    "standing": ("Standing", "warn", "clock"),
+    "asked": ("Being ended", "accent", "play"),
+    "ended": ("Ended", "ok", "ok"),
+    "kept": ("For a person", "violet", "hand"),
+}
 VERDICT: dict[str, Look] = {
     "run": ("Runs alone", "ok", "play"),
     "ask": ("Asks a person", "warn", "hand"),
@@ -90,6 +96,7 @@ LOOKS: dict[str, dict[str, Look]] = {
     "risk": RISK,
     "request": REQUEST,
     "injection": INJECTION,
+    "followup": FOLLOW_UP,
     "verdict": VERDICT,
     "event": EVENT,
     "change": CHANGE,

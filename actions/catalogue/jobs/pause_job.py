@@ -10,5 +10,5 @@ class PauseJob(JobAction):
     slug = "pause-job"
     title = "Pause a job"
     risk = Risk.LOW
-    ended_by = "resume-job"
+    ended_by, over_when = "resume-job", "unchanged"
     verb, inverse, paused_after = "pause", "Resume", True

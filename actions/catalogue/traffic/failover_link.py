@@ -15,6 +15,7 @@ class FailoverLink(EdgeAction):
     title = "Fail a link over to its other path"
     risk = Risk.MEDIUM
     verb, word = "failover", "route"
+    ended_by = "reset-link"  # whether its own path carries again is not measured: for a person
 
     def preview(self, ctx: ActionContext, params: EdgeParams) -> Preview:
         now = edges(ctx)[params.edge].get("path", "?")

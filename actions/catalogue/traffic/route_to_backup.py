@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from actions import effects
 from actions.base import Action, ActionContext, ActionRefused, NoParams, Preview, ReadBack, Result
@@ -17,6 +17,8 @@ class RouteToBackup(Action[NoParams]):
     risk = Risk.LOW
     groups = True
     use_backup = True
+    ended_by: ClassVar[str] = "route-to-primary"
+    over_when: ClassVar[Literal["well", "unchanged", ""]] = "well"
 
     def targets(self, system: LoadedSystem) -> list[str]:
         own = [n for n, s in system.services.items() if s.backup]

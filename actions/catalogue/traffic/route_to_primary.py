@@ -10,3 +10,4 @@ class RouteToPrimary(RouteToBackup):
     title = "Route traffic back from the backup"
     aliases = ("route-back",)
     use_backup = False
+    ended_by, over_when = "", ""

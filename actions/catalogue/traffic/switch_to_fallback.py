@@ -12,6 +12,7 @@ class SwitchToFallback(Switch):
     title = "Switch to the fallback provider"
     risk = Risk.LOW
     to = "fallback"
+    ended_by, over_when = "switch-to-primary", "well"
 
     def targets(self, system: LoadedSystem) -> list[str]:
         return with_fallback(system, external=True)

@@ -20,6 +20,7 @@ from django.db import close_old_connections
 
 from actions import service as actions
 from actions import tasks as action_tasks
+from agent import tasks as agent_tasks
 from chaos import tasks as chaos_tasks
 from incidents import detection
 from opsportal import heartbeat, kept, wiring
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 1.0
 GATE_EVERY_S = 5.0
+FOLLOW_EVERY_S = GATE_EVERY_S
 GARBAGE_EVERY = 20_000  # objects: a tick of a large system makes that many, and most of them are no rings
 END_S = 4.5  # from SIGTERM to the end
 
@@ -91,6 +93,7 @@ def _sweep_gate() -> None:
         actions.sweep()
     chaos_tasks.send_again(GATE_EVERY_S)
     chaos_tasks.look_at_mode(GATE_EVERY_S)
+    agent_tasks.look_at_follow_ups(FOLLOW_EVERY_S)
 
 
 class _Signs:
