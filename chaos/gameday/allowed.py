@@ -18,6 +18,7 @@ MENDS = (
     "kill-process",
     "kill-session",
     "pause-job",
+    "purge-temp-files",
     "regenerate-db-creds",
     "regenerate-env",
     "requeue-inflight",
