@@ -126,7 +126,7 @@ class Shipper(logging.Handler):
     def _unreachable(self, number: int) -> None:
         now = time.monotonic()
         self._next_try = now + RETRY_S
-        if not self._down or now > self._next_word:
+        if (not self._down or now > self._next_word) and not self._ended.is_set():
             self._next_word = now + SAY_AGAIN_S
             log.warning("log sink unreachable [Errno %d], spooling", number)
         self._down = True
