@@ -23,6 +23,7 @@ class DiskFull(_config.ConfigFault):
     expected = Expected(("api", *UNITS), ("disk_full", "config_changed"))
     edits = tuple((unit, "log.level", "TRACE") for unit in UNITS)
     culprits = tuple((part, what) for part in ("api", *UNITS) for what in ("log.level", VOLUME))
+    drivers = ("process",)  # who looks after containers from outside gets at none of their volumes
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         _volumes.check(site, VOLUME)

@@ -29,6 +29,7 @@ class InodeExhaustion(_config.ConfigFault):
     expected = Expected(("api", *UNITS), ("inodes_full", "config_changed"))
     edits = tuple((unit, "upload.keep_tmp", True) for unit in UNITS)
     culprits = tuple((part, what) for part in ("api", *UNITS) for what in ("upload.keep_tmp", VOLUME))
+    drivers = ("process",)  # who looks after containers from outside gets at none of their volumes
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         _volumes.check(site, VOLUME)

@@ -117,6 +117,5 @@ def facts(layout: Containers) -> dict[str, Any]:
         "published": layout.published,
         "prefix": PREFIX,
         "world_prefix": WORLD_PREFIX,
-        "volumes": VOLUMES,
         "edge_networks": {name: f"{layout.project}_wire-{name}" for name in EDGES},
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,11 +12,11 @@ from chaos.registry import FAULTS
 from chaos.site import Site
 
 
-def site(tmp_path: Path, driver: str = "process") -> Site:
+def site(tmp_path: Path) -> Site:
     for name in ("applog", "scratch"):
         (tmp_path / name).mkdir()
     volumes = {name: str(tmp_path / name) for name in ("applog", "scratch")}
-    return Site(tmp_path, {"driver": driver, "volumes": volumes})
+    return Site(tmp_path, {"volumes": volumes})
 
 
 @pytest.mark.parametrize("fault", ["disk_full", "inode_exhaustion"])
@@ -40,19 +39,3 @@ def test_only_its_own_files_are_removed(tmp_path: Path) -> None:
     _volumes.remove(made, "scratch", "sess_*.tmp")
     assert [p.name for p in (tmp_path / "scratch").iterdir()] == ["other.tmp"]
     assert all(0 <= share <= 1 for share in _volumes.used(made, "scratch"))
-
-
-def test_of_containers_it_is_looked_at_from_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
-
-    class Inside:
-        def run_beside(self, unit: str, argv: list[str]) -> tuple[int, list[str]]:
-            asked.append(argv)
-            return (0, ["0.25 0.5"]) if argv[0] == "python" else (1, ["find: no"])
-
-    made: Any = site(tmp_path, "docker")
-    monkeypatch.setitem(made.__dict__, "hands", Inside())
-    assert _volumes.used(made, "scratch") == (0.25, 0.5)
-    with pytest.raises(OSError, match="find: no"):
-        _volumes.remove(made, "scratch", "*.tmp")
-    assert asked[1][1] == str(tmp_path / "scratch")
