@@ -7,6 +7,7 @@ from pathlib import Path
 from chaos.alterations import Alteration, LoadFailed, load
 from chaos.circumstances import CIRCUMSTANCES
 from chaos.decoys.registry import DECOYS
+from chaos.faults.analytics_stall import AnalyticsStall
 from chaos.faults.api_down import ApiDown
 from chaos.faults.api_request_loop import ApiRequestLoop
 from chaos.faults.api_slow_latency import ApiSlowLatency
@@ -28,13 +29,16 @@ from chaos.faults.db_lock_contention import DbLockContention
 from chaos.faults.db_long_transaction import DbLongTransaction
 from chaos.faults.db_pool_exhaustion import DbPoolExhaustion
 from chaos.faults.dep_version_conflict import DepVersionConflict
+from chaos.faults.disk_full import DiskFull
 from chaos.faults.env_missing import EnvMissing
 from chaos.faults.env_wrong import EnvWrong
 from chaos.faults.error_5xx_spike import Error5xxSpike
 from chaos.faults.exception_loop import ExceptionLoop
 from chaos.faults.fallback_unavailable import FallbackUnavailable
+from chaos.faults.inode_exhaustion import InodeExhaustion
 from chaos.faults.lb_misrouting import LbMisrouting
 from chaos.faults.log_errors import LogErrors
+from chaos.faults.logging_down import LoggingDown
 from chaos.faults.memory_leak_oom import MemoryLeakOom
 from chaos.faults.net_outage import NetOutage
 from chaos.faults.package_breaking_change import PackageBreakingChange
@@ -90,6 +94,10 @@ FAULTS: dict[str, Fault] = {
     "package_breaking_change": PackageBreakingChange(),
     "packet_loss": PacketLoss(),
     "db_failed_migration": DbFailedMigration(),
+    "disk_full": DiskFull(),
+    "inode_exhaustion": InodeExhaustion(),
+    "logging_down": LoggingDown(),
+    "analytics_stall": AnalyticsStall(),
     "log_errors": LogErrors(),
 }
 

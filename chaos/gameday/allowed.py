@@ -19,6 +19,7 @@ MENDS = (
     "kill-session",
     "move-to-dlq",
     "pause-job",
+    "purge-temp-files",
     "regenerate-db-creds",
     "regenerate-env",
     "requeue-inflight",

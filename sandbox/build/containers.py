@@ -13,6 +13,7 @@ HOME = Path("/srv/shop")
 BASE = 18080  # ports inside are always the same
 PREFIX, WORLD_PREFIX = "shop-", "world-"  # of the names in the compose file
 WORLD = ("upstream", "fallback")
+VOLUMES = {name: f"/srv/volumes/{name}" for name in ("applog", "scratch")}  # where a container has them
 PASSWORD_FILE = "postgres-password"
 RELEASES = {"api-1": API_VERSION, "api-2": API_VERSION, "frontend": FRONTEND_VERSION}
 
@@ -73,6 +74,9 @@ def manifest(layout: Containers, plain: dict[str, Any]) -> dict[str, Any]:
         spec.pop("logs", None)
         if "release" in spec:
             spec["release"] = {"previous": RELEASES[name]}
+        if "volumes" in spec:  # from outside nobody gets at them
+            volumes = [{"path": path} for path in VOLUMES.values()] if layout.published is None else []
+            spec["volumes"] = volumes
     services["postgres"]["migrations"] = {
         "argv": ["python", "-m", "shop.kit.start", "python", "-m", "shop.migrate"],
         "service": "api-1",

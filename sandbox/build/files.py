@@ -43,6 +43,8 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
             "retry_delay_s": 0.05, "thumbs": {"reap_children": True, "child_slots": 32},
         },
         "batch": {"jobs": jobs()},
+        "analytics": {"log": {"level": "INFO"}, "batch": 50},
+        "log-collector": {"log": {"level": "INFO"}, "rotate_mb": 4, "keep": 2},
         "frontend": {"page_size": 24, "api_timeout_s": 8},
         "loadgen": {"rps": 6, "timeout_s": 8, "max_in_flight": 60},
         "net": {
@@ -67,6 +69,7 @@ def api(layout: Layout) -> dict[str, Any]:
         "session": {"ttl_s": 1800},
         "session_cache": {"max_entries": 25, "entry_kb": 384},
         "auth": {"token_ttl_s": 3600},
+        "upload": {"keep_tmp": False},
         "upstream": {
             "active": "primary", "timeout_s": 2.0, "insights_timeout_s": 2.0, "breaker_failures": 4,
             "breaker_reset_s": 5,
@@ -131,6 +134,7 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
         "api-2": edged,
         "backup-api": {**direct, **own},
         "worker": direct,
+        "analytics": {"REDIS_URL": direct["REDIS_URL"]},
         "batch": direct,
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 from .layout import Layout
 
 KEY = {"X-Api-Key": "probe"}
+PICTURE = "R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs="  # one dot
 
 
 def journeys(layout: Layout) -> list[dict[str, Any]]:
@@ -40,6 +41,18 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
             ],
         },
         *_carts(url),
+        {
+            "name": "send a picture",
+            "interval_s": 3,
+            "steps": [
+                {
+                    "post": url("/api/upload"),
+                    "json": {"sku": "GAR-122", "data": PICTURE},
+                    "headers": KEY,
+                    "contains": "picture",
+                }
+            ],
+        },
         {
             "name": "get a delivery quote",
             "interval_s": 2,

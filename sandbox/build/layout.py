@@ -17,7 +17,7 @@ from .names import ARGV, FIXED, OWN, Names
 OFFSETS = {
     "gateway": 0, "api-1": 21, "api-2": 22, "backup-api": 23, "worker": 30, "batch": 32, "frontend": 40, "net": 60,
     "gateway-api-1": 61, "gateway-api-2": 62, "api-db": 63, "api-redis": 64, "api-upstream": 65,
-    "net-far": 66,
+    "net-far": 66, "analytics": 33, "log-collector": 50,
     "postgres": 70, "redis": 71, "loadgen": 80, "upstream": 121, "fallback": 122,
 }  # fmt: skip
 EDGES = {

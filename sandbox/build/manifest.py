@@ -7,11 +7,11 @@ from typing import Any
 
 from .journeys import journeys
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
-from .metrics import metrics
+from .metrics import PATH, metrics
 from .secrets import Secrets
 
 CONSUMERS = ["api-1", "api-2", "backup-api", "worker", "batch"]
-ORDERS = "q:orders"
+ORDERS, EVENTS = "q:orders", "s:events"
 API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY"]
 
 
@@ -36,10 +36,12 @@ def _own(layout: Layout) -> dict[str, Any]:
             "api-2": _api(layout, "api-2"),
             "backup-api": _api(layout, "backup-api"),
             "worker": _worker(layout),
+            "analytics": _analytics(layout),
             "batch": _batch(layout),
             "postgres": _postgres(layout),
             "redis": _redis(layout),
             "net": _net(layout),
+            "log-collector": _log_collector(layout),
             "upstream": _external(layout, "upstream", "Payment and quote provider"),
             "fallback": _external(layout, "fallback", "Second quote provider"),
             "loadgen": {
@@ -127,13 +129,14 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
         "ready": {"url": layout.seen_url(name, "/readyz"), "timeout_s": 1.5},
         "config": _config(name),
         "env": _env(name, API_ENV),
-        "writes": [ORDERS],
+        "writes": [ORDERS, EVENTS],
     }
     if name != "backup-api":
         spec |= {
             "group": "api",
             "depends_on": ["net", "postgres", "redis", "upstream"],
             "release": {"link": "releases/api/current", "previous": API_VERSION},
+            "volumes": [{"path": "vol/applog"}, {"path": "vol/scratch"}],
             "control": {"url": layout.seen_url(name), "calls": {"reset_breaker": "/breaker/reset"}},
             "backup": {"proxy": "gateway", "pool": "api", "use": "backup-api"},
         }
@@ -146,6 +149,56 @@ def _worker(layout: Layout) -> dict[str, Any]:
         "depends_on": ["postgres", "redis"],
         "config": _config("worker"),
         "env": _env("worker", ["DATABASE_URL", "REDIS_URL"]),
+    }
+
+
+def _analytics(layout: Layout) -> dict[str, Any]:
+    return {
+        **_plain(layout, "analytics", "worker", "Figures"),
+        "depends_on": ["redis"],
+        "config": _config("analytics"),
+        "env": _env("analytics", ["REDIS_URL"]),
+        "readings": [
+            {
+                "name": "orders-counted",
+                "http": layout.seen_url("analytics", "/dashboard"),
+                "path": "orders",
+                "absent": 0,
+                "every_s": 10,
+            }
+        ],
+    }
+
+
+def _log_collector(layout: Layout) -> dict[str, Any]:
+    """Whoever hands its logs on does not need it: what cannot be handed on is spooled."""
+    spool = rf"(?m)^{layout.names.word('shop')}_log_spool_bytes (\S+)"
+    return {
+        **_plain(layout, "log-collector", "http", "Log collector"),
+        "config": _config("log-collector"),
+        "readings": [
+            {
+                "name": "ingest-age",
+                "title": "{service} has taken nothing for {value}",
+                "http": layout.seen_url("log-collector", "/healthz"),
+                "path": "ingest_age_s",
+                "unit": "s",
+                "class": "flow",
+                "above": 20,
+                "opens": False,
+            },
+            {
+                "name": "spooled",
+                "title": "{value} of log lines wait at the front door for {service}",
+                "http": layout.seen_url("gateway", PATH),
+                "find": spool,
+                "unit": "B",
+                "class": "flow",
+                "above": 20_000,
+                "clear": 1,
+                "opens": False,
+            },
+        ],
     }
 
 
@@ -205,7 +258,8 @@ def _redis(layout: Layout) -> dict[str, Any]:
                     "heartbeat": "worker:heartbeat",
                     "done": "worker:done",
                     "worker": "worker",
-                }
+                },
+                {"name": EVENTS, "group": "counting", "worker": "analytics"},
             ],
         },
         "logs": [{"file": "log/redis.log"}],

@@ -29,6 +29,7 @@ OWN: dict[str, dict[str, str | Named]] = {
         "cache_hits": "app.cache_hits",
         "cache_misses": "app.cache_misses",
         "cache_bypass": "app.cache_bypass",
+        "events_lost": "app.events_lost",
         "cache_hit_ratio": "app.cache_hit_ratio",
         "remembered_visits": "app.session_entries",
         "remembered_visits_megabytes": "app.session_mb",
@@ -40,6 +41,16 @@ OWN: dict[str, dict[str, str | Named]] = {
         "messages_failed": "app.failed_total",
         "picture_children": "app.children",
         "pictures": "app.thumbs_total",
+    },
+    "analytics": {
+        "events_counted": "app.events_counted",
+        "events_claimed": "app.events_claimed",
+        "events_looked_age_seconds": "app.events_looked_age_s",
+    },
+    "log-collector": {
+        "log_lines": "app.log_lines",
+        "ingest_age_seconds": "app.ingest_age_s",
+        "sender_age_seconds": "app.sender_age_s.{sender}",
     },
     "batch": {
         "jobs_running": "app.jobs_running",
@@ -63,6 +74,7 @@ OWN: dict[str, dict[str, str | Named]] = {
     },
     "loadgen": {"visits_in_flight": "app.in_flight"},
 }
+ALL: dict[str, str | Named] = {"log_spool_bytes": "app.log_spool_bytes"}  # of those that hand their logs on
 API = ("api-1", "api-2", "backup-api")
 PATH = "/metrics"
 
@@ -70,11 +82,11 @@ PATH = "/metrics"
 def metrics(layout: Layout, name: str) -> Any:
     """`metrics` of the part `name`: its address, and what its own names mean."""
     url = layout.seen_url(name, PATH)
-    own = OWN.get("api" if name in API else name, {})
+    own = {**OWN.get("api" if name in API else name, {}), **ALL}
     names = [_named(f"{layout.names.word('shop')}_{metric}", told) for metric, told in own.items()]
     if name == "loadgen":  # a visitor asks, and answers nobody
         names.append({"name": "http_client_request_duration_seconds", "kind": "durations"})
-    return {"url": url, "names": names} if names else url
+    return {"url": url, "names": names}
 
 
 def _named(metric: str, told: str | Named) -> Named:

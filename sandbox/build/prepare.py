@@ -25,7 +25,8 @@ from .layout import EDGES, OFFSETS, Layout, answers, find_free_base, port_is_fre
 from .names import OWN, Names, drawn
 from .secrets import Secrets
 
-FOLDERS = ("etc/postgres", "golden", "log", "run", "snapshots", "vol/redis", "vol/thumbs", "vol/exports", "world/etc",
+FOLDERS = ("etc/postgres", "golden", "log", "run", "snapshots", "vol/redis", "vol/thumbs", "vol/exports", "vol/logs",
+           "vol/spool", "world/etc",
            "world/log", "world/run")  # fmt: skip
 
 CONTAINER_FOLDERS = [
@@ -175,6 +176,7 @@ def site_facts(site: Site) -> dict[str, Any]:
         "supervisor_socket": str(layout.socket_path()),
         "world_socket": str(layout.socket_path(world=True)),
         "wires": {name: str(layout.root / f"run/wire-{layout.names.word(name)}.pid") for name in EDGES},
+        "volumes": {name: str(layout.root / "vol" / name) for name in containers.VOLUMES},
         "names": layout.names.as_json(),
         "names_seed": layout.names.seed,
     }
@@ -190,9 +192,9 @@ def reset(root: Path, pg_bin: Path | None = None) -> list[str]:
     if site is None:
         raise FileNotFoundError(f"{root}: no shop was prepared here")
     write_files(site)
-    for name in ("vol/thumbs", "vol/exports"):
+    for name in ("vol/thumbs", "vol/exports", "vol/logs", "vol/spool"):
         for path in (site.layout.root / name).iterdir():
-            path.unlink()
+            path.unlink(missing_ok=True)  # a spool is sent meanwhile
     if isinstance(site.layout, Containers):
         return _reset_containers(replace(site, pg_bin=pg_bin or Path()), Engine(site.layout.project))
     return _reset_processes(site)

@@ -30,6 +30,8 @@ def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
         "socket": str(layout.socket_path()),
         "log": "log/supervisor.log",
         "services": {
+            "storage": _storage(layout),
+            "log-collector": _log_collector(layout),
             "postgres": _postgres(layout, pg_bin),
             "redis": {
                 "command": [str(redis_server), str(layout.root / "etc/redis.conf")],
@@ -54,6 +56,11 @@ def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
                 **_service(layout, "worker", "platform", {"THUMBS_DIR": str(layout.root / "vol/thumbs")}),
                 "env_file": "etc/worker.env",
                 "after": ["postgres", "redis"],
+            },
+            "analytics": {
+                **_service(layout, "analytics", "platform"),
+                "env_file": "etc/analytics.env",
+                "after": ["redis"],
             },
             "batch": {
                 **_service(layout, "batch", "platform", _batch_env(layout)),
@@ -115,6 +122,8 @@ def _service(layout: Layout, name: str, release: str, env: dict[str, str] | None
             "PORT": str(layout.port(name)),
             "REPLICA": name,
             "CONFIG_FILE": str(layout.root / f"etc/{name}.yaml"),
+            "LOG_SINK": layout.address("log-collector"),
+            "SPOOL_DIR": str(layout.root / "vol/spool"),
             **(env or {}),
         },
         "log": f"log/{name}.log",
@@ -124,12 +133,13 @@ def _service(layout: Layout, name: str, release: str, env: dict[str, str] | None
 
 
 def _api(layout: Layout, name: str) -> dict[str, Any]:
-    spec = _service(layout, name, "api")
+    volumes = {"APPLOG_DIR": "vol/applog", "SCRATCH_DIR": "vol/scratch"}
+    spec = _service(layout, name, "api", {key: str(layout.root / path) for key, path in volumes.items()})
     spec |= {
         "command": ["{python}", "-m", "shop.api"],
         "env_file": f"etc/{name}.env",
         "ready": {"http": layout.url(name, "/livez")},
-        "after": ["postgres", "redis", "net"],
+        "after": ["storage", "postgres", "redis", "net"],
         "memory_limit_mb": MEMORY_MB,
         "warm": WARM_API,
         "grace_s": 5,
@@ -139,6 +149,27 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
         del spec["release"]
         spec["cwd"] = "releases/api/1.3.0"
     return spec
+
+
+def _log_collector(layout: Layout) -> dict[str, Any]:
+    own = {"LOG_SINK": "", "LOGS_DIR": str(layout.root / "vol/logs")}
+    spec = _service(layout, "log-collector", "platform", own)
+    return {**spec, "command": ["{python}", "-m", "shop.collector"]}
+
+
+def _storage(layout: Layout) -> dict[str, Any]:
+    """The machine's own: nobody who looks after the shop has to do with it."""
+    return {
+        "command": ["{python}", "-m", "shop.storage"],
+        "cwd": "releases/platform/current",
+        "env": {
+            "REPLICA": "storage",
+            "VOLUMES_DIR": str(layout.root / "vol"),
+            "MOUNTS_DIR": str(layout.root / "run/volumes"),
+        },
+        "log": "log/storage.log",
+        "grace_s": 2,
+    }
 
 
 def _batch_env(layout: Layout) -> dict[str, str]:

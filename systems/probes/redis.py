@@ -12,6 +12,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from systems.manifest import Service
 from systems.manifest.types import QueueSpec
+from systems.probes import streams
 from systems.probes.base import Clock, Probe, Rates, error_kind
 from systems.probes.inhand import InHand
 from systems.readings import Reading, clean
@@ -228,26 +229,9 @@ class RedisProbe(Probe):
         return round(self.clock() - known[1], 1)
 
     async def _stream(self, client: aioredis.Redis, service: str, queue: QueueSpec) -> list[Reading]:
-        readings = []
-        self._looked_up(service, True)
-        for group in await client.xinfo_groups(queue.name):
-            name = _text(group["name"])
-            if queue.group not in (None, name):
-                continue
-            label = queue.name if queue.group else f"{queue.name}/{name}"
-            pending = int(group.get("pending", 0))
-            idle = 0.0
-            if pending:
-                self._looked_up(service, True)
-                oldest = await client.xpending_range(queue.name, name, "-", "+", 1)
-                idle = int(oldest[0]["time_since_delivered"]) / 1000 if oldest else 0.0
-            lag = group.get("lag")
-            readings += [
-                Reading(service, "queue.depth", float(lag) if lag is not None else None, label=label),
-                Reading(service, "queue.inflight", float(pending), label=label),
-                Reading(service, "queue.oldest_s", round(idle, 1), label=label),
-            ]
-        return readings
+        found = await streams.groups(client, service, queue)
+        self._looked_up(service, True, found.looks)
+        return found.readings
 
     async def close(self) -> None:
         for client in self._clients.values():

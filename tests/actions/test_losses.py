@@ -314,6 +314,7 @@ SCENES: dict[str, tuple[str, dict[str, Any], dict[str, int | None]]] = {
     "roll-back-migration": ("db", {}, {"rows": None}),
     "restore-db": ("db", {}, {}),  # against newer rows: test_restore
     "revert-change": ("db", {}, {}),  # the sessions that carry the value: test_revert
+    "purge-temp-files": ("web-1", {}, {}),  # by what lies on a volume: test_purge
 }
 
 

@@ -22,6 +22,7 @@ OTHERS = frozenset({"migrations", "data", "static", "__pycache__"})  # of Django
 # manifest, a runbook or a pattern.
 USUAL = frozenset(KINDS) | {
     "api", "app", "batch", "fallback", "flags", "gateway", "latency_ms", "every_s", "middleware", "net", "orders",
+    "analytics", "collector", "storage",
     "postgres", "primary", "prober", "product", "products", "provider", "rate_limit", "redis", "req_id", "sess",
     "stock", "ttl_s", "upstream", "users",
 }  # fmt: skip
@@ -34,6 +35,7 @@ USUAL_PATHS = frozenset(
         "/login",
         "/livez",
         "/metrics",
+        "/proc",
         "/proc/self",
         "/proc/self/fd",
         "/readyz",

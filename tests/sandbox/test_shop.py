@@ -28,6 +28,7 @@ JOURNEYS = (
     "log in",
     "place an order",
     "come back to the cart",
+    "send a picture",
     "get a delivery quote",
     "open the shop",
 )

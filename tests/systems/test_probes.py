@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 import uuid
 from collections.abc import AsyncIterator
 from itertools import count
@@ -373,12 +374,17 @@ async def test_a_stream_is_a_queue_too(tmp_path: Path) -> None:
     client = aioredis.Redis.from_url(url)
     await client.xgroup_create(name, "g", id="0", mkstream=True)
     for i in range(3):
-        await client.xadd(name, {"n": i})
+        await client.xadd(name, {"n": i}, id=f"{int((time.time() - 60) * 1000)}-{i + 1}")
     await client.xreadgroup("g", "c", {name: ">"}, count=1)
     probe = RedisProbe(Clock())
     found = await look(probe, system)
     assert one(found, "queue.depth", f"{name}/g").value == 2
     assert one(found, "queue.inflight").value == 1
+    assert 60 <= (one(found, "queue.oldest_s").value or 0) < 70, "nobody was given it yet, and it waits"
+    await client.xreadgroup("g", "c", {name: ">"})
+    found = await look(probe, system)
+    assert (one(found, "queue.depth").value, one(found, "queue.inflight").value) == (0, 3)
+    assert (one(found, "queue.oldest_s").value or 0) < 10
     await client.delete(name)
     await client.aclose()
     await probe.close()

@@ -85,4 +85,4 @@ class Around:
         level = logging.ERROR if status >= 500 else logging.INFO
         log.log(level, "%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})
         if log.isEnabledFor(5):
-            log.log(5, "headers %r", headers)
+            log.log(5, "headers %r", headers, extra={"fields": {"profile": self.state.profiles.seen(rid)}})

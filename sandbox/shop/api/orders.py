@@ -75,6 +75,7 @@ def router(state: State) -> APIRouter:
         order = place_order(state, session["cart"], body)
         state.redis.lpush(QUEUE, json.dumps({"id": order["id"], "total": order["total"], "at": time.time()}))
         save_session(state, sid, {"cart": []})
+        state.events.tell("order", id=order["id"], total=order["total"])
         return {"order": order["id"], "total": order["total"], "status": "new"}
 
     @routes.get("/order/{order_id}")

@@ -10,6 +10,8 @@ from collections import OrderedDict
 
 from ..kit.config import Config
 
+TRACED = 131_072  # bytes of a profile
+
 
 class ProfileCache:
     """visit key -> unfolded profile of session_cache.entry_kb KiB."""
@@ -36,6 +38,11 @@ class ProfileCache:
             self._entries[visit] = (pattern * (size // len(pattern) + 1))[:size]
             self._entries.move_to_end(visit)
         self.trim()
+
+    def seen(self, visit: str) -> str:
+        """What is kept of this visit, for tracing; bounded."""
+        with self._lock:
+            return self._entries.get(visit, b"")[:TRACED].decode("latin-1")
 
     def trim(self) -> None:
         bound = int(self.config.number("session_cache.max_entries", 40))

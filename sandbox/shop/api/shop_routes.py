@@ -34,6 +34,7 @@ def catalog_router(state: State) -> APIRouter:
         response.headers["X-Cache"] = how
         if found is None:
             raise HTTPException(404, f"no product {sku}")
+        state.events.tell("view", sku=sku)
         with state.pool.connection() as conn:
             row = conn.execute(
                 "SELECT on_hand FROM shop.stock WHERE product_id = %s", (found["id"],)

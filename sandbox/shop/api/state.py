@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 from ..kit import logs
 from ..kit.config import Config
 from ..kit.metrics import STATES, Figure, Metrics, Requests, state
+from .events import Events
 from .profile import ProfileCache
 from .settings import Settings
 from .upstream import Upstream
@@ -52,6 +53,7 @@ class State:
             settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True,
             client_name=settings.REPLICA, max_connections=40,
         )  # fmt: skip
+        self.events = Events(self.redis, self.metrics)
         self.profiles = ProfileCache(config)
         self.upstream = Upstream(config, settings.UPSTREAM_API_KEY)
         self.apply()
@@ -83,8 +85,10 @@ class State:
 
     def open(self) -> None:
         self.pool.open(wait=False)
+        self.events.start()
 
     def close(self) -> None:
+        self.events.close()
         self.pool.close(timeout=1.0)
         self.upstream.close()
 

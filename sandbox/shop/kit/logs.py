@@ -1,7 +1,9 @@
-"""JSON-lines logging to stdout: {ts, svc, replica, level, msg, req_id, exc, ...}. The log file is capped at 5 MB."""
+"""JSON-lines logging to stdout: {ts, svc, replica, level, msg, req_id, exc, ...}, and to the log collector if there is
+one. The log file is capped at 5 MB. Traces are large: they go to a file of their own below APPLOG_DIR."""
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -14,8 +16,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from . import shipping
+
 MAX_BYTES = 5_000_000
 TRACE = 5
+SAY_AGAIN_S = 5.0
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 _service = {"svc": "?", "replica": "?"}
 
@@ -76,6 +81,12 @@ def setup(service: str, replica: str | None = None, level: str = "INFO") -> logg
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    if shipper := shipping.wanted(_service["replica"]):
+        shipper.setFormatter(handler.formatter)
+        root.addHandler(shipper)
+        shipper.start()
+    for one in root.handlers:
+        one.setLevel(logging.DEBUG)
     root.setLevel(logging.INFO)
     for noisy in ("httpx", "httpcore", "asyncio", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -86,7 +97,36 @@ def setup(service: str, replica: str | None = None, level: str = "INFO") -> logg
 
 
 def set_level(level: str) -> None:
-    logging.getLogger("shop").setLevel(TRACE if level.upper() == "TRACE" else level.upper())
+    """One of Python's, or TRACE."""
+    logger, traces = logging.getLogger("shop"), level.upper() == "TRACE"
+    logger.setLevel(TRACE if traces else level.upper())
+    logger.handlers[:] = (
+        [TraceFile(Path(folder))] if traces and (folder := os.environ.get("APPLOG_DIR")) else []
+    )
+
+
+class TraceFile(logging.Handler):
+    """Records below debug level, into SERVICE-trace.log: opened for each, so that it may be emptied or moved away."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(TRACE)
+        self.path = folder / f"{_service['svc']}-trace.log"
+        self.setFormatter(JsonFormatter())
+        self._say_at = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno < logging.DEBUG
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{self.format(record)}\n".encode()
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                if file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        except OSError as error:
+            if time.monotonic() > self._say_at:
+                self._say_at = time.monotonic() + SAY_AGAIN_S
+                logging.getLogger("shop").error("trace not written: %s", error)
 
 
 def _log_and_die(kind: type[BaseException], error: BaseException, trace: Any) -> None:

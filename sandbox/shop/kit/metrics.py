@@ -9,6 +9,7 @@ import prometheus_client as prom
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from . import shipping
 from .http import Response
 
 PATH = "/metrics"
@@ -48,6 +49,7 @@ class Metrics:
     def figures(self) -> Iterator[Figure]:
         """Everything that is no request."""
         yield from self._figures()
+        yield from shipping.figures()
         for name, count in list(self.counters.items()):
             yield f"{name}_total", {}, count
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import os
@@ -23,7 +24,8 @@ from ..kit.run import keep, run
 log = logging.getLogger("shop")
 KEYS = ["web-1", "web-2", "web-3", "mobile-1", "mobile-2", "partner-17"]
 CATEGORIES = ["", "", "kitchen", "desk", "garden", "travel", "books"]
-MIX = {"browse": 34, "product": 32, "page": 8, "quote": 10, "buy": 6, "account": 10}
+PICTURE_BYTES = (24_000, 96_000)
+MIX = {"browse": 34, "product": 32, "page": 8, "quote": 10, "buy": 6, "account": 10, "picture": 8}
 
 
 class Visitors:
@@ -86,6 +88,9 @@ class Visitors:
             await self.call(key, "GET", "/")
         elif kind == "quote":
             await self.call(key, "GET", f"/api/quote?sku={sku}")
+        elif kind == "picture":
+            picture = base64.b64encode(os.urandom(random.randint(*PICTURE_BYTES))).decode()
+            await self.call(key, "POST", "/api/upload", {"sku": sku, "data": picture})
         elif kind == "buy":
             await self.buy(key, sku)
         else:

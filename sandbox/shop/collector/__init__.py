@@ -1,0 +1,1 @@
+"""Collects the log lines of all parts of the shop in one place."""
