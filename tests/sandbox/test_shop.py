@@ -30,6 +30,7 @@ JOURNEYS = (
     "come back to the cart",
     "get a delivery quote",
     "open the shop",
+    "shop over a secure connection",
 )
 
 

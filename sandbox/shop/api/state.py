@@ -15,6 +15,8 @@ from psycopg_pool import ConnectionPool
 from ..kit import logs
 from ..kit.config import Config
 from ..kit.metrics import STATES, Figure, Metrics, Requests, state
+from ..kit.names import Names
+from . import named
 from .profile import ProfileCache
 from .settings import Settings
 from .upstream import Upstream
@@ -47,11 +49,12 @@ class State:
         self.settings, self.config = settings, config
         self.metrics = Metrics(self.figures)
         self.requests = Requests(self.metrics)
+        self.names = Names(config)
         self.pool = self._pool()
-        self.redis = redis.Redis.from_url(
+        self.redis = redis.Redis(connection_pool=redis.ConnectionPool.from_url(
             settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True,
-            client_name=settings.REPLICA, max_connections=40,
-        )  # fmt: skip
+            client_name=settings.REPLICA, max_connections=40, connection_class=named.cache(self.names),
+        ))  # fmt: skip
         self.profiles = ProfileCache(config)
         self.upstream = Upstream(config, settings.UPSTREAM_API_KEY)
         self.apply()
@@ -60,6 +63,7 @@ class State:
         get = self.config.number
         return ConnectionPool(
             self.settings.DATABASE_URL,
+            connection_class=named.database(self.names),
             min_size=int(get("database.pool_min", 1)),
             max_size=int(get("database.pool_max", 3)),
             timeout=get("database.pool_timeout_s", 2.0),

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from . import clock
+
 MAX_BYTES = 5_000_000
 TRACE = 5
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -26,9 +28,10 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line; extra fields come from `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        at = record.created + clock.offset()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
         line: dict[str, Any] = {
-            "ts": f"{stamp}.{int(record.msecs):03d}Z",
+            "ts": f"{stamp}.{int(at % 1 * 1000):03d}Z",
             **_service,
             "level": record.levelname,
             "msg": record.getMessage(),
