@@ -5,6 +5,8 @@ No name here is one of the shop's own words, and none stands for two things: wha
 
 from __future__ import annotations
 
+from .sentences import DOORS
+
 WORDS: dict[str, tuple[str, ...]] = {
     "shop": ("outlet", "bazaar", "emporium", "mart"),
     # parts; those whose code is a package of that name have names that may be one
@@ -139,14 +141,6 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "settings error: %s %s": ("environment incomplete: %s %s", "bad environment, %s %s"),
     "edge %s keeps its target: %s": ("way %s leads where it led: %s", "no new end for %s: %s"),
-    "token refused: %s: %s": ("turned a login away: %s: %s", "credential not accepted: %s: %s"),
-    "name lookup failed: %s": ("could not look up a host: %s", "host not resolved: %s"),
-    "resolver is up with %d names": ("name service ready, %d entries", "serving %d names"),
-    "NXDOMAIN for %s": ("asked for %s: NXDOMAIN", "NXDOMAIN told for %s"),
-    "no address for %s: %s": ("cannot follow %s: %s", "entry %s leads nowhere: %s"),
-    "payment %s is not what was told: %s": ("told wrongly of payment %s: %s", "payment %s does not fit: %s"),
-    "delivery of %s, attempt %d: %s": ("could not tell of %s (try %d): %s", "notice %s, try %d: %s"),
-    "certificate not taken over: %s": ("kept the old certificate: %s", "no new certificate: %s"),
     "stopping": ("shutting down", "bye"),
     "background task %s died": ("lost the %s loop", "helper %s ended unexpectedly"),
     "fatal: %s": ("process ends: %s", "cannot go on: %s"),
@@ -302,3 +296,5 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "%s %s answered %d": ("%s %s gave %d", "asked %s %s, got %d"),
     "%s %s got no answer: %s": ("%s %s went unanswered: %s", "asked %s %s in vain: %s"),
 }
+
+PHRASES |= DOORS
