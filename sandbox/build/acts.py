@@ -43,6 +43,24 @@ def clock(layout: Layout) -> list[dict[str, Any]]:
     ]
 
 
+def names(layout: Layout, replica: str) -> list[dict[str, Any]]:
+    """Which resolver a replica asks first, until it reads its configuration again."""
+    listed, use = layout.seen_url(replica, "/resolvers"), layout.seen_url(replica, "/resolvers/use")
+    first = {"http": listed, "path": "servers.0"}
+    return [
+        {
+            "name": "switch-dns-resolver",
+            "title": "Ask another resolver for names first",
+            "risk": "medium",
+            "params": {"resolver": {"from": {"http": listed, "path": "servers"}}},
+            "do": {"http": {"post": f"{use}?server={{resolver}}"}},
+            "before": first,
+            "check": {**first, "is": "{resolver}"},
+            "undo": {"http": {"post": f"{use}?server={{before}}"}},
+        }
+    ]
+
+
 def provider(layout: Layout) -> list[dict[str, Any]]:
     """By its public interface, with the account's own secret."""
 

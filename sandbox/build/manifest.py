@@ -141,7 +141,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
             "release": {"link": "releases/api/current", "previous": API_VERSION},
             "control": {"url": layout.seen_url(name), "calls": {"reset_breaker": "/breaker/reset"}},
             "backup": {"proxy": "gateway", "pool": "api", "use": "backup-api"},
-            "actions": acts.clock(layout),
+            "actions": [*acts.clock(layout), *acts.names(layout, name)],
         }
     return spec
 

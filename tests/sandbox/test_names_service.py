@@ -76,6 +76,19 @@ async def test_no_such_name_is_final_and_silence_is_not(
         await asyncio.to_thread(names(tmp_path, nobody).address, HOST)
 
 
+async def test_another_resolver_can_be_asked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty, full = [await resolver(tmp_path, monkeypatch, zone) for zone in ({}, {HOST: "127.0.0.1"})]
+    asking = names(tmp_path, empty, full)
+    asking.prefer(full)
+    assert asking.servers == [full, empty]
+    assert await asyncio.to_thread(asking.address, HOST) == "127.0.0.1"
+    with pytest.raises(ValueError, match="no resolver"):
+        asking.prefer("127.0.0.1:1")
+    asking.prefer("")
+    with pytest.raises(LookupFailed, match="NXDOMAIN"):
+        await asyncio.to_thread(asking.address, HOST)
+
+
 async def test_a_connection_that_cannot_be_looked_up_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ class State:
     def apply(self) -> None:
         logs.set_level(str(self.config.get("log.level", "INFO")))
         self.profiles.trim()
+        self.names.prefer("")
 
     def open(self) -> None:
         self.pool.open(wait=False)

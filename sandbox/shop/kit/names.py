@@ -24,9 +24,22 @@ class Names:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._first = ""
         self._kept: dict[str, tuple[str, float]] = {}
         self._said_at = 0.0
         self._lock = threading.Lock()
+
+    @property
+    def servers(self) -> list[str]:
+        """In the order in which they are asked."""
+        known = [str(server) for server in self.config.get("names.servers") or ()]
+        return sorted(known, key=lambda server: server != self._first)
+
+    def prefer(self, server: str) -> None:
+        """Ask that one first, until the configuration is read again; "": as it stands there. ValueError: unknown."""
+        if server and server not in self.servers:
+            raise ValueError(f"no resolver {server}")
+        self._first, self._kept = server, {}
 
     def of(self, part: str, otherwise: str) -> str:
         """The address of a part by the name that names.PART says; `otherwise` where it says none. LookupFailed."""
@@ -48,9 +61,9 @@ class Names:
 
     def _ask_all(self, name: str) -> str:
         why = "no resolver is set"
-        for server in self.config.get("names.servers") or ():
+        for server in self.servers:
             try:
-                code, found = self._ask(str(server), name)
+                code, found = self._ask(server, name)
             except (OSError, dns.Malformed) as error:
                 why = f"{server}: {error}"
                 continue
