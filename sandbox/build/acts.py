@@ -65,7 +65,7 @@ def provider(layout: Layout) -> list[dict[str, Any]]:
     """By its public interface, with the account's own secret."""
 
     def call(method: str, path: str, **more: Any) -> dict[str, Any]:
-        headers = {"X-Api-Key": "${PROVIDER_ACCOUNT}"}
+        headers = {"X-Api-Key": "${PROVIDER_SECRET}"}
         return {"http": {method: layout.seen_url("upstream", path), "headers": headers, **more}}
 
     registered = {**call("get", "/v1/webhook"), "path": "url"}

@@ -11,6 +11,7 @@ from . import authority, containers
 from .layout import EDGES, Layout
 from .secrets import Secrets
 
+ACCOUNT = "corner"  # the shop's, with its providers
 DATABASE, CACHE = "db.sandbox.internal", "cache.sandbox.internal"  # host names
 
 Files = dict[str, str]  # path below root -> text
@@ -29,7 +30,7 @@ def etc_files(layout: Layout, secrets: Secrets) -> Files:
     if layout.pg_conf.is_relative_to(layout.root):
         files[str(layout.pg_conf.relative_to(layout.root))] = layout.text(PG_CONF)
     for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.upstream_key)):
-        told = {"latency_ms": 15, "keys": {key: None}, "account": secrets.upstream_account}
+        told = {"latency_ms": 15, "keys": {key: None}, "accounts": {ACCOUNT: secrets.upstream_secret}}
         told |= {"webhook": {"url": webhook(layout, "primary" if name == "upstream" else name)}}
         files[f"world/etc/{name}.yaml"] = _yaml(layout.called(told))
     return files

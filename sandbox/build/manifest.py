@@ -287,6 +287,6 @@ def secrets_env(layout: Layout, secrets: Secrets) -> str:
     return (
         f"PROBER_DSN=postgresql://prober:{secrets.prober_password}@{at}/shop\n"
         f"ADMIN_DSN=postgresql://ops_admin:{secrets.admin_password}@{at}/shop\n"
-        f"PROVIDER_ACCOUNT={secrets.upstream_account}\n"
+        f"PROVIDER_SECRET={secrets.upstream_secret}\n"
         f"REDIS_URL=redis://:{secrets.redis_password}@{layout.seen('redis')}/0\n"
     )

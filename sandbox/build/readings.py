@@ -12,7 +12,7 @@ def provider(layout: Layout) -> list[dict[str, Any]]:
     """Whether it can tell of the payments, and how many orders wait for that."""
     told = {
         "get": layout.seen_url("upstream", "/v1/deliveries"),
-        "headers": {"X-Api-Key": "${PROVIDER_ACCOUNT}"},
+        "headers": {"X-Api-Key": "${PROVIDER_SECRET}"},
     }
     return [
         {

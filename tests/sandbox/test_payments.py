@@ -23,7 +23,9 @@ OWNER = {"x-api-key": "acct"}
 def provider(tmp_path: Path, url: str) -> Provider:
     path = tmp_path / "upstream.yaml"
     path.write_text(
-        yaml.safe_dump({"keys": {"k": None}, "account": "acct", "latency_ms": 0, "webhook": {"url": url}})
+        yaml.safe_dump(
+            {"keys": {"k": None}, "accounts": {"corner": "acct"}, "latency_ms": 0, "webhook": {"url": url}}
+        )
     )
     config = Config(path)
     config.load()

@@ -64,7 +64,7 @@ class Provider:
     def _check_key(self, request: Request) -> Response | None:
         key = request.headers.get("x-api-key", "")
         if request.path.startswith(ACCOUNT):
-            known = key and key == self.config.get("account")
+            known = key in (self.config.get("accounts") or {}).values()
             return None if known else json_response({"error": "not your account"}, 403)
         keys = self.config.get("keys") or {}
         if key not in keys:
