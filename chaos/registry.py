@@ -30,6 +30,7 @@ from chaos.faults.db_long_transaction import DbLongTransaction
 from chaos.faults.db_pool_exhaustion import DbPoolExhaustion
 from chaos.faults.dep_version_conflict import DepVersionConflict
 from chaos.faults.disk_full import DiskFull
+from chaos.faults.dns_failure import DnsFailure
 from chaos.faults.env_missing import EnvMissing
 from chaos.faults.env_wrong import EnvWrong
 from chaos.faults.error_5xx_spike import Error5xxSpike
@@ -48,9 +49,12 @@ from chaos.faults.queue_backlog import QueueBacklog
 from chaos.faults.queue_worker_crash import QueueWorkerCrash
 from chaos.faults.rate_limit_exceeded import RateLimitExceeded
 from chaos.faults.redis_eviction_storm import RedisEvictionStorm
+from chaos.faults.ssl_expired import SslExpired
 from chaos.faults.third_party_outage import ThirdPartyOutage
 from chaos.faults.thread_starvation import ThreadStarvation
+from chaos.faults.time_drift import TimeDrift
 from chaos.faults.unexpected_restart import UnexpectedRestart
+from chaos.faults.webhook_failure import WebhookFailure
 from chaos.faults.zombie_processes import ZombieProcesses
 from chaos.unknown.registry import UNKNOWN
 
@@ -99,6 +103,10 @@ FAULTS: dict[str, Fault] = {
     "logging_down": LoggingDown(),
     "analytics_stall": AnalyticsStall(),
     "log_errors": LogErrors(),
+    "ssl_expired": SslExpired(),
+    "time_drift": TimeDrift(),
+    "dns_failure": DnsFailure(),
+    "webhook_failure": WebhookFailure(),
 }
 
 ALIASES: dict[str, tuple[str, float | None]] = {

@@ -12,8 +12,8 @@ from actions.catalogue.database.restart_db import RestartDb
 from actions.catalogue.database.restore_db import RestoreDb
 from actions.catalogue.database.run_migrations import RollBackMigration, RunMigrations
 from actions.catalogue.database.vacuum_analyze import VacuumAnalyze
-from actions.catalogue.jobs.move_to_dlq import MoveToDlq
 from actions.catalogue.files.purge_temp_files import PurgeTempFiles
+from actions.catalogue.jobs.move_to_dlq import MoveToDlq
 from actions.catalogue.jobs.pause_job import PauseJob
 from actions.catalogue.jobs.requeue_inflight import RequeueInflight
 from actions.catalogue.jobs.resume_job import ResumeJob

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .layout import API_VERSION, EDGES, FRONTEND_VERSION, OFFSETS, Layout
+from .layout import API_VERSION, EDGES, FRONTEND_VERSION, OFFSETS, SECOND, Layout
 from .metrics import metrics
 
 HOME = Path("/srv/shop")
@@ -29,10 +29,14 @@ class Containers(Layout):
         return f"0.0.0.0:{self.port(name)}"
 
     def address(self, name: str) -> str:
-        return f"{service_of('net' if name in EDGES else name)}:{self.port(name)}"
+        return f"{service_of('net' if name in EDGES else SECOND.get(name, name))}:{self.port(name)}"
 
     def seen(self, name: str) -> str:
         return self.address(name) if self.published is None else f"127.0.0.1:{self.published + OFFSETS[name]}"
+
+    @property
+    def python(self) -> str:
+        return "python"
 
     @property
     def home(self) -> Path:
@@ -100,7 +104,7 @@ def published_ports(layout: Containers) -> dict[str, Any]:
     for name, offset in OFFSETS.items():
         if name not in EDGES and layout.published is not None:
             port = f"127.0.0.1:{layout.published + offset}:{BASE + offset}"
-            services[service_of(name)] = {"ports": [port]}
+            services.setdefault(service_of(SECOND.get(name, name)), {"ports": []})["ports"].append(port)
     edges = [
         f"127.0.0.1:{layout.published + OFFSETS[n]}:{BASE + OFFSETS[n]}" for n in EDGES if layout.published
     ]

@@ -7,9 +7,12 @@ from typing import Any
 
 import yaml
 
-from . import containers
+from . import authority, containers
 from .layout import EDGES, Layout
 from .secrets import Secrets
+
+ACCOUNT = "corner"  # the shop's, with its providers
+DATABASE, CACHE = "db.sandbox.internal", "cache.sandbox.internal"  # host names
 
 Files = dict[str, str]  # path below root -> text
 
@@ -27,7 +30,9 @@ def etc_files(layout: Layout, secrets: Secrets) -> Files:
     if layout.pg_conf.is_relative_to(layout.root):
         files[str(layout.pg_conf.relative_to(layout.root))] = layout.text(PG_CONF)
     for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.upstream_key)):
-        files[f"world/etc/{name}.yaml"] = _yaml(layout.called({"latency_ms": 15, "keys": {key: None}}))
+        told = {"latency_ms": 15, "keys": {key: None}, "accounts": {ACCOUNT: secrets.upstream_secret}}
+        told |= {"webhook": {"url": webhook(layout, "primary" if name == "upstream" else name)}}
+        files[f"world/etc/{name}.yaml"] = _yaml(layout.called(told))
     return files
 
 
@@ -37,7 +42,7 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
         "gateway": gateway(layout),
         "api-1": api(layout),
         "api-2": api(layout),
-        "backup-api": {**api(layout), "session_cache": {"max_entries": 0, "entry_kb": 0}},
+        "backup-api": {**api(layout), "names": None, "session_cache": {"max_entries": 0, "entry_kb": 0}},
         "worker": {
             "log": {"level": "INFO"}, "concurrency": 4, "poll_interval_s": 0, "heartbeat_s": 1.0, "packing_s": 0.4,
             "retry_delay_s": 0.05, "thumbs": {"reap_children": True, "child_slots": 32},
@@ -45,6 +50,8 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
         "batch": {"jobs": jobs()},
         "analytics": {"log": {"level": "INFO"}, "batch": 50},
         "log-collector": {"log": {"level": "INFO"}, "rotate_mb": 4, "keep": 2},
+        "dns-1": zone(layout),
+        "dns-2": zone(layout),
         "frontend": {"page_size": 24, "api_timeout_s": 8},
         "loadgen": {"rps": 6, "timeout_s": 8, "max_in_flight": 60},
         "net": {
@@ -58,7 +65,8 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
 
 
 def api(layout: Layout) -> dict[str, Any]:
-    """One replica. Everything but `database`, `threads` and `limit_max_requests` is live on SIGHUP."""
+    """One replica; where database and cache are it asks the resolvers. Everything but `database`, `threads` and
+    `limit_max_requests` is live on SIGHUP."""
     return {
         "log": {"level": "INFO"},
         "limit_max_requests": None,
@@ -66,6 +74,10 @@ def api(layout: Layout) -> dict[str, Any]:
         "middleware": {"delay_s": 0},
         "database": {"pool_min": 1, "pool_max": 3, "pool_timeout_s": 2.0, "max_lifetime_s": 3},
         "cache": {"ttl_s": 300},
+        "names": {
+            "servers": [layout.address("dns-1"), layout.address("dns-2")], "timeout_s": 1.0, "database": DATABASE,
+            "cache": CACHE,
+        },
         "session": {"ttl_s": 1800},
         "session_cache": {"max_entries": 25, "entry_kb": 384},
         "auth": {"token_ttl_s": 3600},
@@ -78,11 +90,27 @@ def api(layout: Layout) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def webhook(layout: Layout, provider: str = "primary") -> str:
+    """Where a provider tells of payments; its name there is the one that the api's settings have for it."""
+    return layout.url("gateway", f"/webhooks/payments/{provider}")
+
+
+def zone(layout: Layout) -> dict[str, Any]:
+    """Live on SIGHUP. What the api reaches by name lies behind the network's edges."""
+    at = {
+        name: layout.address(edge).split(":")[0]
+        for name, edge in ((DATABASE, "api-db"), (CACHE, "api-redis"))
+    }
+    return {"ttl_s": 1, "zone": at}
+
+
 def gateway(layout: Layout) -> dict[str, Any]:
     """Everything is live on SIGHUP."""
+    tls = {"folder": str(layout.home / authority.FOLDER), "hosts": authority.hosts(layout)}
     health = {"path": "/livez", "interval_s": 1.0, "timeout_s": 1.0, "fall": 2}
     return {
-        "routes": [{"prefix": "/api/", "pool": "api"}, {"prefix": "/", "pool": "frontend"}],
+        "routes": [{"prefix": "/api/", "pool": "api"}, {"prefix": "/webhooks/", "pool": "api"},
+                   {"prefix": "/", "pool": "frontend"}],
         "pools": {
             "api": {
                 "members": [{"name": r, "url": layout.url(f"gateway-{r}")} for r in ("api-1", "api-2")],
@@ -96,6 +124,7 @@ def gateway(layout: Layout) -> dict[str, Any]:
         "upstream_timeout_s": 12,
         "breaker": {"failures": 8, "reset_timeout_s": 3},
         "rate_limit": {"rps": 40, "burst": 60, "per_key": {}},
+        **({"tls": tls} if authority.usable() else {}),
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from . import authority
 from .layout import Layout
 
 KEY = {"X-Api-Key": "probe"}
@@ -64,7 +65,19 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
             "timeout_s": 4,
             "steps": [{"get": url("/"), "headers": KEY, "contains": "Corner shop"}],
         },
+        *([_secure(layout)] if authority.usable() else []),
     ]
+
+
+def _secure(layout: Layout) -> dict[str, Any]:
+    """As visitors come from outside."""
+    at = f"https://{layout.seen('gateway-tls')}/api/product/GAR-122"
+    return {
+        "name": "shop over a secure connection",
+        "service": "gateway",
+        "interval_s": 2.5,
+        "steps": [{"get": at, "headers": KEY, "contains": "trowel"}],
+    }
 
 
 def _carts(url: Callable[[str], str]) -> list[dict[str, Any]]:

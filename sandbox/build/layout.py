@@ -18,6 +18,7 @@ OFFSETS = {
     "gateway": 0, "api-1": 21, "api-2": 22, "backup-api": 23, "worker": 30, "batch": 32, "frontend": 40, "net": 60,
     "gateway-api-1": 61, "gateway-api-2": 62, "api-db": 63, "api-redis": 64, "api-upstream": 65,
     "net-far": 66, "analytics": 33, "log-collector": 50,
+    "gateway-tls": 90, "dns-1": 91, "dns-2": 92,
     "postgres": 70, "redis": 71, "loadgen": 80, "upstream": 121, "fallback": 122,
 }  # fmt: skip
 EDGES = {
@@ -27,6 +28,7 @@ EDGES = {
     "api-redis": ("api-1", "redis"),
     "api-upstream": ("api-1", "upstream"),
 }
+SECOND = {"gateway-tls": "gateway"}  # a further port of a part
 API_VERSION, BACKUP_VERSION, FRONTEND_VERSION, PLATFORM_VERSION = "1.4.2", "1.3.0", "3.1.0", "2.7.1"
 _SOCKET_MAX = 100  # unix socket paths longer than this fail
 
@@ -83,6 +85,11 @@ class Layout:
 
     def seen_url(self, name: str, path: str = "") -> str:
         return f"http://{self.seen(name)}{path}"
+
+    @property
+    def python(self) -> str:
+        """The interpreter of the shop's own programs."""
+        return sys.executable
 
     @property
     def home(self) -> Path:

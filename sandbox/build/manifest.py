@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from . import acts, authority, readings
 from .journeys import journeys
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
 from .metrics import PATH, metrics
@@ -28,6 +29,7 @@ def _own(layout: Layout) -> dict[str, Any]:
         "title": "Corner shop",
         "runtime": {"driver": "process", "socket": _relative(layout, str(layout.socket_path()))},
         "secrets": "secrets.env",
+        **({"ca": f"{authority.FOLDER}/{authority.AUTHORITY}"} if authority.usable() else {}),
         "front_door": layout.seen_url("gateway", "/"),
         "services": {
             "gateway": _gateway(layout),
@@ -42,6 +44,8 @@ def _own(layout: Layout) -> dict[str, Any]:
             "redis": _redis(layout),
             "net": _net(layout),
             "log-collector": _log_collector(layout),
+            "dns-1": _resolver(layout, "dns-1", "First resolver"),
+            "dns-2": _resolver(layout, "dns-2", "Second resolver"),
             "upstream": _external(layout, "upstream", "Payment and quote provider"),
             "fallback": _external(layout, "fallback", "Second quote provider"),
             "loadgen": {
@@ -110,6 +114,7 @@ def _gateway(layout: Layout) -> dict[str, Any]:
             "*.members.*.name",
             sets={"*.sent_to": layout.seen_url("gateway", "/pools/{1}/use?pool={value}")},
         ),
+        "actions": acts.gateway(layout),
     }
 
 
@@ -134,11 +139,12 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
     if name != "backup-api":
         spec |= {
             "group": "api",
-            "depends_on": ["net", "postgres", "redis", "upstream"],
+            "depends_on": ["net", "postgres", "redis", "upstream", "dns-1", "dns-2"],
             "release": {"link": "releases/api/current", "previous": API_VERSION},
             "volumes": [{"path": "vol/applog"}, {"path": "vol/scratch"}],
             "control": {"url": layout.seen_url(name), "calls": {"reset_breaker": "/breaker/reset"}},
             "backup": {"proxy": "gateway", "pool": "api", "use": "backup-api"},
+            "actions": [*acts.clock(layout), *acts.names(layout, name)],
         }
     return spec
 
@@ -284,6 +290,14 @@ def _net(layout: Layout) -> dict[str, Any]:
     }
 
 
+def _resolver(layout: Layout, name: str, title: str) -> dict[str, Any]:
+    return {
+        **_plain(layout, name, "resolver", title),
+        "config": _config(name),
+        "readings": readings.resolver(layout, name),
+    }
+
+
 def _state(url: str, *only: str, sets: dict[str, str] | None = None) -> dict[str, Any]:
     """What of an administration page is settled, and by which calls it is set."""
     page = {"url": url, "only": list(only), **({"sets": sets} if sets else {})}
@@ -305,6 +319,7 @@ def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:
             "fallback": "fallback",
             "service": "fallback",
         }
+        spec |= {"readings": readings.provider(layout), "actions": acts.provider(layout)}
     return spec
 
 
@@ -326,5 +341,6 @@ def secrets_env(layout: Layout, secrets: Secrets) -> str:
     return (
         f"PROBER_DSN=postgresql://prober:{secrets.prober_password}@{at}/shop\n"
         f"ADMIN_DSN=postgresql://ops_admin:{secrets.admin_password}@{at}/shop\n"
+        f"PROVIDER_SECRET={secrets.upstream_secret}\n"
         f"REDIS_URL=redis://:{secrets.redis_password}@{layout.seen('redis')}/0\n"
     )

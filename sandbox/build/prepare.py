@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from . import containers, database, files, manifest, postgres, processes, releases
+from . import authority, containers, database, files, manifest, postgres, processes, releases
 from .containers import Containers
 from .control import Control
 from .engine import Engine
@@ -25,9 +25,8 @@ from .layout import EDGES, OFFSETS, Layout, answers, find_free_base, port_is_fre
 from .names import OWN, Names, drawn
 from .secrets import Secrets
 
-FOLDERS = ("etc/postgres", "golden", "log", "run", "snapshots", "vol/redis", "vol/thumbs", "vol/exports", "vol/logs",
-           "vol/spool", "world/etc",
-           "world/log", "world/run")  # fmt: skip
+FOLDERS = ("etc/postgres", "golden", "log", "run/clock", "snapshots", "vol/redis", "vol/thumbs", "vol/exports",
+           "vol/logs", "vol/spool", "world/etc", "world/log", "world/run", "world/vol")  # fmt: skip
 
 CONTAINER_FOLDERS = [
     name for name in FOLDERS if name not in ("log", "world/log", "world/run")
@@ -132,6 +131,7 @@ def write_files(site: Site, *, keep: bool = False) -> None:
     kept = {name for name, text in wanted.items() if keep and _reads(layout.at(f"golden/{name}")) == text}
     for name in wanted.keys() - kept:
         _write(layout.at(name), wanted[name], private=name.endswith((".env", "redis.conf")))
+    authority.provide(layout, keep=keep)
     sums = []
     for name, text in golden.items():
         _write(layout.at(f"golden/{name}"), text, private=name.endswith((".env", "redis.conf")))
@@ -192,8 +192,8 @@ def reset(root: Path, pg_bin: Path | None = None) -> list[str]:
     if site is None:
         raise FileNotFoundError(f"{root}: no shop was prepared here")
     write_files(site)
-    for name in ("vol/thumbs", "vol/exports", "vol/logs", "vol/spool"):
-        for path in (site.layout.root / name).iterdir():
+    for name in ("vol/thumbs", "vol/exports", "vol/logs", "vol/spool", "run/clock", "world/vol"):
+        for path in (site.layout.root / name).glob("*"):
             path.unlink(missing_ok=True)  # a spool is sent meanwhile
     if isinstance(site.layout, Containers):
         return _reset_containers(replace(site, pg_bin=pg_bin or Path()), Engine(site.layout.project))

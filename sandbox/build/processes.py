@@ -43,10 +43,12 @@ def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
                 **_service(layout, "net", "platform", {"RUN_DIR": str(layout.root / "run")}),
                 "ready": {"http": layout.url("net", "/healthz")},
             },
+            "dns-1": _resolver(layout, "dns-1"),
+            "dns-2": _resolver(layout, "dns-2"),
             "api-1": _api(layout, "api-1"),
             "api-2": _api(layout, "api-2"),
             "backup-api": _api(layout, "backup-api"),
-            "gateway": {**_service(layout, "gateway", "platform"), "after": ["net"]},
+            "gateway": {**_service(layout, "gateway", "platform", _door(layout)), "after": ["net"]},
             "frontend": {
                 **_service(layout, "frontend", "frontend", {"GATEWAY_URL": layout.url("gateway")}),
                 "release": "releases/frontend",
@@ -89,6 +91,7 @@ def world(layout: Layout) -> dict[str, Any]:
                     "PORT": str(layout.port(name)),
                     "REPLICA": name,
                     "CONFIG_FILE": str(layout.root / f"world/etc/{name}.yaml"),
+                    "STATE_FILE": str(layout.root / f"world/vol/{name}.json"),
                 },
                 "log": f"log/{name}.log",
                 "ready": {"tcp": layout.port(name)},
@@ -132,14 +135,19 @@ def _service(layout: Layout, name: str, release: str, env: dict[str, str] | None
     }
 
 
+def _resolver(layout: Layout, name: str) -> dict[str, Any]:
+    return {**_service(layout, name, "platform"), "command": ["{python}", "-m", "shop.dns"]}
+
+
 def _api(layout: Layout, name: str) -> dict[str, Any]:
-    volumes = {"APPLOG_DIR": "vol/applog", "SCRATCH_DIR": "vol/scratch"}
-    spec = _service(layout, name, "api", {key: str(layout.root / path) for key, path in volumes.items()})
+    own = {"APPLOG_DIR": layout.root / "vol/applog", "SCRATCH_DIR": layout.root / "vol/scratch"}
+    own |= {"CLOCK_FILE": layout.at(f"run/clock/{name}")}
+    spec = _service(layout, name, "api", {key: str(path) for key, path in own.items()})
     spec |= {
         "command": ["{python}", "-m", "shop.api"],
         "env_file": f"etc/{name}.env",
         "ready": {"http": layout.url(name, "/livez")},
-        "after": ["storage", "postgres", "redis", "net"],
+        "after": ["storage", "postgres", "redis", "net", "dns-1", "dns-2"],
         "memory_limit_mb": MEMORY_MB,
         "warm": WARM_API,
         "grace_s": 5,
@@ -170,6 +178,10 @@ def _storage(layout: Layout) -> dict[str, Any]:
         "log": "log/storage.log",
         "grace_s": 2,
     }
+
+
+def _door(layout: Layout) -> dict[str, str]:
+    return {"TLS_PORT": str(layout.port("gateway-tls"))}
 
 
 def _batch_env(layout: Layout) -> dict[str, str]:

@@ -16,9 +16,21 @@ OLDER = Path(__file__).parents[1] / "older"  # what differed in releases of the 
 VENDOR = Path(__file__).parents[1] / "vendor"  # what the api's releases bring along
 INDEX = Path(__file__).parents[1] / "packages"  # what can be had besides
 PACKAGES = {
-    "api": ("kit", "api", "migrate"),
+    "api": ("kit", "api", "migrate", "ops"),
     "frontend": ("kit", "frontend"),
-    "platform": ("kit", "gateway", "net", "worker", "analytics", "batch", "loadgen", "collector", "storage"),
+    "platform": (
+        "kit",
+        "gateway",
+        "net",
+        "worker",
+        "analytics",
+        "batch",
+        "loadgen",
+        "collector",
+        "storage",
+        "ops",
+        "dns",
+    ),
     "world": ("kit", "world"),
 }
 WORLD_VERSION = "1.0.0"

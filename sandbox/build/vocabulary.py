@@ -5,6 +5,8 @@ No name here is one of the shop's own words, and none stands for two things: wha
 
 from __future__ import annotations
 
+from .sentences import DOORS
+
 WORDS: dict[str, tuple[str, ...]] = {
     "shop": ("outlet", "bazaar", "emporium", "mart"),
     # parts; those whose code is a package of that name have names that may be one
@@ -25,6 +27,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "fallback": ("plan-b", "alternate", "secondsource", "understudy"),
     "provider": ("vendor", "supplier", "contractor"),
     "primary": ("preferred", "first-choice", "usual"),
+    "dns-1": ("ns-a", "nameserver-one", "lookup-east"),
+    "dns-2": ("ns-b", "nameserver-two", "lookup-west"),
     # scheduled jobs
     "report-export": ("csv-dump", "sheet-writer", "data-extract"),
     "thumb-render": ("preview-maker", "image-resize", "picture-mill"),
@@ -330,3 +334,5 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "%s %s answered %d": ("%s %s gave %d", "asked %s %s, got %d"),
     "%s %s got no answer: %s": ("%s %s went unanswered: %s", "asked %s %s in vain: %s"),
 }
+
+PHRASES |= DOORS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -95,7 +96,9 @@ class Running:
                 value = value.replace("{" + key + "}", str(text)) if isinstance(value, str) else value
             return value
 
-        with httpx.Client(timeout=8, trust_env=False) as client:
+        ca = self.manifest.get("ca")
+        verify = ssl.create_default_context(cafile=str(self.root / ca)) if ca else True
+        with httpx.Client(timeout=8, trust_env=False, verify=verify) as client:
             for step in spec["steps"]:
                 method = "GET" if "get" in step else "POST"
                 url = fill(step["get"] if method == "GET" else step["post"])

@@ -31,6 +31,7 @@ JOURNEYS = (
     "send a picture",
     "get a delivery quote",
     "open the shop",
+    "shop over a secure connection",
 )
 
 
@@ -82,7 +83,8 @@ def test_every_service_runs_and_reports(shop: Running) -> None:
             assert "process_resident_memory_bytes" in told, name
 
 
-def test_an_order_is_fulfilled(shop: Running) -> None:
+@pytest.mark.parametrize(("payment", "at_first"), [("invoice", "new"), ("card", "payment_pending")])
+def test_an_order_is_fulfilled(shop: Running, payment: str, at_first: str) -> None:
     cart = {"sku": "BOO-150", "qty": 2}
     import httpx
 
@@ -91,9 +93,9 @@ def test_an_order_is_fulfilled(shop: Running) -> None:
     ) as client:
         session = client.post("/api/cart", json=cart).json()["session"]
         order = client.post(
-            "/api/checkout", json={"coupon": "SPRING5"}, headers={"X-Session": session}
+            "/api/checkout", json={"coupon": "SPRING5", "payment": payment}, headers={"X-Session": session}
         ).json()
-        assert order["total"] == 41.8
+        assert (order["total"], order["status"]) == (41.8, at_first)
         wait_for(lambda: client.get(f"/api/order/{order['order']}").json()["status"] == "fulfilled" or None)
 
 

@@ -119,6 +119,12 @@ def test_names_of_the_portals_own_actions_are_taken(tmp_path: Path) -> None:
     parse_manifest(GOOD.replace("name: stop-job", "name: restart-service"), base_dir=tmp_path)
 
 
+def test_what_a_cause_brings_about_needs_no_parameters() -> None:
+    text = GOOD.replace("        risk: medium\n", "        risk: medium\n        mends: [stuck]\n")
+    with pytest.raises(ManifestError, match=r":9: .*mends: cannot be said of an action with params"):
+        parse_manifest(text)
+
+
 def test_headers_stand_in_no_repr() -> None:
     text = GOOD.replace('stop", json', 'stop", headers: {Authorization: Bearer hunter2}, json')
     assert "hunter2" not in repr(parse_manifest(text))

@@ -29,7 +29,7 @@ def main() -> None:
     limit = config.get("limit_max_requests")
     server = uvicorn.Config(
         app, host=listen_host(), port=values.PORT, log_config=None, access_log=False, lifespan="on",
-        timeout_keep_alive=30, limit_max_requests=limit, timeout_graceful_shutdown=3,
+        timeout_keep_alive=30, limit_max_requests=limit, date_header=False, timeout_graceful_shutdown=3,
     )  # fmt: skip
     uvicorn.Server(server).run()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from typing import Any
 
 import jwt
 
+from ..kit import clock
+
 ROUNDS = 5_000
+LEEWAY_S = 2
 
 
 def hash_password(password: str, salt: str) -> str:
@@ -21,7 +23,7 @@ def password_matches(password: str, salt: str, stored: str) -> bool:
 
 
 def issue(secret: str, user: str, replica: str, ttl_s: int) -> str:
-    now = int(time.time())
+    now = int(clock.now())
     return jwt.encode(
         {"sub": user, "iat": now, "exp": now + ttl_s, "iss": replica}, secret, algorithm="HS256"
     )
@@ -32,4 +34,12 @@ def read(secret: str, header: str) -> dict[str, Any]:
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise jwt.InvalidTokenError("no bearer token")
-    return jwt.decode(token, secret, algorithms=["HS256"], leeway=2)
+    # whether it is of this time is told below, by the clock of this machine
+    own: Any = {"verify_iat": False, "verify_exp": False, "require": ["iat", "exp"]}
+    claims: dict[str, Any] = jwt.decode(token, secret, algorithms=["HS256"], options=own)
+    now = clock.now()
+    if float(claims["iat"]) > now + LEEWAY_S:
+        raise jwt.ImmatureSignatureError(f"The token of {claims.get('iss')} is not yet valid (iat)")
+    if float(claims["exp"]) <= now - LEEWAY_S:
+        raise jwt.ExpiredSignatureError(f"The token of {claims.get('iss')} is over: Signature has expired")
+    return claims

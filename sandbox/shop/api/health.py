@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import psycopg
 import redis
 from fastapi import APIRouter, Response
@@ -11,6 +13,8 @@ from psycopg_pool import PoolTimeout
 from ..kit.metrics import PATH
 from .settings import SCHEMA_VERSION, VERSION
 from .state import State
+
+log = logging.getLogger("shop")
 
 
 def database_state(state: State) -> tuple[str, str]:
@@ -66,5 +70,18 @@ def router(state: State) -> APIRouter:
     async def reset_breaker() -> dict[str, str]:
         state.upstream.reset()
         return {"upstream_breaker": state.upstream.breaker_state}
+
+    @routes.get("/resolvers")
+    async def resolvers() -> dict[str, list[str]]:
+        return {"servers": state.names.servers}
+
+    @routes.post("/resolvers/use")
+    async def use_resolver(server: str = "") -> JSONResponse:
+        try:
+            state.names.prefer(server)
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        log.warning("names are asked of %s first", state.names.servers[0] if state.names.servers else "-")
+        return JSONResponse({"servers": state.names.servers})
 
     return routes

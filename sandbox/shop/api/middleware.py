@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from ..kit import clock
 from ..kit.logs import request_id
 from ..kit.metrics import OTHER, PATH
 from .settings import VERSION
@@ -32,9 +33,21 @@ class Around:
         self.app, self.state = app, state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in QUIET:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+
+        async def dated(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), (b"date", clock.date().encode())]
+            await send(message)
+
+        if scope["path"] in QUIET:
+            await self.app(scope, receive, dated)
+        else:
+            await self._noted(scope, receive, dated)
+
+    async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         rid = headers.get("x-request-id") or uuid.uuid4().hex[:16]
         token = request_id.set(rid)

@@ -7,18 +7,17 @@ import logging
 import time
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Cookie, Header, HTTPException, Response
 from psycopg import Connection
 from psycopg.rows import DictRow
 from pydantic import BaseModel, Field
 
-from . import cache
+from . import cache, payments
 from .state import State
 
 log = logging.getLogger("shop")
-QUEUE = "q:orders"
 
 
 class Item(BaseModel):
@@ -29,6 +28,7 @@ class Item(BaseModel):
 class Checkout(BaseModel):
     email: str = "guest@example.test"
     coupon: str = ""
+    payment: Literal["invoice", "card"] = "invoice"
 
 
 def load_session(state: State, sid: str) -> dict[str, Any]:
@@ -73,10 +73,13 @@ def router(state: State) -> APIRouter:
         if not session["cart"]:
             raise HTTPException(400, "the cart is empty")
         order = place_order(state, session["cart"], body)
-        state.redis.lpush(QUEUE, json.dumps({"id": order["id"], "total": order["total"], "at": time.time()}))
+        if order["status"] == payments.PENDING:
+            payments.ask(state, order)
+        else:
+            payments.enqueue(state, order)
         save_session(state, sid, {"cart": []})
         state.events.tell("order", id=order["id"], total=order["total"])
-        return {"order": order["id"], "total": order["total"], "status": "new"}
+        return {"order": order["id"], "total": order["total"], "status": order["status"]}
 
     @routes.get("/order/{order_id}")
     def order(order_id: int) -> dict[str, Any]:
@@ -104,9 +107,9 @@ def place_order(state: State, cart: list[dict[str, Any]], body: Checkout) -> dic
             _take_stock(conn, line)
         total = Decimal(str(cart_total(lines))) - _discount(conn, body.coupon, lines)
         order = conn.execute(
-            "INSERT INTO shop.orders (email, total, status) VALUES (%s, %s, 'new') "
-            "RETURNING id, total::float8 AS total",
-            (body.email, total),
+            "INSERT INTO shop.orders (email, total, status) VALUES (%s, %s, %s) "
+            "RETURNING id, status, total::float8 AS total",
+            (body.email, total, payments.PENDING if body.payment == "card" else payments.NEW),
         ).fetchone()
         assert order is not None
         for line in lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import jwt
@@ -10,6 +11,8 @@ from pydantic import BaseModel
 
 from . import auth, cache, money
 from .state import State
+
+log = logging.getLogger("shop")
 
 
 class Login(BaseModel):
@@ -67,6 +70,7 @@ def account_router(state: State) -> APIRouter:
         try:
             claims = auth.read(state.settings.JWT_SECRET, authorization)
         except jwt.PyJWTError as error:
+            log.warning("token refused: %s: %s", type(error).__name__, error)
             raise HTTPException(401, f"{type(error).__name__}: {error}") from error
         with state.pool.connection() as conn:
             row = conn.execute(

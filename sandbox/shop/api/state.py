@@ -15,6 +15,8 @@ from psycopg_pool import ConnectionPool
 from ..kit import logs
 from ..kit.config import Config
 from ..kit.metrics import STATES, Figure, Metrics, Requests, state
+from ..kit.names import Names
+from . import named
 from .events import Events
 from .profile import ProfileCache
 from .settings import Settings
@@ -48,11 +50,12 @@ class State:
         self.settings, self.config = settings, config
         self.metrics = Metrics(self.figures)
         self.requests = Requests(self.metrics)
+        self.names = Names(config)
         self.pool = self._pool()
-        self.redis = redis.Redis.from_url(
+        self.redis = redis.Redis(connection_pool=redis.ConnectionPool.from_url(
             settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True,
-            client_name=settings.REPLICA, max_connections=40,
-        )  # fmt: skip
+            client_name=settings.REPLICA, max_connections=40, connection_class=named.cache(self.names),
+        ))  # fmt: skip
         self.events = Events(self.redis, self.metrics)
         self.profiles = ProfileCache(config)
         self.upstream = Upstream(config, settings.UPSTREAM_API_KEY)
@@ -62,6 +65,7 @@ class State:
         get = self.config.number
         return ConnectionPool(
             self.settings.DATABASE_URL,
+            connection_class=named.database(self.names),
             min_size=int(get("database.pool_min", 1)),
             max_size=int(get("database.pool_max", 3)),
             timeout=get("database.pool_timeout_s", 2.0),
@@ -82,6 +86,7 @@ class State:
     def apply(self) -> None:
         logs.set_level(str(self.config.get("log.level", "INFO")))
         self.profiles.trim()
+        self.names.prefer("")
 
     def open(self) -> None:
         self.pool.open(wait=False)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -45,21 +46,47 @@ class Upstream:
         """As `quote`, for buying insights."""
         return self._call("/v1/insights", {"sku": sku}, self.config.get("upstream.insights_timeout_s", 2.0))
 
+    def pay(self, order: int, amount: float) -> None:
+        """Have the money of an order taken; that it has come is told later. Raises UpstreamError."""
+        timeout = self.config.get("upstream.timeout_s", 2.0)
+        self._call("/v1/payments", {}, timeout, {"order": order, "amount": round(amount, 2)})
+
+    def payment(self, name: str, number: str) -> dict[str, Any] | None:
+        """How a payment stands at that provider, whichever is asked for quotes: {order, status}. None: it knows of
+        none. Raises UpstreamError; the breaker is of what visitors wait for, and not told."""
+        base = self.config.get(f"upstream.{name}.url")
+        url, key = f"{base}/v1/payments/{quote(number, safe='')}", {"X-Api-Key": self.api_key}
+        if not base:
+            return None
+        try:
+            answer = self._client.get(url, headers=key, timeout=self.config.get("upstream.timeout_s", 2.0))
+            if answer.status_code == 404:
+                return None
+            answer.raise_for_status()
+            found: dict[str, Any] = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise UpstreamError(f"upstream {name} tells nothing of {number}: {error}") from error
+        return found
+
     def reset(self) -> None:
         with self._lock:
             self.breaker_state, self._failures = "closed", 0
         log.warning("upstream breaker: reset by hand")
 
-    def _call(self, path: str, params: dict[str, str], timeout: float | None) -> tuple[dict[str, Any], str]:
+    def _call(
+        self, path: str, params: dict[str, str], timeout: float | None, body: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], str]:
+        """`body`: what is posted; without one it is only asked."""
         name = self.active
         base = self.config.get(f"upstream.{name}.url")
         if not base:
             raise UpstreamError(f"upstream {name!r} is not configured")
         self._admit(name)
         try:
-            answer = self._client.get(
-                f"{base}{path}", params=params, headers={"X-Api-Key": self.api_key}, timeout=timeout
-            )
+            answer = self._client.request(
+                "GET" if body is None else "POST", f"{base}{path}", params=params, json=body, timeout=timeout,
+                headers={"X-Api-Key": self.api_key},
+            )  # fmt: skip
             answer.raise_for_status()
             data: dict[str, Any] = answer.json()
         except httpx.HTTPStatusError as error:

@@ -1,7 +1,8 @@
-"""`python -m shop.gateway`: the shop's front door.
+"""`python -m shop.gateway`: the shop's front door, by http and, at TLS_PORT, by https.
 
-Own routes: GET /healthz, /metrics, /pools; POST /breaker/reset; POST /pools/NAME/use?pool=OTHER sends the traffic
-of one pool to another until the next reload (POST /pools/NAME/use without a pool takes that back).
+Own routes: GET /healthz, /metrics, /pools; POST /breaker/reset; POST /reload reads the configuration anew;
+POST /pools/NAME/use?pool=OTHER sends the traffic of one pool to another until the next reload (POST
+/pools/NAME/use without a pool takes that back).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from ..kit.http import Request, Response, json_response, serve
 from ..kit.metrics import PATH
 from ..kit.run import run
 from .proxy import Gateway
+from .tls import Certificate
 
-OWN = {"/healthz", PATH, "/pools", "/breaker/reset"}
+OWN = {"/healthz", PATH, "/pools", "/breaker/reset", "/reload"}
 
 
 class Door:
@@ -51,6 +53,9 @@ class Door:
             for pool in gateway.pools.values():
                 pool.breaker.reset()
             return json_response({"breakers": {name: p.breaker.state for name, p in gateway.pools.items()}})
+        if request.path == "/reload" and request.method == "POST":
+            gateway.config.reload()
+            return json_response({"status": "ok"})
         return self._use(request)
 
     def _use(self, request: Request) -> Response:
@@ -70,12 +75,16 @@ class Door:
 def main() -> None:
     logs.setup("gateway")
     config = load_or_exit()
-    gateway = Gateway(config)
+    gateway, certificate = Gateway(config), Certificate(config)
 
     async def start() -> None:
-        gateway.apply()
-        config.listeners.append(gateway.apply)
-        await serve(Door(gateway).handle, int(os.environ["PORT"]))
+        for part in (gateway, certificate):
+            part.apply()
+            config.listeners.append(part.apply)
+        door = Door(gateway)
+        await serve(door.handle, int(os.environ["PORT"]))
+        if certificate.wanted:
+            await serve(door.handle, int(os.environ["TLS_PORT"]), certificate.context)
         logging.getLogger("shop").info("gateway listens on %s", os.environ["PORT"])
 
     run(start, config)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -109,8 +110,8 @@ def listen_host() -> str:
     return os.environ.get("LISTEN_HOST", "127.0.0.1")
 
 
-async def serve(handler: Handler, port: int) -> asyncio.Server:
-    """Start listening; every request is answered by `handler`."""
+async def serve(handler: Handler, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+    """Start listening; every request is answered by `handler`. `tls`: over https."""
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
@@ -130,4 +131,4 @@ async def serve(handler: Handler, port: int) -> asyncio.Server:
         finally:
             writer.close()
 
-    return await asyncio.start_server(connection, listen_host(), port, limit=MAX_HEAD, backlog=128)
+    return await asyncio.start_server(connection, listen_host(), port, limit=MAX_HEAD, backlog=128, ssl=tls)

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from . import shipping
+from . import clock, shipping
 
 MAX_BYTES = 5_000_000
 TRACE = 5
@@ -31,9 +31,10 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line; extra fields come from `extra={"fields": {...}}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        at = record.created + clock.offset()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
         line: dict[str, Any] = {
-            "ts": f"{stamp}.{int(record.msecs):03d}Z",
+            "ts": f"{stamp}.{int(at % 1 * 1000):03d}Z",
             **_service,
             "level": record.levelname,
             "msg": record.getMessage(),

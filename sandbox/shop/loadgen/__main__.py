@@ -104,7 +104,11 @@ class Visitors:
                     key, "POST", "/api/cart", {"sku": more, "qty": 1}, {"X-Session": str(cart["session"])}
                 )
             coupon = random.choice(["", "", "WELCOME10"])
-            order = {"email": f"visitor{random.randint(1, 40)}@example.test", "coupon": coupon}
+            order = {
+                "email": f"visitor{random.randint(1, 40)}@example.test",
+                "coupon": coupon,
+                "payment": random.choice(["card", "card", "invoice"]),
+            }
             await self.call(key, "POST", "/api/checkout", order, {"X-Session": str(cart["session"])})
 
     async def account(self, key: str) -> None:

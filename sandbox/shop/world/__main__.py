@@ -1,4 +1,5 @@
-"""`python -m shop.world`: a payment and quote provider that is not ours. Public: /health, /v1/quote, /v1/insights."""
+"""`python -m shop.world`: a payment and quote provider that is not ours. Public: /health, /v1/quote, /v1/insights, and
+what payments.py says."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ import time
 from ..kit import logs
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
-from ..kit.run import run
+from ..kit.run import keep, run
+from .payments import Payments
+
+ACCOUNT = ("/v1/webhook", "/v1/deliveries")  # what needs the account's own secret
 
 
 class Provider:
@@ -20,8 +24,11 @@ class Provider:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.name = os.environ["REPLICA"]
+        self.payments = Payments(config)
+        self.tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
+        keep(self.tasks, self.payments.deliver_forever(), "deliveries")
         await serve(self.handle, int(os.environ["PORT"]))
         logging.getLogger("shop").info("%s is up", self.name)
 
@@ -30,12 +37,14 @@ class Provider:
             return json_response({"status": "ok", "provider": self.name})
         if not request.path.startswith("/v1/"):
             return json_response({"error": "not found"}, 404)
-        if (refused := self._check_key(request.headers.get("x-api-key", ""))) is not None:
+        if (refused := self._check_key(request)) is not None:
             return refused
         latency = self.config.number("latency_ms", 15)
         if request.path == "/v1/insights":
             latency = self.config.number("insights_latency_ms", latency)
         await asyncio.sleep(latency / 1000)
+        if (answer := await self.payments.take(request)) is not None:
+            return answer
         query = request.query
         seed = int(hashlib.sha256(query.get("sku", "").encode()).hexdigest()[:6], 16)
         if request.path == "/v1/quote":
@@ -52,7 +61,11 @@ class Provider:
             return json_response({"provider": self.name, "also_bought": seed % 50, "trend": seed % 7 - 3})
         return json_response({"error": "not found"}, 404)
 
-    def _check_key(self, key: str) -> Response | None:
+    def _check_key(self, request: Request) -> Response | None:
+        key = request.headers.get("x-api-key", "")
+        if request.path.startswith(ACCOUNT):
+            known = key in (self.config.get("accounts") or {}).values()
+            return None if known else json_response({"error": "not your account"}, 403)
         keys = self.config.get("keys") or {}
         if key not in keys:
             return json_response({"error": "invalid_key"}, 401)

@@ -1,0 +1,1 @@
+"""A small resolver for the names of the shop's own parts."""
