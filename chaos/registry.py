@@ -44,6 +44,7 @@ from chaos.faults.queue_backlog import QueueBacklog
 from chaos.faults.queue_worker_crash import QueueWorkerCrash
 from chaos.faults.rate_limit_exceeded import RateLimitExceeded
 from chaos.faults.redis_eviction_storm import RedisEvictionStorm
+from chaos.faults.session_corruption import SessionCorruption
 from chaos.faults.third_party_outage import ThirdPartyOutage
 from chaos.faults.thread_starvation import ThreadStarvation
 from chaos.faults.unexpected_restart import UnexpectedRestart
@@ -90,6 +91,7 @@ FAULTS: dict[str, Fault] = {
     "package_breaking_change": PackageBreakingChange(),
     "packet_loss": PacketLoss(),
     "db_failed_migration": DbFailedMigration(),
+    "session_corruption": SessionCorruption(),
     "log_errors": LogErrors(),
 }
 

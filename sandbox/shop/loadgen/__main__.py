@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,8 @@ from ..kit.run import keep, run
 log = logging.getLogger("shop")
 KEYS = ["web-1", "web-2", "web-3", "mobile-1", "mobile-2", "partner-17"]
 CATEGORIES = ["", "", "kitchen", "desk", "garden", "travel", "books"]
-MIX = {"browse": 34, "product": 32, "page": 8, "quote": 10, "buy": 6, "account": 10}
+MIX = {"browse": 34, "product": 32, "page": 8, "quote": 10, "buy": 6, "account": 10, "return": 6}
+CARTS = 12  # visitors who come back to what they had
 
 
 class Visitors:
@@ -42,6 +44,7 @@ class Visitors:
         )
         self.base = os.environ["GATEWAY_URL"].rstrip("/")
         self.skus: list[str] = []
+        self.carts: deque[str] = deque(maxlen=CARTS)
         self.busy: set[asyncio.Task[None]] = set()
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -88,12 +91,17 @@ class Visitors:
             await self.call(key, "GET", f"/api/quote?sku={sku}")
         elif kind == "buy":
             await self.buy(key, sku)
+        elif kind == "return":
+            if self.carts:
+                sid = random.choice(self.carts)
+                await self.call(key, "GET", "/api/cart", None, {"Cookie": f"sid={sid}"})
         else:
             await self.account(key)
 
     async def buy(self, key: str, sku: str) -> None:
         cart = await self.call(key, "POST", "/api/cart", {"sku": sku, "qty": random.randint(1, 3)})
         if cart and "session" in cart:
+            self.carts.append(str(cart["session"]))
             for more in random.sample(self.skus, min(random.randint(0, 3), len(self.skus))):
                 await self.call(
                     key, "POST", "/api/cart", {"sku": more, "qty": 1}, {"X-Session": str(cart["session"])}
