@@ -35,6 +35,7 @@ from chaos.faults.exception_loop import ExceptionLoop
 from chaos.faults.fallback_unavailable import FallbackUnavailable
 from chaos.faults.lb_misrouting import LbMisrouting
 from chaos.faults.log_errors import LogErrors
+from chaos.faults.memory_fragmentation import MemoryFragmentation
 from chaos.faults.memory_leak_oom import MemoryLeakOom
 from chaos.faults.net_outage import NetOutage
 from chaos.faults.package_breaking_change import PackageBreakingChange
@@ -91,6 +92,7 @@ FAULTS: dict[str, Fault] = {
     "package_breaking_change": PackageBreakingChange(),
     "packet_loss": PacketLoss(),
     "db_failed_migration": DbFailedMigration(),
+    "memory_fragmentation": MemoryFragmentation(),
     "session_corruption": SessionCorruption(),
     "log_errors": LogErrors(),
 }

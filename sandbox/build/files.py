@@ -111,6 +111,7 @@ def jobs() -> dict[str, dict[str, Any]]:
         "price-recalc": {"every_s": 75, "rounds": 1, "hold_s": 0, "pause_s": 0},
         "partner-sync": {"every_s": 55, "requests": 20, "rps": 5},
         "recs-precompute": {"every_s": 65, "keys": 200, "ttl_s": 600, "rounds": 1},
+        "session-import": {"every_s": 70, "keys": 200, "keep_every": 4, "ttl_s": 600},
     }
 
 

@@ -275,6 +275,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "report-export lost a session: %s": ("sheet writer was cut off: %s", "handle of the sheet broke: %s"),
     "thumb-render: title of %s cannot be printed": ("label of %s left out", "nothing printable for %s"),
+    "session-import: %d of %d visits go on": (
+        "%d of %d guests taken over",
+        "kept %d of %d from the other site",
+    ),
     "thumb-render: %d pictures": ("%d previews drawn", "drew %d previews"),
     # migrations, the world, visitors
     "migration %s %s step %d": ("schema script %s %s part %d", "applying %s %s, part %d"),
