@@ -45,6 +45,7 @@ from chaos.faults.queue_backlog import QueueBacklog
 from chaos.faults.queue_worker_crash import QueueWorkerCrash
 from chaos.faults.rate_limit_exceeded import RateLimitExceeded
 from chaos.faults.redis_eviction_storm import RedisEvictionStorm
+from chaos.faults.secret_token_expired import SecretTokenExpired
 from chaos.faults.session_corruption import SessionCorruption
 from chaos.faults.third_party_outage import ThirdPartyOutage
 from chaos.faults.thread_starvation import ThreadStarvation
@@ -94,6 +95,7 @@ FAULTS: dict[str, Fault] = {
     "db_failed_migration": DbFailedMigration(),
     "memory_fragmentation": MemoryFragmentation(),
     "session_corruption": SessionCorruption(),
+    "secret_token_expired": SecretTokenExpired(),
     "log_errors": LogErrors(),
 }
 

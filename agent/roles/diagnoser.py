@@ -13,6 +13,7 @@ from agent.context import seconds_seen
 from agent.reasoner import Diagnosis, Hypothesis, history
 from agent.reasoner import Evidence as Observed
 from agent.reasoner.types import Boosts, Change, Learned
+from agent.roles import cures
 from agent.roles.base import TAKES_BACK
 from incidents import evidence
 from incidents.evidence import SignalState
@@ -24,6 +25,7 @@ from knowledge import lessons
 from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
 from systems import services
+from systems.manifest import Manifest
 from systems.state import ledger
 
 LOOKED_BACK = timedelta(hours=24)
@@ -36,7 +38,8 @@ class ReasoningDiagnoser:
 
     def diagnose(self, incident: Incident, states: list[SignalState]) -> Opinion:
         changes = _changes(incident)
-        return opinion(diagnosis(incident, states, changes), changes)
+        system = services.load(incident.system.slug)
+        return opinion(diagnosis(incident, states, changes), changes, system.manifest)
 
     def ask(self, incident: Incident, question: Question) -> SignalState:
         return evidence.run_check(incident.system.slug, question.signal, question.service)
@@ -90,8 +93,9 @@ def think(
     return opinion(answer, changes)
 
 
-def opinion(answer: Diagnosis, changes: Sequence[Change]) -> Opinion:
-    """As the case file keeps it. `changes`: among which the answer was found."""
+def opinion(answer: Diagnosis, changes: Sequence[Change], manifest: Manifest | None = None) -> Opinion:
+    """As the case file keeps it. `changes`: among which the answer was found. `manifest`: of the system; it may declare
+    what mends a cause there."""
     # The most probable set first: with two faults at once both lead, in the order of their own odds.
     leading = [h.key for h in answer.leading]
     ranked = sorted(answer.hypotheses, key=lambda h: (h.key not in leading, -h.probability))
@@ -100,7 +104,7 @@ def opinion(answer: Diagnosis, changes: Sequence[Change]) -> Opinion:
         for c in answer.next_checks
         if c.signal in RUNS
     ]
-    found = [finding(h, takes_back(h, changes)) for h in ranked]
+    found = [finding(h, takes_back(h, changes), cures.declared(manifest, h)) for h in ranked]
     part, sure = answer.place
     is_surer = sure >= ACT_AT and (
         not ranked or (ranked[0].component != part and ranked[0].probability < sure)
@@ -140,7 +144,10 @@ def _back(change: Change) -> PlannedStep:
     return PlannedStep(action=TAKES_BACK, target=change.component, params={"change": change.id})
 
 
-def finding(h: Hypothesis, paths: list[list[PlannedStep]]) -> Finding:
+def finding(
+    h: Hypothesis, paths: list[list[PlannedStep]], declared: Sequence[list[PlannedStep]] = ()
+) -> Finding:
+    """`declared`: the system's own ways to repair, which come before what a runbook says of all systems."""
     return Finding(
         component=h.component,
         cause=h.cause,
@@ -156,6 +163,7 @@ def finding(h: Hypothesis, paths: list[list[PlannedStep]]) -> Finding:
         change_kind=h.change.kind if h.change else "",
         prevent=h.prevent,
         paths=[
+            *declared,
             *(
                 [PlannedStep(action=s.action, target=s.target, params=s.params) for s in path]
                 for path in h.paths

@@ -12,6 +12,7 @@ from .layout import EDGES, Layout
 from .secrets import Secrets
 
 Files = dict[str, str]  # path below root -> text
+ACCOUNT = "corner"  # the shop's, with its providers
 
 
 def etc_files(layout: Layout, secrets: Secrets) -> Files:
@@ -26,8 +27,9 @@ def etc_files(layout: Layout, secrets: Secrets) -> Files:
     files["etc/redis.conf"] = layout.text(redis_conf(layout, secrets))
     if layout.pg_conf.is_relative_to(layout.root):
         files[str(layout.pg_conf.relative_to(layout.root))] = layout.text(PG_CONF)
-    for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.upstream_key)):
-        files[f"world/etc/{name}.yaml"] = _yaml(layout.called({"latency_ms": 15, "keys": {key: None}}))
+    for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.fallback_key)):
+        told = {"latency_ms": 15, "keys": {key: None}, "accounts": {ACCOUNT: secrets.upstream_secret}}
+        files[f"world/etc/{name}.yaml"] = _yaml(layout.called(told))
     return files
 
 
@@ -124,7 +126,11 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
     def cache(name: str) -> str:
         return f"redis://:{secrets.redis_password}@{layout.address(name)}/0"
 
-    own = {"JWT_SECRET": secrets.jwt_secret, "UPSTREAM_API_KEY": secrets.upstream_key}
+    own = {
+        "JWT_SECRET": secrets.jwt_secret,
+        "UPSTREAM_API_KEY": secrets.upstream_key,
+        "FALLBACK_API_KEY": secrets.fallback_key,
+    }
     edged = {"DATABASE_URL": database("api-db"), "REDIS_URL": cache("api-redis"), **own}
     direct = {"DATABASE_URL": database("postgres"), "REDIS_URL": cache("redis")}
     return {
@@ -132,7 +138,12 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
         "api-2": edged,
         "backup-api": {**direct, **own},
         "worker": direct,
-        "batch": direct,
+        "batch": {
+            **direct,
+            "PROVIDER_URL": layout.url("upstream"),
+            "PROVIDER_ACCOUNT": ACCOUNT,
+            "PROVIDER_SECRET": secrets.upstream_secret,
+        },
     }
 
 

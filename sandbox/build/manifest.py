@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from . import outside
 from .journeys import journeys
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
 from .metrics import metrics
@@ -12,7 +13,7 @@ from .secrets import Secrets
 
 CONSUMERS = ["api-1", "api-2", "backup-api", "worker", "batch"]
 ORDERS = "q:orders"
-API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY"]
+API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY", "FALLBACK_API_KEY"]
 
 
 def manifest(layout: Layout) -> dict[str, Any]:
@@ -244,6 +245,7 @@ def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:
         "http": {"url": layout.seen_url(name, "/health"), "timeout_s": 1.0, "slow_ms": 800},
     }
     if name == "upstream":
+        spec |= outside.provider(layout)
         spec["fallback"] = {
             "consumer": ["api-1", "api-2"],
             "key": "upstream.active",

@@ -22,7 +22,7 @@ from .vocabulary import FIELDS, MEMBERS, PATHS, PHRASES, TABLES, WORDS
 PORTS = range(2, 190)  # offsets that are drawn from
 # Keys of a manifest or a process file whose values are no name of the shop's.
 FIXED = frozenset({"kind", "driver", "reload", "warm", "user", "reading"})
-ARGV = frozenset({"command", "argv"})  # their first word is a program of this machine
+ARGV = frozenset({"command", "argv", "exec"})  # their first word is a program of this machine
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def _service(layout: Layout, name: str, release: str, env: dict[str, str] | None
 
 
 def _api(layout: Layout, name: str) -> dict[str, Any]:
-    spec = _service(layout, name, "api")
+    spec = _service(layout, name, "api", {"ENV_FILE": str(layout.at(f"etc/{name}.env"))})
     spec |= {
         "command": ["{python}", "-m", "shop.api"],
         "env_file": f"etc/{name}.env",
@@ -146,4 +146,5 @@ def _batch_env(layout: Layout) -> dict[str, str]:
         "EXPORT_DIR": str(layout.root / "vol/exports"),
         "THUMBS_DIR": str(layout.root / "vol/thumbs"),
         "GATEWAY_URL": layout.url("gateway"),
+        "SITE_DIR": str(layout.root),
     }

@@ -18,7 +18,7 @@ INDEX = Path(__file__).parents[1] / "packages"  # what can be had besides
 PACKAGES = {
     "api": ("kit", "api", "migrate"),
     "frontend": ("kit", "frontend"),
-    "platform": ("kit", "gateway", "net", "worker", "batch", "loadgen"),
+    "platform": ("kit", "gateway", "net", "worker", "batch", "loadgen", "ops"),
     "world": ("kit", "world"),
 }
 WORLD_VERSION = "1.0.0"

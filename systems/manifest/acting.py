@@ -99,7 +99,8 @@ class Loss(Ask):
 
 
 class ActionSpec(Model):
-    """One action of one service. Services of a system may share one by its name: it then has several targets."""
+    """One action of one service. Services of a system may share one by its name: it then has several targets.
+    `mends`: causes by the ids of their runbooks; where one of them is found on this service, it is a way to repair."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=2, max_length=60)
     title: str = Field(min_length=3, max_length=120)
@@ -110,6 +111,7 @@ class ActionSpec(Model):
     undo: Calls = Field([], max_length=10)
     before: Ask | None = None
     loss: Loss | None = None
+    mends: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,79}$")]] = Field([], max_length=20)
 
     def calls(self) -> Iterator[tuple[tuple[str | int, ...], Call]]:
         """Every call, with the path of its key."""

@@ -45,6 +45,8 @@ def _of(manifest: Manifest, service: str, spec: ActionSpec, at: tuple[str | int,
     for name in spec.params:
         if name in GIVEN or name == BEFORE or hasattr(BaseModel, name):
             yield (*at, "params", name), f"{name!r} has a meaning of its own: call the parameter otherwise"
+    if spec.mends and spec.params:
+        yield (*at, "mends"), "cannot be said of an action with params: a cause names no values for them"
     if spec.before is not None and not spec.undo:
         yield (*at, "before"), "is kept for an undo, and there is none"
     known = GIVEN | spec.params.keys()

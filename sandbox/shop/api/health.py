@@ -67,4 +67,9 @@ def router(state: State) -> APIRouter:
         state.upstream.reset()
         return {"upstream_breaker": state.upstream.breaker_state}
 
+    @routes.post("/credentials/reload")
+    async def reload_credentials() -> dict[str, str]:
+        state.read_keys()
+        return {"credentials": "read"}
+
     return routes

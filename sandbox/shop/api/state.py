@@ -6,6 +6,7 @@ import logging
 import select
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import redis
@@ -15,6 +16,7 @@ from psycopg_pool import ConnectionPool
 from ..kit import logs
 from ..kit.config import Config
 from ..kit.metrics import STATES, Figure, Metrics, Requests, state
+from ..kit.start import variables
 from .profile import ProfileCache
 from .settings import Settings
 from .upstream import Upstream
@@ -53,7 +55,7 @@ class State:
             client_name=settings.REPLICA, max_connections=40,
         )  # fmt: skip
         self.profiles = ProfileCache(config)
-        self.upstream = Upstream(config, settings.UPSTREAM_API_KEY)
+        self.upstream = Upstream(config, settings.UPSTREAM_API_KEY, settings.FALLBACK_API_KEY)
         self.apply()
 
     def _pool(self) -> Pool:
@@ -80,6 +82,13 @@ class State:
     def apply(self) -> None:
         logs.set_level(str(self.config.get("log.level", "INFO")))
         self.profiles.trim()
+
+    def read_keys(self) -> None:
+        """The providers' keys as the environment file has them now; nothing where it is not known or not there."""
+        path = Path(self.settings.ENV_FILE) if self.settings.ENV_FILE else None
+        if path and path.is_file():
+            now = variables(path.read_text())
+            self.upstream.use_keys(now.get("UPSTREAM_API_KEY", ""), now.get("FALLBACK_API_KEY", ""))
 
     def open(self) -> None:
         self.pool.open(wait=False)

@@ -1,4 +1,5 @@
-"""`python -m shop.world`: a payment and quote provider that is not ours. Public: /health, /v1/quote, /v1/insights."""
+"""`python -m shop.world`: a payment and quote provider that is not ours. Public: /health, /v1/quote, /v1/insights,
+/v1/key (what is known of a key), and POST /v1/keys (another one, for who has the account's secret)."""
 
 from __future__ import annotations
 
@@ -6,20 +7,21 @@ import asyncio
 import hashlib
 import logging
 import os
-import time
 
 from ..kit import logs
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
 from ..kit.run import run
+from .keys import Keys
 
 
 class Provider:
-    """Keys and their expiry (epoch seconds, null = never) stand in its configuration."""
+    """Who may ask stands in its configuration and in what it issued; how long an answer takes, too."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.name = os.environ["REPLICA"]
+        self.keys = Keys(config, self.name)
 
     async def start(self) -> None:
         await serve(self.handle, int(os.environ["PORT"]))
@@ -30,8 +32,13 @@ class Provider:
             return json_response({"status": "ok", "provider": self.name})
         if not request.path.startswith("/v1/"):
             return json_response({"error": "not found"}, 404)
-        if (refused := self._check_key(request.headers.get("x-api-key", ""))) is not None:
+        if request.path == "/v1/keys" and request.method == "POST":
+            return self.keys.issue(request)
+        key = request.headers.get("x-api-key", "")
+        if (refused := self.keys.refusal(key)) is not None:
             return refused
+        if request.path == "/v1/key":
+            return json_response({"state": "valid", "expires_at": self.keys.ends(key)})
         latency = self.config.number("latency_ms", 15)
         if request.path == "/v1/insights":
             latency = self.config.number("insights_latency_ms", latency)
@@ -51,15 +58,6 @@ class Provider:
         if request.path == "/v1/insights":
             return json_response({"provider": self.name, "also_bought": seed % 50, "trend": seed % 7 - 3})
         return json_response({"error": "not found"}, 404)
-
-    def _check_key(self, key: str) -> Response | None:
-        keys = self.config.get("keys") or {}
-        if key not in keys:
-            return json_response({"error": "invalid_key"}, 401)
-        expires = keys[key]
-        if expires is not None and float(expires) < time.time():
-            return json_response({"error": "token_expired", "expired_at": expires}, 401)
-        return None
 
 
 def main() -> None:
