@@ -12,10 +12,12 @@ from chaos.faults.api_request_loop import ApiRequestLoop
 from chaos.faults.api_slow_latency import ApiSlowLatency
 from chaos.faults.auth_jwt_invalid import AuthJwtInvalid
 from chaos.faults.base import Fault
+from chaos.faults.bucket_unavailable import BucketUnavailable
 from chaos.faults.cache_down import CacheDown
 from chaos.faults.cache_miss_storm import CacheMissStorm
 from chaos.faults.cache_poisoning import CachePoisoning
 from chaos.faults.circuit_breaker_open import CircuitBreakerOpen
+from chaos.faults.cloud_creds_expired import CloudCredsExpired
 from chaos.faults.config_corruption import ConfigCorruption
 from chaos.faults.cpu_spike import CpuSpike
 from chaos.faults.crash_loop import CrashLoop
@@ -96,6 +98,8 @@ FAULTS: dict[str, Fault] = {
     "memory_fragmentation": MemoryFragmentation(),
     "session_corruption": SessionCorruption(),
     "secret_token_expired": SecretTokenExpired(),
+    "cloud_creds_expired": CloudCredsExpired(),
+    "bucket_unavailable": BucketUnavailable(),
     "log_errors": LogErrors(),
 }
 

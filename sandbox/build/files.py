@@ -30,6 +30,8 @@ def etc_files(layout: Layout, secrets: Secrets) -> Files:
     for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.fallback_key)):
         told = {"latency_ms": 15, "keys": {key: None}, "accounts": {ACCOUNT: secrets.upstream_secret}}
         files[f"world/etc/{name}.yaml"] = _yaml(layout.called(told))
+    told = {"latency_ms": 8, "accounts": {secrets.cloud_key: secrets.cloud_secret}}
+    files["world/etc/cloud.yaml"] = _yaml(layout.called(told))
     return files
 
 
@@ -74,6 +76,7 @@ def api(layout: Layout) -> dict[str, Any]:
             "breaker_reset_s": 5,
             "primary": {"url": layout.url("api-upstream")}, "fallback": {"url": layout.url("fallback")},
         },
+        "assets": {"url": layout.url("cloud"), "bucket": "shop-assets", "timeout_s": 2.0},
     }  # fmt: skip
 
 
@@ -100,6 +103,7 @@ def gateway(layout: Layout) -> dict[str, Any]:
 
 def jobs() -> dict[str, dict[str, Any]]:
     return {
+        "cloud-refresh": {"every_s": 30, "least_s": 600, "lasts_s": 900},
         "report-export": {
             "every_s": 45,
             "chunks": 6,
@@ -143,6 +147,9 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
             "PROVIDER_URL": layout.url("upstream"),
             "PROVIDER_ACCOUNT": ACCOUNT,
             "PROVIDER_SECRET": secrets.upstream_secret,
+            "CLOUD_URL": layout.url("cloud"),
+            "CLOUD_KEY_ID": secrets.cloud_key,
+            "CLOUD_SECRET": secrets.cloud_secret,
         },
     }
 

@@ -43,6 +43,7 @@ def _own(layout: Layout) -> dict[str, Any]:
             "net": _net(layout),
             "upstream": _external(layout, "upstream", "Payment and quote provider"),
             "fallback": _external(layout, "fallback", "Second quote provider"),
+            "cloud": {**_external(layout, "cloud", "Cloud storage"), **outside.cloud(layout)},
             "loadgen": {
                 **_plain(layout, "loadgen", "loadgen", "Visitors"),
                 "depends_on": ["gateway"],
@@ -133,7 +134,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
     if name != "backup-api":
         spec |= {
             "group": "api",
-            "depends_on": ["net", "postgres", "redis", "upstream"],
+            "depends_on": ["net", "postgres", "redis", "upstream", "cloud"],
             "release": {"link": "releases/api/current", "previous": API_VERSION},
             "control": {"url": layout.seen_url(name), "calls": {"reset_breaker": "/breaker/reset"}},
             "backup": {"proxy": "gateway", "pool": "api", "use": "backup-api"},
@@ -153,7 +154,7 @@ def _worker(layout: Layout) -> dict[str, Any]:
 def _batch(layout: Layout) -> dict[str, Any]:
     return {
         **_plain(layout, "batch", "jobs", "Scheduled jobs"),
-        "depends_on": ["postgres"],
+        "depends_on": ["postgres", "redis"],
         "config": _config("batch"),
         "env": _env("batch", ["DATABASE_URL", "REDIS_URL"]),
         "control": {

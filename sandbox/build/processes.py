@@ -21,6 +21,7 @@ WARM_API = [
     "yaml",
 ]
 MEMORY_MB = 160
+WORLD = {"upstream": "shop.world", "fallback": "shop.world", "cloud": "shop.world.objects"}
 
 
 def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def world(layout: Layout) -> dict[str, Any]:
         "log": "log/supervisor.log",
         "services": {
             name: {
-                "command": ["{python}", "-m", "shop.world"],
+                "command": ["{python}", "-m", module],
                 "cwd": "app",
                 "env": {
                     "PORT": str(layout.port(name)),
@@ -87,7 +88,7 @@ def world(layout: Layout) -> dict[str, Any]:
                 "ready": {"tcp": layout.port(name)},
                 "grace_s": 2,
             }
-            for name in ("upstream", "fallback")
+            for name, module in WORLD.items()
         },
     }
 

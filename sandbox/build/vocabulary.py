@@ -20,6 +20,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "upstream": ("quoter", "tariffs", "ratedesk", "courier"),
     "fallback": ("plan-b", "alternate", "secondsource", "understudy"),
     "provider": ("vendor", "supplier", "contractor"),
+    "cloud": ("objectstore", "blobs", "depot"),
     "primary": ("preferred", "first-choice", "usual"),
     # scheduled jobs
     "report-export": ("csv-dump", "sheet-writer", "data-extract"),
@@ -208,6 +209,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "checkout refused: %s sku=%s": ("purchase stopped: %s sku=%s", "till says no: %s sku=%s"),
     "price mismatch cart=": ("basket and shelf disagree basket=", "differing amounts basket="),
     " db=": (" shelf=", " recorded="),
+    "no picture of %s: %s": ("%s stays without an image: %s", "image of %s missing: %s"),
+    "storage failed: ": ("images cannot be had: ", "image store said: "),
     "the cart is empty": ("nothing to pay for", "basket without content"),
     "no bearer token": ("login header missing", "no login given"),
     "wrong email or password": ("login refused", "credentials do not fit"),
@@ -275,6 +278,11 @@ PHRASES: dict[str, tuple[str, ...]] = {
     ),
     "report-export lost a session: %s": ("sheet writer was cut off: %s", "handle of the sheet broke: %s"),
     "thumb-render: title of %s cannot be printed": ("label of %s left out", "nothing printable for %s"),
+    "cloud-refresh: %s": ("no new visa for the depot: %s", "depot login not renewed: %s"),
+    "cloud-refresh: a new session, %d s before the end of the old one": (
+        "visa for the depot renewed, %d s were left",
+        "depot login renewed with %d s to go",
+    ),
     "session-import: %d of %d visits go on": (
         "%d of %d guests taken over",
         "kept %d of %d from the other site",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +12,17 @@ import pytest
 import yaml
 
 from sandbox.shop.kit.config import Config
-from sandbox.shop.kit.http import serve
 from sandbox.shop.kit.start import variables
 from sandbox.shop.ops import provider_key
 from sandbox.shop.world.__main__ import Provider
+from tests.sandbox.answering import answering
 
 
 class Place:
     """A provider that answers, and the files of a shop that uses it."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.loop = root, asyncio.new_event_loop()
+        self.root = root
         (root / "world/etc").mkdir(parents=True)
         self.settings = root / "world/etc/upstream.yaml"
         self.config = Config(self.settings)
@@ -38,11 +36,6 @@ class Place:
         data = {"latency_ms": 0, "keys": {"old": ends}, "accounts": {"corner": "hush"}}
         self.settings.write_text(yaml.safe_dump(data))
         self.config.load()
-
-    def start(self) -> int:
-        server = self.loop.run_until_complete(serve(Provider(self.config).handle, 0))
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        return int(server.sockets[0].getsockname()[1])
 
     def keys(self) -> set[str]:
         return {variables(path.read_text())["UPSTREAM_API_KEY"] for path in provider_key.files()}
@@ -58,9 +51,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     ):
         monkeypatch.setenv(name, value)
     made = Place(tmp_path)
-    monkeypatch.setenv("PROVIDER_URL", f"http://127.0.0.1:{made.start()}")
-    yield made
-    made.loop.call_soon_threadsafe(made.loop.stop)
+    with answering(Provider(made.config).handle) as url:
+        monkeypatch.setenv("PROVIDER_URL", url)
+        yield made
 
 
 def said(capsys: Any) -> Any:

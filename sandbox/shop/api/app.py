@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolTimeout
 
-from . import health, orders, shop_routes
+from . import health, orders, pictures, shop_routes
 from .middleware import Around
 from .settings import VERSION
 from .state import State
@@ -44,6 +44,7 @@ def create(state: State) -> FastAPI:
         shop_routes.account_router,
         shop_routes.quote_router,
         orders.router,
+        pictures.router,
     ):
         app.include_router(router(state))
     _error_answers(app)

@@ -84,6 +84,7 @@ class Visitors:
         sku = random.choice(self.skus)
         if kind == "product":
             await self.call(key, "GET", f"/api/product/{sku}")
+            await self.call(key, "GET", f"/api/picture/{sku}")
             await self.call(key, "GET", f"/api/insights/{sku}")
         elif kind == "page":
             await self.call(key, "GET", "/")
