@@ -51,6 +51,7 @@ from chaos.faults.secret_token_expired import SecretTokenExpired
 from chaos.faults.session_corruption import SessionCorruption
 from chaos.faults.third_party_outage import ThirdPartyOutage
 from chaos.faults.thread_starvation import ThreadStarvation
+from chaos.faults.traffic_surge import TrafficSurge
 from chaos.faults.unexpected_restart import UnexpectedRestart
 from chaos.faults.zombie_processes import ZombieProcesses
 from chaos.unknown.registry import UNKNOWN
@@ -100,6 +101,7 @@ FAULTS: dict[str, Fault] = {
     "secret_token_expired": SecretTokenExpired(),
     "cloud_creds_expired": CloudCredsExpired(),
     "bucket_unavailable": BucketUnavailable(),
+    "traffic_surge": TrafficSurge(),
     "log_errors": LogErrors(),
 }
 

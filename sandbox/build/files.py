@@ -32,6 +32,8 @@ def etc_files(layout: Layout, secrets: Secrets) -> Files:
         files[f"world/etc/{name}.yaml"] = _yaml(layout.called(told))
     told = {"latency_ms": 8, "accounts": {secrets.cloud_key: secrets.cloud_secret}}
     files["world/etc/cloud.yaml"] = _yaml(layout.called(told))
+    coming = {"rps": 0, "clients": 240, "timeout_s": 8, "max_in_flight": 200}
+    files["world/etc/newcomers.yaml"] = _yaml(layout.called(coming))
     return files
 
 
@@ -97,7 +99,7 @@ def gateway(layout: Layout) -> dict[str, Any]:
         },
         "upstream_timeout_s": 12,
         "breaker": {"failures": 8, "reset_timeout_s": 3},
-        "rate_limit": {"rps": 40, "burst": 60, "per_key": {}},
+        "rate_limit": {"rps": 40, "burst": 60, "newcomers_rps": 8, "per_key": {}},
     }  # fmt: skip
 
 

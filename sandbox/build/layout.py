@@ -19,7 +19,7 @@ OFFSETS = {
     "gateway-api-1": 61, "gateway-api-2": 62, "api-db": 63, "api-redis": 64, "api-upstream": 65,
     "net-far": 66,
     "postgres": 70, "redis": 71, "loadgen": 80, "upstream": 121, "fallback": 122,
-    "cloud": 100,
+    "cloud": 100, "newcomers": 101,
 }  # fmt: skip
 EDGES = {
     "gateway-api-1": ("gateway", "api-1"),

@@ -110,6 +110,7 @@ def _gateway(layout: Layout) -> dict[str, Any]:
             "*.members.*.name",
             sets={"*.sent_to": layout.seen_url("gateway", "/pools/{1}/use?pool={value}")},
         ),
+        "actions": outside.door(layout),
     }
 
 

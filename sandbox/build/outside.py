@@ -60,6 +60,22 @@ def cloud(layout: Layout) -> dict[str, Any]:
     }
 
 
+def door(layout: Layout) -> list[dict[str, Any]]:
+    """What is done at the front door when more people come than can be served."""
+    page = layout.seen_url("gateway", "/admission")
+    return [
+        {
+            "name": "shed-load",
+            "title": "Let newcomers wait, and serve those who were here before",
+            "risk": "medium",
+            "mends": ["surge"],
+            "do": {"http": {"post": f"{page}?mode=shed"}},
+            "check": {"http": page, "path": "mode", "is": "shed"},
+            "undo": {"http": {"post": f"{page}?mode=open"}},
+        }
+    ]
+
+
 def _look(layout: Layout, name: str) -> dict[str, Any]:
     return {"http": layout.seen_url(BESIDE, "/outside"), "path": name}
 

@@ -21,7 +21,8 @@ WARM_API = [
     "yaml",
 ]
 MEMORY_MB = 160
-WORLD = {"upstream": "shop.world", "fallback": "shop.world", "cloud": "shop.world.objects"}
+WORLD = {"upstream": "shop.world", "fallback": "shop.world", "cloud": "shop.world.objects",
+         "newcomers": "shop.loadgen"}  # fmt: skip
 
 
 def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def world(layout: Layout) -> dict[str, Any]:
                     "PORT": str(layout.port(name)),
                     "REPLICA": name,
                     "CONFIG_FILE": str(layout.root / f"world/etc/{name}.yaml"),
+                    **({"GATEWAY_URL": layout.url("gateway")} if name == "newcomers" else {}),
                 },
                 "log": f"log/{name}.log",
                 "ready": {"tcp": layout.port(name)},

@@ -19,7 +19,7 @@ PACKAGES = {
     "api": ("kit", "api", "migrate"),
     "frontend": ("kit", "frontend"),
     "platform": ("kit", "gateway", "net", "worker", "batch", "loadgen", "ops"),
-    "world": ("kit", "world"),
+    "world": ("kit", "world", "loadgen"),
 }
 WORLD_VERSION = "1.0.0"
 CURRENT = {"api": API_VERSION, "frontend": FRONTEND_VERSION, "platform": PLATFORM_VERSION}

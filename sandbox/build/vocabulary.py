@@ -20,6 +20,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "upstream": ("quoter", "tariffs", "ratedesk", "courier"),
     "fallback": ("plan-b", "alternate", "secondsource", "understudy"),
     "provider": ("vendor", "supplier", "contractor"),
+    "newcomers": ("readers", "followers", "subscribers"),
     "cloud": ("objectstore", "blobs", "depot"),
     "primary": ("preferred", "first-choice", "usual"),
     # scheduled jobs
@@ -166,6 +167,7 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "breaker %s: reset by hand": ("fuse of %s put back in by an operator", "%s guard cleared manually"),
     "traffic of pool %s goes to %s": ("requests for %s now handled by %s", "%s rerouted to %s"),
     "gateway listens on %s": ("door open at port %s", "taking visitors on %s"),
+    "admission is %s": ("door policy now %s", "letting in: %s"),
     "rate limit exceeded": ("too many requests", "slow down please"),
     "loop detected": ("went in circles", "too many hops"),
     "no route": ("nobody handles this path", "unmapped path"),

@@ -1,6 +1,7 @@
 """`python -m shop.gateway`: the shop's front door.
 
-Own routes: GET /healthz, /metrics, /pools; POST /breaker/reset; POST /pools/NAME/use?pool=OTHER sends the traffic
+Own routes: GET /healthz, /metrics, /pools, /waiting (the page for those who wait), /admission; POST
+/admission?mode=shed|open; POST /breaker/reset; POST /pools/NAME/use?pool=OTHER sends the traffic
 of one pool to another until the next reload (POST /pools/NAME/use without a pool takes that back).
 """
 
@@ -11,12 +12,13 @@ import os
 
 from ..kit import logs
 from ..kit.config import load_or_exit
-from ..kit.http import Request, Response, json_response, serve
+from ..kit.http import Request, Response, html_response, json_response, serve
 from ..kit.metrics import PATH
 from ..kit.run import run
-from .proxy import Gateway
+from .proxy import WAITING, Gateway
 
-OWN = {"/healthz", PATH, "/pools", "/breaker/reset"}
+OWN = {"/healthz", PATH, "/pools", "/breaker/reset", "/admission", WAITING}
+PAGE = "<!doctype html><title>One moment</title><p>Many people are here right now. You are let in soon.</p>"
 
 
 class Door:
@@ -47,11 +49,25 @@ class Door:
                     for name, pool in gateway.pools.items()
                 }
             )
+        if request.path == WAITING:
+            return html_response(PAGE, headers={"Refresh": "10; url=/"})
+        if request.path == "/admission":
+            return self._admission(request)
         if request.path == "/breaker/reset" and request.method == "POST":
             for pool in gateway.pools.values():
                 pool.breaker.reset()
             return json_response({"breakers": {name: p.breaker.state for name, p in gateway.pools.items()}})
         return self._use(request)
+
+    def _admission(self, request: Request) -> Response:
+        """Whether newcomers wait; POST says whether they shall."""
+        room, mode = self.gateway.limiter.room, request.query.get("mode", "")
+        if request.method == "POST":
+            if mode not in ("shed", "open"):
+                return json_response({"error": "not found"}, 404)
+            room.set(mode)
+            logging.getLogger("shop").warning("admission is %s", mode)
+        return json_response({"mode": room.mode})
 
     def _use(self, request: Request) -> Response:
         parts = request.path.strip("/").split("/")

@@ -29,7 +29,8 @@ CARTS = 12  # visitors who come back to what they had
 
 
 class Visitors:
-    """Arrivals at random, `rps` requests a second on average; at most max_in_flight at once."""
+    """Arrivals at random, `rps` requests a second on average (0: nobody comes); at most max_in_flight at once.
+    `clients`: so many with a key each; 0: the usual few."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -66,7 +67,10 @@ class Visitors:
 
     async def arrive(self) -> None:
         while True:
-            rps = max(0.1, self.config.number("rps", 6))
+            rps = self.config.number("rps", 6)
+            if rps <= 0:
+                await asyncio.sleep(0.5)
+                continue
             await asyncio.sleep(
                 min(2.0, random.expovariate(rps / 1.5))
             )  # a visit makes 1.5 requests on average
@@ -75,7 +79,8 @@ class Visitors:
                 keep(self.busy, self.visit(kind), kind)
 
     async def visit(self, kind: str) -> None:
-        key = random.choice(KEYS)
+        clients = int(self.config.number("clients", 0))
+        key = f"new-{random.randint(1, clients)}" if clients else random.choice(KEYS)
         if kind == "browse" or not self.skus:
             data = await self.call(key, "GET", f"/api/catalog?limit=24&category={random.choice(CATEGORIES)}")
             if data and data.get("items"):
