@@ -22,7 +22,6 @@ class TrafficSurge(Fault):
     blast_radius = "everybody at the front door: more come than can be served"
     reverts = "the crowd goes home, and the door lets everybody in again"
     expected = Expected((DOOR, "api", "api-1", "api-2"), ("surge", "overload"))
-    culprits = ((DOOR, ""),)
     may_touch = ("frontend", "backup-api")
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
