@@ -13,10 +13,12 @@ from chaos.faults.api_request_loop import ApiRequestLoop
 from chaos.faults.api_slow_latency import ApiSlowLatency
 from chaos.faults.auth_jwt_invalid import AuthJwtInvalid
 from chaos.faults.base import Fault
+from chaos.faults.bucket_unavailable import BucketUnavailable
 from chaos.faults.cache_down import CacheDown
 from chaos.faults.cache_miss_storm import CacheMissStorm
 from chaos.faults.cache_poisoning import CachePoisoning
 from chaos.faults.circuit_breaker_open import CircuitBreakerOpen
+from chaos.faults.cloud_creds_expired import CloudCredsExpired
 from chaos.faults.config_corruption import ConfigCorruption
 from chaos.faults.cpu_spike import CpuSpike
 from chaos.faults.crash_loop import CrashLoop
@@ -40,6 +42,7 @@ from chaos.faults.inode_exhaustion import InodeExhaustion
 from chaos.faults.lb_misrouting import LbMisrouting
 from chaos.faults.log_errors import LogErrors
 from chaos.faults.logging_down import LoggingDown
+from chaos.faults.memory_fragmentation import MemoryFragmentation
 from chaos.faults.memory_leak_oom import MemoryLeakOom
 from chaos.faults.net_outage import NetOutage
 from chaos.faults.package_breaking_change import PackageBreakingChange
@@ -49,10 +52,13 @@ from chaos.faults.queue_backlog import QueueBacklog
 from chaos.faults.queue_worker_crash import QueueWorkerCrash
 from chaos.faults.rate_limit_exceeded import RateLimitExceeded
 from chaos.faults.redis_eviction_storm import RedisEvictionStorm
+from chaos.faults.secret_token_expired import SecretTokenExpired
+from chaos.faults.session_corruption import SessionCorruption
 from chaos.faults.ssl_expired import SslExpired
 from chaos.faults.third_party_outage import ThirdPartyOutage
 from chaos.faults.thread_starvation import ThreadStarvation
 from chaos.faults.time_drift import TimeDrift
+from chaos.faults.traffic_surge import TrafficSurge
 from chaos.faults.unexpected_restart import UnexpectedRestart
 from chaos.faults.webhook_failure import WebhookFailure
 from chaos.faults.zombie_processes import ZombieProcesses
@@ -102,6 +108,12 @@ FAULTS: dict[str, Fault] = {
     "inode_exhaustion": InodeExhaustion(),
     "logging_down": LoggingDown(),
     "analytics_stall": AnalyticsStall(),
+    "memory_fragmentation": MemoryFragmentation(),
+    "session_corruption": SessionCorruption(),
+    "secret_token_expired": SecretTokenExpired(),
+    "cloud_creds_expired": CloudCredsExpired(),
+    "bucket_unavailable": BucketUnavailable(),
+    "traffic_surge": TrafficSurge(),
     "log_errors": LogErrors(),
     "ssl_expired": SslExpired(),
     "time_drift": TimeDrift(),

@@ -180,6 +180,12 @@ class Site:
         except OSError as error:
             return f"{unit} does not answer: {error}"
 
+    def told(self, unit: str, path: str) -> dict[str, Any]:
+        """What a page of the unit says, as JSON."""
+        with urllib.request.urlopen(self.url(unit, path), timeout=8) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+        return found
+
     def post(self, unit: str, path: str) -> Any:
         request = urllib.request.Request(self.url(unit, path), method="POST", data=b"")
         with urllib.request.urlopen(request, timeout=10) as answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actions.base import AnyAction
 from actions.catalogue.caches.clear_cache import ClearCache
+from actions.catalogue.caches.remove_damaged import RemoveDamaged
 from actions.catalogue.caches.warm_cache import WarmCache
 from actions.catalogue.database.kill_idle_connections import KillIdleConnections
 from actions.catalogue.database.kill_session import KillSession
@@ -41,6 +42,7 @@ ALL: tuple[AnyAction, ...] = (
     RegenerateEnv(),
     RegenerateDbCreds(),
     ClearCache(),
+    RemoveDamaged(),
     WarmCache(),
     RestoreDb(),
     RunMigrations(),

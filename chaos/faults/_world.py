@@ -18,11 +18,16 @@ def remember(site: Site, provider: str) -> Undo:
     return {"world": {provider: _path(site, provider).read_text()}}
 
 
-def put(site: Site, provider: str, values: dict[str, Any]) -> None:
+def values(site: Site, provider: str) -> dict[str, Any]:
+    """What it is set to now."""
+    found: dict[str, Any] = yamlsafe.load(_path(site, provider).read_text(), aliases=True)
+    return found
+
+
+def put(site: Site, provider: str, changed: dict[str, Any]) -> None:
     """Set keys of the top level, and have the provider read them."""
-    path = _path(site, provider)
-    data = yamlsafe.load(path.read_text(), aliases=True)
-    site.write_atomic(path, str(yaml.safe_dump({**data, **values}, sort_keys=False, width=110)))
+    data = {**values(site, provider), **changed}
+    site.write_atomic(_path(site, provider), str(yaml.safe_dump(data, sort_keys=False, width=110)))
     site.hands.reload(provider, world=True)
 
 

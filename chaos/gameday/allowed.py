@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from actions import audit, grants, policy
 from actions.models import PolicyGrant
+from systems import services
+from systems.manifest import ManifestError
 from systems.models import System
 
 # What the agent may be allowed beforehand where a fault was put in: what ends, restarts, reroutes or writes back.
@@ -40,11 +42,28 @@ MENDS = (
 )
 
 
+def declared(system: System) -> list[str]:
+    """The system's own actions that say which causes they mend: its people have judged them."""
+    try:
+        manifest = services.load(system.slug).manifest
+    except (services.UnknownSystem, ManifestError):
+        return []
+    return sorted({spec.name for s in manifest.services.values() for spec in s.actions if spec.mends})
+
+
 @contextmanager
 def approved(
-    system: System, scope: str, scope_id: str, *, by: str, minutes: float, actions: Sequence[str] = MENDS
+    system: System,
+    scope: str,
+    scope_id: str,
+    *,
+    by: str,
+    minutes: float,
+    actions: Sequence[str] | None = None,
 ) -> Iterator[PolicyGrant]:
-    """Inside, what the agent asks for incidents that open from now on is approved, if it is one of `actions`."""
+    """Inside, what the agent asks for incidents that open from now on is approved, if it is one of `actions` (None: of
+    those above, and of the system's own that mend something)."""
+    actions = [*MENDS, *declared(system)] if actions is None else actions
     grant = grants.give(
         system,
         scope=scope,

@@ -12,7 +12,7 @@ from .metrics import metrics
 HOME = Path("/srv/shop")
 BASE = 18080  # ports inside are always the same
 PREFIX, WORLD_PREFIX = "shop-", "world-"  # of the names in the compose file
-WORLD = ("upstream", "fallback")
+WORLD = ("upstream", "fallback", "cloud", "newcomers")
 VOLUMES = {name: f"/srv/volumes/{name}" for name in ("applog", "scratch")}  # where a container has them
 PASSWORD_FILE = "postgres-password"
 RELEASES = {"api-1": API_VERSION, "api-2": API_VERSION, "frontend": FRONTEND_VERSION}

@@ -29,10 +29,14 @@ def etc_files(layout: Layout, secrets: Secrets) -> Files:
     files["etc/redis.conf"] = layout.text(redis_conf(layout, secrets))
     if layout.pg_conf.is_relative_to(layout.root):
         files[str(layout.pg_conf.relative_to(layout.root))] = layout.text(PG_CONF)
-    for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.upstream_key)):
+    for name, key in (("upstream", secrets.upstream_key), ("fallback", secrets.fallback_key)):
         told = {"latency_ms": 15, "keys": {key: None}, "accounts": {ACCOUNT: secrets.upstream_secret}}
         told |= {"webhook": {"url": webhook(layout, "primary" if name == "upstream" else name)}}
         files[f"world/etc/{name}.yaml"] = _yaml(layout.called(told))
+    told = {"latency_ms": 8, "accounts": {secrets.cloud_key: secrets.cloud_secret}}
+    files["world/etc/cloud.yaml"] = _yaml(layout.called(told))
+    coming = {"rps": 0, "clients": 240, "timeout_s": 8, "max_in_flight": 200}
+    files["world/etc/newcomers.yaml"] = _yaml(layout.called(coming))
     return files
 
 
@@ -87,6 +91,7 @@ def api(layout: Layout) -> dict[str, Any]:
             "breaker_reset_s": 5,
             "primary": {"url": layout.url("api-upstream")}, "fallback": {"url": layout.url("fallback")},
         },
+        "assets": {"url": layout.url("cloud"), "bucket": "shop-assets", "timeout_s": 2.0},
     }  # fmt: skip
 
 
@@ -123,13 +128,14 @@ def gateway(layout: Layout) -> dict[str, Any]:
         },
         "upstream_timeout_s": 12,
         "breaker": {"failures": 8, "reset_timeout_s": 3},
-        "rate_limit": {"rps": 40, "burst": 60, "per_key": {}},
+        "rate_limit": {"rps": 40, "burst": 60, "newcomers_rps": 8, "per_key": {}},
         **({"tls": tls} if authority.usable() else {}),
     }  # fmt: skip
 
 
 def jobs() -> dict[str, dict[str, Any]]:
     return {
+        "cloud-refresh": {"every_s": 30, "least_s": 600, "lasts_s": 900},
         "report-export": {
             "every_s": 45,
             "chunks": 6,
@@ -143,6 +149,7 @@ def jobs() -> dict[str, dict[str, Any]]:
         "price-recalc": {"every_s": 75, "rounds": 1, "hold_s": 0, "pause_s": 0},
         "partner-sync": {"every_s": 55, "requests": 20, "rps": 5},
         "recs-precompute": {"every_s": 65, "keys": 200, "ttl_s": 600, "rounds": 1},
+        "session-import": {"every_s": 70, "keys": 200, "keep_every": 4, "ttl_s": 600},
     }
 
 
@@ -155,7 +162,11 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
     def cache(name: str) -> str:
         return f"redis://:{secrets.redis_password}@{layout.address(name)}/0"
 
-    own = {"JWT_SECRET": secrets.jwt_secret, "UPSTREAM_API_KEY": secrets.upstream_key}
+    own = {
+        "JWT_SECRET": secrets.jwt_secret,
+        "UPSTREAM_API_KEY": secrets.upstream_key,
+        "FALLBACK_API_KEY": secrets.fallback_key,
+    }
     edged = {"DATABASE_URL": database("api-db"), "REDIS_URL": cache("api-redis"), **own}
     direct = {"DATABASE_URL": database("postgres"), "REDIS_URL": cache("redis")}
     return {
@@ -164,7 +175,15 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
         "backup-api": {**direct, **own},
         "worker": direct,
         "analytics": {"REDIS_URL": direct["REDIS_URL"]},
-        "batch": direct,
+        "batch": {
+            **direct,
+            "PROVIDER_URL": layout.url("upstream"),
+            "PROVIDER_ACCOUNT": ACCOUNT,
+            "PROVIDER_SECRET": secrets.upstream_secret,
+            "CLOUD_URL": layout.url("cloud"),
+            "CLOUD_KEY_ID": secrets.cloud_key,
+            "CLOUD_SECRET": secrets.cloud_secret,
+        },
     }
 
 

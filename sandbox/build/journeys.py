@@ -60,6 +60,11 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
             "steps": [{"get": url("/api/quote?sku=GAR-122"), "headers": KEY, "contains": "delivery"}],
         },
         {
+            "name": "see a product's picture",
+            "interval_s": 2.5,
+            "steps": [{"get": url("/api/picture/GAR-122"), "headers": KEY, "contains": "svg"}],
+        },
+        {
             "name": "open the shop",
             "interval_s": 2,
             "timeout_s": 4,

@@ -20,6 +20,7 @@ OFFSETS = {
     "net-far": 66, "analytics": 33, "log-collector": 50,
     "gateway-tls": 90, "dns-1": 91, "dns-2": 92,
     "postgres": 70, "redis": 71, "loadgen": 80, "upstream": 121, "fallback": 122,
+    "cloud": 100, "newcomers": 101,
 }  # fmt: skip
 EDGES = {
     "gateway-api-1": ("gateway", "api-1"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from . import acts, authority, readings
+from . import acts, authority, outside, readings
 from .journeys import journeys
 from .layout import API_VERSION, EDGES, FRONTEND_VERSION, Layout
 from .metrics import PATH, metrics
@@ -13,7 +13,7 @@ from .secrets import Secrets
 
 CONSUMERS = ["api-1", "api-2", "backup-api", "worker", "batch"]
 ORDERS, EVENTS = "q:orders", "s:events"
-API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY"]
+API_ENV = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "UPSTREAM_API_KEY", "FALLBACK_API_KEY"]
 
 
 def manifest(layout: Layout) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def _own(layout: Layout) -> dict[str, Any]:
             "dns-2": _resolver(layout, "dns-2", "Second resolver"),
             "upstream": _external(layout, "upstream", "Payment and quote provider"),
             "fallback": _external(layout, "fallback", "Second quote provider"),
+            "cloud": {**_external(layout, "cloud", "Cloud storage"), **outside.cloud(layout)},
             "loadgen": {
                 **_plain(layout, "loadgen", "loadgen", "Visitors"),
                 "depends_on": ["gateway"],
@@ -114,7 +115,7 @@ def _gateway(layout: Layout) -> dict[str, Any]:
             "*.members.*.name",
             sets={"*.sent_to": layout.seen_url("gateway", "/pools/{1}/use?pool={value}")},
         ),
-        "actions": acts.gateway(layout),
+        "actions": [*acts.gateway(layout), *outside.door(layout)],
     }
 
 
@@ -139,7 +140,7 @@ def _api(layout: Layout, name: str) -> dict[str, Any]:
     if name != "backup-api":
         spec |= {
             "group": "api",
-            "depends_on": ["net", "postgres", "redis", "upstream", "dns-1", "dns-2"],
+            "depends_on": ["net", "postgres", "redis", "upstream", "dns-1", "dns-2", "cloud"],
             "release": {"link": "releases/api/current", "previous": API_VERSION},
             "volumes": [{"path": "vol/applog"}, {"path": "vol/scratch"}],
             "control": {"url": layout.seen_url(name), "calls": {"reset_breaker": "/breaker/reset"}},
@@ -211,7 +212,7 @@ def _log_collector(layout: Layout) -> dict[str, Any]:
 def _batch(layout: Layout) -> dict[str, Any]:
     return {
         **_plain(layout, "batch", "jobs", "Scheduled jobs"),
-        "depends_on": ["postgres"],
+        "depends_on": ["postgres", "redis"],
         "config": _config("batch"),
         "env": _env("batch", ["DATABASE_URL", "REDIS_URL"]),
         "control": {
@@ -312,6 +313,7 @@ def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:
         "http": {"url": layout.seen_url(name, "/health"), "timeout_s": 1.0, "slow_ms": 800},
     }
     if name == "upstream":
+        spec |= outside.provider(layout)
         spec["fallback"] = {
             "consumer": ["api-1", "api-2"],
             "key": "upstream.active",

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from . import authority, containers, database, files, manifest, postgres, processes, releases
+from . import authority, containers, database, files, manifest, pictures, postgres, processes, releases
 from .containers import Containers
 from .control import Control
 from .engine import Engine
@@ -152,6 +152,7 @@ def write_files(site: Site, *, keep: bool = False) -> None:
             _yaml(layout.called(processes.inside(layout, site.pg_bin, site.redis_server))),
         )
         _write(root / "world/processes.yaml", _yaml(layout.called(processes.world(layout))))
+    pictures.write(layout, keep=keep)
     _write(root / "secrets.env", layout.text(manifest.secrets_env(layout, site.secrets)), private=True)
     _write(root / "manifest.yaml", _yaml(plain))
     _write(root / "site.json", json.dumps(site_facts(site), indent=1), private=True)

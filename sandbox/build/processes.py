@@ -21,6 +21,8 @@ WARM_API = [
     "yaml",
 ]
 MEMORY_MB = 160
+WORLD = {"upstream": "shop.world", "fallback": "shop.world", "cloud": "shop.world.objects",
+         "newcomers": "shop.loadgen"}  # fmt: skip
 
 
 def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
@@ -85,19 +87,20 @@ def world(layout: Layout) -> dict[str, Any]:
         "log": "log/supervisor.log",
         "services": {
             name: {
-                "command": ["{python}", "-m", "shop.world"],
+                "command": ["{python}", "-m", module],
                 "cwd": "app",
                 "env": {
                     "PORT": str(layout.port(name)),
                     "REPLICA": name,
                     "CONFIG_FILE": str(layout.root / f"world/etc/{name}.yaml"),
                     "STATE_FILE": str(layout.root / f"world/vol/{name}.json"),
+                    **({"GATEWAY_URL": layout.url("gateway")} if name == "newcomers" else {}),
                 },
                 "log": f"log/{name}.log",
                 "ready": {"tcp": layout.port(name)},
                 "grace_s": 2,
             }
-            for name in ("upstream", "fallback")
+            for name, module in WORLD.items()
         },
     }
 
@@ -141,7 +144,7 @@ def _resolver(layout: Layout, name: str) -> dict[str, Any]:
 
 def _api(layout: Layout, name: str) -> dict[str, Any]:
     own = {"APPLOG_DIR": layout.root / "vol/applog", "SCRATCH_DIR": layout.root / "vol/scratch"}
-    own |= {"CLOCK_FILE": layout.at(f"run/clock/{name}")}
+    own |= {"CLOCK_FILE": layout.at(f"run/clock/{name}"), "ENV_FILE": layout.at(f"etc/{name}.env")}
     spec = _service(layout, name, "api", {key: str(path) for key, path in own.items()})
     spec |= {
         "command": ["{python}", "-m", "shop.api"],
@@ -189,4 +192,5 @@ def _batch_env(layout: Layout) -> dict[str, str]:
         "EXPORT_DIR": str(layout.root / "vol/exports"),
         "THUMBS_DIR": str(layout.root / "vol/thumbs"),
         "GATEWAY_URL": layout.url("gateway"),
+        "SITE_DIR": str(layout.root),
     }

@@ -31,7 +31,7 @@ PACKAGES = {
         "ops",
         "dns",
     ),
-    "world": ("kit", "world"),
+    "world": ("kit", "world", "loadgen"),
 }
 WORLD_VERSION = "1.0.0"
 CURRENT = {"api": API_VERSION, "frontend": FRONTEND_VERSION, "platform": PLATFORM_VERSION}

@@ -22,7 +22,10 @@ class Secrets:
     redis_password: str = field(default_factory=_fresh, repr=False)
     jwt_secret: str = field(default_factory=lambda: random.token_hex(32), repr=False)
     upstream_key: str = field(default_factory=lambda: f"shop-{random.token_hex(8)}", repr=False)
+    fallback_key: str = field(default_factory=lambda: f"shop-{random.token_hex(8)}", repr=False)
     upstream_secret: str = field(default_factory=_fresh, repr=False)  # of the account with the provider
+    cloud_key: str = field(default_factory=lambda: f"AKIA{random.token_hex(8).upper()}", repr=False)
+    cloud_secret: str = field(default_factory=lambda: random.token_hex(20), repr=False)
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)

@@ -8,13 +8,14 @@ import time
 from typing import Any
 
 import redis.asyncio as aioredis
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from systems.manifest import Service
 from systems.manifest.types import QueueSpec
 from systems.probes import streams
 from systems.probes.base import Clock, Probe, Rates, error_kind
 from systems.probes.inhand import InHand
+from systems.probes.redisvalues import Values
 from systems.readings import Reading, clean
 from systems.services import LoadedSystem
 
@@ -53,6 +54,7 @@ class RedisProbe(Probe):
             str, tuple[int, int]
         ] = {}  # look-ups of ours that the server has counted: found, not found
         self._hands: dict[tuple[str, str], InHand] = {}
+        self._values: dict[str, Values] = {}
 
     def applies(self, service: Service) -> bool:
         return service.redis is not None
@@ -73,7 +75,7 @@ class RedisProbe(Probe):
             for queue, kind in zip(service.redis.queues, kinds, strict=True):
                 self._looked_up(service.name, _text(kind) != "none")
                 readings += await self._queue(client, service.name, queue, kind)
-            return readings
+            return readings + await self._held(client, service.name)
         except (RedisError, OSError) as error:
             kind = error_kind(error)
             reason = clean(str(error), 200) if kind not in ("refused", "timeout", "reset") else kind
@@ -143,6 +145,17 @@ class RedisProbe(Probe):
     def _looked_up(self, service: str, found: bool, times: int = 1) -> None:
         hits, misses = self._own.get(service, (0, 0))
         self._own[service] = (hits + times, misses) if found else (hits, misses + times)
+
+    async def _held(self, client: aioredis.Redis, service: str) -> list[Reading]:
+        """Whether what lies there can be read; nothing where this login may not look."""
+        values = self._values.setdefault(service, Values())
+        try:
+            found = await values.look(client, service)
+        except ResponseError:
+            return []
+        for was_there in values.asked:
+            self._looked_up(service, was_there)
+        return found
 
     async def _queue(
         self, client: aioredis.Redis, service: str, queue: QueueSpec, kind: Any

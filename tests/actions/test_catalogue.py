@@ -37,6 +37,7 @@ HERE = {
     "restore-config": ("web", {}),
     "regenerate-env": ("web-2", {}),
     "clear-cache": ("cache", {"pattern": "product:*"}),
+    "remove-damaged": ("cache", {"prefix": "draft:"}),
     "switch-to-fallback": ("bank", {}),
     "switch-to-primary": ("bank", {}),
     "roll-back-release": ("web", {}),
@@ -53,6 +54,7 @@ def world(system: LoadedSystem, runtime: FakeRuntime, settings: Any) -> Any:
     client = effects.redis_client(system.service("cache"))
     client.set("product:1", "{}")
     client.set("sess:1", "{}")
+    client.set("draft:1", '{"lines": [', ex=600)
     client.rpush("jobs:busy", "one", "two")
     system.path("log/web-1.log").write_text("noise\n" * 100)
     system.path("etc/web-1.yaml").write_text("delay_s: 6\nbank:\n  active: first\n")
@@ -62,7 +64,7 @@ def world(system: LoadedSystem, runtime: FakeRuntime, settings: Any) -> Any:
     role.execute(sql.SQL("create role {} login password {}").format(name, sql.Literal(SECRET)))
     _changed(system, "etc/front.yaml")
     yield client
-    client.delete("product:1", "sess:1", "jobs:busy", "jobs")
+    client.delete("product:1", "sess:1", "draft:1", "jobs:busy", "jobs")
     role.execute(sql.SQL("drop role {}").format(name))
     role.close()
 
@@ -140,7 +142,7 @@ def test_effects_say_what_comes_about_whatever_the_name(system: LoadedSystem, wa
 
 def test_every_action_says_its_effects_without_asking_the_target(system: LoadedSystem) -> None:
     """Also with parameters that nobody has made exact yet, and with everything down."""
-    given = {"edge": "e", "job": "j", "application": "a", "process": "p", "pid": 7}
+    given = {"edge": "e", "job": "j", "application": "a", "process": "p", "pid": 7, "prefix": "pp:"}
     for action in registry.ACTIONS.values():
         assert type(action).effects is not Action.effects
         params = action.Params(**{k: v for k, v in given.items() if k in action.Params.model_fields})

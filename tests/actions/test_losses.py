@@ -72,7 +72,7 @@ def store(base: Path, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def filled(store: Store, system: LoadedSystem, runtime: FakeRuntime) -> Store:
     """Four keys, one with an expiry, one of them a list of three."""
-    store.client.mset({"sess:1": "a", "sess:2": "b"})
+    store.client.mset({"sess:1": "a", "sess:2": '{"cart": ['})
     store.client.set("product:1", "{}", ex=600)
     store.client.rpush("celery", "one", "two", "three")
     return store
@@ -306,6 +306,7 @@ SCENES: dict[str, tuple[str, dict[str, Any], dict[str, int | None]]] = {
     "restart-service": ("cache", {}, {"keys": 4, "messages": 3}),
     "rolling-restart": ("cache", {}, {"keys": 4, "messages": 3}),
     "clear-cache": ("cache", {"pattern": "product:*"}, {"keys": 1}),
+    "remove-damaged": ("cache", {"prefix": "sess:"}, {"keys": 1}),
     "kill-process": ("crew", {"process": "thumbs"}, {"processes": 1}),
     "kill-session": ("db", {"pid": 0}, {"sessions": 1, "transactions": 1}),
     "kill-idle-connections": ("db", {"application": "crew"}, {"sessions": 1}),

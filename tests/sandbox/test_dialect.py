@@ -24,7 +24,7 @@ USUAL = frozenset(KINDS) | {
     "api", "app", "batch", "fallback", "flags", "gateway", "latency_ms", "every_s", "middleware", "net", "orders",
     "analytics", "collector", "storage",
     "postgres", "primary", "prober", "product", "products", "provider", "rate_limit", "redis", "req_id", "sess",
-    "stock", "ttl_s", "upstream", "users",
+    "stock", "ttl_s", "upstream", "users", "cloud",
 }  # fmt: skip
 USUAL_PATHS = frozenset(
     {

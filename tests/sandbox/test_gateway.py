@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.shop.gateway import limits
 from sandbox.shop.gateway.limits import Limiter
 from sandbox.shop.gateway.pools import Breaker, Pool
 from sandbox.shop.gateway.proxy import Gateway
@@ -125,14 +126,14 @@ async def test_a_pool_can_be_sent_to_another_until_the_next_reload(tmp_path: Pat
 
 def test_one_client_can_be_held_back_alone(tmp_path: Path) -> None:
     limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 1000, "burst": 1000, "per_key": {"hog": 2}}}))
-    assert [limiter.admit("hog") for _ in range(4)] == [True, True, False, False]
-    assert all(limiter.admit("other") for _ in range(20))
+    assert [limiter.admit("hog") for _ in range(4)] == ["in", "in", "limit", "limit"]
+    assert {limiter.admit("other") for _ in range(20)} == {"in"}
     assert limiter.rejected == {"hog": 2}
 
 
 def test_the_shared_bucket_is_shared(tmp_path: Path) -> None:
     limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 0.001, "burst": 3}}))
-    assert [limiter.admit(key) for key in "abcd"] == [True, True, True, False]
+    assert [limiter.admit(key) for key in "abcd"] == ["in", "in", "in", "limit"]
 
 
 def test_reload_keeps_what_is_known_about_members(tmp_path: Path) -> None:
@@ -150,3 +151,40 @@ def test_a_breaker_may_be_unused(tmp_path: Path, used: bool) -> None:
     breaker = Breaker("p", config(tmp_path, {"breaker": {"failures": 1}}), used=used)
     breaker.failure()
     assert breaker.allows() is not used
+
+
+def test_newcomers_wait_while_those_who_were_here_go_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 1000, "burst": 1000, "newcomers_rps": 2}}))
+    assert limiter.admit("early") == "in"
+    now += 100
+    crowd = [f"new-{n}" for n in range(20)]
+    assert {limiter.admit(key) for key in crowd} == {"in"}
+    limiter.room.set("shed")
+    assert limiter.room.mode == "shed"
+    assert [limiter.admit(key) for key in crowd].count("wait") == 18
+    assert [limiter.admit("early") for _ in range(20)] == ["in"] * 20
+    now += 1
+    assert [limiter.admit(key) for key in crowd].count("in") == 2, "a few go in each second"
+    now += limits.EMPTY_S + 1
+    assert limiter.admit("new-1") == "in" and limiter.room.mode == "open", (
+        "nobody waited for long: it is over"
+    )
+
+
+def test_who_is_here_for_minutes_is_no_newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 1000, "burst": 1000, "newcomers_rps": 1}}))
+    now += 100
+    limiter.admit("regular")
+    now += limits.KNOWN_S + 1
+    limiter.admit("new")
+    limiter.room.set("shed")
+    assert [limiter.admit("regular") for _ in range(5)] == ["in"] * 5
+    assert [limiter.admit("new") for _ in range(3)] == ["in", "wait", "wait"]
+    limiter.room.set("open")
+    assert limiter.admit("new") == "in"

@@ -29,7 +29,7 @@ def test_manifest_and_process_files_are_valid(site: Site) -> None:
     outside = load_processes(root / "world/processes.yaml")
     units = {service.unit for service in manifest.services.values() if service.unit}
     assert units == set(inside.services) - {"storage"}, "the volumes are the machine's"
-    assert set(outside.services) == {"upstream", "fallback"}
+    assert set(outside.services) == {"upstream", "fallback", "cloud", "newcomers"}
     for service in manifest.services.values():
         for pair in (service.config, service.env):
             if pair is not None:

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolTimeout
 
-from . import health, orders, payments, shop_routes, uploads
+from . import health, orders, payments, pictures, shop_routes, uploads
 from .middleware import Around
 from .settings import VERSION
 from .state import State
@@ -46,6 +46,7 @@ def create(state: State) -> FastAPI:
         orders.router,
         uploads.router,
         payments.router,
+        pictures.router,
     ):
         app.include_router(router(state))
     _error_answers(app)

@@ -84,4 +84,9 @@ def router(state: State) -> APIRouter:
         log.warning("names are asked of %s first", state.names.servers[0] if state.names.servers else "-")
         return JSONResponse({"servers": state.names.servers})
 
+    @routes.post("/credentials/reload")
+    async def reload_credentials() -> dict[str, str]:
+        state.read_keys()
+        return {"credentials": "read"}
+
     return routes

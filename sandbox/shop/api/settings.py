@@ -20,6 +20,8 @@ class Settings(BaseModel):
     REDIS_URL: str
     JWT_SECRET: str
     UPSTREAM_API_KEY: str
+    FALLBACK_API_KEY: str = ""
+    ENV_FILE: str = ""
     CONFIG_FILE: str
     PORT: int
     REPLICA: str = "api"

@@ -6,6 +6,7 @@ import logging
 import select
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import redis
@@ -16,6 +17,7 @@ from ..kit import logs
 from ..kit.config import Config
 from ..kit.metrics import STATES, Figure, Metrics, Requests, state
 from ..kit.names import Names
+from ..kit.start import variables
 from . import named
 from .events import Events
 from .profile import ProfileCache
@@ -58,7 +60,7 @@ class State:
         ))  # fmt: skip
         self.events = Events(self.redis, self.metrics)
         self.profiles = ProfileCache(config)
-        self.upstream = Upstream(config, settings.UPSTREAM_API_KEY)
+        self.upstream = Upstream(config, settings.UPSTREAM_API_KEY, settings.FALLBACK_API_KEY)
         self.apply()
 
     def _pool(self) -> Pool:
@@ -87,6 +89,13 @@ class State:
         logs.set_level(str(self.config.get("log.level", "INFO")))
         self.profiles.trim()
         self.names.prefer("")
+
+    def read_keys(self) -> None:
+        """The providers' keys as the environment file has them now; nothing where it is not known or not there."""
+        path = Path(self.settings.ENV_FILE) if self.settings.ENV_FILE else None
+        if path and path.is_file():
+            now = variables(path.read_text())
+            self.upstream.use_keys(now.get("UPSTREAM_API_KEY", ""), now.get("FALLBACK_API_KEY", ""))
 
     def open(self) -> None:
         self.pool.open(wait=False)

@@ -22,8 +22,9 @@ class UpstreamError(Exception):
 class Upstream:
     """Blocking calls, made from the thread pool of the API."""
 
-    def __init__(self, config: Config, api_key: str) -> None:
-        self.config, self.api_key = config, api_key
+    def __init__(self, config: Config, api_key: str, fallback_key: str = "") -> None:
+        self.config = config
+        self.use_keys(api_key, fallback_key)
         self._client = httpx.Client(trust_env=False)
         self._lock = threading.Lock()
         self._failures = 0
@@ -33,6 +34,10 @@ class Upstream:
     @property
     def active(self) -> str:
         return str(self.config.get("upstream.active", "primary"))
+
+    def use_keys(self, primary: str, fallback: str) -> None:
+        """From now on; without one for the fallback it gets the first, too."""
+        self.keys = {"primary": primary, "fallback": fallback or primary}
 
     def close(self) -> None:
         self._client.close()
@@ -55,7 +60,7 @@ class Upstream:
         """How a payment stands at that provider, whichever is asked for quotes: {order, status}. None: it knows of
         none. Raises UpstreamError; the breaker is of what visitors wait for, and not told."""
         base = self.config.get(f"upstream.{name}.url")
-        url, key = f"{base}/v1/payments/{quote(number, safe='')}", {"X-Api-Key": self.api_key}
+        url, key = f"{base}/v1/payments/{quote(number, safe='')}", {"X-Api-Key": self.keys.get(name, "")}
         if not base:
             return None
         try:
@@ -85,12 +90,14 @@ class Upstream:
         try:
             answer = self._client.request(
                 "GET" if body is None else "POST", f"{base}{path}", params=params, json=body, timeout=timeout,
-                headers={"X-Api-Key": self.api_key},
+                headers={"X-Api-Key": self.keys.get(name, "")},
             )  # fmt: skip
             answer.raise_for_status()
             data: dict[str, Any] = answer.json()
         except httpx.HTTPStatusError as error:
             text = f"upstream {name} answered {error.response.status_code}: {error.response.text[:200]}"
+            if error.response.status_code < 500:  # a refusal is no outage: the breaker stays as it is
+                raise UpstreamError(text) from error
             raise self._failed(name, text) from error
         except (httpx.HTTPError, ValueError) as error:
             raise self._failed(name, f"upstream {name} {type(error).__name__}: {error} ({base})") from error

@@ -1,4 +1,4 @@
-"""`python -m shop.batch`: GET /jobs, POST /jobs/NAME/run|pause|resume, /healthz, /metrics."""
+"""`python -m shop.batch`: GET /jobs, POST /jobs/NAME/run|pause|resume, /outside, /healthz, /metrics."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
 from ..kit.metrics import PATH, Figure, Metrics
 from ..kit.run import keep, run
+from . import outside
 from .scheduler import Scheduler
 
 
@@ -36,6 +37,8 @@ class Batch:
             return json_response({"status": "ok", "jobs": len(scheduler.jobs)})
         if request.path == "/jobs":
             return json_response([scheduler.describe(job) for job in scheduler.jobs.values()])
+        if request.path == "/outside":
+            return json_response(await asyncio.to_thread(outside.look))
         if request.path == PATH:
             return self.metrics.response()
         parts = request.path.strip("/").split("/")

@@ -1,8 +1,9 @@
 """`python -m shop.gateway`: the shop's front door, by http and, at TLS_PORT, by https.
 
-Own routes: GET /healthz, /metrics, /pools; POST /breaker/reset; POST /reload reads the configuration anew;
-POST /pools/NAME/use?pool=OTHER sends the traffic of one pool to another until the next reload (POST
-/pools/NAME/use without a pool takes that back).
+Own routes: GET /healthz, /metrics, /pools, /waiting (the page for those who wait), /admission; POST
+/admission?mode=shed|open; POST /breaker/reset; POST /reload reads the configuration anew; POST
+/pools/NAME/use?pool=OTHER sends the traffic of one pool to another until the next reload (POST /pools/NAME/use
+without a pool takes that back).
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import os
 
 from ..kit import logs
 from ..kit.config import load_or_exit
-from ..kit.http import Request, Response, json_response, serve
+from ..kit.http import Request, Response, html_response, json_response, serve
 from ..kit.metrics import PATH
 from ..kit.run import run
-from .proxy import Gateway
+from .proxy import WAITING, Gateway
 from .tls import Certificate
 
-OWN = {"/healthz", PATH, "/pools", "/breaker/reset", "/reload"}
+OWN = {"/healthz", PATH, "/pools", "/breaker/reset", "/reload", "/admission", WAITING}
+PAGE = "<!doctype html><title>One moment</title><p>Many people are here right now. You are let in soon.</p>"
 
 
 class Door:
@@ -49,6 +51,10 @@ class Door:
                     for name, pool in gateway.pools.items()
                 }
             )
+        if request.path == WAITING:
+            return html_response(PAGE, headers={"Refresh": "10; url=/"})
+        if request.path == "/admission":
+            return self._admission(request)
         if request.path == "/breaker/reset" and request.method == "POST":
             for pool in gateway.pools.values():
                 pool.breaker.reset()
@@ -57,6 +63,16 @@ class Door:
             gateway.config.reload()
             return json_response({"status": "ok"})
         return self._use(request)
+
+    def _admission(self, request: Request) -> Response:
+        """Whether newcomers wait; POST says whether they shall."""
+        room, mode = self.gateway.limiter.room, request.query.get("mode", "")
+        if request.method == "POST":
+            if mode not in ("shed", "open"):
+                return json_response({"error": "not found"}, 404)
+            room.set(mode)
+            logging.getLogger("shop").warning("admission is %s", mode)
+        return json_response({"mode": room.mode})
 
     def _use(self, request: Request) -> Response:
         parts = request.path.strip("/").split("/")

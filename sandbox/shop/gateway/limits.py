@@ -1,11 +1,21 @@
-"""Token buckets: one shared by all clients, and one for each client that was given a limit of its own."""
+"""Token buckets: one shared by all clients, and one for each client that was given a limit of its own. And, when more
+people come than can be served, a waiting room: those who were here before go in, newcomers a few at a time."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from typing import Literal
 
 from ..kit.config import Config
+
+Ruling = Literal["in", "limit", "wait"]
+KNOWN_S, FIRST_S = (
+    300.0,
+    30.0,
+)  # who has been here for so long is no newcomer, nor who was here from the first on
+EMPTY_S = 60.0  # with nobody waiting for so long the waiting room closes by itself
+MOST_KEYS = 20_000
 
 
 class Bucket:
@@ -26,26 +36,67 @@ class Bucket:
         return True
 
 
+class Room:
+    """The waiting room. `rate_limit.newcomers_rps`: how many of them go in each second while it is open."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.began = time.monotonic()
+        self.first: dict[str, float] = {}
+        self.known: frozenset[str] | None = None  # None: everybody goes in
+        self.bucket = Bucket()
+        self.waited_at = 0.0
+
+    @property
+    def mode(self) -> str:
+        return "open" if self.known is None else "shed"
+
+    def set(self, mode: str) -> None:
+        """shed: from now on newcomers wait; open: nobody does."""
+        now = time.monotonic()
+        here = max(now - KNOWN_S, self.began + FIRST_S)
+        self.known = frozenset(k for k, at in self.first.items() if at <= here) if mode == "shed" else None
+        self.bucket, self.waited_at = Bucket(), now
+
+    def waits(self, key: str) -> bool:
+        now = time.monotonic()
+        if len(self.first) < MOST_KEYS:
+            self.first.setdefault(key, now)
+        if self.known is None or key in self.known:
+            return False
+        if now - self.waited_at > EMPTY_S:
+            self.set("open")
+            return False
+        rate = self.config.number("rate_limit.newcomers_rps", 8)
+        if self.bucket.take(rate, rate):
+            return False
+        self.waited_at = now
+        return True
+
+
 class Limiter:
     """rate_limit.rps/burst for all together; rate_limit.per_key.NAME = requests a second of that client."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.room = Room(config)
         self.shared = Bucket()
         self.own: dict[str, Bucket] = {}
         self.seen: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
 
-    def admit(self, key: str) -> bool:
+    def admit(self, key: str) -> Ruling:
         self.seen[key] += 1
+        if self.room.waits(key):
+            return "wait"
         per_key = self.config.get("rate_limit.per_key") or {}
         if key in per_key:
             rate = float(per_key[key])
             if not self.own.setdefault(key, Bucket()).take(rate, max(1.0, rate)):
                 self.rejected[key] += 1
-                return False
+                return "limit"
         rate = self.config.number("rate_limit.rps", 40)
         if not self.shared.take(rate, self.config.number("rate_limit.burst", rate * 1.5)):
             self.rejected[key] += 1
-            return False
-        return True
+            return "limit"
+        return "in"

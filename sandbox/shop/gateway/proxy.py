@@ -20,6 +20,7 @@ log = logging.getLogger("shop")
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "upgrade"}
 IDEMPOTENT = {"GET", "HEAD", "OPTIONS"}
 MAX_HOPS = 16
+WAITING = "/waiting"  # where newcomers are sent while more come than can be served
 RETRY_BUDGET_S = 0.5  # an answer that took longer is not worth asking for twice
 
 
@@ -78,7 +79,10 @@ class Gateway:
 
     async def _answer(self, request: Request, rid: str) -> tuple[Response, str]:
         key = request.headers.get("x-api-key") or f"ip:{request.client}"
-        if not self.limiter.admit(key):
+        ruling = self.limiter.admit(key)
+        if ruling == "wait":
+            return Response(302, b"", {"Location": WAITING, "Retry-After": "10"}), "-"
+        if ruling == "limit":
             return json_response({"error": "rate limit exceeded"}, 429, {"Retry-After": "1"}), "-"
         hops = int(request.headers.get("x-hops") or 0) + 1
         if hops > MAX_HOPS:

@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,11 +26,22 @@ log = logging.getLogger("shop")
 KEYS = ["web-1", "web-2", "web-3", "mobile-1", "mobile-2", "partner-17"]
 CATEGORIES = ["", "", "kitchen", "desk", "garden", "travel", "books"]
 PICTURE_BYTES = (24_000, 96_000)
-MIX = {"browse": 34, "product": 32, "page": 8, "quote": 10, "buy": 6, "account": 10, "picture": 8}
+MIX = {
+    "browse": 34,
+    "product": 32,
+    "page": 8,
+    "quote": 10,
+    "buy": 6,
+    "account": 10,
+    "picture": 8,
+    "return": 6,
+}
+CARTS = 12  # visitors who come back to what they had
 
 
 class Visitors:
-    """Arrivals at random, `rps` requests a second on average; at most max_in_flight at once."""
+    """Arrivals at random, `rps` requests a second on average (0: nobody comes); at most max_in_flight at once.
+    `clients`: so many with a key each; 0: the usual few."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -44,6 +56,7 @@ class Visitors:
         )
         self.base = os.environ["GATEWAY_URL"].rstrip("/")
         self.skus: list[str] = []
+        self.carts: deque[str] = deque(maxlen=CARTS)
         self.busy: set[asyncio.Task[None]] = set()
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -65,7 +78,10 @@ class Visitors:
 
     async def arrive(self) -> None:
         while True:
-            rps = max(0.1, self.config.number("rps", 6))
+            rps = self.config.number("rps", 6)
+            if rps <= 0:
+                await asyncio.sleep(0.5)
+                continue
             await asyncio.sleep(
                 min(2.0, random.expovariate(rps / 1.5))
             )  # a visit makes 1.5 requests on average
@@ -74,7 +90,8 @@ class Visitors:
                 keep(self.busy, self.visit(kind), kind)
 
     async def visit(self, kind: str) -> None:
-        key = random.choice(KEYS)
+        clients = int(self.config.number("clients", 0))
+        key = f"new-{random.randint(1, clients)}" if clients else random.choice(KEYS)
         if kind == "browse" or not self.skus:
             data = await self.call(key, "GET", f"/api/catalog?limit=24&category={random.choice(CATEGORIES)}")
             if data and data.get("items"):
@@ -83,6 +100,7 @@ class Visitors:
         sku = random.choice(self.skus)
         if kind == "product":
             await self.call(key, "GET", f"/api/product/{sku}")
+            await self.call(key, "GET", f"/api/picture/{sku}")
             await self.call(key, "GET", f"/api/insights/{sku}")
         elif kind == "page":
             await self.call(key, "GET", "/")
@@ -93,12 +111,17 @@ class Visitors:
             await self.call(key, "POST", "/api/upload", {"sku": sku, "data": picture})
         elif kind == "buy":
             await self.buy(key, sku)
+        elif kind == "return":
+            if self.carts:
+                sid = random.choice(self.carts)
+                await self.call(key, "GET", "/api/cart", None, {"Cookie": f"sid={sid}"})
         else:
             await self.account(key)
 
     async def buy(self, key: str, sku: str) -> None:
         cart = await self.call(key, "POST", "/api/cart", {"sku": sku, "qty": random.randint(1, 3)})
         if cart and "session" in cart:
+            self.carts.append(str(cart["session"]))
             for more in random.sample(self.skus, min(random.randint(0, 3), len(self.skus))):
                 await self.call(
                     key, "POST", "/api/cart", {"sku": more, "qty": 1}, {"X-Session": str(cart["session"])}

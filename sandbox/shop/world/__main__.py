@@ -1,5 +1,6 @@
-"""`python -m shop.world`: a payment and quote provider that is not ours. Public: /health, /v1/quote, /v1/insights, and
-what payments.py says."""
+"""`python -m shop.world`: a payment and quote provider that is not ours. Public: /health, /v1/quote, /v1/insights,
+/v1/key (what is known of a key), POST /v1/keys (another one, for who has the account's secret), and what payments.py
+says."""
 
 from __future__ import annotations
 
@@ -7,25 +8,26 @@ import asyncio
 import hashlib
 import logging
 import os
-import time
 
 from ..kit import logs
 from ..kit.config import Config, load_or_exit
 from ..kit.http import Request, Response, json_response, serve
 from ..kit.run import keep, run
+from .keys import Keys
 from .payments import Payments
 
 ACCOUNT = ("/v1/webhook", "/v1/deliveries")  # what needs the account's own secret
 
 
 class Provider:
-    """Keys and their expiry (epoch seconds, null = never) stand in its configuration."""
+    """Who may ask stands in its configuration and in what it issued; how long an answer takes, too."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.name = os.environ["REPLICA"]
         self.payments = Payments(config)
         self.tasks: set[asyncio.Task[None]] = set()
+        self.keys = Keys(config, self.name)
 
     async def start(self) -> None:
         keep(self.tasks, self.payments.deliver_forever(), "deliveries")
@@ -37,8 +39,13 @@ class Provider:
             return json_response({"status": "ok", "provider": self.name})
         if not request.path.startswith("/v1/"):
             return json_response({"error": "not found"}, 404)
-        if (refused := self._check_key(request)) is not None:
+        if request.path == "/v1/keys" and request.method == "POST":
+            return self.keys.issue(request)
+        key = request.headers.get("x-api-key", "")
+        if (refused := self._refusal(request.path, key)) is not None:
             return refused
+        if request.path == "/v1/key":
+            return json_response({"state": "valid", "expires_at": self.keys.ends(key)})
         latency = self.config.number("latency_ms", 15)
         if request.path == "/v1/insights":
             latency = self.config.number("insights_latency_ms", latency)
@@ -61,18 +68,11 @@ class Provider:
             return json_response({"provider": self.name, "also_bought": seed % 50, "trend": seed % 7 - 3})
         return json_response({"error": "not found"}, 404)
 
-    def _check_key(self, request: Request) -> Response | None:
-        key = request.headers.get("x-api-key", "")
-        if request.path.startswith(ACCOUNT):
+    def _refusal(self, path: str, key: str) -> Response | None:
+        if path.startswith(ACCOUNT):
             known = key in (self.config.get("accounts") or {}).values()
             return None if known else json_response({"error": "not your account"}, 403)
-        keys = self.config.get("keys") or {}
-        if key not in keys:
-            return json_response({"error": "invalid_key"}, 401)
-        expires = keys[key]
-        if expires is not None and float(expires) < time.time():
-            return json_response({"error": "token_expired", "expired_at": expires}, 401)
-        return None
+        return self.keys.refusal(key)
 
 
 def main() -> None:

@@ -1,0 +1,42 @@
+"""Ten times as many people as usual come at once, each of them a visitor like any other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaos.faults import _world
+from chaos.faults.base import Expected, Fault, Part, Undo
+from chaos.site import Site
+
+CROWD, DOOR, RPS = "newcomers", "gateway", 60
+
+
+class TrafficSurge(Fault):
+    id = "traffic_surge"
+    title = "Traffic surge"
+    category = "api"
+    targets = (DOOR,)
+    description = (
+        "A mailing brings ten times as many visitors as usual, from very many clients, with usual requests."
+    )
+    blast_radius = "everybody at the front door: more come than can be served"
+    reverts = "the crowd goes home, and the door lets everybody in again"
+    expected = Expected((DOOR, "api", "api-1", "api-2"), ("surge", "overload"))
+    may_touch = ("frontend", "backup-api")
+
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        return _world.remember(site, CROWD)
+
+    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
+        _world.put(site, CROWD, {"rps": RPS})
+
+    def parts(self, site: Site, undo: Undo) -> list[Part]:
+        return [*_world.restore(site, undo), Part("the front door lets everybody in", lambda: _open(site))]
+
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        return ""  # they keep coming; whether the shop works for its customers is what the journeys measure
+
+
+def _open(site: Site) -> None:
+    if site.told(DOOR, "/admission").get("mode") != "open":
+        site.post(DOOR, "/admission?mode=open")
