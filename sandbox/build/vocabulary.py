@@ -37,6 +37,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "inventory-sync": ("shelf-refill", "shelf-count", "topping-up"),
     "nightly-report": ("daily-digest", "evening-sums", "day-close"),
     "price-recalc": ("tag-round", "cent-rounding", "price-tidy"),
+    "partner-sync": ("reseller-feed", "affiliate-push", "dealer-list"),
+    "recs-precompute": ("pairings", "also-liked", "matchmaking"),
     # the database and the cache
     "app": ("merchant", "teller", "clerk"),
     "prober": ("observer", "lookout", "watch_ro"),
@@ -314,6 +316,9 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "price-recalc: %d prices": ("rounding touched %d tags", "%d tags changed"),
     "nightly-report: %s orders, %s in all": ("day had %s sales worth %s", "%s sold, sum %s"),
     "inventory-sync: %s, trying again": ("shelves busy: %s, once more", "%s while filling shelves, repeat"),
+    "partner-sync: %d requests, %d answered": ("dealers: %d asked, %d got through", "feed of %d items, %d taken"),
+    "recs-precompute: %d keys": ("%d pairings kept", "matched %d items"),
+    "VersionConflict: %s": ("packages disagree: %s", "cannot be combined: %s"),
     "inventory-sync: %d rows": ("%d shelves filled", "filled %d places"),
     "report-export: %d rows in %d chunks": ("wrote %d lines in %d parts", "sheet has %d lines, %d parts"),
     "report-export waits for a session: %s": (

@@ -44,6 +44,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("REPLICA", "upstream")
+    monkeypatch.setenv("STATE_FILE", str(tmp_path / "state.json"))
     for name, value in (
         ("SITE_DIR", str(tmp_path)),
         ("PROVIDER_ACCOUNT", "corner"),
