@@ -316,7 +316,10 @@ PHRASES: dict[str, tuple[str, ...]] = {
     "price-recalc: %d prices": ("rounding touched %d tags", "%d tags changed"),
     "nightly-report: %s orders, %s in all": ("day had %s sales worth %s", "%s sold, sum %s"),
     "inventory-sync: %s, trying again": ("shelves busy: %s, once more", "%s while filling shelves, repeat"),
-    "partner-sync: %d requests, %d answered": ("dealers: %d asked, %d got through", "feed of %d items, %d taken"),
+    "partner-sync: %d requests, %d answered": (
+        "dealers: %d asked, %d got through",
+        "feed of %d items, %d taken",
+    ),
     "recs-precompute: %d keys": ("%d pairings kept", "matched %d items"),
     "VersionConflict: %s": ("packages disagree: %s", "cannot be combined: %s"),
     "inventory-sync: %d rows": ("%d shelves filled", "filled %d places"),
