@@ -28,6 +28,9 @@ ERROR = 2  # systems.logs: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
 NAME = 5  # letters: what is shorter may be in any sentence
 QUOTES = re.compile(r"[\"'`]")
+QUOTED = re.compile(r"[\"'`]([^\"'`\s]{2,40})[\"'`]")
+VALUE = re.compile(r"\d|\w{5}")  # what is less may be quoted for any reason
+ARROW, TO = re.compile(r"-> ([^\s;)]+)"), re.compile(r"\bto (\S+)$")  # as a changed value is told
 QUALIFIED = re.compile(r"\b\w+\.(?=\w)")
 LETS_IN = frozenset({"role", "access", "grant"})  # kinds of change that decide who is let in
 DIRECT = ("unit.", "proc.", "child.", "config.", "env.", "disk.", "release.")
@@ -119,7 +122,7 @@ def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bo
         names = {finding.detail, QUALIFIED.sub("", finding.detail)}  # a server leaves the schema away
         said = QUOTES.sub("", statement.text)
         by_name = finding.cause == CHANGE and any(len(n) >= NAME and n in said for n in names)
-        there = (of_its_kind or by_name) and bool(
+        there = (of_its_kind or by_name or _quotes_its_value(statement, finding)) and bool(
             {statement.service, *_named(statement, system)} & {*members}
         )
         if there or finding.cause == CHANGE:
@@ -128,6 +131,14 @@ def accounts(finding: Finding, statement: Statement, system: LoadedSystem) -> bo
     if statement.service in system.graph.callers(members):
         where |= {*members}
     return any(e.signal == statement.signal and e.service in where for e in finding.pro)
+
+
+def _quotes_its_value(statement: Statement, finding: Finding) -> bool:
+    """Whether a value that it quotes is what something was changed to: `could not convert '30m'`, and a `30m` that was
+    1800 before."""
+    changed = [e.text for e in finding.pro if (s := CATALOG.get(e.signal)) is not None and s.changed]
+    told = {*ARROW.findall(" ".join(changed)), *TO.findall(finding.title)}
+    return any(value in told for value in QUOTED.findall(statement.text) if VALUE.search(value))
 
 
 def stands_before(statement: Statement, finding: Finding, system: LoadedSystem) -> bool:

@@ -107,6 +107,22 @@ def test_a_thing_is_spoken_of_without_its_schema(what: str, leads: str, called: 
     assert heard(text, "log_permission_denied", "cache", findings=[owner]).cause == leads
 
 
+@pytest.mark.parametrize(("now", "leads"), [("30m", "config_changed"), ("40m", "")])
+def test_a_value_that_is_quoted_is_the_one_that_was_written(now: str, leads: str) -> None:
+    """The service says which value it cannot read, and not where it stands."""
+    drift = Evidence(text=f"session.ttl_s: 1800 -> {now}", weight=4.0, signal="config_drift", service="api")
+    found = Finding(
+        component="api",
+        cause="config_changed",
+        title="changed",
+        probability=0.9,
+        change_kind="config",
+        pro=[drift],
+    )
+    text = "ERROR unhandled ValueError on /cart: could not convert string to float: '30m'"
+    assert heard(text, "log_decode_error", "api", findings=[found]).cause == leads
+
+
 def test_what_several_say_of_one_that_all_of_them_need_is_about_that_one() -> None:
     assert heard(FULL, "log_no_space", "api", "web", findings=[]).component == "cache"
     assert heard(FULL, "log_no_space", "api", findings=[]).component == "api"  # it may be its own disk
