@@ -106,11 +106,23 @@ class DryRun(PlannedStep):
     risk: str = ""
 
 
+class Candidate(Record):
+    """A path that was weighed: its steps in words, how likely it works (0 to 1), the seconds it is expected to cost,
+    what of these stands for what would be lost, and the highest risk of a step."""
+
+    steps: list[str]
+    p_success: float = 0.0
+    cost: float = 0.0
+    loss: float = 0.0
+    risk: str = ""
+
+
 class Planned(Facts):
     """`taken`: this is tried next. `shown`: it would be asked for, where the agent only watches. `closed`: the path
     came to nothing. `waits`: something is in the way of the next step. `nothing`: no repair is called for.
 
-    `fallbacks`: other paths, their steps in words; `skipped`: why others were left out."""
+    `fallbacks`: other paths, their steps in words; `candidates`: all that were weighed, the chosen one first;
+    `skipped`: why others were left out."""
 
     kind = "plan"
     what: Literal["taken", "shown", "closed", "waits", "nothing", ""] = ""
@@ -118,6 +130,7 @@ class Planned(Facts):
     cost: float | None = None
     p_success: float | None = None
     fallbacks: list[list[str]] = []
+    candidates: list[Candidate] = []
     skipped: list[str] = []
     finding: Finding | None = None
     prevent: str = ""

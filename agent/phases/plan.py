@@ -6,6 +6,7 @@ from typing import Literal
 
 from actions import policy
 from actions import service as actions
+from actions.models import Risk
 from agent import flow, harm, looks, roles
 from agent.case import Attempt, Choice, Path
 from agent.journal import Outcome
@@ -15,7 +16,7 @@ from agent.phases.diagnose import PATIENCE, TICK_S, is_due
 from agent.reasoner.infer import entropy
 from agent.roles.base import Brief, Draft
 from incidents import evidence, timeline
-from incidents.facts import DryRun, Planned
+from incidents.facts import Candidate, DryRun, Planned
 from incidents.findings import Finding, PlannedStep, Question
 from incidents.models import Severity
 from incidents.verdict import ACT_AT
@@ -106,9 +107,21 @@ def _show(run: Run, choice: Choice, what: Literal["taken", "shown"]) -> None:
         p_success=round(chosen.p_success, 2),
         skipped=choice.left_out,
         fallbacks=[[s.words for s in p.steps] for p in choice.paths[1:4]],
+        candidates=[_candidate(run.incident.system.slug, p) for p in choice.paths[:4]],
     )
     begin = "Plan" if what == "taken" else "Would ask for"
     timeline.record(run.incident_id, facts, f"{begin}: {chosen.words}")
+
+
+def _candidate(slug: str, path: Path) -> Candidate:
+    risks = [actions.risk_of(slug, s.action, s.target) for s in path.steps]
+    return Candidate(
+        steps=[s.words for s in path.steps],
+        p_success=round(path.p_success, 2),
+        cost=round(path.cost, 1),
+        loss=round(path.loss, 1),
+        risk=max(risks, key=Risk.values.index, default=""),
+    )
 
 
 def _why_none(findings: list[Finding], choice: Choice) -> str:
