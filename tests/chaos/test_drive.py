@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from actions import grants, registry
 from actions.models import AuditEntry, PolicyGrant
@@ -21,6 +23,7 @@ from chaos.gameday.told import Pipeline
 from chaos.scorecard import Row
 from chaos.site import Site
 from systems import services
+from systems.manifest import parse_manifest
 from systems.models import System
 from systems.state import ledger
 from tests.chaos.test_injector import Scratch
@@ -175,3 +178,25 @@ class NothingPlanted:
 
     def look(self) -> str:
         return ""
+
+
+def test_the_systems_own_actions_that_mend_something_are_approved_too(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acts = [
+        {
+            "name": "renew",
+            "title": "Renew it",
+            "mends": ["credentials_expired"],
+            "do": {"http": "http://h/renew"},
+        },
+        {"name": "paint", "title": "Paint it", "do": {"http": "http://h/paint"}},
+    ]
+    told = {
+        "system": "s",
+        "runtime": {"driver": "none"},
+        "services": {"a": {"kind": "http", "actions": acts}},
+    }
+    loaded = SimpleNamespace(manifest=parse_manifest(yaml.safe_dump(told)))
+    monkeypatch.setattr(allowed.services, "load", lambda slug: loaded)
+    assert allowed.declared(system) == ["renew"]

@@ -34,7 +34,8 @@ class Net:
     def path_a(self, edge: str) -> Wire | Line:
         """A line to the far side where the configuration names one, else a wire in here."""
         line = self.config.get(f"edges.{edge}.line")
-        return Line(edge, *parse_address(line)) if line else Wire(edge, self.run_dir)
+        rate = str(self.config.get(f"edges.{edge}.rate") or "")
+        return Line(edge, *parse_address(line)) if line else Wire(edge, self.run_dir, rate)
 
     async def start(self) -> None:
         self.config.listeners.append(self._apply)
