@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chaos import injector, keeper, service
-from chaos.faults.api_slow_latency import ApiSlowLatency
+from chaos.faults.api.api_slow_latency import ApiSlowLatency
 from chaos.faults.base import Part
 from chaos.journal import REVERTED, Entry
 from chaos.models import Injection

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from chaos import service
-from chaos.faults.api_slow_latency import ApiSlowLatency
+from chaos.faults.api.api_slow_latency import ApiSlowLatency
 from chaos.faults.base import FaultFailed, Part
-from chaos.faults.cpu_spike import CpuSpike
+from chaos.faults.container.cpu_spike import CpuSpike
 from chaos.journal import ACTIVE, Entry, Journal
 from chaos.models import Injection
 from systems.models import System

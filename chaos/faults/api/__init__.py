@@ -1,0 +1,1 @@
+"""Faults of the front door and the api."""

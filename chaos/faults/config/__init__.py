@@ -1,0 +1,1 @@
+"""Faults of settings, environments and releases."""

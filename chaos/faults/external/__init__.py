@@ -1,0 +1,1 @@
+"""Faults outside, and of what is agreed with it."""
