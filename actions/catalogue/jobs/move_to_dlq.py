@@ -19,6 +19,7 @@ from systems.manifest.types import QueueSpec
 from systems.services import LoadedSystem
 
 WATCH_S, LOOK_S = 4.0, 0.01
+ROUNDS = 6
 TIMES = 3  # so often taken up within that time: no other message of a queue is
 QUIET_S, MOST_S = 1.0, 12.0  # a consumer that has it in hand puts it back
 SHOWN = 80  # characters of a message
@@ -83,24 +84,34 @@ class MoveToDlq(Action[MessageParams]):
                 f"move {len(params.messages)} messages from {q.name} to {dead(q)}" for _, q in queues(ctx)
             ),
             [
-                f"{count} x {raw[:SHOWN].decode('utf-8', 'replace')}"
-                for messages in _found(ctx, params).values()
-                for raw, count in messages.items()
+                *(
+                    f"{count} x {raw[:SHOWN].decode('utf-8', 'replace')}"
+                    for messages in _found(ctx, params).values()
+                    for raw, count in messages.items()
+                ),
+                "and others that had no turn because of them, if they come back in the same way then",
             ],
             [ctx.target],
-            "Put back at the end of the queue.",
+            "What was set aside by it is put back at the end of the queue.",
         )
 
     def prepare(self, ctx: ActionContext, params: MessageParams) -> dict[str, Any]:
-        return {"messages": params.messages}
+        before = {}
+        for store, queue in queues(ctx):
+            with effects.redis_client(ctx.system.service(store)) as client:
+                before[f"{store}/{queue.name}"] = int(client.llen(dead(queue)))
+        return {"before": before}
 
     def execute(self, ctx: ActionContext, params: MessageParams) -> Result:
-        moved = 0
-        for (store, name), messages in _found(ctx, params).items():
-            queue = next(q for s, q in queues(ctx) if (s, q.name) == (store, name))
-            with effects.redis_client(ctx.system.service(store)) as client:
-                for raw, copies in messages.items():
-                    moved += _set_aside(ctx, client, queue, raw, copies)
+        moved, digests = 0, params.messages
+        for _ in range(ROUNDS):
+            moved += _move(ctx, _found(ctx, MessageParams(messages=digests)))
+            # those that were behind them have their turn now
+            digests = [
+                digest(raw) for store, queue in queues(ctx) for raw in _coming_back(ctx, store, queue)
+            ][:20]
+            if not digests:
+                break
         kept = ", ".join(dead(q) for _, q in queues(ctx))
         return Result(moved > 0, f"{moved} messages are set aside in {kept}", {"moved": moved})
 
@@ -108,10 +119,11 @@ class MoveToDlq(Action[MessageParams]):
         back = 0
         for store, queue in queues(ctx):
             with effects.redis_client(ctx.system.service(store)) as client:
-                for raw in set(_listed(client, dead(queue))):
-                    if digest(raw) in undo["messages"]:
-                        ctx.guard()
-                        back += int(client.eval(BACK, 2, dead(queue), queue.name, raw))
+                for raw in set(
+                    _listed(client, dead(queue))[undo["before"].get(f"{store}/{queue.name}", 0) :]
+                ):
+                    ctx.guard()
+                    back += int(client.eval(BACK, 2, dead(queue), queue.name, raw))
         return Result(True, f"{back} messages are back in the queue", {"moved": back})
 
     def read_back(self, ctx: ActionContext, params: MessageParams) -> ReadBack:
@@ -149,6 +161,16 @@ def _found(ctx: ActionContext, params: MessageParams) -> dict[tuple[str, str], C
             there = [*_listed(client, queue.name), *_listed(client, str(queue.processing))]
         found[store, queue.name] = Counter(raw for raw in there if digest(raw) in params.messages)
     return found
+
+
+def _move(ctx: ActionContext, found: dict[tuple[str, str], Counter[bytes]]) -> int:
+    moved = 0
+    for (store, name), messages in found.items():
+        queue = next(q for s, q in queues(ctx) if (s, q.name) == (store, name))
+        with effects.redis_client(ctx.system.service(store)) as client:
+            for raw, copies in messages.items():
+                moved += _set_aside(ctx, client, queue, raw, copies)
+    return moved
 
 
 def _set_aside(ctx: ActionContext, client: redis.Redis, queue: QueueSpec, raw: bytes, copies: int) -> int:
