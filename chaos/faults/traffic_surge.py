@@ -8,7 +8,7 @@ from chaos.faults import _world
 from chaos.faults.base import Expected, Fault, Part, Undo
 from chaos.site import Site
 
-CROWD, DOOR, RPS = "newcomers", "gateway", 60
+CROWD, DOOR, RPS = "newcomers", "gateway", 100
 
 
 class TrafficSurge(Fault):
@@ -17,7 +17,7 @@ class TrafficSurge(Fault):
     category = "api"
     targets = (DOOR,)
     description = (
-        "A mailing brings ten times as many visitors as usual, from very many clients, with usual requests."
+        "A mailing brings more than ten times as many visitors as usual, from very many clients, with usual requests."
     )
     blast_radius = "everybody at the front door: more come than can be served"
     reverts = "the crowd goes home, and the door lets everybody in again"
