@@ -39,7 +39,6 @@ from chaos.faults.lb_misrouting import LbMisrouting
 from chaos.faults.log_errors import LogErrors
 from chaos.faults.memory_fragmentation import MemoryFragmentation
 from chaos.faults.memory_leak_oom import MemoryLeakOom
-from chaos.faults.net_congestion import NetCongestion
 from chaos.faults.net_outage import NetOutage
 from chaos.faults.package_breaking_change import PackageBreakingChange
 from chaos.faults.packet_loss import PacketLoss
@@ -103,7 +102,6 @@ FAULTS: dict[str, Fault] = {
     "cloud_creds_expired": CloudCredsExpired(),
     "bucket_unavailable": BucketUnavailable(),
     "traffic_surge": TrafficSurge(),
-    "net_congestion": NetCongestion(),
     "log_errors": LogErrors(),
 }
 

@@ -12,7 +12,6 @@ from .layout import EDGES, Layout
 from .secrets import Secrets
 
 Files = dict[str, str]  # path below root -> text
-RATES = {"api-db": {"rate": "8mbit"}}  # of lines that are rented
 ACCOUNT = "corner"  # the shop's, with its providers
 
 
@@ -56,7 +55,6 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
             "heartbeat_s": 0.7,
             "edges": {
                 name: {"address": layout.listen(name), "target": layout.address(target), "up": True}
-                | RATES.get(name, {})
                 for name, (_, target) in EDGES.items()
             },
         },
@@ -121,7 +119,6 @@ def jobs() -> dict[str, dict[str, Any]]:
         "price-recalc": {"every_s": 75, "rounds": 1, "hold_s": 0, "pause_s": 0},
         "partner-sync": {"every_s": 55, "requests": 20, "rps": 5},
         "recs-precompute": {"every_s": 65, "keys": 200, "ttl_s": 600, "rounds": 1},
-        "backup-sync": {"every_s": 80, "mb": 1, "streams": 1},
         "session-import": {"every_s": 70, "keys": 200, "keep_every": 4, "ttl_s": 600},
     }
 
@@ -149,7 +146,6 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
         "worker": direct,
         "batch": {
             **direct,
-            "BACKUP_DATABASE_URL": database("api-db"),
             "PROVIDER_URL": layout.url("upstream"),
             "PROVIDER_ACCOUNT": ACCOUNT,
             "PROVIDER_SECRET": secrets.upstream_secret,
