@@ -59,7 +59,6 @@ from chaos.faults.external.time_drift import TimeDrift
 from chaos.faults.external.webhook_failure import WebhookFailure
 from chaos.faults.network.dns_failure import DnsFailure
 from chaos.faults.network.lb_misrouting import LbMisrouting
-from chaos.faults.network.net_congestion import NetCongestion
 from chaos.faults.network.net_outage import NetOutage
 from chaos.faults.network.packet_loss import PacketLoss
 from chaos.faults.network.ssl_expired import SslExpired
@@ -115,7 +114,6 @@ FAULTS: dict[str, Fault] = {
     "cloud_creds_expired": CloudCredsExpired(),
     "bucket_unavailable": BucketUnavailable(),
     "traffic_surge": TrafficSurge(),
-    "net_congestion": NetCongestion(),
     "log_errors": LogErrors(),
     "ssl_expired": SslExpired(),
     "time_drift": TimeDrift(),

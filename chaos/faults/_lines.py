@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -29,13 +28,6 @@ def inside(site: Site, edge: str, *argv: str) -> str:
     if done.returncode:
         raise FaultFailed(f"{argv[0]}: {done.stderr.strip()}")
     return done.stdout
-
-
-def shape(site: Site, edge: str) -> str:
-    """What it is let through at, as `tc` takes it; "" where nothing limits it."""
-    told = inside(site, edge, "tc", "qdisc", "show", "dev", "lo")
-    found = re.search(r"tbf .*?(rate \S+) (burst \S+) lat (\S+)", told)
-    return f"{found[1]} {found[2]} latency {found[3]}" if found else ""
 
 
 def rules(site: Site, edge: str) -> list[str]:

@@ -94,20 +94,14 @@ class Narrow(OfWire):
     choices = tuple(("net", edge, rate) for edge in ("api-db", "api-redis") for rate in ("16kbit", "24kbit"))
 
     def look(self, site: Site, chosen: list[Any]) -> Any:
-        """What the line is let through at, in the words of `tc`; "" where nothing limits it."""
-        return _lines.shape(site, chosen[1])
+        return "tbf" in self.inside(site, chosen, "tc", "qdisc", "show", "dev", "lo")
 
     def change(self, site: Site, chosen: list[Any], was: Any) -> None:
-        self._set(site, chosen, f"rate {chosen[2]} burst 1600 latency 3s")
+        shape = f"tbf rate {chosen[2]} burst 1600 latency 3s"
+        self.inside(site, chosen, "tc", "qdisc", "add", "dev", "lo", "root", *shape.split())
 
     def restore(self, site: Site, chosen: list[Any], was: Any) -> None:
-        if was:
-            self._set(site, chosen, was)
-        else:
-            self.inside(site, chosen, "tc", "qdisc", "del", "dev", "lo", "root")
-
-    def _set(self, site: Site, chosen: list[Any], shape: str) -> None:
-        self.inside(site, chosen, "tc", "qdisc", "replace", "dev", "lo", "root", "tbf", *shape.split())
+        self.inside(site, chosen, "tc", "qdisc", "del", "dev", "lo", "root")
 
 
 class FewPorts(OfWire):

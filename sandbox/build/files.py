@@ -11,7 +11,6 @@ from . import authority, containers
 from .layout import EDGES, Layout
 from .secrets import Secrets
 
-RATES = {"api-db": {"rate": "8mbit"}}  # of lines that are rented
 ACCOUNT = "corner"  # the shop's, with its providers
 DATABASE, CACHE = "db.sandbox.internal", "cache.sandbox.internal"  # host names
 
@@ -63,7 +62,6 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
             "heartbeat_s": 0.7,
             "edges": {
                 name: {"address": layout.listen(name), "target": layout.address(target), "up": True}
-                | RATES.get(name, {})
                 for name, (_, target) in EDGES.items()
             },
         },
@@ -151,7 +149,6 @@ def jobs() -> dict[str, dict[str, Any]]:
         "price-recalc": {"every_s": 75, "rounds": 1, "hold_s": 0, "pause_s": 0},
         "partner-sync": {"every_s": 55, "requests": 20, "rps": 5},
         "recs-precompute": {"every_s": 65, "keys": 200, "ttl_s": 600, "rounds": 1},
-        "backup-sync": {"every_s": 80, "mb": 1, "streams": 1},
         "session-import": {"every_s": 70, "keys": 200, "keep_every": 4, "ttl_s": 600},
     }
 
@@ -180,7 +177,6 @@ def environments(layout: Layout, secrets: Secrets) -> dict[str, dict[str, str]]:
         "analytics": {"REDIS_URL": direct["REDIS_URL"]},
         "batch": {
             **direct,
-            "BACKUP_DATABASE_URL": database("api-db"),
             "PROVIDER_URL": layout.url("upstream"),
             "PROVIDER_ACCOUNT": ACCOUNT,
             "PROVIDER_SECRET": secrets.upstream_secret,

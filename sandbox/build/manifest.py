@@ -212,7 +212,7 @@ def _log_collector(layout: Layout) -> dict[str, Any]:
 def _batch(layout: Layout) -> dict[str, Any]:
     return {
         **_plain(layout, "batch", "jobs", "Scheduled jobs"),
-        "depends_on": ["postgres", "redis", "net"],
+        "depends_on": ["postgres", "redis"],
         "config": _config("batch"),
         "env": _env("batch", ["DATABASE_URL", "REDIS_URL"]),
         "control": {

@@ -335,7 +335,6 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "visa for the depot renewed, %d s were left",
         "depot login renewed with %d s to go",
     ),
-    "backup-sync: %d MB": ("copied %d MB to the other site", "%d MB taken for safekeeping"),
     "session-import: %d of %d visits go on": (
         "%d of %d guests taken over",
         "kept %d of %d from the other site",

@@ -34,8 +34,7 @@ class Net:
     def path_a(self, edge: str) -> Wire | Line:
         """A line to the far side where the configuration names one, else a wire in here."""
         line = self.config.get(f"edges.{edge}.line")
-        rate = str(self.config.get(f"edges.{edge}.rate") or "")
-        return Line(edge, *parse_address(line)) if line else Wire(edge, self.run_dir, rate)
+        return Line(edge, *parse_address(line)) if line else Wire(edge, self.run_dir)
 
     async def start(self) -> None:
         self.config.listeners.append(self._apply)

@@ -21,8 +21,8 @@ RETRY_S = 0.25
 class Wire:
     """Path A of one edge. `open()` gives the two ends of a TCP connection inside the wire's namespace."""
 
-    def __init__(self, edge: str, run_dir: Path, rate: str = "") -> None:
-        self.edge, self.rate = edge, rate
+    def __init__(self, edge: str, run_dir: Path) -> None:
+        self.edge = edge
         self.pidfile = run_dir / f"wire-{edge}.pid"
         self.process: subprocess.Popen[bytes] | None = None
         self.channel: socket.socket | None = None
@@ -49,7 +49,6 @@ class Wire:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         package = __package__ or "net"
         argv = [sys.executable, "-S", "-E", "-m", f"{package}.wire", str(theirs.fileno())]
-        argv += [self.rate] if self.rate else []
         self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])  # noqa: ASYNC220 - returns at once
         theirs.close()
         try:

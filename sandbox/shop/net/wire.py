@@ -1,15 +1,14 @@
 """A wire: a process that owns a network namespace and hands out TCP sockets that live in it.
 
 All bytes of an edge's path A travel over the loopback device of this namespace, so taking that device down, shaping it
-or dropping packets on it does to the edge what it would do to a cable. Run as `python -m shop.net.wire FD [RATE]` with
-a unix socket pair; it sends `ready` with the listening socket, or `error: why`; each byte received is answered by one
-fresh unconnected socket. RATE: what the line carries, such as 8mbit; as much as it can where there is no `tc`.
+or dropping packets on it does to the edge what it would do to a cable. Run as `python -m shop.net.wire FD` with a unix
+socket pair; it sends `ready` with the listening socket, or `error: why`; each byte received is answered by one fresh
+unconnected socket.
 """
 
 from __future__ import annotations
 
 import array
-import contextlib
 import ctypes
 import fcntl
 import os
@@ -19,9 +18,6 @@ import struct
 import sys
 
 PORT = 7000
-TC = ("/sbin/tc", "/usr/sbin/tc", "/bin/tc", "/usr/bin/tc")
-CONTROL = "/proc/sys/net/ipv4/tcp_congestion_control"
-QUEUE = ("burst", "32kb", "latency", "150ms")
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFMTU, _IFF_UP = 0x8913, 0x8914, 0x8922, 1
 _PR_SET_PDEATHSIG = 1
@@ -50,30 +46,18 @@ def loopback_up(mtu: int = 1500) -> None:
         fcntl.ioctl(sock, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
 
 
-def shape(rate: str) -> None:
-    """The line carries no more than this, and what waits for it waits for no longer than the queue is."""
-    tc = next((path for path in TC if os.path.exists(path)), "")  # noqa: PTH110 - keep imports few
-    if tc:
-        with contextlib.suppress(OSError), open(CONTROL, "w", encoding="ascii") as file:  # noqa: PTH123
-            file.write("reno")  # who sends fills the queue, as most do; a kernel may have been told otherwise
-        argv = [tc, "qdisc", "replace", "dev", "lo", "root", "tbf", "rate", rate, *QUEUE]
-        os.waitpid(os.posix_spawn(tc, argv, os.environ), 0)
-
-
 def send_socket(channel: socket.socket, message: bytes, sock: socket.socket) -> None:
     fds = array.array("i", [sock.fileno()])
     channel.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
 
 
-def main(fd: int, rate: str = "") -> None:
+def main(fd: int) -> None:
     channel = socket.socket(fileno=fd)
     try:
         enter_namespace()
     except OSError as error:
         channel.send(f"error: {error}".encode())
         return
-    if rate:
-        shape(rate)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", PORT))
@@ -85,4 +69,4 @@ def main(fd: int, rate: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:3])
+    main(int(sys.argv[1]))
