@@ -346,7 +346,7 @@ def _holds_sessions(ward: Ward) -> str:
     ward.look_until(lambda: ward.requests("succeeded"))
     ward.saying.clear()
     ward.heal()
-    ward.readings.pop(("db", "pg.connections_pct", "app"), None)
+    ward.set("db", "pg.connections_pct", 3, "1 of 30", "app")
     ward.set("db", "pg.idle_pct", 1, "1 of 30", "api-2")
     assert all(hog.closed or _is_over(hog) for hog in hogs)
     return golden

@@ -18,7 +18,7 @@ def answering(handler: Handler) -> Iterator[str]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
+    loop.call_soon_threadsafe(server.close)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)
     loop.run_until_complete(_end())

@@ -42,6 +42,7 @@ class Counting:
                 log.warning("stream refused: %s", error)
                 await asyncio.sleep(PAUSE_S)
             except RedisError as error:
+                ready = False  # what was on its way is taken, and has not come
                 log.error("stream unavailable: %s", error)
                 await asyncio.sleep(PAUSE_S)
 

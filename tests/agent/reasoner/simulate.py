@@ -22,6 +22,7 @@ NOISE_S = 300.0  # so long false symptoms may have been there
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 TEXTS = {
     "artificial_delay": {"config_drift": "middleware.delay_s: 0 -> 6"},
+    "pool_members_wrong": {"config_drift": "pools.api.members: web-a, web-b -> edge"},
     "unbounded_session_cache": {"config_drift": "session_cache.max_entries: 2000 -> 0"},
 }
 JOURNEYS = ("journey_failed", "journey_slow")

@@ -105,8 +105,8 @@ def test_a_leak_that_kills_is_named_where_no_configuration_is_watched() -> None:
 def test_an_uncovered_fault_ends_as_unknown() -> None:
     """Symptoms no runbook puts together: no cause is forced on them."""
     for states in (
-        [S("redis_save_failing", "cache"), S("log_certificate", "edge"), S("clock_skew", "front")],
-        [S("log_decode_error", "web-a"), S("log_bucket_missing", "web-a")],
+        [S("redis_save_failing", "cache"), S("log_certificate", "edge"), S("log_type_mismatch", "front")],
+        [S("log_decode_error", "web-a"), S("log_read_only", "web-a")],
         [FAILED],
     ):
         found = look(*states)
@@ -114,8 +114,8 @@ def test_an_uncovered_fault_ends_as_unknown() -> None:
 
 
 def test_unexplained_symptoms_are_named() -> None:
-    found = look(*CASES["a frozen frontend"][1], S("clock_skew", "cron"))
-    assert [(e.signal, e.service) for e in found.unexplained] == [("clock_skew", "cron")]
+    found = look(*CASES["a frozen frontend"][1], S("log_read_only", "cron"))
+    assert [(e.signal, e.service) for e in found.unexplained] == [("log_read_only", "cron")]
 
 
 def test_evidence_says_why_in_words_and_bits() -> None:

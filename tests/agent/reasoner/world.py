@@ -75,8 +75,12 @@ _ALL = (
     "log_auth_failed log_too_many_connections log_pool_timeout log_connect_refused log_connect_timeout "
     "log_yaml_error log_module_missing log_upstream_error log_relation_missing log_column_missing "
     "config_drift config_invalid env_drift env_invalid release_changed port_taken "
+    "child_rss_growing disk_full inodes_full log_no_space "
 )
-_HTTP = "http_unreachable http_timeout http_errors http_slow not_ready tcp_refused app_slow app_errors breaker_open"
+_HTTP = (
+    "http_unreachable http_timeout http_errors http_slow not_ready tcp_refused app_slow app_errors breaker_open "
+    "threads_many"
+)
 _PG = (
     "tcp_refused pg_unreachable pg_connections_saturated pg_idle_hog pg_idle_in_tx pg_blocked pg_lock_root "
     "pg_deadlocks pg_long_transaction"
@@ -85,15 +89,16 @@ _REDIS = (
     "tcp_refused redis_unreachable cache_miss_storm redis_evicting queue_growing queue_stuck inflight_orphans "
     "consistency_broken"
 )
+_DOOR = " rate_limited client_hog traffic_surge turned_away log_rate_limited clock_skew log_clock_skew"
 READ = {
-    "proxy": _ALL + _HTTP,
-    "http": _ALL + _HTTP,
+    "proxy": _ALL + _HTTP + _DOOR,
+    "http": _ALL + _HTTP + _DOOR,
     "frontend": _ALL + _HTTP,
     "worker": _ALL + "heartbeat_stale",
     "jobs": _ALL,
     "loadgen": "unit_down log_errors",
     "postgres": _ALL + _PG,
-    "redis": _ALL + _REDIS,
+    "redis": _ALL + _REDIS + " redis_values_damaged redis_fragmented message_returns",
     "link": _ALL + "link_down link_slow link_target_down",
     "external": "external_down",
 }
