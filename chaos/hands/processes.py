@@ -16,6 +16,7 @@ import psutil
 
 from chaos.hands.namespace import set_loopback
 from chaos.names import Names
+from systems.envfile import parse_env
 
 CALL_TIMEOUT_S = 30.0
 GIVES_UP_WITHIN_S = 25.0
@@ -102,11 +103,13 @@ class ProcessHands:
         pid = self._pid(unit)
         if pid is None:
             raise OSError(f"{unit} does not run")
-        beside = psutil.Process(pid)
+        beside, file = psutil.Process(pid), self.folder / "etc" / f"{self.names.word(unit)}.env"
+        # a process that was forked off a warm one tells of the variables of that one
+        own = parse_env(file.read_text()) if file.exists() else {}
         done = subprocess.run(
             argv,
             cwd=beside.cwd(),
-            env=beside.environ(),
+            env={**beside.environ(), **own},
             capture_output=True,
             text=True,
             timeout=COMMAND_TIMEOUT_S,
