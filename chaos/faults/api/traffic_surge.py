@@ -16,7 +16,9 @@ class TrafficSurge(Fault):
     title = "Traffic surge"
     category = "api"
     targets = (DOOR,)
-    description = "A mailing brings over ten times as many visitors as usual, from very many clients, with usual requests."
+    description = (
+        "A mailing brings ten times as many visitors as usual, from very many clients, with usual requests."
+    )
     blast_radius = "everybody at the front door: more come than can be served"
     reverts = "the crowd goes home, and the door lets everybody in again"
     expected = Expected((DOOR, "api", "api-1", "api-2"), ("surge", "overload"))
