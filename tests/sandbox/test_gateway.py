@@ -188,3 +188,20 @@ def test_who_is_here_for_minutes_is_no_newcomer(tmp_path: Path, monkeypatch: pyt
     assert [limiter.admit("new") for _ in range(3)] == ["in", "wait", "wait"]
     limiter.room.set("open")
     assert limiter.admit("new") == "in"
+
+
+def test_newcomers_leave_the_room_to_those_who_were_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 10, "burst": 20, "newcomers_rps": 5}}))
+    assert limiter.admit("early") == "in"
+    now += 100
+    limiter.room.set("shed")
+    told = []
+    for _ in range(30):
+        now += 0.1
+        told += [limiter.admit("early"), limiter.admit("new"), limiter.admit("new")]
+    assert set(told[::3]) == {"in"}
+    assert "limit" not in told and told.count("wait") > 30

@@ -16,9 +16,7 @@ class TrafficSurge(Fault):
     title = "Traffic surge"
     category = "api"
     targets = (DOOR,)
-    description = (
-        "A mailing brings ten times as many visitors as usual, from very many clients, with usual requests."
-    )
+    description = "A mailing brings more than ten times as many visitors as usual, each a client of its own."
     blast_radius = "everybody at the front door: more come than can be served"
     reverts = "the crowd goes home, and the door lets everybody in again"
     expected = Expected((DOOR, "api", "api-1", "api-2"), ("surge", "overload"))

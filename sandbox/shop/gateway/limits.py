@@ -10,10 +10,8 @@ from typing import Literal
 from ..kit.config import Config
 
 Ruling = Literal["in", "limit", "wait"]
-KNOWN_S, FIRST_S = (
-    300.0,
-    30.0,
-)  # who has been here for so long is no newcomer, nor who was here from the first on
+# Who has been here for so long is no newcomer, nor who was here from the first on.
+KNOWN_S, FIRST_S = 300.0, 45.0
 EMPTY_S = 60.0  # with nobody waiting for so long the waiting room closes by itself
 MOST_KEYS = 20_000
 
@@ -24,6 +22,12 @@ class Bucket:
     def __init__(self) -> None:
         self.tokens: float | None = None
         self.at = time.monotonic()
+
+    def is_half_full(self, rate: float, burst: float) -> bool:
+        """Whether more is saved up than those who come now need."""
+        if self.tokens is None:
+            return True
+        return min(burst, self.tokens + (time.monotonic() - self.at) * rate) >= burst / 2
 
     def take(self, rate: float, burst: float) -> bool:
         now = time.monotonic()
@@ -37,7 +41,8 @@ class Bucket:
 
 
 class Room:
-    """The waiting room. `rate_limit.newcomers_rps`: how many of them go in each second while it is open."""
+    """The waiting room. `rate_limit.newcomers_rps`: how many of them go in each second at most while it is open, and
+    only where those who were here before leave room."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -58,7 +63,7 @@ class Room:
         self.known = frozenset(k for k, at in self.first.items() if at <= here) if mode == "shed" else None
         self.bucket, self.waited_at = Bucket(), now
 
-    def waits(self, key: str) -> bool:
+    def waits(self, key: str, *, has_room: bool) -> bool:
         now = time.monotonic()
         if len(self.first) < MOST_KEYS:
             self.first.setdefault(key, now)
@@ -68,7 +73,7 @@ class Room:
             self.set("open")
             return False
         rate = self.config.number("rate_limit.newcomers_rps", 8)
-        if self.bucket.take(rate, rate):
+        if has_room and self.bucket.take(rate, rate):
             return False
         self.waited_at = now
         return True
@@ -87,16 +92,17 @@ class Limiter:
 
     def admit(self, key: str) -> Ruling:
         self.seen[key] += 1
-        if self.room.waits(key):
+        rate = self.config.number("rate_limit.rps", 40)
+        burst = self.config.number("rate_limit.burst", rate * 1.5)
+        if self.room.waits(key, has_room=self.shared.is_half_full(rate, burst)):
             return "wait"
         per_key = self.config.get("rate_limit.per_key") or {}
         if key in per_key:
-            rate = float(per_key[key])
-            if not self.own.setdefault(key, Bucket()).take(rate, max(1.0, rate)):
+            own = float(per_key[key])
+            if not self.own.setdefault(key, Bucket()).take(own, max(1.0, own)):
                 self.rejected[key] += 1
                 return "limit"
-        rate = self.config.number("rate_limit.rps", 40)
-        if not self.shared.take(rate, self.config.number("rate_limit.burst", rate * 1.5)):
+        if not self.shared.take(rate, burst):
             self.rejected[key] += 1
             return "limit"
         return "in"
