@@ -16,8 +16,9 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
+from .sentences import PHRASES
 from .vocabulary import EDGES as EDGE_STYLES
-from .vocabulary import FIELDS, MEMBERS, PATHS, PHRASES, TABLES, WORDS
+from .vocabulary import FIELDS, MEMBERS, PATHS, TABLES, WORDS
 
 PORTS = range(2, 190)  # offsets that are drawn from
 # Keys of a manifest or a process file whose values are no name of the shop's.

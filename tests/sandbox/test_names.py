@@ -16,7 +16,8 @@ from sandbox.build.names import FIXED, Names, drawn
 from sandbox.build.prepare import Site, write_files
 from sandbox.build.releases import SOURCE
 from sandbox.build.secrets import Secrets
-from sandbox.build.vocabulary import PATHS, PHRASES, TABLES, WORDS
+from sandbox.build.sentences import PHRASES
+from sandbox.build.vocabulary import PATHS, TABLES, WORDS
 
 SEEDS = range(1, 40)
 LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
