@@ -51,6 +51,7 @@ def test_customers_do_what_they_do_in_the_plain_one(renamed: Sandbox):
 
 def test_whatever_is_put_in_finds_what_it_changes(renamed: Sandbox):
     site, missing = renamed.site, {}
+    wait_until(lambda: _visited(site), SHOWS_WITHIN_S, lambda: "nobody comes")
     for made in (*FAULTS.values(), *UNKNOWN.values(), *DECOYS.values()):
         for seed in (1, 2, 3):
             try:
@@ -79,3 +80,10 @@ def test_a_fault_goes_in_and_out(renamed: Sandbox, name: str, tmp_path: Path):
         lambda: not fault.still_broken(site, entry.undo), SHOWS_WITHIN_S,
         lambda: fault.still_broken(site, entry.undo),
     )  # fmt: skip
+
+
+def _visited(site: Site) -> bool:
+    """Somebody has ordered, and somebody has a session: what some faults need to be there."""
+    with site.superuser() as db, site.redis() as redis:
+        ordered = db.execute("SELECT max(id) FROM shop.orders").fetchone()
+        return ordered != (None,) and any(redis.scan_iter("sess:*", count=500))

@@ -26,7 +26,7 @@ class DbCorruption(Fault):
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         with site.superuser() as db:
-            if db.execute("SELECT to_regclass(%s)", [TABLE]).fetchone() == (None,):
+            if db.execute("SELECT to_regclass('shop.coupons')").fetchone() == (None,):
                 raise FaultFailed(f"{TABLE} is not there; reset the sandbox first")
             rows = db.execute("SELECT code, percent FROM shop.coupons").fetchall()
         return {"rows": [list(row) for row in rows]}
@@ -41,7 +41,7 @@ class DbCorruption(Fault):
 
     def still_broken(self, site: Site, undo: Undo) -> str:
         with site.superuser() as db:
-            if db.execute("SELECT to_regclass(%s)", [TABLE]).fetchone() == (None,):
+            if db.execute("SELECT to_regclass('shop.coupons')").fetchone() == (None,):
                 return f"{TABLE} is missing"
             rows = db.execute("SELECT code, percent FROM shop.coupons").fetchall()
         lost = [row[0] for row in undo["rows"] if tuple(row) not in rows]
