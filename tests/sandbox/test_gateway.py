@@ -1,6 +1,7 @@
 """The proxy's parts: limits, breaker, pools, routing and retry, against real servers of its own kind."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -153,35 +154,52 @@ def test_a_breaker_may_be_unused(tmp_path: Path, used: bool) -> None:
     assert breaker.allows() is not used
 
 
+def at_a_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **limit: float
+) -> tuple[Limiter, Callable[[float], None]]:
+    """A door at which one regular visitor comes twice a second for 20 s; and what lets time pass."""
+    clock = [1000.0]
+    monkeypatch.setattr(limits.time, "monotonic", lambda: clock[0])
+    limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 1000, "burst": 1000, **limit}}))
+
+    def wait(seconds: float) -> None:
+        clock[0] += seconds
+
+    for _ in range(40):
+        wait(0.5)
+        assert limiter.admit("early") == "in"
+    return limiter, wait
+
+
+CROWD = [f"new-{n}" for n in range(20)]
+
+
 def test_newcomers_wait_while_those_who_were_here_go_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
-    limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 1000, "burst": 1000, "newcomers_rps": 2}}))
-    assert limiter.admit("early") == "in"
-    now += 100
-    crowd = [f"new-{n}" for n in range(20)]
-    assert {limiter.admit(key) for key in crowd} == {"in"}
+    limiter, wait = at_a_door(tmp_path, monkeypatch, newcomers_rps=2)
+    for _ in range(8):
+        wait(1)
+        assert {limiter.admit(key) for key in CROWD} == {"in"}
     limiter.room.set("shed")
     assert limiter.room.mode == "shed"
-    assert [limiter.admit(key) for key in crowd].count("wait") == 18
+    assert [limiter.admit(key) for key in CROWD].count("wait") == 18
     assert [limiter.admit("early") for _ in range(20)] == ["in"] * 20
-    now += 1
-    assert [limiter.admit(key) for key in crowd].count("in") == 2, "a few go in each second"
-    now += limits.EMPTY_S + 1
+    wait(1)
+    assert [limiter.admit(key) for key in CROWD].count("in") == 2, "a few go in each second"
+    wait(limits.EMPTY_S + 1)
     assert limiter.admit("new-1") == "in" and limiter.room.mode == "open", (
         "nobody waited for long: it is over"
     )
 
 
-def test_who_is_here_for_minutes_is_no_newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
-    limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 1000, "burst": 1000, "newcomers_rps": 1}}))
-    now += 100
-    limiter.admit("regular")
-    now += limits.KNOWN_S + 1
+def test_where_nothing_rose_who_is_here_for_minutes_is_no_newcomer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limiter, wait = at_a_door(tmp_path, monkeypatch, newcomers_rps=1)
+    for _ in range(2 * limits.KNOWN_S + 20):
+        wait(0.5)
+        limiter.admit("regular")
     limiter.admit("new")
     limiter.room.set("shed")
     assert [limiter.admit("regular") for _ in range(5)] == ["in"] * 5
@@ -193,15 +211,16 @@ def test_who_is_here_for_minutes_is_no_newcomer(tmp_path: Path, monkeypatch: pyt
 def test_newcomers_leave_the_room_to_those_who_were_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
-    limiter = Limiter(config(tmp_path, {"rate_limit": {"rps": 10, "burst": 20, "newcomers_rps": 5}}))
-    assert limiter.admit("early") == "in"
-    now += 100
+    limiter, wait = at_a_door(tmp_path, monkeypatch, rps=10, burst=20, newcomers_rps=5)
+    for _ in range(5):
+        wait(1)
+        for key in CROWD:
+            limiter.admit(key)
+    wait(3)
     limiter.room.set("shed")
     told = []
     for _ in range(30):
-        now += 0.1
+        wait(0.1)
         told += [limiter.admit("early"), limiter.admit("new"), limiter.admit("new")]
     assert set(told[::3]) == {"in"}
     assert "limit" not in told and told.count("wait") > 30

@@ -10,8 +10,8 @@ from typing import Literal
 from ..kit.config import Config
 
 Ruling = Literal["in", "limit", "wait"]
-# Who has been here for so long is no newcomer, nor who was here from the first on.
-KNOWN_S, FIRST_S = 300.0, 45.0
+KNOWN_S = 300  # who has been here for so long is no newcomer, nor who was here before the rush began
+LOOK_S = 5  # seconds over which it is told how many come
 EMPTY_S = 60.0  # with nobody waiting for so long the waiting room closes by itself
 MOST_KEYS = 20_000
 
@@ -46,7 +46,7 @@ class Room:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.began = time.monotonic()
+        self.arrived: Counter[int] = Counter()  # by the second
         self.first: dict[str, float] = {}
         self.known: frozenset[str] | None = None  # None: everybody goes in
         self.bucket = Bucket()
@@ -59,12 +59,25 @@ class Room:
     def set(self, mode: str) -> None:
         """shed: from now on newcomers wait; open: nobody does."""
         now = time.monotonic()
-        here = max(now - KNOWN_S, self.began + FIRST_S)
+        here = self._rush_began(int(now))
         self.known = frozenset(k for k, at in self.first.items() if at <= here) if mode == "shed" else None
         self.bucket, self.waited_at = Bucket(), now
 
+    def _rush_began(self, now: int) -> float:
+        """When less than half as many came as do now, for the last time; KNOWN_S ago where there is none."""
+
+        def came(until: int) -> int:
+            return sum(self.arrived[second] for second in range(until - LOOK_S, until))
+
+        many = came(now)
+        quiet = (at - LOOK_S for at in range(now - 1, now - KNOWN_S, -1) if came(at) < many / 2)
+        return float(next(quiet, now - KNOWN_S))
+
     def waits(self, key: str, *, has_room: bool) -> bool:
         now = time.monotonic()
+        self.arrived[int(now)] += 1
+        if len(self.arrived) > 2 * KNOWN_S:
+            self.arrived = Counter({s: n for s, n in self.arrived.items() if s > now - KNOWN_S - LOOK_S})
         if len(self.first) < MOST_KEYS:
             self.first.setdefault(key, now)
         if self.known is None or key in self.known:
