@@ -280,7 +280,9 @@ def _passages(run: Run, leader: Finding) -> None:
 def _why_unknown(found: Opinion) -> str:
     if found.place is not None:
         where, p = found.place.component, found.place.probability
-        return f"what it is is not known; it is in {where}, as far as can be told ({plain.sure(p)})"
+        if p >= ACT_AT:
+            return f"what it is is not known; it is in {where}, as far as can be told ({plain.sure(p)})"
+        return f"what it is is not known; if one part has it, that is most likely {where} ({plain.sure(p)})"
     likely = [f for f in found.findings if f.probability >= NAMED_AT]
     if not likely:
         return "no known cause explains the symptoms"

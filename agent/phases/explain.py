@@ -15,6 +15,7 @@ from incidents.findings import Finding
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
 from incidents.plain import sure
 from incidents.standing import told
+from incidents.verdict import ACT_AT
 
 WATCHED = "watched"  # outcome of a run that was not allowed to act
 SHOWN = 12  # symptoms named in a handover
@@ -48,7 +49,9 @@ def hand_over(run: Run, why: str) -> Outcome:
         mine.filter(Q(cleared_at=None) | Q(given_up=True)),
         evidence.picture(run.incident.system.slug),
     )
-    findings = [*([case.opinion.place] if case.opinion.place and not case.tried else []), *case.findings]
+    # After attempts it only leads where nothing is left that could be called the cause.
+    sure_of = case.tried and any(f.probability >= ACT_AT for f in case.findings)
+    findings = [*([case.opinion.place] if case.opinion.place and not sure_of else []), *case.findings]
     facts = HandedOver(
         why=why,
         findings=findings,

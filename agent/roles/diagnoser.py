@@ -20,7 +20,7 @@ from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, Opinion, PlannedStep, Question, somewhere_in
 from incidents.models import Incident
 from incidents.signals.catalog import RUNS
-from incidents.verdict import ACT_AT
+from incidents.verdict import ACT_AT, NAMED_AT
 from knowledge import lessons
 from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
@@ -113,8 +113,16 @@ def opinion(answer: Diagnosis, changes: Sequence[Change], manifest: Manifest | N
         findings=found,
         none_probability=answer.none_probability,
         questions=questions,
-        place=somewhere_in(part, sure) if is_surer else None,
+        place=somewhere_in(part, sure) if is_surer else _suspected(answer),
     )
+
+
+def _suspected(answer: Diagnosis) -> Finding | None:
+    """The part in which something unknown would be, where that is likelier than each cause that is known: so that who
+    is called hears where to look first, and not only of a guess that is less likely still."""
+    part, p = answer.suspect
+    best = max((h.probability for h in answer.hypotheses), default=0.0)
+    return somewhere_in(part, p) if part and p >= max(best, NAMED_AT) and best < ACT_AT else None
 
 
 def _changes(incident: Incident) -> Sequence[Change]:

@@ -17,7 +17,7 @@ from agent.phases import diagnose, plan, verify
 from agent.phases import waiting as asking
 from incidents import timeline
 from incidents.facts import Cleared, Seen
-from incidents.findings import Evidence, Question
+from incidents.findings import Evidence, Question, somewhere_in
 from incidents.models import Incident, Postmortem, State, Symptom, TimelineEvent
 from knowledge.models import Lesson, OutcomeStat
 from tests.agent.world import FileAction, World, finding, path
@@ -349,6 +349,29 @@ def test_unknown_is_handed_over_with_the_guesses(world: World, monkeypatch: pyte
     event = TimelineEvent.objects.get(incident=incident, kind="handover")
     assert "30 %" in event.data["why"]
     assert [f["cause"] for f in event.data["findings"]] == ["stuck", "slow"]
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_who_is_called_hears_first_where_it_most_likely_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, tried: bool
+):
+    """Also when what was tried turned out not to be it."""
+    monkeypatch.setattr(diagnose, "PATIENCE", 3)
+    world.findings = [finding("stuck", 0.9 if tried else 0.1, path("mend web"))]
+
+    def in_vain(effects: list[str]) -> bool:
+        if effects or not tried:
+            world.findings, world.place = [finding("stuck", 0.1)], somewhere_in("db", 0.4)
+        return False
+
+    world.cured = in_vain
+    in_vain([])
+    incident = world.open()
+    run = world.drive(world.start(incident))
+    assert (run.outcome, run.paths_tried) == ("handed_over", int(tried))
+    event = TimelineEvent.objects.get(incident=incident, kind="handover")
+    assert [f["component"] for f in event.data["findings"]] == ["db", "web"]
+    assert "most likely db (40 %)" in event.data["why"]
 
 
 def test_nothing_known_at_all_is_handed_over(world: World, monkeypatch: pytest.MonkeyPatch):

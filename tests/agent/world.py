@@ -132,6 +132,7 @@ class World:
     system: System
     effects_file: Path
     findings: list[Finding] = field(default_factory=list)
+    place: Finding | None = None
     questions: list[Question] = field(default_factory=list)
     answers: dict[str, bool | None] = field(default_factory=dict)
     cured: Callable[[list[str]], bool] = lambda effects: False
@@ -148,7 +149,8 @@ class World:
         self.diagnosed += 1
         findings = list(self.findings)
         none = 1 - sum(f.probability for f in findings)
-        return Opinion(findings=findings, none_probability=max(0.0, none), questions=self.questions)
+        none = max(0.0, none)
+        return Opinion(findings=findings, none_probability=none, questions=self.questions, place=self.place)
 
     def ask(self, incident: Incident, question: Question) -> SignalState:
         self.asked.append(question.key)

@@ -9,6 +9,7 @@ import pytest
 from agent.reasoner import complaints, history, wiring, words
 from agent.reasoner.board import Node
 from agent.reasoner.causes import Cause
+from agent.roles.diagnoser import opinion
 from tests.agent.reasoner.test_changes import at, blamed, made, timed, told
 from tests.agent.reasoner.world import FAILED, GRAPH, S, both
 
@@ -24,6 +25,17 @@ def test_trouble_is_looked_for_in_the_part_that_callers_name() -> None:
     found = told(TURNED_AWAY, elsewhere)
     assert found.suspect[0] == found.place[0] == "cache"
     assert found.place[1] > 0.5 > max(h.probability for h in found.hypotheses)
+
+
+def test_who_is_called_hears_of_that_part_before_a_guess_that_is_less_likely() -> None:
+    elsewhere = made(1, what="tcp_keepalives_idle", kind="setting", old="7200", new="120")
+    found = told(TURNED_AWAY, elsewhere)
+    for suspect, place in (("cache", 0.5), "cache"), (("cache", 0.01), None), (("", 0.0), None):
+        said = opinion(dataclasses.replace(found, suspect=suspect, place=("cache", 0.5)), [elsewhere]).place
+        assert (said and said.component) == place
+    known = dataclasses.replace(found.hypotheses[0], probability=0.7)
+    sure = dataclasses.replace(found, suspect=("cache", 0.3), place=("cache", 0.3), hypotheses=(known,))
+    assert opinion(sure, [elsewhere]).place is None, "what is known is likelier"
 
 
 @pytest.mark.parametrize(
