@@ -20,15 +20,8 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
 
     login = {"email": "user1@example.test", "password": "corner-shop"}
     return [
-        {
-            "name": "look at products",
-            "steps": [{"get": url("/api/catalog?limit=12"), "headers": KEY, "contains": "items"}],
-        },
-        {
-            "name": "open a product",
-            "interval_s": 2,
-            "steps": [{"get": url("/api/product/GAR-122"), "headers": KEY, "contains": "trowel"}],
-        },
+        _sees("look at products", url("/api/catalog?limit=12"), "items"),
+        _sees("open a product", url("/api/product/GAR-122"), "trowel", interval_s=2),
         {
             "name": "log in",
             "interval_s": 2.5,
@@ -54,35 +47,22 @@ def journeys(layout: Layout) -> list[dict[str, Any]]:
                 }
             ],
         },
-        {
-            "name": "get a delivery quote",
-            "interval_s": 2,
-            "steps": [{"get": url("/api/quote?sku=GAR-122"), "headers": KEY, "contains": "delivery"}],
-        },
-        {
-            "name": "see a product's picture",
-            "interval_s": 2.5,
-            "steps": [{"get": url("/api/picture/GAR-122"), "headers": KEY, "contains": "svg"}],
-        },
-        {
-            "name": "open the shop",
-            "interval_s": 2,
-            "timeout_s": 4,
-            "steps": [{"get": url("/"), "headers": KEY, "contains": "Corner shop"}],
-        },
+        _sees("get a delivery quote", url("/api/quote?sku=GAR-122"), "delivery", interval_s=2),
+        _sees("see a product's picture", url("/api/picture/GAR-122"), "svg", interval_s=2.5),
+        _sees("open the shop", url("/"), "Corner shop", interval_s=2, timeout_s=4),
         *([_secure(layout)] if authority.usable() else []),
     ]
+
+
+def _sees(name: str, at: str, contains: str, **more: Any) -> dict[str, Any]:
+    """One page, and what is on it."""
+    return {"name": name, **more, "steps": [{"get": at, "headers": KEY, "contains": contains}]}
 
 
 def _secure(layout: Layout) -> dict[str, Any]:
     """As visitors come from outside."""
     at = f"https://{layout.seen('gateway-tls')}/api/product/GAR-122"
-    return {
-        "name": "shop over a secure connection",
-        "service": "gateway",
-        "interval_s": 2.5,
-        "steps": [{"get": at, "headers": KEY, "contains": "trowel"}],
-    }
+    return _sees("shop over a secure connection", at, "trowel", service="gateway", interval_s=2.5)
 
 
 def _carts(url: Callable[[str], str]) -> list[dict[str, Any]]:

@@ -56,25 +56,32 @@ def inside(layout: Layout, pg_bin: Path, redis_server: Path) -> dict[str, Any]:
                 "release": "releases/frontend",
                 "after": ["net"],
             },
-            "worker": {
-                **_service(layout, "worker", "platform", {"THUMBS_DIR": str(layout.root / "vol/thumbs")}),
-                "env_file": "etc/worker.env",
-                "after": ["postgres", "redis"],
-            },
-            "analytics": {
-                **_service(layout, "analytics", "platform"),
-                "env_file": "etc/analytics.env",
-                "after": ["redis"],
-            },
-            "batch": {
-                **_service(layout, "batch", "platform", _batch_env(layout)),
-                "env_file": "etc/batch.env",
-                "after": ["postgres", "redis"],
-            },
+            **_behind(layout),
             "loadgen": {
                 **_service(layout, "loadgen", "platform", {"GATEWAY_URL": layout.url("gateway")}),
                 "after": ["api-1", "api-2", "gateway", "frontend"],
             },
+        },
+    }
+
+
+def _behind(layout: Layout) -> dict[str, Any]:
+    """Who works behind the shop, with an environment of their own."""
+    return {
+        "worker": {
+            **_service(layout, "worker", "platform", {"THUMBS_DIR": str(layout.root / "vol/thumbs")}),
+            "env_file": "etc/worker.env",
+            "after": ["postgres", "redis"],
+        },
+        "analytics": {
+            **_service(layout, "analytics", "platform"),
+            "env_file": "etc/analytics.env",
+            "after": ["redis"],
+        },
+        "batch": {
+            **_service(layout, "batch", "platform", _batch_env(layout)),
+            "env_file": "etc/batch.env",
+            "after": ["postgres", "redis"],
         },
     }
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
 
 from chaos.faults import _crash
-from chaos.faults.base import Expected, Fault, Part, Undo
+from chaos.faults.base import Expected, Undo
 from chaos.site import Site
 
 UNITS = ("worker",)
 PROCESSING = "q:orders:processing"
 
 
-class QueueWorkerCrash(Fault):
+class QueueWorkerCrash(_crash.CrashFault):
     id = "queue_worker_crash"
     title = "Queue worker crash"
     category = "cache-queue"
@@ -22,19 +21,11 @@ class QueueWorkerCrash(Fault):
     blast_radius = "orders are taken but not fulfilled; the shop itself works"
     reverts = "starts the worker"
     expected = Expected(UNITS, ("process_dead",))
+    number = signal.SIGSEGV
     may_touch = ("redis",)
 
-    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return {"units": list(UNITS)}
-
-    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _crash.for_good(site, UNITS, signal.SIGSEGV)
-
-    def parts(self, site: Site, undo: Undo) -> list[Part]:
-        return _crash.started(site, undo["units"])
-
     def still_broken(self, site: Site, undo: Undo) -> str:
-        if wrong := site.down(UNITS):
+        if wrong := super().still_broken(site, undo):
             return wrong
         with site.redis() as redis:
             waiting, taken = int(redis.llen("q:orders")), int(redis.llen(PROCESSING))

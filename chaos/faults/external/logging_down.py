@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-from typing import Any
-
 from chaos.faults import _crash
-from chaos.faults.base import Expected, Fault, Part, Undo
+from chaos.faults.base import Expected, Undo
 from chaos.site import Site
 
 UNITS = ("log-collector",)
 
 
-class LoggingDown(Fault):
+class LoggingDown(_crash.CrashFault):
     id = "logging_down"
     title = "Logging service down"
     category = "external"
@@ -22,14 +19,5 @@ class LoggingDown(Fault):
     reverts = "starts the collector; what was kept meanwhile is sent"
     expected = Expected(UNITS, ("process_dead",))
 
-    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return {"units": list(UNITS)}
-
-    def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _crash.for_good(site, UNITS, signal.SIGKILL)
-
-    def parts(self, site: Site, undo: Undo) -> list[Part]:
-        return _crash.started(site, undo["units"])
-
     def still_broken(self, site: Site, undo: Undo) -> str:
-        return site.down(UNITS) or site.answers(UNITS[0])
+        return super().still_broken(site, undo) or site.answers(UNITS[0])

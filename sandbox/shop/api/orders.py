@@ -73,10 +73,7 @@ def router(state: State) -> APIRouter:
         if not session["cart"]:
             raise HTTPException(400, "the cart is empty")
         order = place_order(state, session["cart"], body)
-        if order["status"] == payments.PENDING:
-            payments.ask(state, order)
-        else:
-            payments.enqueue(state, order)
+        (payments.ask if order["status"] == payments.PENDING else payments.enqueue)(state, order)
         save_session(state, sid, {"cart": []})
         state.events.tell("order", id=order["id"], total=order["total"])
         return {"order": order["id"], "total": order["total"], "status": order["status"]}
