@@ -42,7 +42,8 @@ def _signature(data: dict[str, object]) -> str:
     symptoms = data.get("symptoms")
     words = [split_key(str(k))[0].replace("_", " ") for k in symptoms] if isinstance(symptoms, dict) else []
     summary = re.sub(r"\s*\([^()]*\{[a-z_]+\}[^()]*\)", "", str(data.get("summary", "")))
-    summary = re.sub(r"\{[a-z_]+\}", "", re.sub(r"^\{component\}", "It", summary))
+    summary = re.sub(r"^\{component\}", "It", summary).replace("{component}", "it")
+    summary = re.sub(r"\{[a-z_]+\}", "…", summary)
     unique = ", ".join(dict.fromkeys(words))
     return re.sub(r"\s+", " ", f"{data.get('title', '')}. {summary}. Seen as: {unique}.").strip()
 
