@@ -70,8 +70,14 @@ def standing(incident: Incident, picture: Picture, acted: datetime | None) -> li
         s
         for s in said
         if (s.signal, s.service, s.label) in picture.open_
-        or (s.service in ill and (acted is None or s.last_seen > acted))
+        or (s.service in ill and (acted is None or _last_said(s) > acted))
     )
+
+
+def _last_said(symptom: Symptom) -> datetime:
+    """At the latest: words are looked at for a while after they were written, and hold for as long."""
+    window = float(getattr(CATALOG[symptom.signal].detector, "window_s", 0.0))
+    return symptom.last_seen - timedelta(seconds=window)
 
 
 def told_in_order(said: Iterable[S]) -> list[S]:

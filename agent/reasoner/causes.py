@@ -20,6 +20,7 @@ GROUP_PRIOR = 0.5  # all replicas at once is rarer than one, until more than one
 MATCH_BITS = 3.0  # the text is what this cause writes; another cause would seldom write it
 NOT_MEASURED_BITS = 4.0  # a definition that nothing on this component measures
 EXCLUDED_BITS = 10.0  # a definition is contradicted by a measurement
+NOT_YET_BITS = 4.0  # it says that nothing is wrong elsewhere, and there was no time yet for that to show
 WORD_STRENGTH = 20.0  # a word in a runbook is worth this many observations
 MAX_BOOST_BITS = 1.5  # past incidents may tip a balance, never more
 EARLY = (
@@ -229,6 +230,7 @@ def _definitions(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Boa
             cause.against.append((hits[0].signal, hits[0].service, "rules out", -EXCLUDED_BITS))
         for hit in hits:  # what speaks against it, it does not explain
             cause.explains.pop(board.index.get((hit.signal, hit.service), -1), None)
+    _not_yet(cause, spec, graph, board)
     _one_of(cause, spec, nodes(spec.shows_one_of), board)
     for key in spec.requires:
         found = nodes([key])
@@ -240,6 +242,17 @@ def _definitions(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Boa
             cause.against.append((known[0].signal, known[0].service, "required", -EXCLUDED_BITS))
         elif known and not any(n.value and matches(spec, n) for n in known):
             cause.against.append((known[0].signal, known[0].service, "other", -EXCLUDED_BITS))
+
+
+def _not_yet(cause: Cause, spec: RunbookSpec, graph: SystemGraph, board: Board) -> None:
+    """A cause that something anywhere would rule out says that all else is well: early in a trouble nobody can say so,
+    since errors are written before customers feel them."""
+    bits = NOT_YET_BITS * (1.0 - board.settled)
+    for key in (k for k in spec.rules_out if split_key(k)[1] == "any"):
+        seen = [t for t in targets(graph, board, cause.members, key) if board.get(t[0], t[1]) is not None]
+        if bits > 0 and seen:
+            cause.against.append((seen[0][0], seen[0][1], "not yet", -bits))
+            return
 
 
 def _one_of(cause: Cause, spec: RunbookSpec, nodes: Sequence[Node | None], board: Board) -> None:

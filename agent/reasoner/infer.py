@@ -84,7 +84,7 @@ def _pairs(
     for place, a in enumerate(pool):
         others = [b for b in pool[place + 1 :] if not _same_thing(causes[a], causes[b])]
         if others:
-            bits = _bits(board.true, silent[others] * silent[a]).sum(axis=-1)
+            bits = _bits(board.true, np.minimum(silent[others], silent[a])).sum(axis=-1)
             for b, s in zip(others, bits + base[others] + base[a], strict=True):
                 scores[a, b] = float(s)
 

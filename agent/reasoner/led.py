@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from agent.reasoner import drastic, history, spread, words
 from agent.reasoner.board import SLACK_S, Board, Node
@@ -70,7 +70,7 @@ def weigh_times(
             if not (
                 cause.is_measured
                 or cause.is_spoken_of
-                or _kindred(cause, board, kinds)
+                or _kindred(cause, board, kinds, graph)
                 or _is_described(cause, board)
             ):
                 cause.bonus_bits -= NO_SIGN_BITS
@@ -130,18 +130,28 @@ def _led_to(cause: Cause, changed: Sequence[Node], board: Board) -> None:
     cause.bonus_bits += most
 
 
-def _kindred(cause: Cause, board: Board, kinds: Collection[str]) -> bool:
-    """Whether what it explains on its part has a sign of the change's own kind."""
-    nodes = (board.true[i] for i in cause.explains)
-    return any(k in board.moved_by(n.signal) for n in nodes if n.service in cause.members for k in kinds)
+def _kindred(cause: Cause, board: Board, kinds: Collection[str], graph: SystemGraph | None) -> bool:
+    """Whether what it explains on its part has a sign of the change's own kind; or in what its part puts into and takes
+    out of another."""
+    nodes = [board.true[i] for i in cause.explains]
+    near = [*(n for n in nodes if n.service in cause.members), *_goes_through(cause, nodes, graph)]
+    return any(k in board.moved_by(n.signal) for n in near for k in kinds)
 
 
 def _is_felt(cause: Cause, graph: SystemGraph, board: Board) -> bool:
-    """Whether its part, or somebody who needs it, shows anything of what it would explain but that it was changed: all
-    else may be where it is by itself."""
+    """Whether its part, somebody who needs it, or what goes in and out where it works shows anything of what it would
+    explain but that it was changed: all else may be where it is by itself."""
     near = {*cause.members, *graph.callers(cause.members)}
-    nodes = (board.true[i] for i in cause.explains)
-    return any(n.is_journey or (n.service in near and not n.changed) for n in nodes)
+    nodes = [board.true[i] for i in cause.explains]
+    return any(n.is_journey or (n.service in near and not n.changed) for n in nodes) or any(
+        _goes_through(cause, nodes, graph)
+    )
+
+
+def _goes_through(cause: Cause, nodes: Iterable[Node], graph: SystemGraph | None) -> Iterator[Node]:
+    """What shows in what a cause's part puts into and takes out of another."""
+    needed = spread.whom_they_call(graph, cause.members) if graph is not None else set()
+    return (n for n in nodes if n.service in needed and n.klass in spread.NEEDED)
 
 
 def _is_described(cause: Cause, board: Board) -> bool:

@@ -214,6 +214,7 @@ _HOW = {
     "absent": "expected, but not seen: {what}",
     "other": "{what}, but not the way this cause would show it",
     "rules out": "speaks against it: {what}",
+    "not yet": "too early to say that there is no trouble elsewhere: {what}",
     "not measured": "nothing measures whether {what}",
     "required": "would have to be there, and is not: {what}",
     "not in effect": "it is written, and counts only from the next start on: {what}",

@@ -57,7 +57,7 @@ def reach(graph: SystemGraph, board: Board, members: tuple[str, ...]) -> Iterato
     for name in hops:
         places.setdefault(name, CALLERS if name in called else READERS)
     carriers = {c for m in members for c in graph.links.get(m, ())}
-    needed = _called(graph, members)
+    needed = whom_they_call(graph, members)
     for number, node in enumerate(board.true):
         if not node.noted:
             continue  # context: it speaks where a runbook asks for it
@@ -88,7 +88,7 @@ def about(graph: SystemGraph, board: Board, node: Node, number: int) -> frozense
     return board.about[number]
 
 
-def _called(graph: SystemGraph, members: tuple[str, ...]) -> set[str]:
+def whom_they_call(graph: SystemGraph, members: tuple[str, ...]) -> set[str]:
     """What they call directly; who writes what they read gets nothing from them."""
     return {n for m in members for n in graph.needs.get(m, ()) if (m, n) not in graph.artefacts}
 
@@ -105,7 +105,7 @@ def changed(
     """The same for what a change of these `kinds` to `members` may do: also their own state, and that of what they work
     on. Without a kind: for something unknown."""
     yield from reach(graph, board, members)
-    needed, callers = _called(graph, members) - set(members), graph.callers(members, "calls")
+    needed, callers = whom_they_call(graph, members) - set(members), graph.callers(members, "calls")
     for number, node in enumerate(board.true):
         if not node.noted:
             continue  # context, as in `reach`
@@ -128,7 +128,7 @@ def left_lying(
     graph: SystemGraph, board: Board, members: tuple[str, ...]
 ) -> Iterator[tuple[Node, int, float]]:
     """What whoever calls them leaves lying, because it gets nowhere."""
-    beside = _called(graph, tuple(graph.callers(members, "calls"))) - set(members)
+    beside = whom_they_call(graph, tuple(graph.callers(members, "calls"))) - set(members)
     for number, node in enumerate(board.true):
         if node.noted and node.klass in LEFT_LYING and node.service in beside:
             yield node, number, LEFT_LYING[node.klass]

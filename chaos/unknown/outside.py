@@ -80,6 +80,7 @@ class KeyRunsOut(OfProvider):
     id = "key_runs_out"
     title = "Our contract with the provider ends today"
     components = ("upstream", "api", "api-1", "api-2")
+    causes = ("", "credentials_expired")  # that runbook is of this very thing
     choices = tuple(("upstream", "contract", seconds) for seconds in (3, 6, 10))
 
     def right_parts(self, undo: Undo) -> tuple[str, ...]:
@@ -181,6 +182,7 @@ class OrdersAtOnce(Untraceable):
     id = "orders_at_once"
     title = "A partner sends all orders of a week at once"
     components = ("worker", "redis")
+    causes = ("", "queue_backlog")  # more comes than is worked off: that runbook says no more
     choices = tuple(("worker", "orders", count) for count in (4000, 8000))
 
     def inverse(self, site: Site, seed: int) -> Undo:

@@ -36,6 +36,7 @@ class LittleMemory(OfRuntime):
     id = "little_memory"
     title = "A part may use less memory than it needs"
     kind = "limit"
+    causes = ("", "memory_limit_too_low")  # that runbook is of this very thing
     drivers = ("process",)
     choices = (
         ("frontend", "memory", 14),

@@ -128,6 +128,7 @@ class Visitors(Stranger):
     id = "visitors"
     title = "A crawler asks for more than the front door lets in"
     components = ("gateway",)
+    causes = ("", "surge")  # it is one, of many keys
     PROGRAM = VISITORS
     choices = (
         ("gateway", "Mozilla/5.0 (compatible; pricebot/2.1)", 0.15),
@@ -149,6 +150,7 @@ class NeverHangsUp(Stranger):
     id = "never_hangs_up"
     title = "A tool of the controllers never gives a session back"
     components = ("postgres",)
+    causes = ("", "connection_leak")  # that runbook names the program, rightly
     PROGRAM = LEAK
     choices = tuple(
         ("postgres", name, each) for name in ("Tableau 2024.3", "Metabase") for each in (0.3, 0.6)

@@ -102,7 +102,8 @@ class Signal:
     all) whose verdict rests on timing or silence, and so says nothing while the watcher itself gets too little of the
     machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
     tell of, on the part itself or on what it needs: where it answers no, they are not believed. `dark`: texts of looks
-    that brought no value, which what is seen later may have begun with. `entails`: signals of the same part that come
+    that brought no value, which what is seen later may have begun with. `late_s`: by how much it may be seen after what
+    it tells of, at most, because single looks show it by chance. `entails`: signals of the same part that come
     with it, whatever its cause. `of_part`, `of_label`: the only ones that it judges.
     """
 
@@ -142,6 +143,7 @@ class Signal:
     tried_by: str = ""
     tried_texts: str = ALWAYS
     dark: str = ""
+    late_s: float = 0.0
     entails: tuple[str, ...] = ()
     of_part: str = ""
     of_label: str | None = None
@@ -177,7 +179,7 @@ class Signal:
     def lag_s(self) -> float:
         """By how much the onset may be later than what it is a sign of: a trend must first have been one."""
         window = float(getattr(self.detector, "window_s", 0.0)) if self.source != "log" else 0.0
-        return ONSET_SLACK_S + max(window, self.hold.seconds)
+        return ONSET_SLACK_S + max(window, self.hold.seconds, self.late_s)
 
     def opens_by(self, text: str) -> bool:
         """Whether it may open an incident by itself with this text: of what is said, only a record at error level."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -149,10 +150,12 @@ class Often:
 
 @dataclass(frozen=True, slots=True)
 class Rising:
-    """A counter that rose by at least `by` within `window_s`. A counter that went back starts over."""
+    """A counter that rose by at least `by` within `window_s`. A counter that went back starts over. `spread`: what
+    came in a gap between two readings counts for the part of it that lies within the window; without it, as a whole."""
 
     by: float
     window_s: float
+    spread: bool = False
 
     def judge(self, memory: Memory, sample: Sample) -> Verdict:
         if sample.value is None:
@@ -163,9 +166,15 @@ class Rising:
         past.append((sample.at, sample.value))
         while len(past) > 1 and sample.at - past[1][0] >= self.window_s:
             past.popleft()
-        rise = sample.value - past[0][1]
+        rise = sample.value - (self._at_start(past, sample.at) if self.spread else past[0][1])
         memory.shown = rise
         return rise >= self.by
+
+    def _at_start(self, past: Sequence[tuple[float, float]], now: float) -> float:
+        """What the counter stood at when the window began, on a straight line between the two readings around it."""
+        (was_at, was), (at, value) = past[0], past[min(1, len(past) - 1)]
+        share = (now - self.window_s - was_at) / (at - was_at) if at > was_at else 0.0
+        return was + (value - was) * min(1.0, max(0.0, share))
 
 
 @dataclass(frozen=True, slots=True)

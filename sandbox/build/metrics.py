@@ -38,7 +38,7 @@ OWN: dict[str, dict[str, str | Named]] = {
     },
     "worker": {
         "message_duration_seconds": {"kind": "durations"},
-        "messages_failed": "app.failed_total",
+        "messages_failed": {"kind": "rate", "reading": "app.failed_rate"},
         "picture_children": "app.children",
         "pictures": "app.thumbs_total",
     },

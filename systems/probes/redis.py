@@ -81,6 +81,8 @@ class RedisProbe(Probe):
             reason = clean(str(error), 200) if kind not in ("refused", "timeout", "reset") else kind
             if isinstance(error, AuthenticationError):
                 reason = f'{reason.rstrip(".")}, as user "{_user(client)}"'
+            elif isinstance(error, ResponseError):  # whoever refuses a command is there, and well enough to
+                reason = f"it answers: {reason}"
             return [
                 Reading(service.name, "redis.ok", 0.0, reason),
                 *self.unknown(service, reason, known=("redis.ok",)),

@@ -50,6 +50,7 @@ Every reading is stored and plotted. These are looked at as well, by what they a
 |---|---|---|
 | `app.rps`, `app.error_rate`, `app.p50_ms` and the others above | `requests`, `durations` | as for any service |
 | `breaker` in its name | state | it is `open` or `half-open` |
+| `app.failed_rate` | rate | more of its work fails than usual |
 | ends with `requests_waiting` or `tokens_waiting` | value | somebody waits (context) |
 | `429`, `rate_limited` or `throttled` in its name | value, a count | it rises: requests are turned away |
 | `app.client.NAME`, `app.key.NAME` | value, a count | one client sends far more than others (context) |

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent import statements
 from agent.replay.held import Symptom
+from incidents import models as kept
+from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, Opinion
+from incidents.models import Incident
+from incidents.picture import Picture
 from systems.manifest import parse_manifest
+from systems.models import System
 from systems.runtimes.fake import FakeRuntime
 from systems.services import LoadedSystem
 
@@ -126,3 +132,25 @@ def test_a_value_that_is_quoted_is_the_one_that_was_written(now: str, leads: str
 def test_what_several_say_of_one_that_all_of_them_need_is_about_that_one() -> None:
     assert heard(FULL, "log_no_space", "api", "web", findings=[]).component == "cache"
     assert heard(FULL, "log_no_space", "api", findings=[]).component == "api"  # it may be its own disk
+
+
+@pytest.mark.django_db
+def test_what_was_written_before_an_act_is_no_word_about_what_it_left() -> None:
+    """Words are looked at for eight seconds, and hold for as long."""
+    system = System.objects.create(slug="tiny", title="Tiny", manifest_path="/nowhere")
+    incident = Incident.objects.create(system=system, fingerprint="x", title="x", started_at=BEGAN)
+    text = 'ERROR:  column "colour" does not exist'
+    rows: dict[str, Any] = {
+        "system": system, "incident": incident, "service": "api", "title": "x", "first_seen": BEGAN
+    }  # fmt: skip
+    kept.Symptom.objects.create(
+        **rows, signal="log_column_missing", text=text, last_seen=BEGAN + timedelta(seconds=12)
+    )
+    kept.Symptom.objects.create(
+        **rows, signal="not_ready", opens=True, last_seen=BEGAN + timedelta(seconds=20)
+    )
+    ill = SignalState("not_ready", "api", "", True, 0.0, "status 503", BEGAN, "probe")
+    picture = Picture(states=[ill])
+    at = {after: BEGAN + timedelta(seconds=after) for after in (3, 5)}
+    assert [s.signal for s in statements.standing(incident, picture, at[3])] == ["log_column_missing"]
+    assert statements.standing(incident, picture, at[5]) == []

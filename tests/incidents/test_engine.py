@@ -15,7 +15,7 @@ from incidents.picture import taken
 from incidents.signals import CATALOG
 from incidents.signals.adaptive import Baseline, Busy, Dried, Dropped, Slope
 from incidents.signals.base import ALWAYS, Hold, Signal
-from incidents.signals.detectors import Above, Memory, Sample, Verdict
+from incidents.signals.detectors import Above, Memory, Rising, Sample, Verdict
 from incidents.signals.judging.engine import GIVE_UP_S, Engine
 from incidents.signals.judging.keys import Keys
 from incidents.signals.judging.logscan import Scanner
@@ -552,3 +552,13 @@ def test_what_was_not_read_is_no_pause() -> None:
     _pauses(Dried(), memory, [1.0, 0.0] * 25)
     assert _pauses(Dried(), memory, [None] * 60, start=50) == [None] * 60
     assert _pauses(Dried(), memory, [0.0] * 9, start=110) == [False] * 9
+
+
+def test_what_came_in_a_gap_between_two_readings_is_not_taken_for_a_rush() -> None:
+    rush, memory = Rising(300, 6, spread=True), Memory()
+    assert not rush.judge(memory, Sample(0.0, 1000.0))
+    assert not rush.judge(memory, Sample(45.0, 1450.0)), "ten a second, for as long as nobody looked"
+    assert rush.judge(memory, Sample(48.0, 1800.0))
+    at_once, memory = Rising(1, 6), Memory()
+    assert not at_once.judge(memory, Sample(0.0, 3.0))
+    assert at_once.judge(memory, Sample(45.0, 4.0)), "what happens once is no less for the gap"

@@ -127,6 +127,12 @@ def test_a_quota_that_is_no_disk_s_is_no_full_store() -> None:
     assert "log_rate_limited" not in found("ERROR write failed: disk quota exceeded")
 
 
+def test_a_column_of_a_table_is_no_missing_table() -> None:
+    said = found('ERROR:  column "total" of relation "orders" does not exist at character 33')
+    assert "log_column_missing" in said
+    assert "log_relation_missing" not in said
+
+
 def test_each_entry_is_a_signal() -> None:
     ids = [spec.id for spec in specs()]
     assert len(ids) == len(set(ids))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -17,12 +18,14 @@ import redis.asyncio as aioredis
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from incidents.signals import CATALOG
+from incidents.signals.detectors import Memory, Sample
 from systems.probes.consistency import ConsistencyProbe
 from systems.probes.disk import DiskProbe
 from systems.probes.files import ConfigProbe, EnvProbe, ReleaseProbe
 from systems.probes.http import HttpProbe
 from systems.probes.journeys import JourneyProbe, failures_now
-from systems.probes.links import LinkProbe
+from systems.probes.links import CLOSER_S, LinkProbe
 from systems.probes.metrics import MetricsProbe
 from systems.probes.postgres import PostgresProbe
 from systems.probes.process import ProcessProbe, UnitProbe
@@ -390,6 +393,24 @@ async def test_a_stream_is_a_queue_too(tmp_path: Path) -> None:
     await probe.close()
 
 
+async def test_a_redis_that_refuses_a_command_is_there(tmp_path: Path) -> None:
+    url, user = os.environ["REDIS_URL"], f"u{uuid.uuid4().hex[:8]}"
+    admin = aioredis.Redis.from_url(url)
+    await admin.execute_command("ACL", "SETUSER", user, "on", ">pw", "~mine:*", "+@all")
+    where = re.sub(r"//([^@/]*@)?", f"//{user}:pw@", url)
+    queue = {"name": "mine:q", "processing": "mine:p", "heartbeat": "theirs:h"}
+    system = make_system(tmp_path, {"s": {"kind": "redis", "redis": {"url": where, "queues": [queue]}}})
+    probe = RedisProbe(Clock())
+    found = one(await look(probe, system), "redis.ok")
+    await probe.close()
+    await admin.execute_command("ACL", "DELUSER", user)
+    await admin.aclose()
+    assert found.value == 0
+    assert found.text.startswith("it answers: ")
+    reached = CATALOG["redis_unreachable"].detector
+    assert reached.judge(Memory(), Sample(0.0, 0.0, found.text)) is False
+
+
 async def test_a_redis_that_is_away_is_0_and_the_rest_unknown(tmp_path: Path) -> None:
     system = make_system(tmp_path, {"s": {"kind": "redis", "redis": {"url": f"redis://{closed_port()}/0"}}})
     probe = RedisProbe(Clock())
@@ -655,8 +676,15 @@ async def test_a_path_that_loses_much_is_slow_and_not_down(tmp_path: Path) -> No
         }
         link = {"name": "a-db", "service": "net", "source": "net", "target": "db"}
         system = make_system(tmp_path, services, links=[{**link, "address": f"127.0.0.1:{port}"}])
-        (probe,) = LinkProbe.build(system, Clock())
+        (probe,) = LinkProbe.build(system, clock := Clock())
         found = await look(probe, system, "net")
+        next(number)  # the first one would get its answer
+        clock.at += 2
+        closer = one(await look(probe, system, "net"), "link.rtt_ms")
+        clock.at += 2 * CLOSER_S
+        calm = one(await look(probe, system, "net"), "link.rtt_ms")
+    assert closer.text == "there and back, 5 of 9 tries without an answer", "a moment ago one was lost"
+    assert calm.text == "there and back"
     assert (one(found, "link.ok").value, one(found, "link.ok").text) == (1, "")
     slow = one(found, "link.rtt_ms")
     assert slow.text == "there and back, 5 of 9 tries without an answer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,57 @@ def test_that_something_was_changed_is_no_rival_of_what_just_that_change_makes()
     assert all(h.cause != "config_changed" for h in found.hypotheses if h.component == "web")
     unlike = look(*both("config_drift", "paging.rows: 10 -> 0"), *both("app_slow"), S("journey_slow", "edge"))
     assert any(h.key == "web:config_changed" for h in unlike.hypotheses)
+
+
+def test_nobody_can_say_early_that_nothing_else_is_wrong() -> None:
+    """Errors are written before customers feel them."""
+    states = CASES["noise in the log"][1]
+    early, late = look(*states, settled=0.1), look(*states, settled=1.0)
+    noise = [
+        max(h.probability for h in found.hypotheses if h.cause == "log_noise") for found in (early, late)
+    ]
+    assert noise[0] < 0.6 < noise[1]
+    assert any("too early" in e.text for e in early.hypotheses[0].evidence_against)
+
+
+def test_work_that_fails_is_no_noise() -> None:
+    signs = [S("log_errors", "consumer"), S("log_exception", "consumer"), S("log_traceback_new", "consumer")]
+    assert look(*signs).hypotheses[0].cause == "log_noise"
+    found = look(*signs, S("work_failing", "consumer"))
+    assert all(h.cause != "log_noise" for h in found.leading)
+
+
+def test_a_breaker_that_tries_in_vain_is_not_stuck() -> None:
+    signs = [
+        S("breaker_open", "web-a", label="upstream_breaker"),
+        S("log_circuit_open", "web-a"),
+        S("direct_ok", "partner"),
+        FAILED,
+    ]
+    assert look(*signs).hypotheses[0].cause == "breaker_stuck_open"
+    for still in (S("breaker_tries", "web-a"), S("log_connect_timeout", "web-a", text="partner timed out")):
+        assert all(h.cause != "breaker_stuck_open" for h in look(*signs, still).leading)
+
+
+def test_what_works_harder_than_ever_does_not_hang() -> None:
+    signs = [S("redis_unreachable", "cache", text="timeout"), *both("app_slow"), FAILED]
+    assert look(*signs).hypotheses[0].key == "cache:process_hung"
+    assert all(h.cause != "process_hung" for h in look(*signs, S("cpu_busier", "cache")).leading)
+
+
+def test_what_one_cause_explains_another_need_not_explain_as_well() -> None:
+    """Each symptom is brought about by one of two causes: a dozen that one accounts for do not add up to the other."""
+    fails = [S(signal, "edge") for signal in ("app_errors", "log_upstream_error", "log_errors", "app_slow")]
+    signs = [S("external_down", "partner"), *both("log_upstream_error"), *both("app_errors"), *fails, FAILED]
+    found = look(*signs, S("config_drift", "edge", text="rate_limit.burst: 60 -> 66"))
+    assert [h.key for h in found.leading] == ["partner:down"]
+
+
+def test_a_setting_of_who_uses_a_cache_is_felt_in_it() -> None:
+    """A lifetime of nothing: who fills the cache is well, and so are its callers."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    told = "cache.ttl_s: 300 -> 0"
+    drifts = [S("config_drift", name, text=told, onset=at) for name in ("web-a", "web-b")]
+    found = look(S("cache_miss_storm", "cache", onset=at + timedelta(seconds=1)), *drifts)
+    assert found.hypotheses[0].key == "web:config_changed"
+    assert found.hypotheses[0].probability > 0.6
