@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from agent.reasoner import drastic, history, principals, words
+from agent.reasoner import drastic, history, principals, spread, words
 from agent.reasoner.board import SLACK_S, Board
 from agent.reasoner.causes import Cause
 from agent.reasoner.lags import first_sign, lag_bits
@@ -20,6 +20,7 @@ from systems.graph import SystemGraph
 
 LEAST_BITS = -4.0  # what tells less than this is not blamed: without a word, some fifty minutes
 TRIFLE_BITS = 5.0
+HOW_IT_WORKS = ("config", "env", "setting", "flag", "release", "deploy", "commit")
 # What does nothing to how a part runs.
 TRIFLE = re.compile(
     r"\b(?:read[- ]?me|change[- ]?log|typos?|lint(?:er|ing)?|unit[- ]tests?|documentation|copyright|licen[cs]e header|"
@@ -70,21 +71,33 @@ def follows(
     cause: Cause, change: Change, changes: Sequence[Change], graph: SystemGraph, board: Board
 ) -> bool:
     """Whether a named cause may follow from a change: one on its part, before it, of the kind its own signs ask for, or
-    that showed on it shortly before."""
+    that showed on it shortly before; or one of who calls it, where it is about how much comes."""
     kinds = {k for n in (*cause.signs, *cause.led_by) for k in board.moved_by(n.signal)}
-    there = (
-        (change.kind in kinds or (change.what == history.STOPPED and _is_down(cause, board)))
-        and not history.is_ours(change, changes)
-        and set(history.members(change.component, graph)) & set(cause.members)
-    )
+    changed = {*history.members(change.component, graph)}
+    of_its_kind = change.kind in kinds or (change.what == history.STOPPED and _is_down(cause, board))
+    there = (of_its_kind and changed & {*cause.members}) or _may_send(change, changed, cause, graph, board)
     over = history.undone(change, changes)
     return (
         bool(there)
+        and not history.is_ours(change, changes)
         and not history.is_put_back(change, changes)
         and (over is None or over >= first_sign(cause) - SLACK_S)
         and (cause.began is None or change.last_old.timestamp() <= first_sign(cause) + SLACK_S)
         and not principals.keeps_out_others(change, cause.members, graph, board)
     )
+
+
+def _may_send(
+    change: Change, changed: Collection[str], cause: Cause, graph: SystemGraph, board: Board
+) -> bool:
+    """Whether whoever was changed calls the cause's part, and its runbook tells the cause by how much comes there, or by
+    whom it comes from."""
+    told = {key.partition("@")[0] for key in cause.spec.symptoms} if cause.spec is not None else set()
+    who = cause.spec.detail if cause.spec is not None else ""
+    shown = [n for i in cause.explains if (n := board.true[i]).service in cause.members and n.signal in told]
+    comes = any(n.klass == "flow" or n.signal == who for n in shown)
+    calls = (whom & {*cause.members} for part in changed if (whom := spread.whom_they_call(graph, (part,))))
+    return comes and change.kind in HOW_IT_WORKS and any(calls)
 
 
 def _is_down(cause: Cause, board: Board) -> bool:

@@ -53,6 +53,7 @@ class Cause:
     slack_s: float = SLACK_S  # by which `began` may be too late
     led_by: list[Node] = field(default_factory=list)  # signs of changes that may have led to it
     is_spoken_of: bool = False  # what is said of the trouble names what was changed
+    is_put_back: bool = False  # the change gave a thing back what it had had before
     is_measured: bool = False  # the time that was set is measured, or the place is gone to
 
     @property

@@ -60,7 +60,8 @@ def build(
             continue
         cause = _cause(go, component, members, changes, graph, board, settled)
         if cause.change is not None and history.is_put_back(cause.change, changes):
-            cause.bonus_bits -= PUT_BACK_BITS
+            cause.bonus_bits -= PUT_BACK_BITS + _does(cause)
+            cause.is_put_back = True
         found.append(cause)
     found = [c for c in found if _has_path(c, graph, board)]
     _share(found)
@@ -88,8 +89,9 @@ def is_coincidence(cause: Cause) -> bool:
 
 
 def _does(cause: Cause) -> float:
-    """What its change does speaks for it, as long as that was not taken back."""
-    return drastic.bits(cause.change) if cause.change is not None and cause.ended is None else 0.0
+    """What its change does speaks for it, as long as that was not taken back, and is not itself what takes back."""
+    told = cause.change is not None and cause.ended is None and not cause.is_put_back
+    return drastic.bits(cause.change) if cause.change is not None and told else 0.0
 
 
 def _has_path(cause: Cause, graph: SystemGraph, board: Board) -> bool:

@@ -9,7 +9,7 @@ from agent.reasoner.board import Board
 from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 from systems.state.renamed import is_number
-from systems.state.types import ALIKE, RUNTIME
+from systems.state.types import ALIKE, BELOW, RUNTIME
 
 LOOKED_BACK_S = 7 * 86_400.0
 SOON_S = 15.0  # members are compared a little after they were read
@@ -235,8 +235,8 @@ def is_ours(change: Change, changes: Sequence[Change]) -> bool:
 
 
 def is_right_again(change: Change) -> bool:
-    """Whether it says that what a group promises holds again: that breaks nothing."""
-    return change.kind == "invariant" and change.after == ALIKE
+    """Whether it says that what a group promises holds again, or that there is room again: that breaks nothing."""
+    return (change.kind, change.after) in (("invariant", ALIKE), ("crossing", BELOW))
 
 
 def is_old(change: Change, now: float | None) -> bool:

@@ -8,8 +8,6 @@ could not be read. What it wins is said as "not known", with the part it would b
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection
 
 from agent.reasoner import spread
 from agent.reasoner.board import Board
@@ -25,8 +23,8 @@ RARE = 0.004  # a sign that shows itself less often while nothing is wrong is ha
 
 
 def build(compiled: Compiled, graph: SystemGraph, board: Board, settled: float) -> list[Cause]:
-    """One for each part that is ill, that its callers complain of by name, or that several who are ill need: it may be
-    well by all that is measured of it, and turn them away. `settled` as for `reasoner.diagnose`."""
+    """One for each part that is ill, or that its callers complain of by name: it may be well by all that is measured of
+    it, and turn them away. `settled` as for `reasoner.diagnose`."""
     sick: dict[str, int] = {}
     for node in (n for n in board.true if n.noted):
         sick[node.service] = sick.get(node.service, 0) + 1
@@ -36,7 +34,7 @@ def build(compiled: Compiled, graph: SystemGraph, board: Board, settled: float) 
         if node.noted
         for n in spread.about(graph, board, node, number)
     }
-    ranked = sorted({*sick, *named, *_shared(graph, sick)}, key=lambda s: (-sick.get(s, 0), s))
+    ranked = sorted({*sick, *named}, key=lambda s: (-sick.get(s, 0), s))
     parts = [s for s in ranked if s in graph.kinds][:MOST]
     found = []
     for part in parts:
@@ -53,13 +51,6 @@ def build(compiled: Compiled, graph: SystemGraph, board: Board, settled: float) 
         cause.bonus_bits = settled * spread.silent_bits(graph, board, (part,))
         found.append(cause)
     return found
-
-
-def _shared(graph: SystemGraph, sick: Collection[str]) -> set[str]:
-    """What more than one of those that are ill calls, and what carries their calls."""
-    called = Counter(n for part in sick for n in spread.whom_they_call(graph, (part,)))
-    needed = {n for n, times in called.items() if times > 1}
-    return needed | {link for n in needed for link in graph.links.get(n, ())}
 
 
 def _unread(compiled: Compiled, graph: SystemGraph, board: Board, part: str) -> float:

@@ -29,7 +29,7 @@ EMPTY = re.compile(
 def shared(said: str, cause: Cause, nodes: Iterable[Node]) -> set[str]:
     """The words of a text that these nodes say too, without the names of the cause's parts."""
     names = {w for name in (cause.component, *cause.group) for w in words(name)}
-    told = {w for n in nodes for s in n.holding() for w in words(s.text)}
+    told = {w for n in nodes for s in n.holding() for w in words(f"{s.text} {s.label}")}
     return (words(said) & told) - names
 
 

@@ -46,6 +46,7 @@ RUNTIME = (
 )
 NOT_THERE = " (not there)"  # after where a link points, when there is nothing
 ALIKE = "alike"  # what a group promises of its members, and holds
+NEAR, BELOW = "near its limit", "below its limit"  # where a use of something is that has one
 REQUESTS = "requests"  # the source of what we did ourselves
 TIMES = ("last_old", "first_new", "written_at", "effective_at")
 

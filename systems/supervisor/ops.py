@@ -116,7 +116,10 @@ async def _release(_: Supervisor, service: Service, request: Request) -> Answer:
     previous = service.release
     grace_s = _seconds(request, "grace_s")
     try:
-        _switch(folder, version)
+        if (
+            previous != version
+        ):  # who shares the link has it already: written again it would look newer than who runs it
+            _switch(folder, version)
     except OSError as exc:
         raise OpError(f"{folder}/current cannot be switched: {exc.strerror}") from None
     await service.restart(grace_s)

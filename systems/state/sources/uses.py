@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from systems.readings import Reading
 from systems.state.facts import Area, Fact, Facts, Read, Source
+from systems.state.types import BELOW, NEAR
 
 OVER, UNDER = 90.0, 80.0  # per cent: near its limit, and well below it again
 LOOKS = 2  # so many readings in a row
@@ -55,7 +56,7 @@ class Uses(Source):
         if now != over:
             self._levels[key] = now
             facts: Facts = dict(self._read.get(area, {}))
-            facts[what] = Fact("near its limit" if now else "below its limit", "crossing")
+            facts[what] = Fact(NEAR if now else BELOW, "crossing")
             self._read[area] = facts
 
     async def read(self) -> Read:

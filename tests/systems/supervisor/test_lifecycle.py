@@ -229,6 +229,11 @@ def test_release_switches_the_link_and_restarts(supervise, tmp_path: Path) -> No
     answer = sup.ask("release", "a", version="1.1.0")
     assert (answer["ok"], answer["release"], answer["previous"]) == (True, "1.1.0", "1.0.0")
     eventually(lambda: "1.1.0" in log.read_text())
+    written = (tmp_path / "rel/current").lstat().st_mtime_ns
+    assert sup.ask("release", "a", version="1.1.0")["ok"]
+    assert (tmp_path / "rel/current").lstat().st_mtime_ns == written, (
+        "it is older than the process it started"
+    )
     for bad in ("9.9", "../rel", "current", None):
         assert not sup.ask("release", "a", version=bad)["ok"]
     assert sup.status("a")["release"] == "1.1.0"
