@@ -90,8 +90,8 @@ def follows(
 def _may_send(
     change: Change, changed: Collection[str], cause: Cause, graph: SystemGraph, board: Board
 ) -> bool:
-    """Whether whoever was changed calls the cause's part, and its runbook tells the cause by how much comes there, or by
-    whom it comes from."""
+    """Whether whoever was changed calls the cause's part, and its runbook tells the cause by how much comes there, or
+    by whom it comes from."""
     told = {key.partition("@")[0] for key in cause.spec.symptoms} if cause.spec is not None else set()
     who = cause.spec.detail if cause.spec is not None else ""
     shown = [n for i in cause.explains if (n := board.true[i]).service in cause.members and n.signal in told]

@@ -592,3 +592,33 @@ def test_a_probe_that_still_waits_has_not_found_that_all_is_answered() -> None:
         for read in (-0.5, 1.0)
     ]
     assert 1 - odds[0] < (1 - odds[1]) / 3
+
+
+def test_that_there_is_room_again_breaks_nothing() -> None:
+    room = made(
+        -2, part="cache", kind="crossing", what="memory of Redis", old="near its limit", new="below its limit"
+    )
+    assert blamed(told(timed(*both("app_slow"), FAILED), room)) == []
+
+
+def test_what_was_brought_in_a_while_ago_and_is_gone_again_is_no_great_loss() -> None:
+    """A view that was there for two minutes, and callers who wait: its end takes nothing away that was needed."""
+    view = {"kind": "schema", "what": "view shop.sales_by_day"}
+    came, went = made(-160, **view, old=None, new="owner app"), made(-6, **view, old="owner app", new=None)
+    slow = timed(*both("app_slow_tail"), *both("requests_waiting"), S("journey_slow", "edge"))
+    (alone,) = [h for h in told(slow, went).hypotheses if h.change is went]
+    after = [h.probability for h in told(slow, came, went).hypotheses if h.change is went]
+    assert max(after, default=0.0) <= COINCIDENCE < alone.probability
+
+
+def test_a_change_of_who_calls_may_be_behind_a_client_that_takes_it_all() -> None:
+    """A job's rate was raised: who is turned away suffers at the door, and the job's own part is well."""
+    states = timed(
+        S("rate_limited", "edge", label="status_429"), S("client_hog", "edge", label="traffic-17"),
+        S("turned_away", "edge"), FAILED,
+    )  # fmt: skip
+    raised = made(-3, part="traffic", kind="config", what="jobs.traffic-sync.rps", old="5", new="60")
+    other = made(-3, part="db", kind="setting", what="work_mem", old="4MB", new="8MB")
+    lead = told(states, raised, other).hypotheses[0]
+    assert (lead.cause, lead.change) == ("quota_hog", raised)
+    assert lead.change_bits > 0
