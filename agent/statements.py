@@ -23,6 +23,7 @@ from incidents.verdict import ACT_AT
 from systems.logs.reading import rank_of
 from systems.services import LoadedSystem
 
+LOOK_S = 1.0  # the watcher looks about once a second
 AT_ONCE = timedelta(seconds=1)  # logs are not read all at the same moment
 ERROR = 2  # systems.logs: rank of a line at error level
 # What is read of the unit or its files themselves is no inference.
@@ -75,9 +76,12 @@ def standing(incident: Incident, picture: Picture, acted: datetime | None) -> li
 
 
 def _last_said(symptom: Symptom) -> datetime:
-    """At the latest: words are looked at for a while after they were written, and hold for as long."""
-    window = float(getattr(CATALOG[symptom.signal].detector, "window_s", 0.0))
-    return symptom.last_seen - timedelta(seconds=window)
+    """At the latest: words are looked at for a while after they were written, hold for as long, and are seen to hold
+    no more a few looks later."""
+    signal = CATALOG[symptom.signal]
+    window = float(getattr(signal.detector, "window_s", 0.0))
+    later = signal.clear.seconds + signal.clear.ticks * LOOK_S if symptom.cleared_at is not None else 0.0
+    return symptom.last_seen - timedelta(seconds=window + later)
 
 
 def told_in_order(said: Iterable[S]) -> list[S]:

@@ -96,7 +96,8 @@ class RunbookSpec(Model):
 
     `requires` and `rules_out` are definitions, not likelihoods: a required signal that is measured false, or
     a ruling-out one that is measured true, all but excludes the cause; unknown ones do not. Of `shows_one_of`
-    at least one must hold.
+    at least one must hold. `take_change_back` false: the change that it follows from is one of several, and with that
+    alone back nothing is well: only the actions mend it.
     """
 
     id: str = Field(pattern=SLUG)
@@ -117,6 +118,7 @@ class RunbookSpec(Model):
     summary: str = Field(min_length=3, max_length=400)
     actions: list[ActionStep] = []
     fallbacks: list[list[ActionStep]] = []
+    take_change_back: bool = True
     prevent: str = ""
 
     @model_validator(mode="before")

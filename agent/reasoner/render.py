@@ -66,6 +66,7 @@ def hypothesis(
         together_with=together,
         change=change,
         change_bits=change_bits,
+        is_taken_back=spec.take_change_back,
     )
 
 

@@ -129,6 +129,7 @@ class Hypothesis:
     kind: Literal["known", "change"] = "known"
     change: Change | None = None
     change_bits: float = 0.0  # what tells that a named cause follows from it
+    is_taken_back: bool = True  # whether it is mended with that change
 
     @property
     def key(self) -> str:

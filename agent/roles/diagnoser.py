@@ -139,7 +139,9 @@ def takes_back(h: Hypothesis, changes: Sequence[Change]) -> list[list[PlannedSte
     """The paths of a change that is a cause of its own: to take it back, on every replica that was changed alike; then,
     one by one, what else was changed in the same go, since nothing told them apart. Where a named cause evidently
     follows from a change, that is its last path."""
-    if h.change is None or (h.kind != "change" and (h.change_bits < EVIDENT_BITS or not h.change.id)):
+    if h.change is None or not h.is_taken_back:
+        return []
+    if h.kind != "change" and (h.change_bits < EVIDENT_BITS or not h.change.id):
         return []
     if h.kind != "change":
         settled = h.change.kind not in history.OF_A_MOMENT

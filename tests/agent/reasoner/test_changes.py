@@ -622,3 +622,19 @@ def test_a_change_of_who_calls_may_be_behind_a_client_that_takes_it_all() -> Non
     lead = told(states, raised, other).hypotheses[0]
     assert (lead.cause, lead.change) == ("quota_hog", raised)
     assert lead.change_bits > 0
+
+
+def test_of_a_half_applied_migration_no_single_change_is_taken_back() -> None:
+    """The column alone would have its old name again, and the schema would still be dirty."""
+    column = made(-3, kind="schema", what="table shop.orders: column total", old="total numeric", new=None)
+    dirty = [
+        S("part_not_ready", n, label="schema", text="schema 7 dirty, code expects 6")
+        for n in ("web-a", "web-b")
+    ]
+    states = timed(
+        *dirty, *both("log_column_missing"), S("log_column_missing", "db"), *both("not_ready"), FAILED
+    )
+    lead = told(states, column).hypotheses[0]
+    assert (lead.key, lead.change) == ("db:migration_half_applied", column)
+    assert [step.action for path in lead.paths for step in path] == ["run-migrations", "restore-db"]
+    assert takes_back(lead, [column]) == []
