@@ -30,6 +30,8 @@ from systems.state import ledger
 
 LOOKED_BACK = timedelta(hours=24)
 EVIDENT_BITS = 3.0  # by its time and its words: what tells less is not taken back for it
+STARTS_ANEW = "restart-service"
+HELD_BY_WHAT_RUNS = (*history.BY_A_START, *history.RUNS, "flag")
 SETTLES_S = 8.0  # what a fault brings for others shows within this
 
 
@@ -137,12 +139,16 @@ def settled(seconds: float) -> float:
 
 def takes_back(h: Hypothesis, changes: Sequence[Change]) -> list[list[PlannedStep]]:
     """The paths of a change that is a cause of its own: to take it back, on every replica that was changed alike; then,
-    one by one, what else was changed in the same go, since nothing told them apart. Where a named cause evidently
-    follows from a change, that is its last path."""
+    one by one, what else was changed in the same go, since nothing told them apart. Where it is back already, and the
+    trouble is not over, what began under it goes on: started anew it does not. Where a named cause evidently follows
+    from a change, that is its last path."""
     if h.change is None or not h.is_taken_back:
         return []
     if h.kind != "change" and (h.change_bits < EVIDENT_BITS or not h.change.id):
         return []
+    if h.kind == "change" and history.undone(h.change, changes) is not None:
+        step = PlannedStep(action=STARTS_ANEW, target=h.component)
+        return [[step]] if h.change.kind in HELD_BY_WHAT_RUNS else []
     if h.kind != "change":
         settled = h.change.kind not in history.OF_A_MOMENT
         return [[_back(c) for c in history.go_of(h.change, changes, h.members)[0]]] if settled else []

@@ -638,3 +638,17 @@ def test_of_a_half_applied_migration_no_single_change_is_taken_back() -> None:
     assert (lead.key, lead.change) == ("db:migration_half_applied", column)
     assert [step.action for path in lead.paths for step in path] == ["run-migrations", "restore-db"]
     assert takes_back(lead, [column]) == []
+
+
+def test_what_began_under_a_setting_that_is_back_is_started_anew() -> None:
+    """Threads that wait without an end wait on, whatever the file says by now."""
+    setting = {"part": "web-a", "kind": "config", "what": "partner.timeout_s"}
+    never = made(-5, **setting, old="2.0", new="null")
+    waits = timed(S("http_timeout", "web-a"), S("not_ready", "web-a", text="timeout"), FAILED)
+    (before,) = [h for h in told(waits, never).hypotheses if h.change is never]
+    assert takes_back(before, [never])[0][0].action == "revert-change"
+    back = made(4, **setting, old="null", new="2.0", actor="ours")
+    (after,) = [h for h in told(waits, never, back).hypotheses if h.change is never]
+    assert [(s.action, s.target) for p in takes_back(after, [never, back]) for s in p] == [
+        ("restart-service", "web-a")
+    ]
