@@ -164,6 +164,7 @@ class Measuring(Part):
     better: int | None = None  # `taken` at the last change for the better
     active: list[str] | None = None  # keys of what still held in the last picture
     gone: list[str] = []  # keys of what has gone since the effect, if it came back or not
+    back: list[str] = []  # of these, what came back
     lowest: dict[str, float] = {}
     reads: dict[str, Reads] = {}
     green_since: datetime | None = None

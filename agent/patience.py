@@ -21,6 +21,7 @@ NO_CHANGE = 20  # looks without anything better: it did not help
 STUCK = 12  # looks since the last change for the better: what is left has another cause
 PATIENCE = 45  # looks in all, unless it still gets better
 DRAIN = 300  # ... and at the very most
+CAME_BACK = 3  # symptoms that had gone and are there again: it comes and goes, which is no getting better
 FALLEN = 0.95  # of the lowest value so far: less than this is a change for the better
 LOOK_S = 2.0  # what one look may count for as watched time: a gap in the watching is not watched
 
@@ -35,6 +36,7 @@ def note(
     count.last = picture
     count.taken += 1
     held = {symptom_key(s.signal, s.service, s.label): s for s in states}
+    count.back += [k for k in active if k in count.gone and k not in (count.active or [])]
     better = _is_better(count, held, active, case.before)
     if better:
         count.better = count.taken
@@ -56,6 +58,8 @@ def is_too_early(count: Measuring, *, cleared: bool) -> bool:
     slow = any(count.reads.get(key, Reads()).times < SLOWEST for key in count.active or [])
     if not cleared and better is None:
         return taken < NO_CHANGE or (slow and taken < DRAIN)
+    if taken >= NO_CHANGE and len(set(count.back)) >= CAME_BACK:
+        return False
     lately = better is not None and taken - better < STUCK
     if taken >= (DRAIN if lately else PATIENCE):
         return False

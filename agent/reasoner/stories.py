@@ -8,9 +8,9 @@ wrote down what helps, and the change is its evidence; of two named ones the mor
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from agent.reasoner import blame
+from agent.reasoner import blame, history
 from agent.reasoner.board import Board, Node
 from agent.reasoner.causes import Cause
 from agent.reasoner.infer import Posterior
@@ -43,6 +43,9 @@ def told_once(
         ]  # fmt: skip
         if fits:
             follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
+    for j in named:
+        if senders := _senders(causes[j], causes, odds, changes, graph, board):
+            follows[j] = max(senders, key=lambda i: odds.get(i, 0.0))
     by_odds = sorted(named, key=lambda i: -odds.get(i, 0.0))
     for place, i in enumerate(by_odds):
         surer = by_odds[:place]
@@ -53,10 +56,28 @@ def told_once(
         leads += [
             j for j in surer if _is_nothing_but_a_change(causes[j]) and _makes(causes[j], causes[i], board)
         ]
-        if leads := [j for j in leads if j not in follows]:
+        if i not in follows and (leads := [j for j in leads if j not in follows]):
             follows[i] = leads[0]
     follows = {i: follows.get(j, j) for i, j in follows.items()}
     return (posterior.with_places(follows) if follows else posterior), follows
+
+
+def _senders(
+    named: Cause,
+    causes: Sequence[Cause],
+    odds: Mapping[int, float],
+    changes: Sequence[Change],
+    graph: SystemGraph,
+    board: Board,
+) -> list[int]:
+    """The causes that are a change of who sends too much, where it evidently is behind it: the trouble is put right
+    there, not where it arrives."""
+    change, bits = blame.blamed(named, changes, graph, board)
+    if change is None or bits <= 0:
+        return []
+    parts = {*history.members(change.component, graph)} - {*named.members}
+    at_its_part = [i for i in odds if causes[i].is_change and parts & {*causes[i].members}]
+    return [i for i in at_its_part if causes[i].change in (None, change)]
 
 
 def _came_long_after(named: Cause, change: Cause, board: Board) -> bool:

@@ -36,3 +36,21 @@ def test_a_backlog_that_gets_smaller_is_waited_for() -> None:
     falling = [1000 * 0.9**number for number in range(patience.PATIENCE)]
     assert patience.is_too_early(looks("queue_growing", falling), cleared=True)
     assert not patience.is_too_early(looks("queue_growing", [1000.0] * patience.PATIENCE), cleared=True)
+
+
+@pytest.mark.parametrize("flapping", [1, patience.CAME_BACK])
+def test_what_comes_and_goes_is_not_getting_better(flapping: int) -> None:
+    """A breaker lets through for a while, again and again: each time something is over, and none of it stays so."""
+    keys = [symptom_key("http_errors", f"web-{n}", "") for n in range(12)]
+    case, count = Case(before=keys), Measuring(since=START)
+    for number in range(30):
+        at = START + timedelta(seconds=1 + number)
+        gone = number // 4 + 1  # ever more of them have gone
+        back = flapping if number % 8 >= 6 else 0
+        active = [*keys[:back], *keys[gone + 1 :]]
+        states = [
+            SignalState("http_errors", f"web-{n}", "", keys[n] in active, 1.0, "", at, "probe", fresh=at)
+            for n in range(12)
+        ]
+        patience.note(case, count, [s for s in states if s.value], active, at)
+    assert patience.is_too_early(count, cleared=True) is (flapping < patience.CAME_BACK)
