@@ -13,12 +13,13 @@ from actions.models import Risk
 from actions.service import ActionRefused
 from agent import journal, roles
 from agent.case import Attempt
+from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import starving, waiting
 from agent.phases.waiting import POLL_S
 from agent.roles.base import ActionView
-from incidents import lifecycle, timeline
+from incidents import evidence, lifecycle, timeline
 from incidents.facts import Planned
 from incidents.findings import Finding, PlannedStep
 from incidents.models import State
@@ -60,6 +61,8 @@ def _attempt(run: Run) -> Attempt:
 def _ask(run: Run, attempt: Attempt, item: PlannedStep) -> Outcome:
     """Ask the gate for this step, unless something is in the way of asking now."""
     words = item.words
+    if not run.case.acted and is_self_healed(run.incident, evidence.picture(run.incident.system.slug)):
+        return waiting.look_afresh(run, f"{words}: nothing of it shows any more")
     if (waits := waiting.before_asking(run, words)) is not None:
         return waits
     if (waits := waiting.for_another(run, item, words)) is not None:

@@ -423,6 +423,18 @@ def test_what_heals_itself_is_left_alone(world: World):
     assert titles(incident, "state")[-1] == "Resolved: the symptoms are gone; what caused them was not found"
 
 
+def test_what_has_gone_when_all_was_planned_is_left_alone(world: World):
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    incident = world.open()
+    run = world.start(incident)
+    world.drive(run, until=lambda: Run.objects.filter(pk=run.pk, phase=Phase.ACT).exists())
+    world.clear()
+    run = world.drive(run)
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, [])
+    assert "Looking again: mend on web: nothing of it shows any more" in titles(incident, "state")
+
+
 def test_what_runs_again_is_explained_and_left_alone(world: World):
     """Killed once and started again: all that still holds tells of the run that has ended."""
     world.findings = [finding("stuck", 0.95, path("mend web"))]

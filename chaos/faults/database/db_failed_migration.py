@@ -24,7 +24,7 @@ class DbFailedMigration(Fault):
     reverts = "runs the migration back and removes the view"
     expected = Expected((UNIT,), ("migration_half_applied",))
     culprits = ((UNIT, "total_cents"), (UNIT, "orders"), (UNIT, "schema_migrations"), (UNIT, "sales_by_day"))
-    approves = ("run-migrations",)
+    approves = ("roll-back-migration", "run-migrations")
     may_touch = ("api", *APIS, "backup-api", "worker")
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
