@@ -95,7 +95,7 @@ def _may_send(
     told = {key.partition("@")[0] for key in cause.spec.symptoms} if cause.spec is not None else set()
     who = cause.spec.detail if cause.spec is not None else ""
     shown = [n for i in cause.explains if (n := board.true[i]).service in cause.members and n.signal in told]
-    comes = any(n.klass == "flow" or n.signal == who for n in shown)
+    comes = any(n.klass == "flow" or n.signal == who or spread.is_filled(n, graph, board) for n in shown)
     calls = (whom & {*cause.members} for part in changed if (whom := spread.whom_they_call(graph, (part,))))
     return comes and change.kind in HOW_IT_WORKS and any(calls)
 

@@ -110,6 +110,10 @@ class Board:
         found: Collection[str] = getattr(self.catalog.get(signal), "entails", ())
         return found
 
+    def fills(self, signal: str) -> bool:
+        """Whether a signal tells how much is kept in its part."""
+        return bool(getattr(self.catalog.get(signal), "fills", False))
+
     def signs_of(self, kind: str) -> list[str]:
         """The signals that are the sign of a change of this kind."""
         return [

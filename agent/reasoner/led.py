@@ -134,7 +134,7 @@ def _kindred(cause: Cause, board: Board, kinds: Collection[str], graph: SystemGr
     """Whether what it explains on its part has a sign of the change's own kind; or in what its part puts into and takes
     out of another."""
     nodes = [board.true[i] for i in cause.explains]
-    near = [*(n for n in nodes if n.service in cause.members), *_goes_through(cause, nodes, graph)]
+    near = [*(n for n in nodes if n.service in cause.members), *_goes_through(cause, nodes, graph, board)]
     return any(k in board.moved_by(n.signal) for n in near for k in kinds)
 
 
@@ -144,14 +144,20 @@ def _is_felt(cause: Cause, graph: SystemGraph, board: Board) -> bool:
     near = {*cause.members, *graph.callers(cause.members)}
     nodes = [board.true[i] for i in cause.explains]
     return any(n.is_journey or (n.service in near and not n.changed) for n in nodes) or any(
-        _goes_through(cause, nodes, graph)
+        _goes_through(cause, nodes, graph, board)
     )
 
 
-def _goes_through(cause: Cause, nodes: Iterable[Node], graph: SystemGraph | None) -> Iterator[Node]:
-    """What shows in what a cause's part puts into and takes out of another."""
-    needed = spread.whom_they_call(graph, cause.members) if graph is not None else set()
-    return (n for n in nodes if n.service in needed and n.klass in spread.NEEDED)
+def _goes_through(
+    cause: Cause, nodes: Iterable[Node], graph: SystemGraph | None, board: Board
+) -> Iterator[Node]:
+    """What shows in what a cause's part puts into and takes out of another, or keeps there."""
+    if graph is None:
+        return
+    needed = spread.whom_they_call(graph, cause.members)
+    for n in (n for n in nodes if n.service in needed):
+        if n.klass in spread.NEEDED or spread.is_filled(n, graph, board):
+            yield n
 
 
 def _is_described(cause: Cause, board: Board) -> bool:

@@ -43,6 +43,8 @@ STORES, ROWS = ("postgres", "redis"), frozenset({"flag"})  # what is a switch el
 # What a part says outright of itself is its cause's own word, and other plain words come from few causes: not what any
 # trouble makes it say.
 OUTRIGHT, SPECIFIC = 0.03, 0.2
+# Who puts something into a store may fill it.
+FILLED = 0.3
 # Who works on a part may break it, and even end it; hardly so that it cannot start.
 NEEDED_OWN, NEEDED_KEPT_FROM_START = 0.06, 0.002
 # What is said of the changed part by name, in words that are the sign of such a change.
@@ -121,7 +123,13 @@ def changed(
             other = ENDED_BY_KEPT if node.ends and kinds and kinds <= kept else OTHER
             yield node, number, KINDRED if kindred else other
         elif node.klass == "own" and node.service in needed:
-            yield node, number, NEEDED_KEPT_FROM_START if board.entailed(node.signal) else NEEDED_OWN
+            kept_from = NEEDED_KEPT_FROM_START if board.entailed(node.signal) else NEEDED_OWN
+            yield node, number, FILLED if is_filled(node, graph, board) else kept_from
+
+
+def is_filled(node: Node, graph: SystemGraph, board: Board) -> bool:
+    """Whether it tells how much is kept in a store."""
+    return board.fills(node.signal) and graph.kinds.get(node.service) in STORES
 
 
 def left_lying(

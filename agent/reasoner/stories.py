@@ -43,9 +43,9 @@ def told_once(
         ]  # fmt: skip
         if fits:
             follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
-    for j in named:
-        if senders := _senders(causes[j], causes, odds, changes, graph, board):
-            follows[j] = max(senders, key=lambda i: odds.get(i, 0.0))
+    for j in sorted(named, key=lambda j: -odds.get(j, 0.0)):
+        for i in _senders(causes[j], causes, odds, changes, graph, board):
+            follows.setdefault(i, j)
     by_odds = sorted(named, key=lambda i: -odds.get(i, 0.0))
     for place, i in enumerate(by_odds):
         surer = by_odds[:place]
@@ -70,8 +70,8 @@ def _senders(
     graph: SystemGraph,
     board: Board,
 ) -> list[int]:
-    """The causes that are a change of who sends too much, where it evidently is behind it: the trouble is put right
-    there, not where it arrives."""
+    """The causes that are a change of who sends too much, where it evidently is behind what is named: one story, and
+    to take that back is a path of it."""
     change, bits = blame.blamed(named, changes, graph, board)
     if change is None or bits <= 0:
         return []

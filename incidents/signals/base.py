@@ -103,7 +103,8 @@ class Signal:
     machine; None: never. `tried_by`: the check that tries the very thing which texts matching `tried_texts`
     tell of, on the part itself or on what it needs: where it answers no, they are not believed. `dark`: texts of looks
     that brought no value, which what is seen later may have begun with. `late_s`: by how much it may be seen after what
-    it tells of, at most, because single looks show it by chance. `entails`: signals of the same part that come
+    it tells of, at most, because single looks show it by chance. `fills`: tells how much is kept there, which whoever
+    puts it there may be behind. `entails`: signals of the same part that come
     with it, whatever its cause. `of_part`, `of_label`: the only ones that it judges.
     """
 
@@ -144,6 +145,7 @@ class Signal:
     tried_texts: str = ALWAYS
     dark: str = ""
     late_s: float = 0.0
+    fills: bool = False
     entails: tuple[str, ...] = ()
     of_part: str = ""
     of_label: str | None = None
