@@ -14,6 +14,7 @@ from systems.state.types import ALIKE, BELOW, RUNTIME
 LOOKED_BACK_S = 7 * 86_400.0
 SOON_S = 15.0  # members are compared a little after they were read
 ONE_GO_S = 3.0  # changes of one kind to one part within this are one
+PARTS_S = 20.0  # that members differ is told once it has lasted
 OF_A_MOMENT = ("act", "crossing", "deadline", "invariant")  # no settled value to go back to
 OURS_S = 2.0
 STARTED_S = 6.0
@@ -237,6 +238,17 @@ def is_ours(change: Change, changes: Sequence[Change]) -> bool:
 def is_right_again(change: Change) -> bool:
     """Whether it says that what a group promises holds again, or that there is room again: that breaks nothing."""
     return (change.kind, change.after) in (("invariant", ALIKE), ("crossing", BELOW))
+
+
+def parts_members(change: Change, changes: Sequence[Change], graph: SystemGraph) -> bool:
+    """Whether since then the members of its group, which were alike in just that, are not: one of them is then what all
+    were meant to be no more."""
+    return any(
+        c.kind == "invariant" and c.after != ALIKE and c.what.partition(",")[0] == change.what
+        and change.component in members(c.component, graph)
+        and abs((c.first_new - change.first_new).total_seconds()) <= PARTS_S
+        for c in changes
+    )  # fmt: skip
 
 
 def is_old(change: Change, now: float | None) -> bool:

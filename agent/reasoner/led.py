@@ -14,6 +14,7 @@ from agent.reasoner.types import Change
 from systems.graph import SystemGraph
 
 SHARED_BITS = 3.0
+PARTS_BITS = 2.0  # a member is not what the others are
 DELAYED_BITS = 3.0  # at most: some causes build up slowly
 BEHAVIOUR = ("refuses", "fails", "slow")  # what any change may do to how a part works
 LINK_BITS = 7.0  # only some who serve what a link points to need no start for it
@@ -67,6 +68,9 @@ def weigh_times(
             cause.is_spoken_of = is_told(spoken_of)
             cause.bonus_bits += words.bits(spoken_of)
             cause.bonus_bits += max(map(drastic.bits, made), default=0.0)
+            if graph is not None and len(cause.members) == 1:
+                parts = any(history.parts_members(c, changes, graph) for c in made)
+                cause.bonus_bits += PARTS_BITS * parts
             if not (
                 cause.is_measured
                 or cause.is_spoken_of

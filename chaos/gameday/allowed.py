@@ -51,6 +51,11 @@ def declared(system: System) -> list[str]:
     return sorted({spec.name for s in manifest.services.values() for spec in s.actions if spec.mends})
 
 
+def beforehand(system: System, also: Sequence[str] = ()) -> list[str]:
+    """What may be allowed beforehand for a system: what is above, what mends there, and `also`."""
+    return list(dict.fromkeys([*MENDS, *declared(system), *also]))
+
+
 @contextmanager
 def approved(
     system: System,
@@ -59,11 +64,11 @@ def approved(
     *,
     by: str,
     minutes: float,
-    actions: Sequence[str] | None = None,
+    also: Sequence[str] = (),
 ) -> Iterator[PolicyGrant]:
-    """Inside, what the agent asks for incidents that open from now on is approved, if it is one of `actions` (None: of
-    those above, and of the system's own that mend something)."""
-    actions = [*MENDS, *declared(system)] if actions is None else actions
+    """Inside, what the agent asks for incidents that open from now on is approved, if it is one of those above, of the
+    system's own that mend something, or of `also`."""
+    actions = beforehand(system, also)
     grant = grants.give(
         system,
         scope=scope,

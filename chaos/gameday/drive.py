@@ -18,7 +18,7 @@ from actions import grants
 from chaos import service
 from chaos.faults.base import Fault, Undo
 from chaos.gameday import grading, roles
-from chaos.gameday.allowed import MENDS, approved
+from chaos.gameday.allowed import approved
 from chaos.gameday.amid import Amid, Made
 from chaos.gameday.answers import Groups, beside, key_of
 from chaos.gameday.baselines import Baseline, thoughtless
@@ -161,9 +161,9 @@ class Driver:
         if self.baseline or not self.day:
             return nullcontext()
         seconds = timeout_s + CLOSE_TIMEOUT_S + GRANT_SPARE_S
-        mends = [*MENDS, *(action for fault in faults for action in fault.approves)]
+        also = [action for fault in faults for action in fault.approves]
         return approved(
-            self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60, actions=mends
+            self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60, also=also
         )
 
     def _attempt(self, row: Row, faults: list[Fault], draw: Draw, timeout_s: float) -> Row:

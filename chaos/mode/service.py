@@ -15,7 +15,7 @@ from django.utils import timezone
 from actions import audit, grants, policy
 from chaos import service
 from chaos.faults.base import Fault
-from chaos.gameday.allowed import MENDS
+from chaos.gameday.allowed import beforehand
 from chaos.mode import steady
 from chaos.models import Injection, Schedule
 from chaos.registry import FAULTS
@@ -201,8 +201,8 @@ def _draw(found: list[Fault], system: System) -> Fault | None:
 def _approve(row: Schedule, fault: Fault, injection: Injection, lasts: float) -> None:
     grants.give(
         row.system, scope=grants.Scope.SCHEDULE, scope_id=str(injection.pk), requester=policy.AGENT,
-        actions=[*MENDS, *fault.approves], created_by=row.changed_by or BY, reason="chaos mode broke something",
-        minutes=lasts / 60 + SPARE_MINUTES,
+        actions=beforehand(row.system, fault.approves), created_by=row.changed_by or BY,
+        reason="chaos mode broke something", minutes=lasts / 60 + SPARE_MINUTES,
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:
         "http": {"url": layout.seen_url(name, "/health"), "timeout_s": 1.0, "slow_ms": 800},
     }
     if name == "upstream":
-        spec |= outside.provider(layout)
+        of_keys = outside.provider(layout)
         spec["fallback"] = {
             "consumer": ["api-1", "api-2"],
             "key": "upstream.active",
@@ -164,7 +164,8 @@ def _external(layout: Layout, name: str, title: str) -> dict[str, Any]:
             "fallback": "fallback",
             "service": "fallback",
         }
-        spec |= {"readings": readings.provider(layout), "actions": acts.provider(layout)}
+        spec["readings"] = [*of_keys["readings"], *readings.provider(layout)]
+        spec["actions"] = [*of_keys["actions"], *acts.provider(layout)]
     return spec
 
 

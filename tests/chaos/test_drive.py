@@ -200,3 +200,4 @@ def test_the_systems_own_actions_that_mend_something_are_approved_too(
     loaded = SimpleNamespace(manifest=parse_manifest(yaml.safe_dump(told)))
     monkeypatch.setattr(allowed.services, "load", lambda slug: loaded)
     assert allowed.declared(system) == ["renew"]
+    assert {"renew", "restore-db", *allowed.MENDS} == {*allowed.beforehand(system, ["restore-db"])}

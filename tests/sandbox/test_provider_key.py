@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.build.layout import Layout
+from sandbox.build.manifest import manifest
 from sandbox.shop.kit.config import Config
 from sandbox.shop.kit.start import variables
 from sandbox.shop.ops import provider_key
@@ -105,3 +107,9 @@ def test_silence_is_no_answer(place: Place, capsys: Any, monkeypatch: pytest.Mon
     monkeypatch.setenv("PROVIDER_URL", "http://127.0.0.1:1")
     assert provider_key.main(["show"]) == 1
     assert capsys.readouterr().out == ""
+
+
+def test_what_is_done_about_the_key_stands_beside_what_is_done_about_payments(tmp_path: Path) -> None:
+    told = manifest(Layout(tmp_path, 20_000))["services"]["upstream"]
+    assert [a["name"] for a in told["actions"]] == ["rotate-api-key", "reregister-webhook"]
+    assert {"key", "webhooks-waiting"} <= {r["name"] for r in told["readings"]}

@@ -73,7 +73,7 @@ class Command(BaseCommand):
             fault.id,
             by="demo",
             minutes=GRANT_MINUTES,
-            actions=[*allowed.MENDS, *fault.approves],
+            also=fault.approves,
         ):
             incident, since = self._break(driver, fault, injected)
         self._conclude(incident, since, injected)
