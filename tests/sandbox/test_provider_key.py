@@ -111,5 +111,7 @@ def test_silence_is_no_answer(place: Place, capsys: Any, monkeypatch: pytest.Mon
 
 def test_what_is_done_about_the_key_stands_beside_what_is_done_about_payments(tmp_path: Path) -> None:
     told = manifest(Layout(tmp_path, 20_000))["services"]["upstream"]
-    assert [a["name"] for a in told["actions"]] == ["rotate-api-key", "reregister-webhook"]
+    assert [a["name"] for a in told["actions"]] == [
+        "rotate-api-key", "reregister-webhook", "redeliver-failed"
+    ]  # fmt: skip
     assert {"key", "webhooks-waiting"} <= {r["name"] for r in told["readings"]}
