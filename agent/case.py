@@ -181,6 +181,7 @@ class Raised(Part):
 
     runs: int = 0
     at: datetime | None = None
+    slow: bool = False  # so many at once were turned away
 
 
 class PutBack(Part):

@@ -48,6 +48,7 @@ STEADY_TIMEOUT_S = 90.0
 CLOSE_TIMEOUT_S = 45.0
 AFTERWARDS_S = 3.0  # looked on so long after it was said to be over
 SHOWS_S = 60.0
+READ_S = 6.0  # within this the ledger has read everything once more
 APART_S = 3.0  # from the first fault of a pair to the second
 PLANTED_S = 2.0
 GRANT_SPARE_S = (
@@ -118,24 +119,27 @@ class Driver:
 
     def _calm(self) -> None:
         """Wait until no incident is open: what is put in beside one would be part of it."""
-        until = time.time() + STEADY_TIMEOUT_S
+        until, closed = time.time() + STEADY_TIMEOUT_S, 0
         while self._sick() and time.time() < until:
-            self._close_open(*(() if self.baseline else (State.HANDED_OVER,)))
+            closed += self._close_open(*(() if self.baseline else (State.HANDED_OVER,)))
             time.sleep(0.5)
-        self._close_open()
+        if closed + self._close_open():  # what is changed next is not to look like what ended it
+            time.sleep(READ_S)
         if wrong := self._sick():
             Incident.objects.filter(system=self.system, state__in=OPEN_STATES).update(agent_stopped=True)
             log.warning("going on with an open incident: %s", wrong)
 
-    def _close_open(self, *states: str) -> None:
+    def _close_open(self, *states: str) -> int:
         """What is over and nobody else closes: without the agent, when it was handed over (no person is there, and the
-        next fault is no part of it), or while it waits for proof that never comes."""
+        next fault is no part of it), or while it waits for proof that never comes. How many there were."""
         held = Symptom.objects.filter(incident=OuterRef("pk"), cleared_at__isnull=True, opens=True)
         over = Incident.objects.filter(~Exists(held), system=self.system, state__in=states or OPEN_STATES)
-        for incident in over:
+        closed = [incident.number for incident in over]
+        for number in closed:
             lifecycle.transition(
-                incident.number, State.RESOLVED, actor="game day", title="Over: the fault was taken back"
+                number, State.RESOLVED, actor="game day", title="Over: the fault was taken back"
             )
+        return len(closed)
 
     def _sick(self) -> str:
         open_ = Incident.objects.filter(system=self.system, state__in=OPEN_STATES).first()
