@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-RESTART = "restart:"
+RESTART, RELOAD = "restart:", "reload:"
 PUT_BACK = {"revert", "config", "env", "release", "credentials", "job"}  # kinds that write a state anew
 
 
@@ -23,3 +23,10 @@ def is_another_start(failed: Collection[str], wanted: Collection[str]) -> bool:
     """Whether what is wanted first puts something back that may have kept the part down: that it could not be started
     (`failed`) says nothing of a start after that."""
     return bool(only_restarts(failed)) and writes({*wanted} - {*failed})
+
+
+def is_another_write(done: Collection[str], wanted: Collection[str]) -> bool:
+    """Whether what is wanted puts back what was not put back by what was `done`, and they have no more in common than
+    that a part reads or begins anew: what is written elsewhere is no repetition."""
+    both, new = {*done} & {*wanted}, {*wanted} - {*done}
+    return writes(new) and all(effect.startswith((RESTART, RELOAD)) for effect in both)

@@ -60,6 +60,8 @@ def _stands(earlier: ActionRequest, effects: list[str], touches: Collection[str]
         return True
     if earlier.status == Status.FAILED and effectnames.is_another_start(earlier.effects, effects):
         return False
+    if earlier.status in DONE and effectnames.is_another_write(earlier.effects, effects):
+        return False
     at = _at(earlier)
     if not _same_trouble(earlier, at, now):
         fresh = _held(now).filter(first_seen__gt=at)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actions import audit
-from chaos.alterations import Alteration
+from chaos.alterations import Alteration, Touched
 from chaos.gameday.amid import Made, told
 from chaos.registry import find
 from chaos.scorecard import Row
@@ -68,6 +68,8 @@ class Keeper:
         if isinstance(fault, Alteration):
             answer["components"] = list(fault.right_parts(undo))
             answer["changed"] = [t.as_json() for t in fault.touched(undo)]
+        elif fault.culprits:
+            answer["changed"] = [Touched(part, "", what).as_json() for part, what in fault.culprits]
         self._keep(f"{row.fault}-{row.seed}", injected, until, answer, made, row.incident_number)
 
     def quiet(self, number: int, since: datetime, until: datetime, made: list[Made]) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from actions import outcomes, service
+from actions import effectnames, outcomes, service
 from actions.base import ActionFailed
 from actions.catalogue.processes.restart_service import RestartService
 from actions.models import ActionRequest, Status
@@ -218,3 +218,19 @@ def test_two_incidents_of_one_trouble_ask_at_the_same_moment(system: LoadedSyste
         for thread in threads:
             thread.join()
         assert sorted(got) == [Status.REFUSED] * 7 + [Status.WAITING]
+
+
+@pytest.mark.parametrize(
+    ("done", "wanted", "other"),
+    [
+        (["revert:api-2/files/timeout", "reload:api-2"], ["config:api-1", "config:api-2", "reload:api-1", "reload:api-2"], True),
+        (["restart:api-2"], ["config:api-2", "restart:api-2"], True),
+        (["config:api-2", "restart:api-2"], ["config:api-2", "restart:api-2"], False),
+        (["config:api-2", "reload:api-2"], ["config:api-1", "config:api-2"], False),
+        (["restart:api-2"], ["restart:api-1", "restart:api-2"], False),
+    ],
+)  # fmt: skip
+def test_what_is_written_elsewhere_is_no_repetition_of_what_was_read_or_begun_anew(
+    done: list[str], wanted: list[str], other: bool
+) -> None:
+    assert effectnames.is_another_write(done, wanted) is other
