@@ -223,7 +223,8 @@ def test_two_incidents_of_one_trouble_ask_at_the_same_moment(system: LoadedSyste
 @pytest.mark.parametrize(
     ("done", "wanted", "other"),
     [
-        (["revert:api-2/files/timeout", "reload:api-2"], ["config:api-1", "config:api-2", "reload:api-1", "reload:api-2"], True),
+        (["revert:api-2/files/timeout", "reload:api-2"],
+         ["config:api-1", "config:api-2", "reload:api-1", "reload:api-2"], True),
         (["restart:api-2"], ["config:api-2", "restart:api-2"], True),
         (["config:api-2", "restart:api-2"], ["config:api-2", "restart:api-2"], False),
         (["config:api-2", "reload:api-2"], ["config:api-1", "config:api-2"], False),
