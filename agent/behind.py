@@ -9,6 +9,7 @@ from agent.reasoner import drastic
 from incidents.findings import Finding
 from incidents.returned import CHANGE
 from incidents.signals import CATALOG
+from incidents.verdict import ACT_AT
 from knowledge import service as knowledge
 from knowledge.spec import RunbookSpec
 from systems.graph import SystemGraph
@@ -58,6 +59,12 @@ def is_still_gone(finding: Finding | None) -> bool:
         system_id=row.system_id, component=row.component, kind=row.kind, what=row.what
     )
     return not same.filter(pk__gt=row.pk).exists()
+
+
+def is_between(lead: Finding) -> bool:
+    """Whether what leads is sure enough, and blames the loss of something that is still lost: who needs it only now and
+    then shows nothing in between, and that is no recovery."""
+    return lead.probability >= ACT_AT and is_still_gone(lead)
 
 
 def is_kept(signal_id: str) -> bool:

@@ -11,7 +11,7 @@ from actions import policy
 from actions import service as actions
 from actions.models import Risk
 from actions.service import ActionRefused
-from agent import journal, roles
+from agent import behind, journal, roles
 from agent.case import Attempt
 from agent.context import is_self_healed
 from agent.journal import Outcome
@@ -61,7 +61,7 @@ def _attempt(run: Run) -> Attempt:
 def _ask(run: Run, attempt: Attempt, item: PlannedStep) -> Outcome:
     """Ask the gate for this step, unless something is in the way of asking now."""
     words = item.words
-    if not run.case.acted and is_self_healed(run.incident, evidence.picture(run.incident.system.slug)):
+    if not run.case.acted and _has_gone(run):
         return waiting.look_afresh(run, f"{words}: nothing of it shows any more")
     if (waits := waiting.before_asking(run, words)) is not None:
         return waits
@@ -85,6 +85,12 @@ def _ask(run: Run, attempt: Attempt, item: PlannedStep) -> Outcome:
     attempt.requests.append(view.id)
     waiting.begin(run)
     return Outcome(Phase.ACT, f"asked for {words}", {"request": view.id, "status": view.status})
+
+
+def _has_gone(run: Run) -> bool:
+    """Whether nothing of it shows any more, nor is what it blames still lost."""
+    picture = evidence.picture(run.incident.system.slug)
+    return is_self_healed(run.incident, picture) and not behind.is_still_gone(run.case.acted_on)
 
 
 def _execute(run: Run, view: ActionView, words: str) -> ActionView:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from django.db import transaction
 
-from agent import doubt, looks, returns, roles, statements, tried
+from agent import behind, doubt, looks, returns, roles, statements, tried
 from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, left_of_history, of_others, without
 from agent.journal import Outcome
@@ -54,6 +54,8 @@ def step(run: Run) -> Outcome:
         healed=is_self_healed(run.incident, picture),
         history=lambda: left_of_history(run.incident, picture),
     )
+    if turn == "over" and (lead := case.opinion.leading) is not None and behind.is_between(lead):
+        return Outcome(Phase.PLAN, "nothing shows just now, and what it blames is still gone")
     if turn == "over":
         return returns.look(run, over=True) or Outcome(
             Phase.VERIFY, "the symptoms went away by themselves", {"looks": case.looks.ill}

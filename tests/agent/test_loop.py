@@ -22,6 +22,7 @@ from incidents.facts import Cleared, Seen
 from incidents.findings import Evidence, Question, somewhere_in
 from incidents.models import Incident, Postmortem, State, Symptom, TimelineEvent
 from knowledge.models import Lesson, OutcomeStat
+from systems.models import ChangeRow
 from tests.agent.world import FileAction, World, finding, path
 
 
@@ -440,6 +441,26 @@ def test_what_has_gone_when_all_was_planned_is_left_alone(world: World, monkeypa
     incident.refresh_from_db()
     assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, [])
     assert "mend on web: nothing of it shows any more" in world.steps(run)
+
+
+def test_what_is_still_gone_is_not_over_because_nobody_misses_it_just_now(world: World):
+    """A table that one order in fifty needs: between two of them all is well."""
+    now = timezone.now()
+    gone = ChangeRow.objects.create(
+        system=world.system, component="web", kind="schema", what="table shop.coupons", before="owner app", after=None,
+        last_old=now, first_new=now, source="postgres", words="table shop.coupons of web is gone",
+    )  # fmt: skip
+    blamed = finding("stuck", 0.95, path("mend web"))
+    world.findings = [blamed.model_copy(update={"change_id": str(gone.pk), "change_kind": "schema"})]
+    world.cured = lambda effects: "mend@web" in effects
+    incident = world.open()
+    run = world.start(incident)
+    world.drive(run, until=lambda: world.diagnosed >= 1)
+    world.clear()
+    run = world.drive(run)
+    incident.refresh_from_db()
+    assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, ["mend@web"])
+    assert "nothing shows just now, and what it blames is still gone" in world.steps(run)
 
 
 def test_what_runs_again_is_explained_and_left_alone(world: World):
