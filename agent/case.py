@@ -220,6 +220,7 @@ class Case(Part):
     raised: Raised = Raised()
     put_back: PutBack | None = None
     again: Again | None = None
+    intermittent: str = ""  # how it was seen to go on although no symptom held, before anything was done
     errors: int = 0
 
     @property

@@ -88,7 +88,9 @@ def _ask(run: Run, attempt: Attempt, item: PlannedStep) -> Outcome:
 
 
 def _has_gone(run: Run) -> bool:
-    """Whether nothing of it shows any more, nor is what it blames still lost."""
+    """Whether nothing of it shows any more, nor is what it blames still lost, nor was it seen to go on all the same."""
+    if run.case.intermittent:
+        return False
     picture = evidence.picture(run.incident.system.slug)
     return is_self_healed(run.incident, picture) and not behind.is_still_gone(run.case.acted_on)
 

@@ -22,6 +22,7 @@ from incidents.facts import Measured
 from incidents.health import name_of
 from incidents.models import State
 from incidents.signals import CATALOG
+from incidents.verdict import ACT_AT
 from knowledge import lessons
 from systems import services
 from systems.probes import journeys
@@ -253,6 +254,11 @@ def _look_again(run: Run, again: Again) -> Outcome:
     if again.relapsed and is_self_healed(
         run.incident, evidence.picture(run.incident.system.slug)
     ):  # no symptom holds that could be looked into
+        lead = run.case.opinion.leading
+        if lead is not None and lead.probability >= ACT_AT and lead.paths and not run.case.tried:
+            run.case.intermittent, run.case.looks.leader = again.relapsed, lead.key
+            lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")
+            return Outcome(Phase.PLAN, "it still fails now and then, and what leads is not mended yet")
         why = f"it still fails now and then, and why was not found: {again.relapsed}"
         return explain.hand_over(run, why)
     lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")
