@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +33,7 @@ EDGES = {
 }
 SECOND = {"gateway-tls": "gateway"}  # a further port of a part
 API_VERSION, BACKUP_VERSION, FRONTEND_VERSION, PLATFORM_VERSION = "1.4.2", "1.3.0", "3.1.0", "2.7.1"
+CLAIMED_S = 30.0  # from the choice of ports until they are bound
 _SOCKET_MAX = 100  # unix socket paths longer than this fail
 
 
@@ -138,12 +141,31 @@ def world_traversable(path: Path) -> bool:
 
 
 def find_free_base(wanted: int, tries: int = 60, offsets: Collection[int] = tuple(OFFSETS.values())) -> int:
-    """`wanted`, or the next block of ports of which none is taken. OSError when there is none."""
+    """`wanted`, or the next block of ports of which none is taken, nor was given to another one that is only starting.
+    OSError when there is none."""
     for step in range(tries):
         base = wanted + step * 200
-        if base + max(offsets) < 32_000 and all(port_is_free(base + o) for o in offsets):
+        if base + max(offsets) < 32_000 and all(port_is_free(base + o) for o in offsets) and _claim(base):
             return base
     raise OSError(f"no free block of ports above {wanted}")
+
+
+def _claim(base: int) -> bool:
+    """Whether nobody took this block a moment ago: two that start at once both find it free, for it is bound later."""
+    path = Path(tempfile.gettempdir()) / f".opsportal-{os.geteuid()}-ports-{base}"
+    try:
+        file = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600), "r+")
+    except OSError:
+        return True  # it cannot be told, and is seldom so
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        told, now = file.read(), time.time()
+        if told.replace(".", "", 1).isdecimal() and 0 <= now - float(told) < CLAIMED_S:
+            return False
+        file.seek(0)
+        file.truncate()
+        file.write(f"{now:.3f}")
+    return True
 
 
 def port_is_free(port: int) -> bool:

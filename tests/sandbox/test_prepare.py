@@ -6,9 +6,11 @@ import json
 import yaml
 
 from opsportal.local.binaries import postgres_bin, redis_server
+from sandbox.build.layout import find_free_base
 from sandbox.build.prepare import Site, prepare
 from systems.manifest import load_manifest
 from systems.supervisor.config import load as load_processes
+from tests.sandbox.conftest import free_base
 
 
 def test_golden_copies_are_what_runs(site: Site) -> None:
@@ -86,3 +88,11 @@ def test_the_standby_is_an_older_release(site: Site) -> None:
     assert (releases / "current").resolve().name == "1.4.2"
     older = (releases / "1.3.0/shop/api/profile.py").read_text()
     assert older != (releases / "1.4.2/shop/api/profile.py").read_text()
+
+
+def test_two_that_start_at_once_get_ports_of_their_own() -> None:
+    """Neither has bound any of them yet."""
+    wanted = free_base()
+    given = [find_free_base(wanted) for _ in range(3)]
+    assert given[0] == wanted
+    assert len(set(given)) == 3
