@@ -91,9 +91,12 @@ def _came_long_after(named: Cause, change: Cause, board: Board) -> bool:
 
 
 def _is_defined(cause: Cause) -> bool:
-    """Whether everything that its runbook defines it by holds: what else it would show may only come later."""
-    required = bool(cause.spec and cause.spec.requires)
-    return required and not any(how in DENIED for _, _, how, _ in cause.against)
+    """Whether everything that its runbook defines it by holds, and not in words alone: what else it would show may only
+    come later."""
+    shown = {key.partition("@")[0] for key in cause.spec.shows_one_of} if cause.spec else set()
+    measured = any(n.signal in shown and n.klass != "words" for n in cause.signs)
+    defined = measured or bool(cause.spec and cause.spec.requires)
+    return defined and not any(how in DENIED for _, _, how, _ in cause.against)
 
 
 def _is_of_a_group(cause: Cause, leader: Cause) -> bool:

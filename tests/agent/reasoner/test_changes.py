@@ -654,3 +654,13 @@ def test_what_began_under_a_setting_that_is_back_is_started_anew() -> None:
     assert [(s.action, s.target) for p in takes_back(after, [never, back]) for s in p] == [
         ("restart-service", "web-a")
     ]
+
+
+def test_a_named_cause_that_is_measured_leads_the_change_however_long_ago_that_was() -> None:
+    """Hardly anybody needs the table, so that its loss is felt a minute later; there is more to be done about it."""
+    gone = made(-65, kind="schema", what="table shop.coupons", old="owner app", new=None)
+    text = 'relation "shop.coupons" does not exist'
+    words = timed(S("log_relation_missing", "web-a", text=text), S("log_relation_missing", "db", text=text))
+    measured = S("pg_table_missing", "db", onset=at(-64))
+    lead = told([measured, *words], gone).hypotheses[0]
+    assert (lead.key, lead.change) == ("db:table_missing", gone)
