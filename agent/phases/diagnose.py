@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from django.db import transaction
 
-from agent import behind, doubt, looks, returns, roles, statements, tried
+from agent import behind, doubt, intermittent, looks, returns, roles, statements, tried
 from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, left_of_history, of_others, without
 from agent.journal import Outcome
@@ -110,9 +110,12 @@ def opinion(run: Run, picture: Picture) -> Opinion:
     """What is to be thought of a picture: the diagnoser's answer, less what we brought about ourselves, less what was
     tried in vain, and after what the parts say themselves."""
     system = services.load(run.incident.system.slug)
+    mine = without(picture.states, of_others(run.incident))
+    if not run.case.acted:
+        mine = intermittent.kept(run.incident, mine, picture.at)
     return weigh(
         system,
-        with_answers(without(picture.states, of_others(run.incident)), run.case.answers),
+        with_answers(mine, run.case.answers),
         lambda told: roles.diagnoser(run).diagnose(run.incident, told),
         acts=doubt.acts(run.incident),
         failed=doubt.failed(run.incident),

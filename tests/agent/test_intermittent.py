@@ -1,0 +1,52 @@
+"""Evidence that comes and goes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent import intermittent
+from incidents import timeline
+from incidents.evidence import SignalState
+from incidents.facts import Seen
+from incidents.models import Incident, Symptom
+from systems.models import System
+
+pytestmark = pytest.mark.django_db
+BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return BEGAN + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("signal", "back", "over", "counts"),
+    [
+        ("journey_failed", True, 20, True),
+        ("log_arithmetic", True, 20, True),
+        ("journey_failed", False, 20, False),  # it was there once, and is over
+        ("journey_failed", True, -30, False),  # a while ago
+        ("unit_down", True, 20, False),  # it runs: that is a measurement
+        ("app_slow", True, 20, False),
+    ],
+)
+def test_what_has_come_back_counts_as_there_for_a_while(
+    signal: str, back: bool, over: float, counts: bool
+) -> None:
+    system = System.objects.create(slug="tiny", title="Tiny", manifest_path="/nowhere")
+    incident = Incident.objects.create(system=system, fingerprint="x", title="x", started_at=BEGAN)
+    row = Symptom.objects.create(
+        system=system, incident=incident, signal=signal, service="web", title="x", text="status 500",
+        first_seen=BEGAN, last_seen=at(over), cleared_at=at(over),
+    )  # fmt: skip
+    timeline.record(incident.number, Seen(symptom=row.pk, signal=signal, service="web", back=back), "seen")
+    states = [
+        SignalState(signal, "web", "", False, 0.0, "", at(over), "probe"),
+        SignalState("http_errors", "db", "", False, 0.0, "", at(over), "probe"),
+    ]
+    first, other = intermittent.kept(incident, states, at(30))
+    assert first.value is counts
+    assert (first.text, first.quality) == (("status 500", "unsure") if counts else ("", "sure"))
+    assert other == states[1]
