@@ -94,5 +94,5 @@ def test_two_that_start_at_once_get_ports_of_their_own() -> None:
     """Neither has bound any of them yet."""
     wanted = free_base()
     given = [find_free_base(wanted) for _ in range(3)]
-    assert given[0] == wanted
     assert len(set(given)) == 3
+    assert min(given) >= wanted
