@@ -25,6 +25,7 @@ from pathlib import Path
 from chaos import injector
 from chaos.faults.base import NotUndone
 from chaos.journal import Journal
+from systems.stopping import stop_on
 
 LOOK_S = 0.5
 RETRY_S = 5.0
@@ -109,8 +110,7 @@ def main(argv: list[str]) -> None:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on((signal.SIGTERM, signal.SIGINT), stop)
     if options.launcher is not None:
         threading.Thread(target=_await_end, args=(options.launcher, stop), daemon=True).start()
     elif sys.platform == "linux":

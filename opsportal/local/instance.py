@@ -11,6 +11,7 @@ from opsportal.local import attach
 from opsportal.local.attach import ROOT
 from opsportal.local.child import spawn, stop
 from opsportal.local.ports import free_port
+from systems.stopping import stop_on
 
 NEED_A_PORTAL = frozenset({"demo", "gameday", "bench"})
 ALONE = frozenset(
@@ -35,7 +36,7 @@ def run_with_own(argv: list[str], data_dir: Path) -> int:
     where = ["--data", str(data_dir), "--port", str(free_port())]
     up = spawn([sys.executable, ROOT / "manage.py", "up", *where, *runtime_option(argv)], cwd=ROOT)
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    stop_on((signal.SIGTERM,), stopped)
     try:
         if not _ready(up, data_dir, stopped):
             return up.poll() or 1
