@@ -195,6 +195,11 @@ class Site:
         """run, pause or resume a job of the batch service."""
         self.post("batch", f"/jobs/{name}/{verb}")
 
+    def run_anew(self, job: str) -> None:
+        """End the run that may be under way, which goes on with the settings that it began with, and begin another."""
+        for verb in ("pause", "resume", "run"):
+            self.job(job, verb)
+
     def is_paused(self, job: str) -> bool:
         """Whether the batch service starts no more runs of it, and none is under way."""
         with urllib.request.urlopen(self.url("batch", "/jobs"), timeout=5) as answer:

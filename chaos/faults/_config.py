@@ -54,7 +54,7 @@ class JobFault(ConfigFault):
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         super().inject(site, params, undo)
-        site.job(self.job, "run")
+        site.run_anew(self.job)
 
     def parts(self, site: Site, undo: Undo) -> list[Part]:
         return [

@@ -41,7 +41,7 @@ class CpuSpike(Fault):
         )
         site.job(JOB, "pause")
         site.job(JOB, "resume")
-        site.job(JOB, "run")
+        site.run_anew(JOB)
 
     def parts(self, site: Site, undo: Undo) -> list[Part]:
         return [

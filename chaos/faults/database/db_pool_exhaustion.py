@@ -31,7 +31,7 @@ class DbPoolExhaustion(Fault):
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         edits = [("sessions_per_chunk", 4), ("close_sessions", False), ("chunks", 40), ("every_s", 5)]
         _config.put(site, [(UNIT, f"jobs.{JOB}.{key}", value) for key, value in edits])
-        site.job(JOB, "run")
+        site.run_anew(JOB)
 
     def parts(self, site: Site, undo: Undo) -> list[Part]:
         return [
