@@ -55,6 +55,7 @@ def step(run: Run) -> Outcome:
         history=lambda: left_of_history(run.incident, picture),
     )
     if turn == "over" and (lead := case.opinion.leading) is not None and behind.is_between(lead):
+        case.looks.ill += 1  # else nobody would ever give up looking for a way
         return Outcome(Phase.PLAN, "nothing shows just now, and what it blames is still gone")
     if turn == "over":
         return returns.look(run, over=True) or Outcome(

@@ -254,8 +254,8 @@ def _look_again(run: Run, again: Again) -> Outcome:
     if again.relapsed and is_self_healed(
         run.incident, evidence.picture(run.incident.system.slug)
     ):  # no symptom holds that could be looked into
-        lead = run.case.opinion.leading
-        if lead is not None and lead.probability >= ACT_AT and lead.paths and not run.case.tried:
+        lead, once = run.case.opinion.leading, not run.case.tried and not run.case.intermittent
+        if once and lead is not None and lead.probability >= ACT_AT and lead.paths:
             run.case.intermittent, run.case.looks.leader = again.relapsed, lead.key
             lifecycle.transition(run.incident_id, State.DIAGNOSING, actor="agent", title="Looking again")
             return Outcome(Phase.PLAN, "it still fails now and then, and what leads is not mended yet")

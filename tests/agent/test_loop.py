@@ -13,6 +13,7 @@ from actions import service as actions
 from actions.models import ActionRequest, AuditEntry, Status
 from agent import loop
 from agent import service as agent
+from agent.case import Choice
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import diagnose, plan, verify
@@ -29,6 +30,16 @@ from tests.agent.world import FileAction, World, finding, path
 
 def titles(incident: Incident, kind: str) -> list[str]:
     return list(TimelineEvent.objects.filter(incident=incident, kind=kind).values_list("title", flat=True))
+
+
+def _gone(world: World) -> str:
+    """The change by which a table went."""
+    now = timezone.now()
+    row = ChangeRow.objects.create(
+        system=world.system, component="web", kind="schema", what="table shop.coupons", before="owner app", after=None,
+        last_old=now, first_new=now, source="postgres", words="table shop.coupons of web is gone",
+    )  # fmt: skip
+    return str(row.pk)
 
 
 def test_found_repaired_verified_and_explained(world: World):
@@ -446,13 +457,8 @@ def test_what_has_gone_when_all_was_planned_is_left_alone(world: World, monkeypa
 
 def test_what_is_still_gone_is_not_over_because_nobody_misses_it_just_now(world: World):
     """A table that one order in fifty needs: between two of them all is well."""
-    now = timezone.now()
-    gone = ChangeRow.objects.create(
-        system=world.system, component="web", kind="schema", what="table shop.coupons", before="owner app", after=None,
-        last_old=now, first_new=now, source="postgres", words="table shop.coupons of web is gone",
-    )  # fmt: skip
     blamed = finding("stuck", 0.95, path("mend web"))
-    world.findings = [blamed.model_copy(update={"change_id": str(gone.pk), "change_kind": "schema"})]
+    world.findings = [blamed.model_copy(update={"change_id": _gone(world)})]
     world.cured = lambda effects: "mend@web" in effects
     incident = world.open()
     run = world.start(incident)
@@ -462,6 +468,35 @@ def test_what_is_still_gone_is_not_over_because_nobody_misses_it_just_now(world:
     incident.refresh_from_db()
     assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, ["mend@web"])
     assert "nothing shows just now, and what it blames is still gone" in world.steps(run)
+
+
+def test_what_is_still_gone_and_cannot_be_put_back_is_handed_over(world: World):
+    """Nothing shows, and there is no way that could be taken: a person hears of it, and nobody looks for ever."""
+    blamed = finding("stuck", 0.95)
+    world.findings = [blamed.model_copy(update={"change_id": _gone(world), "severity": "high"})]
+    run = world.start(world.open())
+    world.drive(run, until=lambda: world.diagnosed >= 1)
+    world.clear()
+    run = world.drive(run)
+    assert (run.outcome, world.effects()) == ("handed_over", [])
+
+
+def test_what_goes_on_now_and_then_without_a_way_is_handed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """Every path is refused: it is measured once more and no oftener."""
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    wanting = Proof("log in", failed=2, runs=4, clean=0, needed=12, last_failed=timezone.now())
+    monkeypatch.setattr(verify.relapse, "proofs", lambda *_: [wanting])
+    monkeypatch.setattr(verify.rounds_, "go", lambda *_: "log in: status 401")
+    monkeypatch.setattr(plan, "_choose", lambda _: Choice(paths=[], left_out=["mend on web does not apply"]))
+    incident = world.open()
+    world.symptoms().update(signal="oom_killed")
+    run = world.start(incident)
+    world.drive(run, until=lambda: world.diagnosed >= 3)
+    world.clear()
+    run = world.drive(run)
+    assert (run.outcome, world.effects()) == ("handed_over", [])
 
 
 def test_what_goes_on_now_and_then_is_mended_though_no_symptom_holds(
