@@ -18,9 +18,7 @@ from systems.services import LoadedSystem
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # Postgres answers S or N, and logs nothing
 PATIENCE_S = 1.5
 AGAIN = 8  # tries at once after one without an answer: a path that loses some is not one that carries nothing
-CLOSER_S = (
-    15.0  # so long after a loss as many are tried each time: by one try alone it would be seen by chance
-)
+CLOSER_S = 15.0  # so long after a loss as many each time: one try alone sees the next by chance
 NEARLY_ALL = 0.7  # of the tries: nobody can work with what is left
 WHOLE = "there and back"
 TIMEOUT = error_kind(TimeoutError())
@@ -48,11 +46,9 @@ class LinkProbe(Probe):
         return self.link is not None and service.name == self.link.service
 
     async def measure(self, system: LoadedSystem, service: Service) -> list[Reading]:
-        assert self.link is not None
-        return await self._readings(system, self.link)
-
-    async def _readings(self, system: LoadedSystem, link: Link) -> list[Reading]:
         """link.ok and link.rtt_ms through the edge, link.direct_ok past it (when the manifest has a direct address)."""
+        link = self.link
+        assert link is not None
         hello = greeting(system.service(link.target))
         ways = [self._through(link.address, hello)]
         if link.direct:

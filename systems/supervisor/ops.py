@@ -116,9 +116,7 @@ async def _release(_: Supervisor, service: Service, request: Request) -> Answer:
     previous = service.release
     grace_s = _seconds(request, "grace_s")
     try:
-        if (
-            previous != version
-        ):  # who shares the link has it already: written again it would look newer than who runs it
+        if previous != version:  # or who shares the link would look older than it
             _switch(folder, version)
     except OSError as exc:
         raise OpError(f"{folder}/current cannot be switched: {exc.strerror}") from None

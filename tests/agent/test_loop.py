@@ -32,6 +32,17 @@ def titles(incident: Incident, kind: str) -> list[str]:
     return list(TimelineEvent.objects.filter(incident=incident, kind=kind).values_list("title", flat=True))
 
 
+def _clears_after_one_look(world: World) -> tuple[Run, Incident]:
+    """What becomes of an incident whose symptoms have gone as soon as it was thought about."""
+    incident = world.open()
+    run = world.start(incident)
+    world.drive(run, until=lambda: world.diagnosed >= 1)
+    world.clear()
+    run = world.drive(run)
+    incident.refresh_from_db()
+    return run, incident
+
+
 def _gone(world: World) -> str:
     """The change by which a table went."""
     now = timezone.now()
@@ -428,12 +439,7 @@ def test_how_it_was_left_is_in_the_audit_log_also_when_nothing_was_done(world: W
 
 def test_what_heals_itself_is_left_alone(world: World):
     world.findings = [finding("stuck", 0.4, path("mend web"))]
-    incident = world.open()
-    run = world.start(incident)
-    world.drive(run, until=lambda: world.diagnosed >= 1)
-    world.clear()
-    run = world.drive(run)
-    incident.refresh_from_db()
+    run, incident = _clears_after_one_look(world)
     assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, [])
     assert titles(incident, "state")[-1] == "Resolved: the symptoms are gone; what caused them was not found"
 
@@ -460,12 +466,7 @@ def test_what_is_still_gone_is_not_over_because_nobody_misses_it_just_now(world:
     blamed = finding("stuck", 0.95, path("mend web"))
     world.findings = [blamed.model_copy(update={"change_id": _gone(world)})]
     world.cured = lambda effects: "mend@web" in effects
-    incident = world.open()
-    run = world.start(incident)
-    world.drive(run, until=lambda: world.diagnosed >= 1)
-    world.clear()
-    run = world.drive(run)
-    incident.refresh_from_db()
+    run, incident = _clears_after_one_look(world)
     assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, ["mend@web"])
     assert "nothing shows just now, and what it blames is still gone" in world.steps(run)
 
@@ -474,10 +475,7 @@ def test_what_is_still_gone_and_cannot_be_put_back_is_handed_over(world: World):
     """Nothing shows, and there is no way that could be taken: a person hears of it, and nobody looks for ever."""
     blamed = finding("stuck", 0.95)
     world.findings = [blamed.model_copy(update={"change_id": _gone(world), "severity": "high"})]
-    run = world.start(world.open())
-    world.drive(run, until=lambda: world.diagnosed >= 1)
-    world.clear()
-    run = world.drive(run)
+    run, _ = _clears_after_one_look(world)
     assert (run.outcome, world.effects()) == ("handed_over", [])
 
 
