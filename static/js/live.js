@@ -5,6 +5,8 @@
 
   // A list that grows asks for what is newer than its newest row, and asks again when the socket told of more.
   const newest = (list) => Number(list.querySelector("[data-seq]")?.dataset.seq || 0);
+  // Rows of `content` that the list has not got: the socket may bring a row while an answer with it is on its way.
+  const fresh = (list, content) => [...content.querySelectorAll("[data-seq]")].filter((row) => Number(row.dataset.seq) > newest(list));
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.elt.dataset.grows) event.detail.parameters.after = newest(event.detail.elt);
   });
@@ -42,8 +44,7 @@
     const list = document.getElementById(rows.list);
     if (!list || newest(list) >= rows.upto) return;
     if (newest(list) < rows.after) { htmx.trigger(list, "catchup"); return; }
-    const have = newest(list), fresh = [...filled(rows.html).querySelectorAll("[data-seq]")].filter((row) => Number(row.dataset.seq) > have);
-    list.prepend(...fresh);
+    list.prepend(...fresh(list, filled(rows.html)));
     htmx.process(list);
   }
 
@@ -110,6 +111,13 @@
       page.innerHTML = event.detail.serverResponse;
       patched(event, target, page.content);
       return;
+    }
+    if (target?.dataset.grows && event.detail.shouldSwap) {
+      const page = document.createElement("template");
+      page.innerHTML = event.detail.serverResponse;
+      const keep = new Set(fresh(target, page.content));
+      page.content.querySelectorAll("[data-seq]").forEach((row) => keep.has(row) || row.remove());
+      event.detail.serverResponse = page.innerHTML;
     }
     if (event.detail.requestConfig?.verb !== "post" && target && held(target)) event.detail.shouldSwap = false;
     opened = [...document.querySelectorAll("details[id][open]")].map((node) => node.id);

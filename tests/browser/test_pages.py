@@ -87,6 +87,29 @@ async def test_timeline_grows_by_what_is_committed_elsewhere(page: Page, inciden
     assert numbers == list(range(23, 0, -1)), "every event once, newest first"
 
 
+async def test_row_that_the_socket_brings_while_an_answer_with_it_is_on_its_way_is_there_once(
+    page: Page, incident: Incident
+) -> None:
+    await page.goto(f"/incidents/{incident.number}/")
+    await expect(page.locator("[data-live-state]")).to_have_text("Live")
+    events = page.locator("#timeline > li")
+
+    async def slow(route: Route) -> None:
+        await sync_to_async(timeline.record)(incident.pk, Noted(), "told twice")
+        answer = await route.fetch()
+        await expect(events).to_have_count(4)
+        await route.fulfill(response=answer)
+
+    await page.route("**/events?after=*", slow, times=1)
+    async with page.expect_response("**/events?after=*") as answered:
+        await page.evaluate("htmx.trigger('#timeline', 'catchup')")
+    assert "told twice" in await (await answered.value).text()
+    await sync_to_async(timeline.record)(incident.pk, Noted(), "and one more")
+    await expect(events.first).to_contain_text("and one more")
+    numbers = await events.evaluate_all("rows => rows.map(r => Number(r.dataset.seq))")
+    assert numbers == [5, 4, 3, 2, 1]
+
+
 async def test_page_catches_up_while_the_live_link_is_down(page: Page, incident: Incident) -> None:
     await page.route_web_socket("**/ws/live/**", lambda socket: socket.close())
     await page.goto(f"/incidents/{incident.number}/")
@@ -141,6 +164,7 @@ async def test_a_person_closes_an_incident_and_opens_it_again(page: Page, incide
     await page.goto(f"/incidents/{incident.number}/")
     await expect(page.locator("[data-live-state]")).to_have_text("Live")
     await page.locator("#do-resolve > summary").click()
+    await expect(page.locator("#do-resolve :focus")).to_be_editable()
     await page.keyboard.type("the cable was")
     await sync_to_async(timeline.record)(incident.pk, Noted(), "something new")
     await expect(page.locator("#timeline > li").first).to_contain_text("something new")
@@ -149,6 +173,7 @@ async def test_a_person_closes_an_incident_and_opens_it_again(page: Page, incide
     await expect(page.locator(".steps")).to_contain_text("Resolved by mira")
     await expect(page.locator("h1")).to_contain_text("as mira says: the cable was loose")
     await page.locator("#do-reopen > summary").click()
+    await expect(page.locator("#do-reopen :focus")).to_be_editable()
     await page.keyboard.type("it is back")
     await page.keyboard.press("Enter")
     await expect(page.locator(".steps")).to_contain_text("With mira")
