@@ -7,7 +7,7 @@ import re
 from django.utils import timezone
 
 from actions import policy, reverts
-from agent import anew, beside, credit, patience, relapse, roles, served
+from agent import anew, beside, credit, patience, relapse, roles, served, unexplained
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
 from agent.context import is_self_healed, of_others, symptom_key, without_label
@@ -62,6 +62,14 @@ def step(run: Run) -> Outcome:
     if lacking:
         _tell_lacking(run, count, lacking)
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
+    return _still_ill(run, count, states, said)
+
+
+def _still_ill(run: Run, count: Measuring, states: list[SignalState], said: Judgement) -> Outcome:
+    """Whether it may yet get better, and what is done where it does not."""
+    case = run.case
+    if unexplained.is_back(case, count):
+        return _not_recovered(run, said)  # nothing is under way that could be waited for
     count.green_since = None
     if patience.is_too_early(count, cleared=said.cleared > 0):
         return Outcome(Phase.VERIFY, wait_s=TICK_S)
@@ -128,6 +136,8 @@ def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
     rounds = count.rounds
     proofs = relapse.proofs(run.incident, acted)
     wanting = [p for p in proofs if p.clean + rounds.get(p.name, 0) < p.needed]
+    if why := unexplained.lacking(run.case, count):
+        return said, why
     if not wanting:
         return _served(run, count, said)
     system = services.load(run.incident.system.slug)
