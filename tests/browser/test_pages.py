@@ -17,7 +17,7 @@ from tests.knowledge.test_views import BOOK
 from tests.pages import make_change, make_request, show
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, Route
 
     from incidents.models import Incident
 
