@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from actions.models import Risk
+from actions.trial import Trial
 from systems.manifest.types import Service
 from systems.runtimes.base import Runtime
 from systems.runtimes.nothing import NoRuntime
@@ -197,6 +198,11 @@ class Action(ABC, Generic[P]):
 
     @abstractmethod
     def preview(self, ctx: ActionContext, params: P) -> Preview: ...
+
+    def try_out(self, ctx: ActionContext, params: P) -> Trial | None:
+        """Do it to a copy, within seconds and without a trace, and say what came of it; None where there is no copy to
+        be had. What it raises means that it could not be tried."""
+        return None
 
     def prepare(self, ctx: ActionContext, params: P) -> dict[str, Any]:
         """The undo record, committed before the effect. Secrets go to the vault, never in here."""

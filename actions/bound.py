@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from actions import effects, losses, risk
+from actions import effects, foresight, losses, risk
 from actions.base import (
     ActionContext,
     ActionRefused,
@@ -19,6 +19,7 @@ from actions.base import (
     sha256,
 )
 from actions.models import ActionRequest, Risk, Status
+from actions.trial import Trial
 from systems.redact import Redactor
 
 
@@ -67,7 +68,14 @@ class Bound:
     def preview(self) -> dict[str, Any]:
         shown = self.action.preview(self.ctx, self.params).as_json()
         shown["undoable"] = self.action.undoable
+        trial = self.trial()
+        shown["trial"] = trial.as_json()
+        if trial.loss is not None:
+            shown["loss"] = trial.loss
         return self._whole(shown)
+
+    def trial(self) -> Trial:
+        return foresight.tried(self.action, self.ctx, self.params, self.restarted)
 
     def _whole(self, shown: dict[str, Any]) -> dict[str, Any]:
         """With what a restart loses and who else feels it; without secrets."""
@@ -147,6 +155,9 @@ class Undoing(Bound):
             {"manifest": seen, "target": target, "record": self.record, "status": self.original.status}
         )
 
+    def trial(self) -> Trial:
+        return foresight.foreseen(self.action, self.ctx, self.restarted)
+
     def preview(self) -> dict[str, Any]:
         then = str(self.original.preview.get("undo") or "What it changed is put back as it was before.")
         lines = self.action.puts_back(self.ctx, self.record) or [then]
@@ -161,6 +172,7 @@ class Undoing(Bound):
                 "if_rejected": "What it did stays as it is.",
                 "loss": self.action.lost_by_undo(self.ctx, self.record),
                 "undoable": False,
+                "trial": self.trial().as_json(),
             }
         )
 

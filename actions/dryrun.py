@@ -117,18 +117,30 @@ def look(bound: gate.Bound) -> dict[str, Any]:
         raise ActionRefused(f"cannot be checked now: {words(error)}") from error
 
 
+def held(preview: dict[str, Any]) -> None:
+    """ActionRefused for what failed on a copy."""
+    trial = preview.get("trial") or {}
+    if trial.get("outcome") == "failed":
+        raise ActionRefused(
+            f"it failed when it was tried on {trial['on']}: {'; '.join(trial['found'])}"[:300]
+        )
+
+
 def preview(
     system: str, slug: str, target: str, params: dict[str, Any], *, agent_for: int | None = None
 ) -> dict[str, Any]:
     """A dry run: command, changes, blast_radius, undo, if_rejected, risk, risk_why. Changes nothing. `agent_for`: the
-    agent would ask it for this incident: ActionRefused also where only a person may."""
+    agent would ask it for this incident: ActionRefused also where only a person may, and where it failed on a copy."""
     loaded = gate.load(system)
     bound = bind_named(loaded, slug, target, params)
     bound.ctx.incident_id = agent_for
     rated, why = bound.rated()
     if agent_for is not None and (theirs := bound.only_for_people()):
         raise ActionRefused(theirs)
-    return look(bound) | {"target": bound.ctx.target, "risk": rated.value, "risk_why": why}
+    shown = look(bound)
+    if agent_for is not None:
+        held(shown)
+    return shown | {"target": bound.ctx.target, "risk": rated.value, "risk_why": why}
 
 
 def already(system: str, slug: str, target: str, params: dict[str, Any], incident_id: int) -> Earlier | None:

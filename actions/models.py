@@ -65,7 +65,7 @@ class ActionRequest(models.Model):
         default=list,
         help_text="what it does to what, whatever the action is called: see actions/outcomes.py",
     )
-    # {"command", "changes": [str], "blast_radius": [service], "undo", "if_rejected"}
+    # {"command", "changes": [str], "blast_radius": [service], "undo", "if_rejected", "trial"}
     preview = models.JSONField(default=dict)
     undo = models.JSONField(null=True, blank=True, help_text="stored before the effect; holds no secret")
     undo_of = models.ForeignKey(

@@ -23,6 +23,7 @@ from actions.declared import floors, inventory, reading
 from actions.declared.reading import Values
 from actions.models import Risk
 from actions.risk import ORDER
+from actions.trial import Trial
 from incidents.plain import counted
 from systems.declared.calls import CallFailed, CallUnknown, look, shown, tell
 from systems.manifest.acting import BEFORE, ActionSpec
@@ -128,6 +129,11 @@ class Declared(Action[Params]):
             else "Cannot be undone: nothing is declared that takes it back.",
             loss=counts,
         )
+
+    def try_out(self, ctx: ActionContext, params: Params) -> Trial | None:
+        """CallFailed: that it cannot be tried now."""
+        spec = self._spec(ctx)
+        return reading.tried(ctx, spec.beforehand, self._exact(ctx, params)) if spec.beforehand else None
 
     def prepare(self, ctx: ActionContext, params: Params) -> dict[str, Any]:
         """What fills the blanks is asked of the inventories once more. It may be secret, so the vault has it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from actions.base import ActionContext
 from actions.effects import wait_until
+from actions.trial import Trial
 from systems.declared import filling
 from systems.declared.calls import MOST_ROWS, CallFailed, CallUnknown, look, shown
 from systems.manifest.acting import BEFORE, ActionSpec, Check, Loss
@@ -34,6 +35,13 @@ def _same(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, bool) and isinstance(found, str):
         return TRUTHS.get(found.lower()) is wanted
     return bool(found == wanted) or filling.as_text(found) == filling.as_text(wanted)
+
+
+def tried(ctx: ActionContext, check: Check, values: Values) -> Trial:
+    """What comes of it on a copy, as the manifest's own program says. CallFailed when that cannot be told."""
+    found = look(ctx.system, ctx.service, check, values)
+    outcome: Literal["held", "failed"] = "held" if _holds(check, found, values) else "failed"
+    return Trial(outcome, "a copy", [f"{check.path or shown(check, values)}: {_short(found)}"])
 
 
 def foreseen(ctx: ActionContext, spec: ActionSpec, values: Values) -> list[str]:

@@ -19,6 +19,7 @@ def gateway(layout: Layout) -> list[dict[str, Any]]:
             "title": "Issue a new certificate for the front door, and have it read",
             "risk": "medium",
             "mends": ["certificate_ended"],
+            "beforehand": {**_program(layout, "certificate", "try"), "is": "in force"},
             "do": [_program(layout, "certificate", "reissue"), reload],
             "check": {**_program(layout, "certificate", "show"), "is": "in force"},
             "undo": [_program(layout, "certificate", "back"), reload],

@@ -78,12 +78,16 @@ def manifest(layout: Containers, plain: dict[str, Any]) -> dict[str, Any]:
         spec.pop("logs", None)
         if "release" in spec:
             spec["release"] = {"previous": RELEASES[name]}
+        if check := spec.get("config", {}).get("check"):
+            inside = ["python", "-m", "shop.kit.start", "python", *check[1:]]
+            spec["config"] = {**spec["config"], "check": inside}
         if "volumes" in spec:  # from outside nobody gets at them
             volumes = [{"path": path} for path in VOLUMES.values()] if layout.published is None else []
             spec["volumes"] = volumes
     services["postgres"]["migrations"] = {
         "argv": ["python", "-m", "shop.kit.start", "python", "-m", "shop.migrate"],
         "service": "api-1",
+        "dry_run": "--dry-run",
     }
     services["net"]["depends_on"] = ["net-far"]
     services["net-far"] = {

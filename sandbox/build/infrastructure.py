@@ -83,7 +83,11 @@ def postgres(layout: Layout) -> dict[str, Any]:
             "files": [f"{shapes.relative(layout, str(layout.pg_home))}/data/"],
             "keep": True,
         },
-        "migrations": {"argv": [sys.executable, "-m", "shop.migrate"], "service": "api-1"},
+        "migrations": {
+            "argv": [sys.executable, "-m", "shop.migrate"],
+            "service": "api-1",
+            "dry_run": "--dry-run",
+        },
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from .layout import Layout
@@ -12,8 +13,10 @@ def relative(layout: Layout, path: str) -> str:
     return path.removeprefix(f"{layout.root}/")
 
 
-def config(name: str, reload: str = "HUP") -> dict[str, str]:
-    return {"file": f"etc/{name}.yaml", "golden": f"golden/etc/{name}.yaml", "reload": reload}
+def config(name: str, reload: str = "HUP") -> dict[str, Any]:
+    """A Python service's own file."""
+    check = [sys.executable, "-m", "shop.kit.config", "{name}"]
+    return {"file": f"etc/{name}.yaml", "golden": f"golden/etc/{name}.yaml", "reload": reload, "check": check}
 
 
 def env(name: str, schema: list[str]) -> dict[str, Any]:

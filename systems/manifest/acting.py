@@ -100,13 +100,15 @@ class Loss(Ask):
 
 class ActionSpec(Model):
     """One action of one service. Services of a system may share one by its name: it then has several targets.
-    `mends`: causes by the ids of their runbooks; where one of them is found on this service, it is a way to repair."""
+    `mends`: causes by the ids of their runbooks; where one of them is found on this service, it is a way to repair.
+    `beforehand`: what is read of a copy that it is tried on; what else it says is a reason for the agent not to ask."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", min_length=2, max_length=60)
     title: str = Field(min_length=3, max_length=120)
     risk: Literal["low", "medium", "high"] = "high"  # what nobody rated counts as high
     params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Param] = Field({}, max_length=8)
     do: Calls = Field(min_length=1, max_length=10)
+    beforehand: Check | None = None
     check: Check | None = None
     undo: Calls = Field([], max_length=10)
     before: Ask | None = None
@@ -121,7 +123,12 @@ class ActionSpec(Model):
         for key, several in (("do", self.do), ("undo", self.undo)):
             for number, call in enumerate(several):
                 yield (key, number), call
-        for key, one in (("check", self.check), ("before", self.before), ("loss", self.loss)):
+        for key, one in (
+            ("beforehand", self.beforehand),
+            ("check", self.check),
+            ("before", self.before),
+            ("loss", self.loss),
+        ):
             if one is not None:
                 yield (key,), one
 

@@ -102,6 +102,9 @@ class ConfigSpec(Model):
     """The copy that is right: it is compared with, and restored from."""
     reload: Literal["HUP", "restart", "none"] = "restart"
     """How the service is made to read it again; `none`: it does so by itself."""
+    check: Annotated[list[str], Field(examples=[["nginx", "-t", "-q", "-c", "{file}"]])] = []
+    """The product's own checker, run where the service runs, before a file is put there: `{file}` is a copy beside the
+    real one, `{name}` that copy's name alone. It ends with 0 where the file is good, with 75 where it cannot tell."""
 
 
 class EnvSpec(Model):
@@ -182,6 +185,9 @@ class MigrationsSpec(Model):
 
     argv: list[str]
     """Its words; what it is to do is added as the last one: `status`, `up` or `down`."""
+    dry_run: str | None = None
+    """An option that comes last: the program then does the same in a transaction, within seconds, rolls it back, and
+    says `rows lost: N` on a line. It ends with 75 where that cannot be done."""
     service: str
     """The service whose unit runs it."""
 

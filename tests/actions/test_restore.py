@@ -225,3 +225,33 @@ def test_a_snapshot_in_the_custom_format(shop: psycopg.Connection[Any], base: Pa
     shop.execute("drop table coupons cascade")
     done(alice)
     assert one(shop, "select count(*) from coupons") == 2
+
+
+def test_snapshot_is_put_up_beside_the_tables_and_leaves_no_trace(shop: psycopg.Connection[Any]) -> None:
+    shop.execute('drop table coupons, "Odd ""Name" cascade')
+    known = "select nspname from pg_namespace union all select relname from pg_class where relkind = 'r' order by 1"
+    before = shop.execute(known).fetchall()
+    last = one(shop, "select last_value from orders_id_seq")
+    names = {"tables": ["coupons", 'Odd "Name', "orders"]}
+    trial = service.preview("tiny", "restore-db", "db", names)["trial"]
+    assert trial["outcome"] == "held", trial
+    assert trial["found"] == [
+        "coupons: 2 rows of the snapshot are there, and its own rules hold",
+        'Odd "Name: 1 rows of the snapshot are there, and its own rules hold',
+        "orders: 100 rows of the snapshot are there, and its own rules hold",
+    ]
+    assert shop.execute(known).fetchall() == before
+    assert one(shop, "select last_value from orders_id_seq") == last
+
+
+def test_snapshot_that_does_not_hold_is_not_asked_for(shop: psycopg.Connection[Any], base: Path) -> None:
+    file = base / "snapshots/first.sql"
+    file.write_text(file.read_text().replace("HALF\t50", "TEN\t50"))  # twice the same key
+    shop.execute("drop table coupons cascade")
+    refused = service.propose("tiny", "restore-db", "db", {}, requested_by="agent")
+    assert refused.status == Status.REFUSED
+    assert (
+        "it failed when it was tried on a schema of its own that was taken back: coupons"
+        in refused.status_why
+    )
+    assert one(shop, "select count(*) from pg_namespace where nspname like 'ops_try_%'") == 0

@@ -23,6 +23,7 @@ import yaml
 
 from actions import effects, service
 from actions.models import ActionRequest, AuditEntry
+from incidents.memo import memo
 from systems import services
 from systems.models import System
 from systems.redact import secrets_of
@@ -147,6 +148,7 @@ def test_restore_config(shop: Path, loaded: services.LoadedSystem, run: Callable
     loaded.runtime.signal("api-1", "HUP")
     row = run("restore-config", "api-1")
     assert row.status == "succeeded", row.result
+    assert row.preview["trial"]["outcome"] == "held" and row.preview["trial"]["found"] == ["it can be read"]
     assert any("middleware.delay_s: 3 -> 0" in line for line in row.preview["changes"])
     assert file.read_bytes() == (shop / "golden/etc/api-1.yaml").read_bytes()
     row = undone(row.pk, person("undoer", "actions.approve_action"))
@@ -337,6 +339,34 @@ def test_restore_db_and_back(loaded: services.LoadedSystem, run: Callable[..., A
     assert coupons() is None
     assert run("restore-db-from-snapshot", "postgres").status == "succeeded"
     assert effects.wait_until(lambda: _healthy(loaded), 20)
+
+
+def test_half_a_migration_is_tried_before_it_goes_back(
+    loaded: services.LoadedSystem, run: Callable[..., ActionRequest]
+) -> None:
+    with effects.admin(loaded.service("postgres")) as session:
+        session.execute("alter table shop.orders rename column total to total_cents")
+        session.execute("insert into shop.schema_migrations (version, dirty) values (7, true)")
+        held = "select count(*), count(total_cents) from shop.orders"
+        before = session.execute(held).fetchone()
+        shown = service.preview("shop", "roll-back-migration", "postgres", {})
+        assert session.execute(held).fetchone() == before, "nothing stays of what is tried"
+        assert shown["trial"]["outcome"] == "held", shown["trial"]
+        assert "schema version would be 6, rows lost: 0" in shown["trial"]["found"][-1]
+        assert shown["loss"] == {"rows": 0}
+        assert service.preview("shop", "run-migrations", "postgres", {})["trial"]["outcome"] == "failed"
+        assert run("roll-back-migration", "postgres").status == "succeeded"
+        memo.forget()
+        # six drops a table with its rows, and says so
+        session.execute("insert into shop.flags (name) values ('one'), ('two')")
+        flags = session.execute("select count(*) from shop.flags").fetchone()
+        assert service.preview("shop", "roll-back-migration", "postgres", {})["loss"] == {"rows": flags[0]}  # type: ignore[index]
+        memo.forget()
+        with session.transaction():  # somebody is at it: nobody waits for what is only tried
+            session.execute("lock table shop.flags")
+            shown = service.preview("shop", "roll-back-migration", "postgres", {})
+        assert shown["trial"]["outcome"] == "not_tried" and shown["loss"] == {"rows": None}
+        session.execute("delete from shop.flags where name in ('one', 'two')")
 
 
 def test_run_migrations(loaded: services.LoadedSystem, run: Callable[..., ActionRequest]) -> None:

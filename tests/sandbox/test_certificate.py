@@ -50,6 +50,18 @@ def test_it_is_made_once_and_again_when_it_ends_soon(layout: Layout) -> None:
     assert (folder / tool.SERVER).read_text() not in (short, before[tool.SERVER])
 
 
+def test_a_new_one_is_tried_at_a_port_of_its_own_and_kept_by_nobody(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = layout.at(authority.FOLDER)
+    monkeypatch.setenv("CONFIG_FILE", str(config(layout).path))
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    assert tool.main("try") == 0
+    assert capsys.readouterr().out == "in force\n"
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+    assert "IP address mismatch" in tool.tried(folder, ["10.9.8.7"])
+
+
 async def test_the_door_shows_a_new_one_when_it_reads_its_configuration(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:

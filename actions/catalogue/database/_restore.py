@@ -4,6 +4,7 @@ replaced moves to a schema of its own, and other tables keep their rows."""
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import psycopg
@@ -11,10 +12,12 @@ from psycopg import sql
 
 from actions import tables
 from actions.base import ActionFailed
-from actions.snapshots import Entry, Snapshot
+from actions.snapshots import NAME, Entry, Snapshot, plain
 from actions.tables import Judged, Session
+from actions.trial import Trial
 
 MAKE = ("TABLE", "SEQUENCE OWNED BY", "DEFAULT")
+SCRATCH = "a schema of its own that was taken back"
 FINISH = ("CONSTRAINT", "INDEX", "TRIGGER", "ACL", "COMMENT")
 KEYS = """
 select c.conrelid::regclass::text, c.conname, pg_get_constraintdef(c.oid), c.conrelid = c.confrelid
@@ -55,6 +58,42 @@ def apply(session: Session, snapshot: Snapshot, plan: list[Judged], aside: str) 
     return back
 
 
+def tried(session: Session, snapshot: Snapshot, names: list[str]) -> Trial:
+    """The tables put up in a schema that nobody else ever sees. Keys to other tables are not looked at."""
+    scratch, found = f"ops_try_{uuid.uuid4().hex[:12]}", list[str]()
+    with session.transaction(force_rollback=True):
+        session.execute("set local search_path = ''")
+        session.execute(sql.SQL("create schema {}").format(sql.Identifier(scratch)))
+        for name in names:
+            try:
+                with session.transaction():
+                    rows = _put_up(session, snapshot, name, scratch)
+            except psycopg.Error as error:
+                problem = str(error).splitlines()[0]
+                return Trial("failed", SCRATCH, [*found, f"{name}: {problem}"[:300]])
+            found.append(f"{name}: {rows} rows of the snapshot are there, and its own rules hold")
+    return Trial("held", SCRATCH, found)
+
+
+def _put_up(session: Session, snapshot: Snapshot, table: str, scratch: str) -> int:
+    def elsewhere(found: re.Match[str]) -> str:
+        mine = (plain(found[1]), plain(found[2])) == (snapshot.schema, table)
+        return f"{scratch}.{found[2]}" if mine else found[0]
+
+    for entry in snapshot.of(table, "TABLE"):
+        session.execute(re.sub(NAME, elsewhere, entry.sql))
+    rows = snapshot.data(table)
+    copied = 0
+    if rows is not None:
+        moved = Entry(
+            rows.kind, rows.name, re.sub(NAME, elsewhere, rows.sql, count=1), rows.rows, rows.start, rows.end
+        )
+        copied = _copied(session, snapshot, moved)
+    for entry in snapshot.of(table, "CONSTRAINT"):
+        session.execute(re.sub(NAME, elsewhere, entry.sql))
+    return copied
+
+
 def _set_aside(session: Session, schema: str, table: str, aside: str) -> None:
     """Its indexes, constraints and sequences move with it; foreign keys are taken off and are in the undo record."""
     for owner, name, _ in foreign_keys(session, schema, table):
@@ -92,8 +131,10 @@ def _make(session: Session, snapshot: Snapshot, table: str) -> int:
 
 def _copy(session: Session, snapshot: Snapshot, table: str) -> int:
     entry = snapshot.data(table)
-    if entry is None:
-        return 0
+    return _copied(session, snapshot, entry) if entry is not None else 0
+
+
+def _copied(session: Session, snapshot: Snapshot, entry: Entry) -> int:
     with session.cursor() as cursor:
         with cursor.copy(entry.sql.rstrip().rstrip(";")) as copy:
             for block in snapshot.lines(entry):

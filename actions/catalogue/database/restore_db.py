@@ -24,6 +24,7 @@ from actions.base import (
 from actions.catalogue.database import _restore, _schema
 from actions.models import Risk
 from actions.tables import Judged
+from actions.trial import Trial
 from systems.services import LoadedSystem
 
 
@@ -90,6 +91,18 @@ class RestoreDb(Action[RestoreParams]):
 
     def preview(self, ctx: ActionContext, params: RestoreParams) -> Preview:
         return _preview_whole(self, ctx, params) if params.whole else _preview_tables(self, ctx, params)
+
+    def try_out(self, ctx: ActionContext, params: RestoreParams) -> Trial | None:
+        """The tables with their rows and keys, put up beside the real ones, in a transaction that is rolled back."""
+        with (
+            effects.admin(ctx.service) as session,
+            snapshots.opened(_schema.newest(ctx), _schema.name(ctx)) as snapshot,
+        ):
+            names = snapshot.tables if params.whole else list(params.tables or [])
+            many = sum(snapshot.rows(name) for name in names)
+            if many > TRIED_ROWS:
+                return Trial("not_tried", "", [f"{many} rows are too many to be put up beside it beforehand"])
+            return _restore.tried(session, snapshot, names)
 
     def prepare(self, ctx: ActionContext, params: RestoreParams) -> dict[str, Any]:
         if params.whole:
@@ -195,6 +208,7 @@ def _age(file: Path) -> str:
     return f"{file.name}, made {(time.time() - file.stat().st_mtime) / 60:.0f} minutes ago"
 
 
+TRIED_ROWS = 300_000
 UNCOUNTED = "rows written since could not be counted: they stay where it is set aside"
 HOW = {"missing": "made again", "damaged": "set aside and made again", "emptied": "filled up"}
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from actions.base import (
@@ -17,10 +19,12 @@ from actions.base import (
     Result,
 )
 from actions.models import Risk
+from actions.trial import TRIED_S, Trial, judged
 from systems.runtimes.base import ExecResult
 from systems.services import LoadedSystem
 
 TIMEOUT_S = 60.0
+LOST = re.compile(r"\brows lost: (\d+)")
 
 
 class RunMigrations(Action[NoParams]):
@@ -58,6 +62,20 @@ class RunMigrations(Action[NoParams]):
             "The schema stays as it is.",
             {"rows": None},
         )
+
+    def try_out(self, ctx: ActionContext, params: NoParams) -> Trial | None:
+        """In a transaction of the program's own that it rolls back, where the manifest says that it can."""
+        spec = ctx.service.migrations
+        if spec is None or spec.dry_run is None:
+            return None
+        done = _run(ctx, self.verb, spec.dry_run)
+        if done.timed_out:
+            return Trial("not_tried", "", [f"its dry run did not end in {TRIED_S:g} s"])
+        said = [text for line in (done.out + done.err).splitlines() if (text := _said(line))]
+        trial = judged(done.code, "\n".join(said), "a transaction that was rolled back")
+        lost = [int(found[1]) for line in said if (found := LOST.search(line))]
+        counted = trial.outcome == "held" and lost
+        return replace(trial, loss={"rows": sum(lost)}) if counted else trial
 
     def prepare(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:
         return {"status": _status(ctx)}
@@ -107,12 +125,13 @@ def _argv(ctx: ActionContext, verb: str) -> list[str]:
     return [*(word.replace("{python}", sys.executable) for word in spec.argv), verb]
 
 
-def _run(ctx: ActionContext, verb: str) -> ExecResult:
+def _run(ctx: ActionContext, verb: str, option: str = "") -> ExecResult:
     spec = ctx.service.migrations
     if spec is None:
         raise ActionRefused(f"the manifest declares no migrations of {ctx.target}")
     fence = ctx.fence if spec.service == ctx.target else None
-    return ctx.runtime.exec(ctx.unit(spec.service), _argv(ctx, verb), TIMEOUT_S, fence)
+    words = [*_argv(ctx, verb), *([option] if option else [])]
+    return ctx.runtime.exec(ctx.unit(spec.service), words, TRIED_S if option else TIMEOUT_S, fence)
 
 
 def _status(ctx: ActionContext) -> str:
@@ -125,10 +144,13 @@ def _status(ctx: ActionContext) -> str:
 def _last(done: ExecResult) -> str:
     """The last line; of a JSON log line its message, which has no time stamp in it."""
     lines = (done.out.strip() or done.err.strip()).splitlines()
-    if not lines:
-        return ""
+    return _said(lines[-1]) if lines else ""
+
+
+def _said(line: str) -> str:
+    """A line, of a JSON log its message."""
     try:
-        item = json.loads(lines[-1])
+        item = json.loads(line)
     except ValueError:
-        return lines[-1][:200]
-    return str(item.get("msg", lines[-1]) if isinstance(item, dict) else item)[:200]
+        return line.strip()[:200]
+    return str(item.get("msg", line) if isinstance(item, dict) else item)[:200]

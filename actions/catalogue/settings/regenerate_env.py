@@ -12,6 +12,7 @@ from actions.base import Action, ActionContext, Params, Preview, ReadBack, Resul
 from actions.catalogue import _golden
 from actions.catalogue.processes.rolling_restart import one_by_one
 from actions.models import Risk
+from actions.trial import Trial
 from systems.envfile import EnvFileError, read_env_file
 from systems.services import LoadedSystem
 
@@ -54,6 +55,16 @@ class RegenerateEnv(Action[EnvParams]):
 
     def check(self, ctx: ActionContext, params: EnvParams) -> None:
         _golden.check(ctx, _of(ctx.system, ctx.members))
+
+    def try_out(self, ctx: ActionContext, params: EnvParams) -> Trial | None:
+        """Whether the copy that is put there has all that has to stand in it."""
+        lacking = []
+        for name, _, golden in _of(ctx.system, ctx.members):
+            env = ctx.system.service(name).env
+            there = read_env_file(ctx.system.path(golden))
+            lacking += [f"{golden} has no {key}" for key in (env.required if env else []) if key not in there]
+        found = lacking or ["all keys that have to be there are there"]
+        return Trial("failed" if lacking else "held", "its golden copy", list(dict.fromkeys(found)))
 
     def fingerprint(self, ctx: ActionContext, params: EnvParams) -> dict[str, Any]:
         return {

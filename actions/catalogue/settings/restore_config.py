@@ -7,7 +7,9 @@ from typing import Any
 from actions import effects
 from actions.base import Action, ActionContext, NoParams, Preview, ReadBack, Result
 from actions.catalogue import _golden
+from actions.catalogue.settings import _tried
 from actions.models import Risk
+from actions.trial import Trial, together
 from systems.services import LoadedSystem
 
 
@@ -45,6 +47,13 @@ class RestoreConfig(Action[NoParams]):
         return Preview(
             "; ".join(ways), changes, ctx.members, "The files as they are now are kept and can be put back."
         )
+
+    def try_out(self, ctx: ActionContext, params: NoParams) -> Trial | None:
+        copies = {golden: name for name, _, golden in _pairs(ctx)}
+        tried = (
+            _tried.config(ctx, name, ctx.system.path(golden).read_bytes()) for golden, name in copies.items()
+        )
+        return together(trial for trial in tried if trial is not None)
 
     def fingerprint(self, ctx: ActionContext, params: NoParams) -> dict[str, Any]:
         return {golden: effects.digest(ctx.system.path(golden)) for _, _, golden in _pairs(ctx)}

@@ -9,12 +9,15 @@ from pydantic import Field
 
 from actions import effects, reverting, reverts, takeback, vault
 from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
+from actions.catalogue.settings import _tried
 from actions.models import Risk
+from actions.trial import Trial, together
 from systems.models import ChangeRow
 from systems.redact import MASK
 from systems.services import LoadedSystem
 from systems.state import inverses, present
 from systems.state.inverses.files import golden
+from systems.state.inverses.types import Write
 
 LISTED = 200  # changes of a part that can be named
 IN_EFFECT_S = 4.0  # a server that was told to read its settings has done so
@@ -125,6 +128,16 @@ class RevertChange(Action[ChangeParams]):
         again = takeback.again(ctx, row, wanted)
         touched = list(dict.fromkeys([ctx.target, *inverse.loads]))
         return Preview(inverse.shown, changes, touched, again, "The change stays.", counted)
+
+    def try_out(self, ctx: ActionContext, params: ChangeParams) -> Trial | None:
+        """A configuration that it writes, by the product's own checker."""
+        row = takeback.known(ctx, params.change)
+        steps = takeback.inverse(ctx, row, takeback.look(ctx, row))[1].steps
+        service = ctx.system.service(row.component)
+        file = ctx.system.path(service.config.file) if service.config else None
+        written = [step for step in steps if isinstance(step, Write) and step.path == file]
+        tried = (_tried.config(ctx, row.component, step.content.encode()) for step in written)
+        return together(trial for trial in tried if trial is not None)
 
     def prepare(self, ctx: ActionContext, params: ChangeParams) -> dict[str, Any]:
         row = takeback.known(ctx, params.change)

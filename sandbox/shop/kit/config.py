@@ -57,6 +57,21 @@ class Config:
         return float(value) if value is not None else default
 
 
+def main() -> None:
+    """`python -m shop.kit.config NAME`: whether the file of that name beside this service's own can be read, by 0."""
+    own = os.environ.get("CONFIG_FILE")
+    if not own or len(sys.argv) != 2:
+        sys.exit(os.EX_TEMPFAIL)
+    try:
+        Config(Path(own).with_name(sys.argv[1])).load()
+    except FileNotFoundError:
+        sys.exit(os.EX_TEMPFAIL)
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        print(" ".join(str(error).split()))
+        sys.exit(1)
+    print("it can be read")
+
+
 def load_or_exit(env_key: str = "CONFIG_FILE") -> Config:
     """The config named by the environment; exits with status 1 and a traceback in the log when unreadable."""
     path = os.environ.get(env_key)
@@ -71,3 +86,7 @@ def load_or_exit(env_key: str = "CONFIG_FILE") -> Config:
         log.critical("cannot load configuration: %s: %s", kind, " ".join(str(error).split()), exc_info=True)
         sys.exit(1)
     return config
+
+
+if __name__ == "__main__":
+    main()

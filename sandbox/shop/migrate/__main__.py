@@ -1,6 +1,7 @@
-"""`python -m shop.migrate up|down|status [--to N]`.
+"""`python -m shop.migrate up|down|status [--to N] [--dry-run]`.
 
 A file NNNN_name.sql has `-- up` and `-- down` parts; `-- step` separates statements that are committed one by one.
+`--dry-run`: in one transaction that is rolled back, and says how many rows it would lose.
 shop.schema_migrations keeps (version, dirty): a migration that stopped half way leaves its row dirty.
 """
 
@@ -15,11 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from ..kit import logs
 
 FOLDER = Path(__file__).with_name("sql")
 EXPECTED = 6  # the version this release's code is written for
+# of a dry run: somebody else is at it, or a statement that wants no transaction around it
+CANNOT_TRY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.ActiveSqlTransaction,
+)
 Conn = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -83,21 +91,73 @@ def migrate(conn: Conn, command: str, target: int | None) -> int:
     return current(conn)[0]
 
 
+def dry_run(conn: Conn, command: str, target: int | None) -> tuple[int, int]:
+    """(version it would lead to, rows whose row or value would be gone). Nothing stays of it."""
+    try:
+        # nobody waits longer than this for what is only tried
+        conn.execute("SET LOCAL lock_timeout = '1s'")
+        conn.execute("SET LOCAL statement_timeout = '4s'")
+        before = _held(conn)
+        version = migrate(conn, command, target)
+        return version, lost(before, _held(conn))
+    finally:
+        conn.rollback()
+
+
+def _held(conn: Conn) -> dict[str, dict[str, int]]:
+    """table -> column -> rows with a value there; of `*` all rows."""
+    found: dict[str, dict[str, int]] = {}
+    columns = conn.execute(
+        "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns JOIN information_schema.tables"
+        " USING (table_schema, table_name) WHERE table_schema = 'shop' AND table_type = 'BASE TABLE' GROUP BY 1"
+    ).fetchall()
+    for table, names in columns:
+        counts = [sql.SQL("count({})").format(sql.Identifier(name)) for name in names]
+        query = sql.SQL("SELECT count(*), {} FROM shop.{}").format(
+            sql.SQL(", ").join(counts), sql.Identifier(table)
+        )
+        row = conn.execute(query).fetchone() or ()
+        found[str(table)] = dict(zip(["*", *names], map(int, row), strict=True))
+    found.pop("schema_migrations", None)
+    return found
+
+
+def lost(before: dict[str, dict[str, int]], after: dict[str, dict[str, int]]) -> int:
+    """Rows that are gone, or without a value that they had. A column under another name has its values still."""
+    gone = 0
+    for table, had in before.items():
+        has = after.get(table, {})
+        values = max((n for name, n in had.items() if name not in has), default=0)
+        moved = max((n for name, n in has.items() if name not in had), default=0)
+        gone += max(had["*"] - has.get("*", 0), values - moved, 0)
+    return gone
+
+
 def main() -> None:
     logs.setup("migrate")
     log = logging.getLogger("shop")
     parser = argparse.ArgumentParser(prog="migrate")
     parser.add_argument("command", choices=("up", "down", "status"))
     parser.add_argument("--to", type=int)
+    parser.add_argument("--dry-run", action="store_true")
     options = parser.parse_args()
     url = os.environ.get("DATABASE_URL")
     if not url:
         log.critical("settings error: DATABASE_URL Field required")
         sys.exit(1)
     try:
-        with psycopg.connect(url, autocommit=True, application_name="migrate", connect_timeout=3) as conn:
+        with psycopg.connect(
+            url, autocommit=not options.dry_run, application_name="migrate", connect_timeout=3
+        ) as conn:
+            if options.dry_run:
+                version, gone = dry_run(conn, options.command, options.to)
+                log.info("tried: schema version would be %d, rows lost: %d", version, gone)
+                return
             migrate(conn, options.command, options.to)
             version, dirty = current(conn)
+    except CANNOT_TRY as error:
+        log.warning("cannot be tried now: %s", str(error).strip())
+        sys.exit(os.EX_TEMPFAIL)
     except (psycopg.Error, RuntimeError) as error:
         log.error("migration failed: %s", str(error).strip(), exc_info=True)
         sys.exit(1)

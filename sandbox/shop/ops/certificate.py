@@ -1,5 +1,6 @@
-"""`python -m shop.ops.certificate reissue|back|show`: the certificate of the front door, beside its process.
+"""`python -m shop.ops.certificate try|reissue|back|show`: the certificate of the front door, beside its process.
 
+try: a new one, kept by nobody, is shown to such a one at a port of its own: `in force`, or why not.
 reissue: a new one for the same key and hosts, signed by the shop's own authority; the one before stays beside it.
 back: that one again. show: what the door shows to who knows the authority: `in force`, or why not.
 Nothing is read anew by anybody: that is asked of the door itself. Settings: `tls` of CONFIG_FILE.
@@ -14,7 +15,9 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -100,6 +103,24 @@ def shown(folder: Path, port: int) -> str:
         return str(error)
 
 
+def tried(folder: Path, hosts: Sequence[str]) -> str:
+    """What `shown` will say of a new one."""
+    with tempfile.TemporaryDirectory() as made, socket.create_server(("127.0.0.1", 0)) as door:
+        fresh = Path(made) / SERVER
+        fresh.write_text(issue(folder, hosts))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(fresh, folder / SERVER_KEY)
+        door.settimeout(PATIENCE_S)
+        threading.Thread(target=_let_in, args=(door, context), daemon=True).start()
+        return shown(folder, door.getsockname()[1])
+
+
+def _let_in(door: socket.socket, context: ssl.SSLContext) -> None:
+    with suppress(OSError):
+        visitor, _ = door.accept()
+        context.wrap_socket(visitor, server_side=True).close()
+
+
 def main(verb: str) -> int:
     tls = load_or_exit().get("tls") or {}
     folder = Path(tls["folder"])
@@ -110,6 +131,8 @@ def main(verb: str) -> int:
         put(server, fresh)
     elif verb == "back":
         put(server, before.read_text())
+    elif verb == "try":
+        print(tried(folder, tls["hosts"]))
     elif verb != "show":
         print(__doc__, file=sys.stderr)
         return 2

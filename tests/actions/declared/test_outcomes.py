@@ -9,6 +9,7 @@ import pytest
 
 from actions import service
 from actions.models import ActionRequest, Fence, Status
+from incidents.memo import memo
 from systems.runtimes.base import ExecResult
 from systems.services import LoadedSystem
 from tests.actions.declared.conftest import Jobs, Tool, declare, declared
@@ -105,3 +106,31 @@ def test_a_target_that_cannot_be_asked_leaves_it_undone(system: LoadedSystem, jo
     assert done.status == Status.CANCELLED and "not run" in done.status_why
     with pytest.raises(service.ActionRefused, match="stop-job: GET http://127"):
         service.propose("tiny", "stop-job", "front", {"job": "nightly"}, requested_by="bob")
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("paused", "failed"), ("on", "held")])
+def test_what_its_own_trial_speaks_against_the_agent_does_not_ask_for(
+    base: Path, system: LoadedSystem, jobs: Jobs, state: str, outcome: str
+) -> None:
+    actions = declared(jobs.url)
+    memo.forget()
+    actions["front"][0]["beforehand"] = {"http": f"{jobs.url}/jobs/hourly", "path": "state", "is": "on"}
+    declare(base, actions)
+    jobs.state["hourly"] = state
+    shown = service.preview("tiny", "stop-job", "front", {"job": "nightly"})
+    assert shown["trial"] == {"outcome": outcome, "on": "a copy", "found": [f"state: {state}"]}
+    request = service.propose("tiny", "stop-job", "front", {"job": "nightly"}, requested_by="agent")
+    assert (request.status == Status.REFUSED) is (outcome == "failed"), request.status_why
+    assert jobs.state["nightly"] == "on"
+
+
+def test_trial_that_cannot_be_made_stands_in_nobodys_way(
+    base: Path, system: LoadedSystem, jobs: Jobs
+) -> None:
+    actions = declared(jobs.url)
+    memo.forget()
+    actions["front"][0]["beforehand"] = {"http": f"{jobs.url}/jobs/none", "path": "state", "is": "on"}
+    declare(base, actions)
+    request = service.propose("tiny", "stop-job", "front", {"job": "nightly"}, requested_by="agent")
+    assert request.status != Status.REFUSED
+    assert request.preview["trial"]["outcome"] == "not_tried"
