@@ -6,6 +6,7 @@ What has come back in an incident counts as there for a while after it was seen,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +18,8 @@ from incidents.models import Incident, Symptom, TimelineEvent
 from incidents.signals import CATALOG
 
 KEPT = timedelta(seconds=45)
-FELT = ("fails", "words")  # what somebody ran into; what a part is has gone when it has
+FELT = ("fails", "words")  # what somebody ran into; what is measured of a part has gone when it has
+OFTEN = 2  # ... unless it has come back so often: a lock that is taken each minute anew. A process runs or does not
 
 
 def kept(incident: Incident, states: Sequence[SignalState], at: datetime | None) -> list[SignalState]:
@@ -26,9 +28,9 @@ def kept(incident: Incident, states: Sequence[SignalState], at: datetime | None)
     if at is None:
         return list(states)
     back = TimelineEvent.objects.filter(incident=incident.pk, kind=Seen.kind, data__back=True)
-    again = {event.data.get("symptom") for event in back}
-    over = Symptom.objects.filter(incident=incident.pk, pk__in=again, cleared_at__gt=at - KEPT)
-    rows = {(r.signal, r.service, r.label): r for r in over if _is_felt(r.signal)}
+    again = Counter(event.data.get("symptom") for event in back)
+    over = Symptom.objects.filter(incident=incident.pk, pk__in=again.keys(), cleared_at__gt=at - KEPT)
+    rows = {(r.signal, r.service, r.label): r for r in over if _lasts(r.signal, again[r.pk])}
     return [
         replace(s, value=True, text=row.text, onset=row.first_seen, quality="unsure")
         if s.value is False and (row := rows.get(name_of(s))) is not None
@@ -37,6 +39,8 @@ def kept(incident: Incident, states: Sequence[SignalState], at: datetime | None)
     ]
 
 
-def _is_felt(signal_id: str) -> bool:
+def _lasts(signal_id: str, back: int) -> bool:
     signal = CATALOG.get(signal_id)
-    return signal is not None and signal.klass in FELT
+    if signal is None or signal.source == "state":
+        return False
+    return signal.klass in FELT or back >= OFTEN

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -21,6 +23,7 @@ from actions import effects, registry, service, vault
 from actions.base import Action, ActionContext, ActionRefused
 from actions.catalogue.database.regenerate_db_creds import password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
+from systems import services
 from systems.envfile import parse_env
 from systems.models import ChangeRow
 from systems.runtimes.base import ChildStat, UnitStats
@@ -316,6 +319,27 @@ def test_a_message_that_comes_back_each_time_is_set_aside_and_can_be_put_back(
     assert undone(request.pk, alice).status == Status.ROLLED_BACK
     assert world.lrange("jobs", 0, -1) == [b"bad"]
     assert not world.exists("jobs:dead")
+
+
+def test_session_that_we_may_not_end_is_not_tried(base: Path, system: LoadedSystem) -> None:
+    """A superuser's, where the portal's role is none: said before, with who could."""
+    role, dsn = f"mender_{ROLE}", system.service("db").postgres.dsn  # type: ignore[union-attr]
+    with psycopg.connect(dsn, application_name="left-over", autocommit=True) as other:
+        other.execute(f"drop role if exists {role}")
+        other.execute(f"create role {role} login password 'x' in role pg_read_all_stats")
+        try:
+            secrets = base / "secrets.env"
+            parts = urlsplit(dsn)
+            own = parts._replace(netloc=f"{role}:x@{parts.netloc.rpartition('@')[2]}").geturl()
+            secrets.write_text(secrets.read_text().replace(dsn, own))
+            services._cache.clear()
+            services.register(base / "manifest.yaml")
+            said = rf"is a superuser's, and {role} may not end it"
+            with pytest.raises(service.ActionRefused, match=said):
+                service.preview("tiny", "kill-session", "db", {"pid": other.info.backend_pid})
+            other.execute("select 1")
+        finally:
+            other.execute(f"drop role {role}")
 
 
 def test_sessions_are_ended_by_identity(system: LoadedSystem, alice: Any) -> None:

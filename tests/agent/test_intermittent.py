@@ -24,16 +24,18 @@ def at(seconds: float) -> datetime:
 @pytest.mark.parametrize(
     ("signal", "back", "over", "counts"),
     [
-        ("journey_failed", True, 20, True),
-        ("log_arithmetic", True, 20, True),
-        ("journey_failed", False, 20, False),  # it was there once, and is over
-        ("journey_failed", True, -30, False),  # a while ago
-        ("unit_down", True, 20, False),  # it runs: that is a measurement
-        ("app_slow", True, 20, False),
+        ("journey_failed", 1, 20, True),
+        ("log_arithmetic", 1, 20, True),
+        ("journey_failed", 0, 20, False),  # it was there once, and is over
+        ("journey_failed", 1, -30, False),  # a while ago
+        ("unit_down", 5, 20, False),  # it runs: that is a measurement
+        ("app_slow", 1, 20, False),
+        ("pg_blocked", 2, 20, True),  # at its hour, each time anew
+        ("pg_blocked", 2, -30, False),
     ],
 )
 def test_what_has_come_back_counts_as_there_for_a_while(
-    signal: str, back: bool, over: float, counts: bool
+    signal: str, back: int, over: float, counts: bool
 ) -> None:
     system = System.objects.create(slug="tiny", title="Tiny", manifest_path="/nowhere")
     incident = Incident.objects.create(system=system, fingerprint="x", title="x", started_at=BEGAN)
@@ -41,7 +43,9 @@ def test_what_has_come_back_counts_as_there_for_a_while(
         system=system, incident=incident, signal=signal, service="web", title="x", text="status 500",
         first_seen=BEGAN, last_seen=at(over), cleared_at=at(over),
     )  # fmt: skip
-    timeline.record(incident.number, Seen(symptom=row.pk, signal=signal, service="web", back=back), "seen")
+    for number in range(1 + back):
+        seen = Seen(symptom=row.pk, signal=signal, service="web", back=number > 0)
+        timeline.record(incident.number, seen, "seen")
     states = [
         SignalState(signal, "web", "", False, 0.0, "", at(over), "probe"),
         SignalState("http_errors", "db", "", False, 0.0, "", at(over), "probe"),

@@ -78,6 +78,8 @@ class KillSession(Action[SessionParams]):
             raise ActionRefused(f"session {params.pid} has ended by itself")
         if str(found[2]).startswith(OWN):
             raise ActionRefused(f"session {params.pid} is the portal's own")
+        if why := _may_not(ctx, params):
+            raise ActionRefused(why)
 
     def raised_by(self, ctx: ActionContext, params: SessionParams) -> tuple[Risk, str] | None:
         """What a person is doing is asked about."""
@@ -130,6 +132,22 @@ class KillSession(Action[SessionParams]):
 
     def read_back(self, ctx: ActionContext, params: SessionParams) -> ReadBack:
         return "applied" if _find(ctx, params) is None else "not_applied"
+
+
+def _may_not(ctx: ActionContext, params: SessionParams) -> str:
+    """Why the server would not let us end it; empty where it would."""
+    with effects.admin(ctx.service) as session:
+        row = session.execute(
+            "select s.usename, o.rolsuper and not m.rolsuper, current_user, pg_has_role(s.usesysid, 'member')"
+            " or pg_has_role('pg_signal_backend', 'usage') from pg_stat_activity s"
+            " join pg_roles o on o.oid = s.usesysid"
+            " join pg_roles m on m.rolname = current_user where s.pid = %s",
+            [params.pid],
+        ).fetchone()
+    if row is None or (row[3] and not row[1]):
+        return ""
+    whose = "a superuser's" if row[1] else f"{row[0]}'s"
+    return f"session {params.pid} is {whose}, and {row[2]} may not end it: {row[0]} or a superuser can"
 
 
 def _find(ctx: ActionContext, params: SessionParams) -> tuple[Any, ...] | None:
