@@ -352,7 +352,7 @@ def test_half_a_migration_is_tried_before_it_goes_back(
         shown = service.preview("shop", "roll-back-migration", "postgres", {})
         assert session.execute(held).fetchone() == before, "nothing stays of what is tried"
         assert shown["trial"]["outcome"] == "held", shown["trial"]
-        assert "schema version would be 6, rows lost: 0" in shown["trial"]["found"][-1]
+        assert shown["trial"]["found"][-1] == "rows lost: 0"
         assert shown["loss"] == {"rows": 0}
         assert service.preview("shop", "run-migrations", "postgres", {})["trial"]["outcome"] == "failed"
         assert run("roll-back-migration", "postgres").status == "succeeded"

@@ -151,12 +151,13 @@ def main() -> None:
         ) as conn:
             if options.dry_run:
                 version, gone = dry_run(conn, options.command, options.to)
-                log.info("tried: schema version would be %d, rows lost: %d", version, gone)
+                log.info("schema version %d%s, code expects %d", version, " if it were done", EXPECTED)
+                print(f"rows lost: {gone}")  # in the words that whoever asked it to try goes by
                 return
             migrate(conn, options.command, options.to)
             version, dirty = current(conn)
     except CANNOT_TRY as error:
-        log.warning("cannot be tried now: %s", str(error).strip())
+        log.warning("migration failed: %s", str(error).strip())
         sys.exit(os.EX_TEMPFAIL)
     except (psycopg.Error, RuntimeError) as error:
         log.error("migration failed: %s", str(error).strip(), exc_info=True)
