@@ -117,7 +117,7 @@ def look(bound: gate.Bound) -> dict[str, Any]:
         raise ActionRefused(f"cannot be checked now: {words(error)}") from error
 
 
-def held(preview: dict[str, Any]) -> None:
+def must_have_held(preview: dict[str, Any]) -> None:
     """ActionRefused for what failed on a copy."""
     trial = preview.get("trial") or {}
     if trial.get("outcome") == "failed":
@@ -139,7 +139,7 @@ def preview(
         raise ActionRefused(theirs)
     shown = look(bound)
     if agent_for is not None:
-        held(shown)
+        must_have_held(shown)
     return shown | {"target": bound.ctx.target, "risk": rated.value, "risk_why": why}
 
 

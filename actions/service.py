@@ -20,8 +20,8 @@ from actions.dryrun import (
     detours,
     effects_of,
     ending,
-    held,
     look,
+    must_have_held,
     over_when,
     preview,
     putting_back,
@@ -171,7 +171,7 @@ def _measured(request: ActionRequest, bound: gate.Bound, ask_why: str = "") -> p
         request.preview = look(bound)
         request.fingerprint = bound.fingerprint()
         if request.requested_by == policy.AGENT:
-            held(request.preview)
+            must_have_held(request.preview)
             ask_why = ask_why or bound.asks() or losses.asks(request.preview["loss"])
         ruling = policy.rule(request.system, request.slug, request.risk, request.requested_by, ask_why)
         if request.requested_by == policy.AGENT and (theirs := bound.only_for_people()):

@@ -187,7 +187,8 @@ class MigrationsSpec(Model):
     """Its words; what it is to do is added as the last one: `status`, `up` or `down`."""
     dry_run: str | None = None
     """An option that comes last: the program then does the same in a transaction, within seconds, rolls it back, and
-    says `rows lost: N` on a line. It ends with 75 where that cannot be done."""
+    says `rows lost: N` on a line. It ends with 75 where that cannot be done. Whoever needs the locks it takes waits
+    for as long, so it should give up soon."""
     service: str
     """The service whose unit runs it."""
 

@@ -3,6 +3,8 @@ includes is found; the copy is gone again at once, and its name is one that patt
 
 from __future__ import annotations
 
+import uuid
+
 from actions import effects
 from actions.base import ActionContext
 from actions.trial import TRIED_S, Trial, judged
@@ -17,7 +19,7 @@ def config(ctx: ActionContext, name: str, content: bytes) -> Trial | None:
     if service.config is None or not service.config.check or service.unit is None:
         return None
     real = ctx.system.path(service.config.file)
-    copy = real.with_name(f"{MARK}{real.name}")
+    copy = real.with_name(f"{MARK}{uuid.uuid4().hex[:8]}.{real.name}")  # several may try at once
     words = [word.replace("{file}", str(copy)).replace("{name}", copy.name) for word in service.config.check]
     try:
         effects.write_whole(copy, content, mode=real.stat().st_mode & 0o777 if real.exists() else None)
