@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ class Programs:
     ) -> Any:
         self.ran.append((unit, *argv))
         self.seen += [Path(word).read_text() for word in argv if word.startswith("/")]
-        return next((a for key, a in self.answers.items() if key in argv), ExecResult(0))
+        answer = next((a for key, a in self.answers.items() if key in argv), ExecResult(0))
+        return replace(answer, err=answer.err.replace("{name}", argv[-1]))
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_agent_does_not_ask_for_what_failed_on_a_copy_a_person_may(
     base: Path, declared: services.LoadedSystem, programs: Programs
 ) -> None:
     drift(base)
-    programs.answers["product"] = ExecResult(1, err="unknown directive in .ops-try.front.yaml:1")
+    programs.answers["product"] = ExecResult(1, err="unknown directive in {name}:1")
     refused = service.propose("tiny", "restore-config", "front", {}, requested_by="agent")
     assert refused.status == Status.REFUSED
     assert (
