@@ -6,12 +6,13 @@ that is held up has looked no more often, however late it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 
 from agent import looks
 from agent.case import Case, Measuring, Reads
-from agent.context import symptom_key
+from agent.context import name_of_key, symptom_key
 from incidents.evidence import SignalState
 from incidents.signals import CATALOG
 from incidents.signals.detectors import Below
@@ -55,7 +56,7 @@ def note(
 def is_too_early(count: Measuring, *, cleared: bool) -> bool:
     """Whether what still holds may yet go away: nothing has been looked at often enough, or it still gets better."""
     taken, better = count.taken, count.better
-    slow = any(count.reads.get(key, Reads()).times < SLOWEST for key in count.active or [])
+    slow = any(count.reads.get(key, Reads()).times < _enough(key) for key in count.active or [])
     if not cleared and better is None:
         return taken < NO_CHANGE or (slow and taken < DRAIN)
     if taken >= NO_CHANGE and len(set(count.back)) >= CAME_BACK:
@@ -64,6 +65,12 @@ def is_too_early(count: Measuring, *, cleared: bool) -> bool:
     if taken >= (DRAIN if lately else PATIENCE):
         return False
     return count.still < STUCK or slow
+
+
+def _enough(key: str) -> int:
+    """Looks at a symptom before it counts as unchanged: it is over only so many after what it tells of has gone."""
+    signal = CATALOG.get(name_of_key(key)[0])
+    return SLOWEST + math.ceil(max(signal.clear.ticks, signal.clear.seconds)) if signal else SLOWEST
 
 
 def _count_reads(

@@ -10,6 +10,7 @@ from agent import patience
 from agent.case import Case, Measuring
 from agent.context import symptom_key
 from incidents.evidence import SignalState
+from incidents.signals import CATALOG
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,6 +37,20 @@ def test_a_backlog_that_gets_smaller_is_waited_for() -> None:
     falling = [1000 * 0.9**number for number in range(patience.PATIENCE)]
     assert patience.is_too_early(looks("queue_growing", falling), cleared=True)
     assert not patience.is_too_early(looks("queue_growing", [1000.0] * patience.PATIENCE), cleared=True)
+
+
+def test_what_is_told_over_late_is_waited_for() -> None:
+    """A table is back, and the sign of it goes only after so many looks: as long nothing says that it did not help."""
+    late = CATALOG["pg_tables_missed"].clear
+    assert late.ticks >= patience.NO_CHANGE, "else nothing is shown by this"
+    key = symptom_key("pg_tables_missed", "worker", "")
+    case, count = Case(before=[key]), Measuring(since=START)
+    for number in range(int(late.ticks) + patience.SLOWEST):
+        assert patience.is_too_early(count, cleared=False), number
+        at = START + timedelta(seconds=1 + number)
+        state = SignalState("pg_tables_missed", "worker", "", True, 1.0, "", at, "state", fresh=at)
+        patience.note(case, count, [state], [key], at)
+    assert not patience.is_too_early(count, cleared=False)
 
 
 @pytest.mark.parametrize("flapping", [1, patience.CAME_BACK])
