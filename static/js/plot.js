@@ -33,13 +33,16 @@
     const tone = { bad: css("--bad"), ok: css("--ok"), accent: css("--accent"), violet: css("--violet") };
     const shapes = spec.marks.map((m) => ({ type: "line", x0: m.at, x1: m.at, yref: "paper", y0: 0, y1: 1, line: { width: 1.5, dash: "dot", color: tone[m.tone] || text } }));
     const notes = spec.marks.map((m, i) => ({ x: m.at, yref: "paper", y: 1.01 + 0.085 * (i % 4), text: m.text, showarrow: false, xanchor: Date.parse(m.at) > (Date.parse(spec.span[0]) + Date.parse(spec.span[1])) / 2 ? "right" : "left", yanchor: "bottom", font: { size: 11, color: tone[m.tone] || text } }));
+    // The lines keep their room however many words stand above and below them: a legend has columns of one width.
+    const wide = Math.max(...traces.map((t) => t.name.length)) * 6.5 + 46, columns = Math.max(1, Math.floor((node.clientWidth - 24) / wide));
+    const top = 16 + 18 * Math.min(4, notes.length), bottom = 44 + 20 * Math.ceil(traces.length / columns);
     Plotly.react(node, traces, {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: 330, margin: { l: 52, r: 52, t: 78, b: 36 },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: top + 200 + bottom, margin: { l: 52, r: 52, t: top, b: bottom },
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: text }, hovermode: "x unified",
       hoverlabel: { bgcolor: css("--raised"), font: { color: css("--text") } },
       xaxis: { gridcolor: line, zeroline: false, tickangle: 0, nticks: 5, range: spec.span, autorange: false }, yaxis: { gridcolor: line, zeroline: false, rangemode: "tozero", title: { text: spec.unit } },
       yaxis2: { overlaying: "y", side: "right", range: [0, 104], tickvals: [0, 50, 100], ticksuffix: " %", showgrid: false, zeroline: false },
-      legend: { orientation: "h", y: -0.26 }, shapes, annotations: notes,
+      legend: { orientation: "h", yref: "container", y: 0.01, yanchor: "bottom", x: 0, xref: "container" }, shapes, annotations: notes,
     }, { displayModeBar: false, responsive: true });
   }
   const seen = new IntersectionObserver((entries) => entries.forEach((entry) => {
