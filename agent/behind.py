@@ -40,9 +40,11 @@ def shown(
 
 def _is_named(finding: Finding, signal_id: str, service: str) -> bool:
     """Whether a setting of another part is spoken of: what else speaks for the cause, or what it is about, has the
-    part's name or one of several words that stands in what was changed. Else it is only beside it."""
+    part's name or one of several words that stands in what was changed. Else it is only beside it, and that it is ill itself
+    says that it needs what is broken."""
     changed = [e.text for e in finding.pro if (e.signal, e.service) == (signal_id, service)]
-    told = " ".join([finding.detail, *(e.text for e in finding.pro if not is_setting(e.signal))]).lower()
+    others = (e.text for e in finding.pro if not is_setting(e.signal) and e.service != service)
+    told = " ".join([finding.detail, *others]).lower()
     own = {finding.component.lower()}
     names = {service.lower(), *(w for text in changed for w in OF_SEVERAL.findall(text.lower()))} - own
     return any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", told) for name in names)

@@ -59,6 +59,9 @@ def test_what_may_have_led_to_another_cause_is_behind_it_where_it_is_spoken_of()
     found = Finding(component="db", cause="connections_exhausted", detail="web-a", pro=[OWN, BESIDE])
     assert behind.shown(found, GRAPH) == {("config_drift", "web-a")}
     assert behind.shown(found.model_copy(update={"detail": ""}), GRAPH) == set()
+    victim = Evidence(text="edge fails as it never did", weight=2.0, signal="new_exception", service="edge")
+    ill = found.model_copy(update={"pro": [OWN, BESIDE, victim]})
+    assert ("config_drift", "edge") not in behind.shown(ill, GRAPH), "it needs what is broken"
     job = Evidence(
         text="jobs.price-recalc.hold_s: 0 -> 20", weight=1.0, signal="config_drift", service="edge"
     )
