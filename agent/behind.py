@@ -40,8 +40,8 @@ def shown(
 
 def _is_named(finding: Finding, signal_id: str, service: str) -> bool:
     """Whether a setting of another part is spoken of: what else speaks for the cause, or what it is about, has the
-    part's name or one of several words that stands in what was changed. Else it is only beside it, and that it is ill itself
-    says that it needs what is broken."""
+    part's name or one of several words that stands in what was changed. Else it is only beside it; and that it is ill
+    itself says that it needs what is broken."""
     changed = [e.text for e in finding.pro if (e.signal, e.service) == (signal_id, service)]
     others = (e.text for e in finding.pro if not is_setting(e.signal) and e.service != service)
     told = " ".join([finding.detail, *others]).lower()
