@@ -18,6 +18,10 @@ from actions.base import (
 from actions.models import Risk
 from systems.services import LoadedSystem
 
+CANARY = (
+    "one after the other: the next only once the one before answers on it, and the rest is left alone if not"
+)
+
 
 class RollBackRelease(Action[NoParams]):
     slug = "roll-back-release"
@@ -48,7 +52,8 @@ class RollBackRelease(Action[NoParams]):
         plan = _plan(ctx)
         return Preview(
             "; ".join(f"release {ctx.unit(n)} -> {previous} and restart it" for n, _, previous in plan),
-            [f"{n}: release {now} -> {previous}" for n, now, previous in plan],
+            [f"{n}: release {now} -> {previous}" for n, now, previous in plan]
+            + ([CANARY] if len(plan) > 1 else []),
             _sharing(ctx),
             "Switch back to " + ", ".join(sorted({str(now) for _, now, _ in plan})) + ".",
         )
