@@ -78,7 +78,7 @@ class RegenerateDbCreds(Action[CredentialParams]):
             + ", ".join(names)
             + " one after the other",
             [
-                f"role {params.role} gets a new random password, which is tried by a log-in before anybody is restarted;"
+                f"role {params.role} gets a new random password, tried by a log-in before anybody is restarted;"
                 " where it is refused the old one is back at once",
                 *files,
                 *(f"{n}: a new process" for n in names),

@@ -18,9 +18,7 @@ from actions.base import (
 from actions.models import Risk
 from systems.services import LoadedSystem
 
-CANARY = (
-    "one after the other: the next only once the one before answers on it, and the rest is left alone if not"
-)
+CANARY = "one after the other: the next only once the one before answers on it"
 
 
 class RollBackRelease(Action[NoParams]):
