@@ -35,7 +35,7 @@ def declared(base: Path, db: None) -> Any:
     """The system with a checker of its configuration and migrations that can be tried."""
     file = base / "manifest.yaml"
     data = json.loads(file.read_text())
-    data["services"]["front"]["config"]["check"] = ["product", "--test", "{file}", "{name}"]
+    data["services"]["front"]["config"]["check"] = ["/opt/bin/product", "--test", "{file}", "{name}"]
     data["services"]["db"]["migrations"] = {"argv": ["migrate"], "service": "crew", "dry_run": "--try"}
     file.write_text(json.dumps(data))
     forget()
@@ -60,7 +60,7 @@ class Programs:
         self, unit: str, argv: Sequence[str], timeout_s: float = 30.0, fence: int | None = None
     ) -> Any:
         self.ran.append((unit, *argv))
-        self.seen += [Path(word).read_text() for word in argv if word.startswith("/")]
+        self.seen += [Path(word).read_text() for word in argv[1:] if word.startswith("/")]
         answer = next((a for key, a in self.answers.items() if key in argv), ExecResult(0))
         return replace(answer, err=answer.err.replace("{name}", argv[-1]))
 
@@ -81,8 +81,8 @@ def test_checker_reads_what_would_be_put_there_beside_the_real_file(
     drift(base)
     request = service.propose("tiny", "restore-config", "front", {}, requested_by="agent")
     assert request.status == Status.APPROVED
-    assert request.preview["trial"] == {"outcome": "held", "on": "a copy, by product", "found": []}
-    (ran,) = {r for r in programs.ran if r[1] == "product"}
+    assert request.preview["trial"] == {"outcome": "held", "on": "a copy, by product --test", "found": []}
+    (ran,) = {r for r in programs.ran if r[1] == "/opt/bin/product"}
     assert ran[0] == "front" and Path(ran[3]).parent == base / "etc" and ran[4] == Path(ran[3]).name
     assert programs.seen == [(base / "golden/front.yaml").read_text()]
     assert sorted(p.name for p in (base / "etc").iterdir() if p.name.startswith(".")) == [], (
@@ -95,11 +95,11 @@ def test_agent_does_not_ask_for_what_failed_on_a_copy_a_person_may(
     base: Path, declared: services.LoadedSystem, programs: Programs
 ) -> None:
     drift(base)
-    programs.answers["product"] = ExecResult(1, err="unknown directive in {name}:1")
+    programs.answers["--test"] = ExecResult(1, err="unknown directive in {name}:1")
     refused = service.propose("tiny", "restore-config", "front", {}, requested_by="agent")
     assert refused.status == Status.REFUSED
     assert (
-        "it failed when it was tried on a copy, by product: unknown directive in front.yaml:1"
+        "it failed when it was tried on a copy, by product --test: unknown directive in front.yaml:1"
         in refused.status_why
     )
     with pytest.raises(service.ActionRefused, match="unknown directive"):
@@ -114,7 +114,7 @@ def test_checker_that_cannot_tell_stands_in_nobodys_way(
     base: Path, declared: services.LoadedSystem, programs: Programs, code: int
 ) -> None:
     drift(base)
-    programs.answers["product"] = ExecResult(code, err="sh: product: not found")
+    programs.answers["--test"] = ExecResult(code, err="sh: product: not found")
     request = service.propose("tiny", "restore-config", "front", {}, requested_by="agent")
     assert request.status == Status.APPROVED
     assert request.preview["trial"]["outcome"] == "not_tried"

@@ -4,6 +4,7 @@ includes is found; the copy is gone again at once, and its name is one that patt
 from __future__ import annotations
 
 import uuid
+from pathlib import PurePath
 
 from actions import effects
 from actions.base import ActionContext
@@ -29,4 +30,6 @@ def config(ctx: ActionContext, name: str, content: bytes) -> Trial | None:
     if done.timed_out:
         return Trial("not_tried", "", [f"its checker did not end in {TRIED_S:g} s"])
     said = (done.err.strip() or done.out).replace(str(copy), real.name).replace(copy.name, real.name)
-    return judged(done.code, said, f"a copy, by {service.config.check[0]}")
+    program, *more = service.config.check
+    named = " ".join([PurePath(program).name, *(word for word in more if "{" not in word)])
+    return judged(done.code, said, f"a copy, by {named}")
