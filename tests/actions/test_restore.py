@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -17,7 +18,7 @@ from actions.models import ActionRequest, Status
 from systems import services
 from systems.models import System
 from systems.runtimes.fake import forget
-from tests.actions.conftest import undone
+from tests.actions.conftest import ROLE, undone
 
 pytestmark = pytest.mark.django_db
 SCHEMA = "corner_shop"
@@ -242,6 +243,37 @@ def test_snapshot_is_put_up_beside_the_tables_and_leaves_no_trace(shop: psycopg.
     ]
     assert shop.execute(known).fetchall() == before
     assert one(shop, "select last_value from orders_id_seq") == last
+
+
+def test_whose_the_tables_are_does_not_keep_them_from_being_tried(
+    shop: psycopg.Connection[Any], base: Path
+) -> None:
+    """A role that may make nothing in a schema of ours owns them, and ours is no superuser."""
+    owner, mender, dsn = (
+        f"keeper_{ROLE}",
+        f"restorer_{ROLE}",
+        services.load("tiny").service("db").postgres.dsn,
+    )  # type: ignore[union-attr]
+    parts = urlsplit(dsn)
+    shop.execute(f"drop role if exists {owner}, {mender}")
+    shop.execute(f"create role {owner}")
+    shop.execute(f"create role {mender} login password 'x' in role {owner}, pg_read_all_data")
+    shop.execute(f'grant create on database "{shop.info.dbname}" to {mender}')
+    try:
+        shop.execute(f"alter table {SCHEMA}.coupons owner to {owner}")
+        pgtools.dump(dsn, SCHEMA, base / "snapshots/second.sql")
+        assert f"OWNER TO {owner}" in (base / "snapshots/second.sql").read_text()
+        shop.execute("drop table coupons cascade")
+        secrets = base / "secrets.env"
+        ours = parts._replace(netloc=f"{mender}:x@{parts.netloc.rpartition('@')[2]}").geturl()
+        secrets.write_text(secrets.read_text().replace(dsn, ours))
+        services._cache.clear()
+        services.register(base / "manifest.yaml")
+        trial = service.preview("tiny", "restore-db", "db", {"tables": ["coupons"]})["trial"]
+        assert trial["outcome"] == "held", trial
+    finally:
+        shop.execute(f"drop owned by {owner}, {mender} cascade")
+        shop.execute(f"drop role {owner}, {mender}")
 
 
 def test_snapshot_that_does_not_hold_is_not_asked_for(shop: psycopg.Connection[Any], base: Path) -> None:

@@ -12,13 +12,14 @@ from psycopg import sql
 
 from actions import tables
 from actions.base import ActionFailed
-from actions.snapshots import NAME, Entry, Snapshot, plain
+from actions.snapshots import IDENT, NAME, Entry, Snapshot, plain
 from actions.tables import Judged, Session
 from actions.trial import Trial
 
 MAKE = ("TABLE", "SEQUENCE OWNED BY", "DEFAULT")
 SCRATCH = "a schema of its own that was taken back"
 FINISH = ("CONSTRAINT", "INDEX", "TRIGGER", "ACL", "COMMENT")
+OWNED = re.compile(rf"ALTER TABLE (?:ONLY )?{NAME} OWNER TO {IDENT};")
 KEYS = """
 select c.conrelid::regclass::text, c.conname, pg_get_constraintdef(c.oid), c.conrelid = c.confrelid
 from pg_constraint c join pg_class t on t.oid in (c.conrelid, c.confrelid)
@@ -68,6 +69,8 @@ def tried(session: Session, snapshot: Snapshot, names: list[str]) -> Trial:
             try:
                 with session.transaction():
                     rows = _put_up(session, snapshot, name, scratch)
+            except (psycopg.errors.InsufficientPrivilege, psycopg.OperationalError):
+                raise  # of the trial, not of the snapshot
             except psycopg.Error as error:
                 problem = str(error).splitlines()[0]
                 return Trial("failed", SCRATCH, [*found, f"{name}: {problem}"[:300]])
@@ -80,8 +83,8 @@ def _put_up(session: Session, snapshot: Snapshot, table: str, scratch: str) -> i
         mine = (plain(found[1]), plain(found[2])) == (snapshot.schema, table)
         return f"{scratch}.{found[2]}" if mine else found[0]
 
-    for entry in snapshot.of(table, "TABLE"):
-        session.execute(re.sub(NAME, elsewhere, entry.sql))
+    for entry in snapshot.of(table, "TABLE"):  # whose it is there matters to nobody
+        session.execute(re.sub(NAME, elsewhere, OWNED.sub("", entry.sql)))
     rows = snapshot.data(table)
     copied = 0
     if rows is not None:
