@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from actions import policy
 from actions.models import ActionRequest, PolicyRule, Status
 from incidents import changed, changetimes
-from incidents.models import Incident, State
+from incidents.models import Incident, State, TimelineEvent
 from systems.models import ChangeRow
 from systems.services import LoadedSystem, load
 from systems.state import ledger, present
@@ -47,8 +48,8 @@ def of_system(system_id: int) -> QuerySet[ActionRequest]:
 
 def too_many(system_id: int, row: ChangeRow, besides: UUID | None = None) -> str:
     """Whether as many were taken back within the hour as may be, not counting those that were measured to have ended
-    their trouble: many that help are no flailing. The same change on other replicas is no other one, for half a group
-    put back is worse than none. `besides`: the request that asks."""
+    their trouble, or after which all was well when somebody closed it: many that help are no flailing. The same change
+    on other replicas is no other one: half a group put back is worse than none. `besides`: the request that asks."""
     since = timezone.now() - timedelta(hours=1)
     lately = of_system(system_id).filter(status__in=HAD, claimed_at__gte=since).select_related("incident")
     idle = [r for r in (lately.exclude(pk=besides) if besides else lately) if not _ended_it(r)]
@@ -194,7 +195,20 @@ def verified(system_id: int, kind: str) -> int:
 
 def _ended_it(request: ActionRequest) -> bool:
     incident = request.incident
-    return incident is not None and incident.state == State.RESOLVED and _helped(request)
+    if incident is None or incident.state != State.RESOLVED:
+        return False
+    return _helped(request) or _all_went(request, incident)
+
+
+def _all_went(request: ActionRequest, incident: Incident) -> bool:
+    """Whether another than the agent closed the incident, before it had measured for long enough, and by then all that
+    held when this was done had been seen to end."""
+    said = incident.events.filter(kind=TimelineEvent.Kind.STATE).order_by("-seq").first()
+    if said is None or said.actor == policy.AGENT or incident.resolved_at is None:
+        return False
+    held = incident.symptoms.filter(opens=True, first_seen__lte=request.claimed_at)
+    over = list(held.exclude(cleared_at__lt=request.claimed_at).values_list("cleared_at", flat=True))
+    return bool(over) and all(at is not None and at < incident.resolved_at for at in over)
 
 
 def _helped(request: ActionRequest) -> bool:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from actions import execution, grants, policy, reverts, service
 from actions.models import ActionRequest, PolicyRule, Status
+from incidents import lifecycle
 from incidents.findings import Repair
 from incidents.models import Incident, State, Symptom
 from systems import services
@@ -159,6 +160,17 @@ def test_three_an_hour(system: LoadedSystem, files: Ledger, row: System, alice: 
     Incident.objects.filter(pk=over.pk).update(state=State.RESOLVED)
     assert ask(late).status == Status.WAITING  # what was measured to help is no flailing
     Incident.objects.filter(pk=over.pk).update(repairs=[])
+    assert "within an hour" in refused(late)
+    done = ActionRequest.objects.get(params={"change": "900"}).claimed_at
+    sign = Symptom.objects.create(
+        system=row, incident=over, signal="http_errors", service="db", title="x",
+        first_seen=done - timedelta(seconds=5), last_seen=done, cleared_at=done,
+    )  # fmt: skip
+    Incident.objects.filter(pk=over.pk).update(state=State.VERIFYING)
+    lifecycle.transition(over.pk, State.RESOLVED, actor="alice", title="Closed")
+    assert ask(late).status == Status.WAITING, "all was well by then, as far as it was measured"
+    Symptom.objects.filter(pk=sign.pk).update(cleared_at=None)
+    assert "within an hour" in refused(late)
     ActionRequest.objects.filter(status=Status.SUCCEEDED).update(
         claimed_at=timezone.now() - timedelta(hours=2)
     )
