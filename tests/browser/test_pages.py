@@ -97,7 +97,7 @@ async def test_row_that_the_socket_brings_while_an_answer_with_it_is_on_its_way_
     async def slow(route: Route) -> None:
         await sync_to_async(timeline.record)(incident.pk, Noted(), "told twice")
         answer = await route.fetch()
-        await expect(events).to_have_count(4)
+        await expect(events).to_have_count(4, timeout=20_000)  # the socket, in its own time
         await route.fulfill(response=answer)
 
     await page.route("**/events?after=*", slow, times=1)
