@@ -153,6 +153,13 @@ class Judgement(Record):
     active: list[str] = []
     ours: list[str] = []
 
+    def unwell(self, words: list[str], active: list[str]) -> Judgement:
+        """It only seemed to be over: `words` say why, `active` are the keys of what else holds."""
+        keys = sorted({*self.active, *active})
+        return Judgement(
+            state="unwell", why="; ".join(words), remaining=words, cleared=self.cleared, active=keys
+        )
+
 
 class Measuring(Part):
     """Measuring after an effect; begins anew with each. Counts are of fresh pictures; see agent/patience.py."""

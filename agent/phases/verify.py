@@ -154,17 +154,11 @@ def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
             for j in system.manifest.journeys
             if j.name in {p.name for p in wanting}
         ]
-        return _unwell(said, [why], active), ""
+        return said.unwell([why], active), ""
     left = [
         f"{ran} of {p.needed} runs" for p in wanting if (ran := p.clean + rounds.get(p.name, 0)) < p.needed
     ]
     return said, "; ".join(left) or A_FEW
-
-
-def _unwell(said: Judgement, words: list[str], active: list[str]) -> Judgement:
-    """It only seemed to be over."""
-    keys = sorted({*said.active, *active})
-    return Judgement(state="unwell", why="; ".join(words), remaining=words, cleared=said.cleared, active=keys)
 
 
 def _served(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
@@ -178,7 +172,7 @@ def _served(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
     if failing and looked >= patience.PATIENCE:
         why = f"{failing[0].name} still fails some of its requests, which it did not before"
         count.relapsed = why
-        return _unwell(said, [why], [symptom_key("app_errors", failing[0].name, "")]), ""
+        return said.unwell([why], [symptom_key("app_errors", failing[0].name, "")]), ""
     if not wanting or looked >= patience.DRAIN:
         return said, ""
     return said, "; ".join(f"{p.name}: {p.clean:.0f} of {p.needed} requests" for p in wanting)
@@ -191,7 +185,7 @@ def _unless_changed(run: Run, states: list[SignalState], said: Judgement) -> Jud
     if not (left := heldoff.still_changed(run, states)):
         return said
     words = [CATALOG[s.signal].describe(s) for s in left]
-    return _unwell(said, words, [symptom_key(s.signal, s.service, s.label) for s in left])
+    return said.unwell(words, [symptom_key(s.signal, s.service, s.label) for s in left])
 
 
 def _is_back(run: Run, said: Judgement) -> tuple[Judgement, str]:
@@ -205,7 +199,7 @@ def _is_back(run: Run, said: Judgement) -> tuple[Judgement, str]:
             if back is None:
                 return said, why
             if not back:
-                return _unwell(said, [why], [f"changed_again@{item.target}"]), ""
+                return said.unwell([why], [f"changed_again@{item.target}"]), ""
     return said, ""
 
 

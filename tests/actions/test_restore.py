@@ -230,7 +230,11 @@ def test_a_snapshot_in_the_custom_format(shop: psycopg.Connection[Any], base: Pa
 
 def test_snapshot_is_put_up_beside_the_tables_and_leaves_no_trace(shop: psycopg.Connection[Any]) -> None:
     shop.execute('drop table coupons, "Odd ""Name" cascade')
-    known = "select nspname from pg_namespace union all select relname from pg_class where relkind = 'r' order by 1"
+    known = (  # the server keeps a pg_temp_N for each session that ever had a temporary table
+        "select nspname from pg_namespace where nspname not like 'pg_%' union all"
+        " select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where relkind = 'r' and nspname not like 'pg_%' order by 1"
+    )
     before = shop.execute(known).fetchall()
     last = one(shop, "select last_value from orders_id_seq")
     names = {"tables": ["coupons", 'Odd "Name', "orders"]}

@@ -32,13 +32,13 @@ def titles(incident: Incident, kind: str) -> list[str]:
     return list(TimelineEvent.objects.filter(incident=incident, kind=kind).values_list("title", flat=True))
 
 
-def _clears_after_one_look(world: World) -> tuple[Run, Incident]:
+def _clears_after_one_look(world: World, most: int = 90) -> tuple[Run, Incident]:
     """What becomes of an incident whose symptoms have gone as soon as it was thought about."""
     incident = world.open()
     run = world.start(incident)
     world.drive(run, until=lambda: world.diagnosed >= 1)
     world.clear()
-    run = world.drive(run, most=90)
+    run = world.drive(run, most=most)
     incident.refresh_from_db()
     return run, incident
 
@@ -428,11 +428,7 @@ def test_a_grave_finding_without_a_fix_is_handed_over(world: World):
 
 def test_how_it_was_left_is_in_the_audit_log_also_when_nothing_was_done(world: World):
     world.findings = [finding("stuck", 0.4, path("mend web"))]
-    incident = world.open()
-    run = world.start(incident)
-    world.drive(run, until=lambda: world.diagnosed >= 1)
-    world.clear()
-    world.drive(run, most=90)
+    _, incident = _clears_after_one_look(world)
     entry = AuditEntry.objects.get(incident=incident.number)
     assert (entry.actor, entry.verb, entry.data["acted"]) == ("agent", "incident.resolved", [])
 
@@ -471,11 +467,8 @@ def test_what_went_and_nobody_knows_why_it_came_is_watched_and_looked_into_when_
 
 def test_what_went_and_is_known_is_over_soon(world: World):
     world.findings = [finding("stuck", 0.95, path("mend web"))]
-    incident = world.open()
-    run = world.start(incident)
-    world.drive(run, until=lambda: world.diagnosed >= 1)
-    world.clear()
-    assert world.drive(run, most=20).outcome == "recovered" and world.effects() == []
+    run, _ = _clears_after_one_look(world, most=20)
+    assert (run.outcome, world.effects()) == ("recovered", [])
 
 
 def test_what_has_gone_when_all_was_planned_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,6 @@ replaced moves to a schema of its own, and other tables keep their rows."""
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
 import psycopg
@@ -12,14 +11,11 @@ from psycopg import sql
 
 from actions import tables
 from actions.base import ActionFailed
-from actions.snapshots import IDENT, NAME, Entry, Snapshot, plain
+from actions.snapshots import Entry, Snapshot
 from actions.tables import Judged, Session
-from actions.trial import Trial
 
 MAKE = ("TABLE", "SEQUENCE OWNED BY", "DEFAULT")
-SCRATCH = "a schema of its own that was taken back"
 FINISH = ("CONSTRAINT", "INDEX", "TRIGGER", "ACL", "COMMENT")
-OWNED = re.compile(rf"ALTER TABLE (?:ONLY )?{NAME} OWNER TO {IDENT};")
 KEYS = """
 select c.conrelid::regclass::text, c.conname, pg_get_constraintdef(c.oid), c.conrelid = c.confrelid
 from pg_constraint c join pg_class t on t.oid in (c.conrelid, c.confrelid)
@@ -59,44 +55,6 @@ def apply(session: Session, snapshot: Snapshot, plan: list[Judged], aside: str) 
     return back
 
 
-def tried(session: Session, snapshot: Snapshot, names: list[str]) -> Trial:
-    """The tables put up in a schema that nobody else ever sees. Keys to other tables are not looked at."""
-    scratch, found = f"ops_try_{uuid.uuid4().hex[:12]}", list[str]()
-    with session.transaction(force_rollback=True):
-        session.execute("set local search_path = ''")
-        session.execute(sql.SQL("create schema {}").format(sql.Identifier(scratch)))
-        for name in names:
-            try:
-                with session.transaction():
-                    rows = _put_up(session, snapshot, name, scratch)
-            except (psycopg.errors.InsufficientPrivilege, psycopg.OperationalError):
-                raise  # of the trial, not of the snapshot
-            except psycopg.Error as error:
-                problem = str(error).splitlines()[0]
-                return Trial("failed", SCRATCH, [*found, f"{name}: {problem}"[:300]])
-            found.append(f"{name}: {rows} rows of the snapshot are there, and its own rules hold")
-    return Trial("held", SCRATCH, found)
-
-
-def _put_up(session: Session, snapshot: Snapshot, table: str, scratch: str) -> int:
-    def elsewhere(found: re.Match[str]) -> str:
-        mine = (plain(found[1]), plain(found[2])) == (snapshot.schema, table)
-        return f"{scratch}.{found[2]}" if mine else found[0]
-
-    for entry in snapshot.of(table, "TABLE"):  # whose it is there matters to nobody
-        session.execute(re.sub(NAME, elsewhere, OWNED.sub("", entry.sql)))
-    rows = snapshot.data(table)
-    copied = 0
-    if rows is not None:
-        moved = Entry(
-            rows.kind, rows.name, re.sub(NAME, elsewhere, rows.sql, count=1), rows.rows, rows.start, rows.end
-        )
-        copied = _copied(session, snapshot, moved)
-    for entry in snapshot.of(table, "CONSTRAINT"):
-        session.execute(re.sub(NAME, elsewhere, entry.sql))
-    return copied
-
-
 def _set_aside(session: Session, schema: str, table: str, aside: str) -> None:
     """Its indexes, constraints and sequences move with it; foreign keys are taken off and are in the undo record."""
     for owner, name, _ in foreign_keys(session, schema, table):
@@ -134,10 +92,10 @@ def _make(session: Session, snapshot: Snapshot, table: str) -> int:
 
 def _copy(session: Session, snapshot: Snapshot, table: str) -> int:
     entry = snapshot.data(table)
-    return _copied(session, snapshot, entry) if entry is not None else 0
+    return copied(session, snapshot, entry) if entry is not None else 0
 
 
-def _copied(session: Session, snapshot: Snapshot, entry: Entry) -> int:
+def copied(session: Session, snapshot: Snapshot, entry: Entry) -> int:
     with session.cursor() as cursor:
         with cursor.copy(entry.sql.rstrip().rstrip(";")) as copy:
             for block in snapshot.lines(entry):

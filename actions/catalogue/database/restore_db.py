@@ -21,7 +21,7 @@ from actions.base import (
     ReadBack,
     Result,
 )
-from actions.catalogue.database import _restore, _schema
+from actions.catalogue.database import _restore, _schema, _tried
 from actions.models import Risk
 from actions.tables import Judged
 from actions.trial import Trial
@@ -102,7 +102,7 @@ class RestoreDb(Action[RestoreParams]):
             many = sum(snapshot.rows(name) for name in names)
             if many > TRIED_ROWS:
                 return Trial("not_tried", "", [f"{many} rows are too many to be put up beside it beforehand"])
-            return _restore.tried(session, snapshot, names)
+            return _tried.tables(session, snapshot, names)
 
     def prepare(self, ctx: ActionContext, params: RestoreParams) -> dict[str, Any]:
         if params.whole:
