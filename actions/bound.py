@@ -71,7 +71,7 @@ class Bound:
         trial = self.trial()
         shown["trial"] = trial.as_json()
         if trial.loss is not None:
-            shown["loss"] = trial.loss
+            shown["loss"] = shown["loss"] | trial.loss
         return self._whole(shown)
 
     def trial(self) -> Trial:

@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["held", "failed", "not_tried", "foreseen"]
-CANNOT = (
-    75,
-    126,
-    127,
-)  # exit codes that say nothing of what was tried: EX_TEMPFAIL, not executable, not found
+CANNOT = (75, 126, 127)  # say nothing of what was tried: EX_TEMPFAIL, not executable, not found
 TRIED_S = 10.0  # what a checker may take
 
 
@@ -33,7 +29,7 @@ class Trial:
 def judged(code: int, said: str, on: str) -> Trial:
     """What a checker that ended with this code says. `said`: its output."""
     lines = [line.strip()[:300] for line in said.strip().splitlines() if line.strip()][-4:]
-    if code in CANNOT:
+    if code in CANNOT or code < 0 or code > 128:  # ... nor does one that was killed
         return Trial("not_tried", on, ["it could not be tried on a copy", *lines])
     return Trial("failed" if code else "held", on, lines)
 

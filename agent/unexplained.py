@@ -3,7 +3,7 @@ now says little. A fault that only few ever meet is quiet most of the time."""
 
 from __future__ import annotations
 
-from agent.case import Case, Measuring
+from agent.case import Case, Judgement, Measuring
 from incidents.verdict import ACT_AT
 
 WATCHED_S = 60.0  # of green, looked at
@@ -22,6 +22,6 @@ def lacking(case: Case, count: Measuring) -> str:
     return f"nothing was done, and why it began is not known: {WATCHED_S:.0f} s of quiet are wanted"
 
 
-def is_back(case: Case, count: Measuring) -> bool:
-    """Whether it was quiet, and is no more."""
-    return is_it(case) and count.green_since is not None
+def is_back(case: Case, count: Measuring, said: Judgement) -> bool:
+    """Whether it was quiet, and is measured to be so no more: what cannot be read just now is not back."""
+    return is_it(case) and count.green_since is not None and said.state == "unwell"

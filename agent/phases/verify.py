@@ -68,7 +68,7 @@ def step(run: Run) -> Outcome:
 def _still_ill(run: Run, count: Measuring, states: list[SignalState], said: Judgement) -> Outcome:
     """Whether it may yet get better, and what is done where it does not."""
     case = run.case
-    if unexplained.is_back(case, count):
+    if unexplained.is_back(case, count, said):
         return _not_recovered(run, said)  # nothing is under way that could be waited for
     count.green_since = None
     if patience.is_too_early(count, cleared=said.cleared > 0):

@@ -109,7 +109,7 @@ def test_agent_does_not_ask_for_what_failed_on_a_copy_a_person_may(
     assert asked.preview["trial"]["outcome"] == "failed"
 
 
-@pytest.mark.parametrize("code", [75, 126, 127])
+@pytest.mark.parametrize("code", [75, 126, 127, -9, 137])
 def test_checker_that_cannot_tell_stands_in_nobodys_way(
     base: Path, declared: services.LoadedSystem, programs: Programs, code: int
 ) -> None:
