@@ -109,10 +109,14 @@ def test_both_answer_everything_and_are_well(pair: Pair) -> None:
     assert isinstance(behind, dict) and list(behind) == ["walreceiver"], "by the standby's name"
 
 
-def test_a_standby_that_stands_still_is_told_by_both(pair: Pair) -> None:
-    pair.primary.execute("create table t (n int)")
+@pytest.mark.parametrize("replayed", ["nothing", "a transaction"])
+def test_a_standby_that_stands_still_is_told_by_both(pair: Pair, replayed: str) -> None:
+    """Also one that has replayed no transaction since it started, which knows no time of its last one."""
     pair.until("standby", "standby-delay", 0, 0)
+    (last,) = pair.standby.execute("select pg_last_xact_replay_timestamp()").fetchone() or ()
+    assert (last is None) == (replayed == "nothing")
     pair.standby.execute("select pg_wal_replay_pause()")
+    pair.primary.execute("create table if not exists t (n int)")
     pair.primary.execute("insert into t select generate_series(1, 100000)")
     pair.until("primary", "standby-behind", 3, 100)
     pair.until("standby", "standby-delay", 1, 600)
