@@ -1,38 +1,84 @@
-"""The page of game days: one of them run by run, what was measured of its code in each mode, and the trend."""
+"""The pages of game days: one of them run by run, what was measured of its code in each mode, the trend, what is hard;
+begun and stopped from here."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
-from chaos.gameday import table
+from actions.gate import APPROVE
+from chaos import service, tasks
+from chaos.gameday import booked, history, table
+from chaos.gameday.history import EDGE
+from chaos.gameday.plan import Wanted
 from chaos.gameday.table import Sum
+from chaos.mode.service import categories
 from chaos.models import GameDay, GameDayRun
+from chaos.registry import FAULTS
+from systems.models import System
 
 SHOWN_DAYS = 30
-EDGE = timedelta(hours=1)
+HARDEST = 8
+MAY = "chaos.inject_fault"
+ALL = "all"
+NUMBERS = {
+    "unknown": (0, 100),
+    "untraceable": (0, 100),
+    "pairs": (0, 100),
+    "seeds": (1, 20),
+    "first_seed": (1, 100_000),
+}
 
 
 @require_GET
 @login_required
 def gameday(request: HttpRequest) -> HttpResponse:
-    """The last game days, and the one that is asked for (else the newest)."""
+    """The last game days, and the one that is asked for (else the newest); only what goes on now when htmx asks."""
+    context = _now(request)
+    if request.headers.get("HX-Request"):
+        return render(request, "chaos/_gameday_now.html", context)
+    system = context["system"]
+    context |= {"categories": categories(), "modes": booked.MODES, "all": len(FAULTS)}
+    context |= {
+        "may_approve": request.user.has_perm(APPROVE),
+        "agent_on": system is not None and system.agent_on,
+    }
+    return render(request, "chaos/gameday.html", context | _days(request))
+
+
+def _now(request: HttpRequest) -> dict[str, Any]:
+    """What is under way, how far it is, and how long it may take yet, as it went so far."""
+    rows = service.breakable()
+    wanted = request.GET.get("system")
+    system = next((row for row in rows if row.slug == wanted), rows[0] if rows else None)
+    day = booked.under_way(system) if system is not None else None
+    found: dict[str, Any] = {"system": system, "systems": rows, "now": day, "may": request.user.has_perm(MAY)}
+    if day is not None:
+        done, total = day.runs.count(), len(day.planned)
+        took = (timezone.now() - day.started_at).total_seconds()
+        found |= {"done": done, "planned": total, "latest": day.runs.order_by("-pk")[:5]}
+        found["left_s"] = took / done * (total - done) if done else None
+    return found
+
+
+def _days(request: HttpRequest) -> dict[str, Any]:
     days = list(GameDay.objects.prefetch_related("runs")[:SHOWN_DAYS])
     for day in days:
         day.counted = table.sums(table.rows_of(day))  # type: ignore[attr-defined]
     wanted = request.GET.get("day", "")
     shown = next((d for d in days if str(d.pk) == wanted), days[0] if days else None)
     if shown is None:
-        return render(request, "chaos/gameday.html", {"days": days})
+        return {"days": days}
     same = [d for d in days if d.commit and d.commit == shown.commit] or [shown]
-    context = {
+    return {
         "days": days,
         "shown": shown,
         "total": _total(shown),
@@ -40,8 +86,82 @@ def gameday(request: HttpRequest) -> HttpResponse:
         "sums": table.sums(row for day in same for row in table.rows_of(day)),
         "together": len(same),
         "plot": trend(days),
+        "hardest": history.faced()[:HARDEST],
     }
-    return render(request, "chaos/gameday.html", context)
+
+
+@require_GET
+@login_required
+def faults(request: HttpRequest) -> HttpResponse:
+    """What the agent made of every fault so far, the hardest first; of one, run by run."""
+    wanted = request.GET.get("fault", "")
+    found = history.faced(wanted)
+    if not wanted:
+        return render(request, "chaos/gameday_faults.html", {"faults": found})
+    if not found:
+        raise Http404("no game day had this fault")
+    context = {"one": found[0], "plot": history.plot(found[0]), "what": FAULTS.get(wanted)}
+    return render(request, "chaos/gameday_fault.html", context)
+
+
+@require_POST
+@login_required
+@permission_required(MAY, raise_exception=True)
+def begin(request: HttpRequest) -> HttpResponse:
+    """Workers play it; the page shows how far they are."""
+    system = get_object_or_404(System, slug=request.POST.get("system", ""))
+    approve = request.POST.get("approve") == "on"
+    try:
+        if approve and not request.user.has_perm(APPROVE):
+            raise booked.Refused("to approve beforehand takes the right to approve")
+        day = booked.begin(_wanted(request.POST), system, request.user.get_username(), approve=approve)
+    except ValueError as error:
+        messages.error(request, f"No game day: {error}.")
+        return redirect(f"/gameday/?system={system.slug}")
+    tasks.play.delay(day.pk)
+    messages.warning(
+        request, f"A game day of {len(day.planned)} runs begins. Each takes one to four minutes."
+    )
+    return redirect(f"/gameday/?system={system.slug}")
+
+
+def _wanted(form: QueryDict) -> Wanted:
+    """Raises ValueError for what is no number, or no category."""
+    number = {name: _number(form, name, *bounds) for name, bounds in NUMBERS.items()}
+    chosen = form.get("category", "")
+    named = [name.strip() for name in form.get("faults", "").split(",") if name.strip()]
+    if chosen and chosen != ALL:
+        named += [fault.id for fault in FAULTS.values() if fault.category == chosen]
+        if chosen not in categories():
+            raise booked.Refused(f"there is no category {chosen}")
+    return Wanted(
+        faults=[] if chosen == ALL else list(dict.fromkeys(named)) or ["none"],
+        seeds=range(number["first_seed"], number["first_seed"] + number["seeds"]),
+        mode=form.get("mode", ""),
+        all=chosen == ALL,
+        unknown=number["unknown"],
+        untraceable=number["untraceable"],
+        pairs=number["pairs"],
+    )
+
+
+def _number(form: QueryDict, name: str, least: int, most: int) -> int:
+    text = form.get(name, "") or str(least)
+    if not (text.isascii() and text.isdecimal() and least <= int(text[:9]) <= most):
+        raise booked.Refused(
+            f"{name.replace('_', ' ')}: a whole number from {least} to {most}, not {text[:20]!r}"
+        )
+    return int(text)
+
+
+@require_POST
+@login_required
+@permission_required(MAY, raise_exception=True)
+def stop(request: HttpRequest) -> HttpResponse:
+    day = get_object_or_404(GameDay, pk=request.POST.get("day", ""), system__isnull=False)
+    booked.stop(day, request.user.get_username())
+    messages.success(request, "The game day ends: what is in is taken back, and its run is not counted.")
+    return redirect(f"/gameday/?system={day.system.slug}" if day.system else "/gameday/")
 
 
 def _total(day: GameDay) -> dict[str, int]:

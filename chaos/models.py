@@ -103,9 +103,24 @@ class GameDay(models.Model):
     quiet = models.JSONField(
         null=True, blank=True, help_text='{"minutes", "changes", "incidents", "actions"}'
     )
+    # Of one that workers play, run by run; one of the command line has none of it.
+    system = models.ForeignKey("systems.System", null=True, on_delete=models.CASCADE, related_name="+")
+    planned = models.JSONField(default=list, blank=True, help_text="its runs: faults, seed, mode, amid")
+    approve = models.BooleanField(
+        default=False, help_text="what the agent asks for meanwhile is approved beforehand"
+    )
+    stopped_by = models.CharField(max_length=120, blank=True)
+    held_by = models.CharField(max_length=36, blank=True, help_text="the worker that plays a run now")
+    held_until = models.DateTimeField(null=True, blank=True, help_text="renewed while it plays")
+    current = models.JSONField(null=True, blank=True, help_text="which of the planned is played now")
 
     class Meta:
         ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["system"], condition=Q(ended_at=None), name="one_game_day_under_way"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"Game day {self.pk}"

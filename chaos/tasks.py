@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from chaos import service
+from chaos.gameday import booked
 from chaos.mode import score
 from chaos.mode import service as mode
 
@@ -32,3 +33,16 @@ def send_again(least_s: float) -> None:
     """Presses whose message was lost, a broker's restart say, go in late instead of never: `run` is safe to repeat."""
     for injection_id in service.waiting(least_s):
         run.apply_async(args=[injection_id], expires=least_s, retry=False)
+
+
+@shared_task(name="chaos.play", ignore_result=True)
+def play(game_day: int) -> None:
+    """One run of a game day, and the next one after it."""
+    if booked.go(game_day):
+        play.delay(game_day)
+
+
+def look_at_game_days(every_s: float) -> None:
+    """Have a worker go on with one that nobody plays: its message was lost, or its worker."""
+    for pk in booked.waiting():
+        play.apply_async(args=[pk], expires=every_s, retry=False)

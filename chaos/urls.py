@@ -16,4 +16,7 @@ urlpatterns = [
     path("chaos/mode/change/", mode_views.change, name="chaos-mode-change"),
     path("chaos/mode/switch/", mode_views.switch, name="chaos-mode-switch"),
     path("gameday/", gameday_views.gameday, name="gameday"),
+    path("gameday/begin/", gameday_views.begin, name="gameday-begin"),
+    path("gameday/stop/", gameday_views.stop, name="gameday-stop"),
+    path("gameday/faults/", gameday_views.faults, name="gameday-faults"),
 ]

@@ -16,6 +16,7 @@ from chaos import injector
 from chaos.alterations import Touched
 from chaos.decoys.base import Decoy
 from chaos.decoys.registry import DECOYS
+from chaos.gameday import BY
 from chaos.journal import Journal
 from chaos.site import Site
 
@@ -114,7 +115,7 @@ class Amid:
             time.sleep(max(0.0, due - time.monotonic()))
             if (made := self.make("quiet")) is not None and made.entry:
                 lasts = self._random.uniform(*IN_QUIET_S)
-                timer = threading.Timer(lasts, injector.revert, (self.journal, made.entry, "game day"))
+                timer = threading.Timer(lasts, injector.revert, (self.journal, made.entry, BY))
                 timer.daemon = True
                 timer.start()
         time.sleep(max(0.0, began + seconds - time.monotonic()))
@@ -157,10 +158,10 @@ class Amid:
             timer.join(MAKING_S)
         for made in [m for m in reversed(self.made) if m.entry]:
             try:
-                injector.revert(self.journal, made.entry, "game day")
+                injector.revert(self.journal, made.entry, BY)
             except Exception as error:
                 log.warning("the keeper puts back %s: %s", made.id, error)
-                self.journal.hand_over(made.entry, "game day")
+                self.journal.hand_over(made.entry, BY)
 
 
 def told(made: Sequence[Made]) -> list[dict[str, Any]]:

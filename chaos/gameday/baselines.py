@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chaos import injector, service
 from chaos.alterations import Alteration
+from chaos.gameday import BY
 from chaos.gameday.amid import Amid
 from chaos.gameday.grading import Act, Record, Said
 from chaos.registry import find
@@ -87,7 +88,7 @@ class Baseline:
             if latest == self._pressed:
                 fault.revert(Site.load(Path(entry.site)), entry.undo)
             else:
-                injector.revert(service.journal(), latest, "game day")
+                injector.revert(service.journal(), latest, BY)
         except Exception as error:
             log.warning("the latest change could not be taken back: %s", error)
         return [Act("revert-change", what.component, at, takes_back=what)]

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef
 from actions import grants
 from chaos import service
 from chaos.faults.base import Fault, Undo
-from chaos.gameday import grading, roles
+from chaos.gameday import BY, grading, roles
 from chaos.gameday.allowed import approved
 from chaos.gameday.amid import Amid, Made
 from chaos.gameday.answers import Groups, beside, key_of
@@ -136,9 +136,7 @@ class Driver:
         over = Incident.objects.filter(~Exists(held), system=self.system, state__in=states or OPEN_STATES)
         closed = [incident.number for incident in over]
         for number in closed:
-            lifecycle.transition(
-                number, State.RESOLVED, actor="game day", title="Over: the fault was taken back"
-            )
+            lifecycle.transition(number, State.RESOLVED, actor=BY, title="Over: the fault was taken back")
         return len(closed)
 
     def _sick(self) -> str:
@@ -166,9 +164,7 @@ class Driver:
             return nullcontext()
         seconds = timeout_s + CLOSE_TIMEOUT_S + GRANT_SPARE_S
         also = [action for fault in faults for action in fault.approves]
-        return approved(
-            self.system, grants.Scope.GAME_DAY, self.day, by="game day", minutes=seconds / 60, also=also
-        )
+        return approved(self.system, grants.Scope.GAME_DAY, self.day, by=BY, minutes=seconds / 60, also=also)
 
     def _attempt(self, row: Row, faults: list[Fault], draw: Draw, timeout_s: float) -> Row:
         parts = [part for fault in faults for part in fault.expected.components + fault.targets]
@@ -189,7 +185,7 @@ class Driver:
                     watched = datetime.now(UTC)
                 finally:
                     for one in reversed(put):
-                        service.revert(one.id, "game day")
+                        service.revert(one.id, BY)
         except service.Refused as error:
             row.note = f"could not be put in: {error}"
             return row
@@ -204,9 +200,7 @@ class Driver:
     def _press(self, faults: list[Fault], seed: int, put: list[Put]) -> None:
         """Arm them: nothing is broken yet."""
         for fault in faults:
-            press = service.press(
-                self.system.slug, fault.id, by="game day", params={"seed": seed}, force=True
-            )
+            press = service.press(self.system.slug, fault.id, by=BY, params={"seed": seed}, force=True)
             undo = service.journal().read(str(press.pk)).undo
             also = self.journeys_wrong if len(faults) == 1 else None
             eyes = Eyes(Target(self.site, fault, undo, also))

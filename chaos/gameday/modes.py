@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from chaos import injector, service
 from chaos.circumstances import ALL_DAY_S, NoGolden
+from chaos.gameday import BY
 from chaos.gameday.draws import DECOYS, PLAIN
 from chaos.gameday.noise import noisy
 from chaos.site import Site
@@ -52,7 +53,7 @@ def no_golden(site: Site, seed: int) -> Iterator[None]:
         injector.inject(journal, entry_id)
         yield
     finally:
-        injector.revert(journal, entry_id, "game day")
+        injector.revert(journal, entry_id, BY)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from actions.models import ActionRequest, Status
 from chaos.alterations import Touched
 from chaos.faults.base import Fault
+from chaos.gameday import BY
 from chaos.gameday.grading import Act, Record, Said
 from chaos.scorecard import opened_since, the_one
 from incidents.facts import HandedOver, Measured, Moved, Planned, Weighed
@@ -86,7 +87,7 @@ def _handed_over(incident: Incident, since: datetime) -> Said | None:
 def _recovered(incident: Incident, since: datetime) -> list[float]:
     """When the product itself said that it was over."""
     found = []
-    for event in _of([incident], since, Measured, Moved).exclude(actor="game day").order_by("seq"):
+    for event in _of([incident], since, Measured, Moved).exclude(actor=BY).order_by("seq"):
         facts = event.facts
         over = isinstance(facts, Measured) and facts.outcome == "recovered"
         if isinstance(facts, Moved):  # one that became part of another is not over

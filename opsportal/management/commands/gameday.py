@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from chaos import service
-from chaos.gameday import drive, file, modes, play, table
+from chaos.gameday import booked, drive, file, modes, play, table
 from chaos.gameday.baselines import BASELINES
 from chaos.gameday.commit import commit_of
 from chaos.gameday.draws import PLAIN, Draw
@@ -61,6 +61,10 @@ class Command(BaseCommand):
         self._check(options)
         put_right()
         system = with_sandbox(options)
+        if (other := booked.under_way(system)) is not None:
+            raise CommandError(
+                f"game day {other.pk}, begun by {other.by}, is under way on {system.slug}: stop it on its page"
+            )
         gathered = self._gathered(options["resume"])
         baseline = "" if options["baseline"] == "agent" else options["baseline"]
         draws = self._draws(options, system)

@@ -93,6 +93,7 @@ def _sweep_gate() -> None:
         actions.sweep()
     chaos_tasks.send_again(GATE_EVERY_S)
     chaos_tasks.look_at_mode(GATE_EVERY_S)
+    chaos_tasks.look_at_game_days(GATE_EVERY_S)
     agent_tasks.look_at_follow_ups(FOLLOW_EVERY_S)
 
 
