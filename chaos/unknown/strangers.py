@@ -138,6 +138,10 @@ class Visitors(Stranger):
     def where(self, site: Site) -> str:
         return site.url("gateway", "")
 
+    def still_broken(self, site: Site, undo: Undo) -> str:
+        """They keep coming, and are nobody's to end; whether customers are let in meanwhile is what counts."""
+        return ""
+
     def shows(self, site: Site, undo: Undo) -> str:
         """Asking for more would itself use up what the front door lets in."""
         refused = sum(_status(site.url("gateway", "/api/catalog?limit=1")) == 429 for _ in range(2))
