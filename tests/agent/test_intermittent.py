@@ -54,3 +54,20 @@ def test_what_has_come_back_counts_as_there_for_a_while(
     assert first.value is counts
     assert (first.text, first.quality) == (("status 500", "unsure") if counts else ("", "sure"))
     assert other == states[1]
+
+
+@pytest.mark.parametrize(("back", "began"), [(0, 20), (1, 0)])
+def test_what_is_back_began_when_it_first_showed(back: int, began: float) -> None:
+    """It was away for a moment, and is no latecomer among what it brought about."""
+    system = System.objects.create(slug="tiny", title="Tiny", manifest_path="/nowhere")
+    incident = Incident.objects.create(system=system, fingerprint="x", title="x", started_at=BEGAN)
+    row = Symptom.objects.create(
+        system=system, incident=incident, signal="journey_failed", service="web", title="x",
+        first_seen=BEGAN, last_seen=at(20),
+    )  # fmt: skip
+    for number in range(1 + back):
+        seen = Seen(symptom=row.pk, signal="journey_failed", service="web", back=number > 0)
+        timeline.record(incident.number, seen, "seen")
+    state = SignalState("journey_failed", "web", "", True, 1.0, "status 500", at(20), "probe")
+    (found,) = intermittent.kept(incident, [state], at(30))
+    assert (found.onset, found.value, found.quality) == (at(began), True, state.quality)
