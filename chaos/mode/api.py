@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema, Status
 
 from actions.apibody import Body
+from actions.gate import APPROVE
 from chaos import service as chaos
 from chaos.mode import service
 from chaos.models import Schedule
@@ -72,6 +73,8 @@ def change(request: HttpRequest, body: ModeIn) -> Any:
     if found is None:
         return Status(404, {"detail": "there is no such system"})
     wanted = body.model_dump(exclude={"system", "on"}, exclude_none=True)
+    if service.needs_approver(service.of(found), wanted, body.on):
+        request.require(APPROVE)  # type: ignore[attr-defined]
     try:
         if wanted:
             service.change(found, by, **wanted)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,6 +65,12 @@ def change(system: System, by: str, **wanted: Any) -> Schedule:
     audit.append(by, "chaos.schedule.changed", system=system.slug, data=values)
     _told()
     return of(system)
+
+
+def needs_approver(row: Schedule, wanted: Mapping[str, Any], on: bool | None = None) -> bool:
+    """Whether this would have something approved beforehand in a person's name: only who may approve may do that."""
+    approve = wanted.get("approve", row.approve)
+    return bool(approve and (on or not row.approve))
 
 
 def _check(v: dict[str, Any], driver: str) -> None:

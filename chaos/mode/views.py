@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from actions.gate import APPROVE
 from chaos import service as chaos
 from chaos.mode import score, service
 from chaos.models import Injection
@@ -81,7 +82,10 @@ def _plot(weeks: Sequence[score.Week]) -> dict[str, Any] | None:
 def change(request: HttpRequest) -> HttpResponse:
     system = get_object_or_404(System, slug=request.POST.get("system", ""))
     try:
-        service.change(system, request.user.get_username(), **_wanted(request.POST))
+        wanted = _wanted(request.POST)
+        if service.needs_approver(service.of(system), wanted) and not request.user.has_perm(APPROVE):
+            raise service.Wrong("to approve beforehand takes the right to approve")
+        service.change(system, request.user.get_username(), **wanted)
         messages.success(request, "Saved. It holds from the next fault on.")
     except ValueError as error:
         messages.error(request, f"Not saved: {error}.")
@@ -107,7 +111,13 @@ def _wanted(form: QueryDict) -> dict[str, Any]:
 @permission_required(MAY, raise_exception=True)
 def switch(request: HttpRequest) -> HttpResponse:
     system, by = get_object_or_404(System, slug=request.POST.get("system", "")), request.user.get_username()
-    if request.POST.get("on") == "1":
+    on = request.POST.get("on") == "1"
+    if on and service.needs_approver(service.of(system), {}, on) and not request.user.has_perm(APPROVE):
+        messages.error(
+            request,
+            "Not turned on: it approves beforehand what the agent asks for, and that takes the right to approve.",
+        )
+    elif on:
         row = service.turn_on(system, by)
         messages.warning(
             request, f"Chaos mode is on: the first fault comes after {row.every_s // 60} minutes."

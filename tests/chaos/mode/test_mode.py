@@ -311,3 +311,30 @@ def test_the_same_by_api_and_on_the_command_line(client: Client, system: System)
 def test_what_is_not_seen_is_no_impact(system: System) -> None:
     show(ago_s=60)
     assert steady.impact(system) == (None, 0.0)
+
+
+def test_only_who_may_approve_has_something_approved_beforehand(client: Client, system: System) -> None:
+    """In the browser and by API alike: neither set so, nor turned on while it is set so."""
+    vera = person("vera", "inject_fault")
+    client.force_login(vera)
+    form = {
+        "system": "kiosk", "every_min": "7", "lasts_s": "90", "most_parts": "2", "most_impact_pct": "50",
+        "from_hour": "0", "until_hour": "24", "approve": "on",
+    }  # fmt: skip
+    refused = client.post("/chaos/mode/change/", form, follow=True).content.decode()
+    assert "takes the right to approve" in refused and not service.of(system).approve
+    secret, _ = tokens.create(User.objects.create_superuser("mira"), "test", ["chaos.inject_fault"])
+    by_token: dict[str, Any] = {
+        "content_type": "application/json",
+        "HTTP_AUTHORIZATION": f"Bearer {secret}",
+    }
+    assert client.post("/api/chaos/mode", json.dumps({"approve": True}), **by_token).status_code == 403
+    service.change(system, "mira", approve=True)
+    refused = client.post("/chaos/mode/switch/", {"system": "kiosk", "on": "1"}, follow=True).content.decode()
+    assert "takes the right to approve" in refused and not service.of(system).on
+    assert client.post("/api/chaos/mode", json.dumps({"on": True}), **by_token).status_code == 403
+    assert "Saved" in client.post("/chaos/mode/change/", form, follow=True).content.decode()
+    off = {name: value for name, value in form.items() if name != "approve"}
+    client.post("/chaos/mode/change/", off)
+    client.post("/chaos/mode/switch/", {"system": "kiosk", "on": "1"})
+    assert service.of(system).on and not service.of(system).approve
