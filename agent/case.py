@@ -189,6 +189,8 @@ class Raised(Part):
     runs: int = 0
     at: datetime | None = None
     slow: bool = False  # so many at once were turned away
+    fast_from: datetime | None = None  # when several at once began to go, and last went
+    fast_at: datetime | None = None
 
 
 class PutBack(Part):

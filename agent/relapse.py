@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -43,7 +43,7 @@ select service, at from (
 ) r where value > earlier order by at
 """
 _RUNS = """
-select label, at, value >= 1 from systems_reading
+select label, at, value >= 1, coalesce(text, '') from systems_reading
 where system_id = %s and metric = 'journey.ok' and value is not null and at >= %s order by at
 """
 
@@ -92,13 +92,19 @@ def ill_from(incident: Incident) -> datetime:
     return max([begin, *(at for at in ends if at is not None and at <= incident.started_at)])
 
 
-def proofs(incident: Incident, effect: datetime | None) -> list[Proof]:
-    """For each journey that failed in some runs and not in others while ill; `effect`: when it was acted, if it was."""
+def proofs(
+    incident: Incident,
+    effect: datetime | None,
+    tells_nothing: Callable[[datetime, str], bool] = lambda *_: False,
+) -> list[Proof]:
+    """For each journey that failed in some runs and not in others while ill; `effect`: when it was acted, if it was.
+    `tells_nothing`: of a failed run, by when it was and what it said."""
     runs: dict[str, list[tuple[datetime, bool]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_RUNS, [incident.system_id, ill_from(incident)])
-        for label, at, well in cursor.fetchall():
-            runs.setdefault(label, []).append((at, well))
+        for label, at, well, text in cursor.fetchall():
+            if well or not tells_nothing(at, text):
+                runs.setdefault(label, []).append((at, well))
     for label, since, until in _failing_for_others(incident):
         runs[label] = [(at, well) for at, well in runs.get(label, ()) if well or not since <= at <= until]
     found = [_proof(label, rows, effect) for label, rows in sorted(runs.items())]

@@ -1,7 +1,8 @@
 """Extra runs of the system's own declared journeys, to tell sooner whether an intermittent fault is gone.
 
 Only what the manifest lets be run all the time anyway; at most `MOST` in an incident and `RATE` a second. Where that is
-more than a limit allows, the door says so: from then on one at a time, and what was turned away tells nothing.
+more than a limit allows, the door says so, to us or to whoever comes at that time: from then on one at a time, and what
+was turned away tells nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from agent.case import Case, Measuring
-from agent.relapse import Proof
+from agent.case import Case, Measuring, Raised
+from agent.context import name_of_key
+from agent.relapse import JOURNEY, Proof
+from incidents.evidence import SignalState
 from systems import trust
 from systems.manifest.web import Journey
 from systems.probes import journeys
@@ -23,6 +27,8 @@ MOST = 300
 RATE = 5.0
 SLOW = 0.5
 TURNED_AWAY = re.compile(r"\bstatus 429\b")
+LIMITS = ("rate_limited", "turned_away")  # what tells that somebody is turned away
+OURS = timedelta(seconds=20)  # so long after what we used up may others miss it
 
 
 def go(case: Case, count: Measuring, system: LoadedSystem, wanting: Sequence[Proof]) -> str:
@@ -39,6 +45,8 @@ def go(case: Case, count: Measuring, system: LoadedSystem, wanting: Sequence[Pro
         return ""
     todo = [chosen[i % len(chosen)] for i in range(may)]
     raised.runs, raised.at = raised.runs + len(todo), now
+    if not raised.slow:
+        raised.fast_from, raised.fast_at = raised.fast_from or now, now
     clean, problem = count.rounds, ""
     at_once = not raised.slow
     for journey, said in zip(todo, asyncio.run(_all(system, todo)), strict=True):
@@ -48,6 +56,29 @@ def go(case: Case, count: Measuring, system: LoadedSystem, wanting: Sequence[Pro
         clean[journey.name] = 0 if said else clean.get(journey.name, 0) + 1
         problem = problem or (f"{journey.name}: {said}" if said else "")
     return problem
+
+
+def may_be_ours(raised: Raised, at: datetime, text: str) -> bool:
+    """Whether a run of a journey that ended then was turned away because of what ours had used up."""
+    if raised.fast_from is None or raised.fast_at is None or not TURNED_AWAY.search(text):
+        return False
+    return raised.fast_from <= at <= raised.fast_at + OURS
+
+
+def without_ours(case: Case, states: Sequence[SignalState], at: datetime) -> list[SignalState]:
+    """The states less what our own runs may have brought about by their number, where the trouble itself was none of
+    limits. Where there is such a state, the runs go on one at a time."""
+    if any(name_of_key(key)[0] in LIMITS for key in case.before):
+        return list(states)
+    kept = [s for s in states if not _is_ours(case.raised, s, at)]
+    case.raised.slow = case.raised.slow or len(kept) < len(states)
+    return kept
+
+
+def _is_ours(raised: Raised, state: SignalState, at: datetime) -> bool:
+    if not state.value or state.signal not in (JOURNEY, *LIMITS):
+        return False
+    return may_be_ours(raised, at, state.text if state.signal == JOURNEY else "status 429")
 
 
 async def _all(system: LoadedSystem, todo: Sequence[Journey]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from django.utils import timezone
 
@@ -96,6 +97,7 @@ def _judge(run: Run, picture: Picture) -> tuple[list[SignalState], Judgement]:
     """What the measurements say of this incident's own trouble: what another one has is judged there."""
     case, theirs = run.case, of_others(run.incident)
     states = [s for s in picture.states if name_of(s) not in theirs]
+    states = rounds_.without_ours(case, states, picture.at or timezone.now())
     before = set(case.before) - {symptom_key(*name) for name in theirs}
     said = roles.validator().judge(run.incident, states, before, case.acted_at)
     return states, _unless_changed(run, states, said)
@@ -134,7 +136,7 @@ def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
     if count.watched < gap:
         return said, f"it came back before within {gap / 2:.0f} s"
     rounds = count.rounds
-    proofs = relapse.proofs(run.incident, acted)
+    proofs = relapse.proofs(run.incident, acted, partial(rounds_.may_be_ours, run.case.raised))
     wanting = [p for p in proofs if p.clean + rounds.get(p.name, 0) < p.needed]
     if why := unexplained.lacking(run.case, count):
         return said, why

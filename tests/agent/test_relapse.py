@@ -132,3 +132,15 @@ def test_what_failed_each_time_and_went_away_by_itself_is_watched_for_longer() -
     (alone,) = relapse.proofs(incident, None)
     assert (alone.clean, alone.needed) == (5, 12)
     assert relapse.proofs(incident, began + timedelta(seconds=11)) == [], "it ended with what was done"
+
+
+def test_a_failed_run_that_tells_nothing_does_not_count() -> None:
+    system = System.objects.create(slug="soon", title="Soon", manifest_path="/nowhere/manifest.yaml")
+    began = timezone.now()
+    ran(system, began, [(0, 0), (2, 1), (4, 0), (9, 1), (12, 0), (15, 1)])
+    incident = Incident.objects.create(system=system, fingerprint="f", title="f", started_at=began)
+    effect = began + timedelta(seconds=5)
+    (proof,) = relapse.proofs(incident, effect)
+    assert (proof.failed, proof.clean) == (2, 1)
+    (proof,) = relapse.proofs(incident, effect, lambda at, text: at > effect)
+    assert (proof.failed, proof.clean) == (2, 2), "not for well either"

@@ -11,6 +11,7 @@ from django.utils import timezone
 from agent import rounds
 from agent.case import Case, Measuring
 from agent.relapse import Proof
+from incidents.evidence import SignalState
 from systems.manifest import parse_manifest
 from systems.manifest.types import Journey
 from systems.probes import journeys
@@ -102,3 +103,30 @@ def test_who_asks_for_too_much_is_turned_away_and_asks_for_less(kiosk: Kiosk) ->
     assert (len(kiosk.raised), kiosk.count.rounds) == (7, {"browse": 5}), "one in two seconds"
     kiosk.most = 0
     assert "status 429" in kiosk.go("browse", times=2), "one at a time is no rush: it is the trouble itself"
+
+
+def held(signal: str, text: str = "", service: str = "web") -> SignalState:
+    return SignalState(signal, service, "", True, 1.0, text, None, "probe")
+
+
+def test_what_others_miss_because_of_our_runs_is_no_trouble_and_the_runs_go_slower(kiosk: Kiosk) -> None:
+    """The door turned away somebody else than us: what we had used up was missing to whoever came next."""
+    now = timezone.now()
+    away = [held("journey_failed", "step 1 GET /: status 429: rate limit"), held("turned_away")]
+    other = [held("journey_failed", "status 500"), held("unit_down")]
+    assert rounds.without_ours(kiosk.case, [*away, *other], now) == [*away, *other], "none of ours has run"
+    kiosk.go("order")
+    assert rounds.without_ours(kiosk.case, [*away, *other], timezone.now()) == other
+    assert kiosk.case.raised.slow
+    assert not rounds.may_be_ours(kiosk.case.raised, now - timedelta(seconds=9), "status 429")
+    late = timezone.now() + timedelta(seconds=21)
+    assert rounds.without_ours(kiosk.case, away, late) == away, "by then it is somebody else"
+    kiosk.go("order", times=30)
+    assert rounds.without_ours(kiosk.case, away, late) == away, "one at a time uses up nothing"
+
+
+def test_where_the_trouble_is_a_limit_it_stays_one(kiosk: Kiosk) -> None:
+    kiosk.case.before = ["turned_away@web"]
+    kiosk.go("order")
+    away = [held("turned_away"), held("journey_failed", "status 429")]
+    assert rounds.without_ours(kiosk.case, away, timezone.now()) == away and not kiosk.case.raised.slow
