@@ -73,23 +73,6 @@ def putting_back(signal: str) -> str | None:
     return registry.PUTS_BACK.get(signal)
 
 
-def ending(slug: str) -> str | None:
-    """The action that ends what this one only holds off; None when it is no detour, or of a manifest's own."""
-    action = registry.ACTIONS.get(slug)
-    return action.ended_by or None if action else None
-
-
-def detours() -> list[str]:
-    """The actions that only hold trouble off."""
-    return [slug for slug, action in registry.ACTIONS.items() if action.ended_by]
-
-
-def over_when(slug: str) -> str:
-    """What tells that a detour is not needed any more; see Action."""
-    action = registry.ACTIONS.get(slug)
-    return action.over_when if action else ""
-
-
 def bind_named(loaded: LoadedSystem, slug: str, target: str, params: dict[str, Any]) -> gate.Bound:
     named = registry.resolve(slug, loaded)
     chosen = target or named.target or named.action.default_target(loaded, params) or ""

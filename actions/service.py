@@ -14,15 +14,13 @@ from django.db.models.functions import Now
 from actions import events, gate, grants, losses, outcomes, policy, vault
 from actions.base import ActionRefused, Busy
 from actions.decisions import NotAllowed, cancel, decide
+from actions.detours import detours, ending, is_ended, over_when
 from actions.dryrun import (
     already,
     bind_named,
-    detours,
     effects_of,
-    ending,
     look,
     must_have_held,
-    over_when,
     preview,
     putting_back,
     resolve_targets,
@@ -57,6 +55,7 @@ __all__ = [
     "effects_of",
     "ending",
     "execute",
+    "is_ended",
     "not_to_be_rolled_back",
     "over_when",
     "preview",

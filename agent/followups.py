@@ -37,7 +37,7 @@ def collect() -> int:
         incident__state=State.RESOLVED,
         requested_by=ACTOR,
     )
-    found = [r for r in done.select_related("incident", "system")[:AT_ONCE] if not _is_ended(r)]
+    found = [r for r in done.select_related("incident", "system")[:AT_ONCE] if not actions.is_ended(r)]
     for request in found:
         if request.incident is not None:
             FollowUp.objects.get_or_create(request=request, defaults={"incident": request.incident})
@@ -67,7 +67,7 @@ def sweep() -> None:
 
 def _look(follow: FollowUp) -> None:
     request, system = follow.request, follow.incident.system
-    if _is_ended(request):
+    if actions.is_ended(request):
         _settle(follow, FollowUp.State.ENDED, "it was ended by somebody")
         return
     picture = evidence.picture(system.slug)
@@ -135,17 +135,6 @@ def _settle(follow: FollowUp, state: str, why: str) -> None:
 
 def _tell(follow: FollowUp, title: str) -> None:
     timeline.record(follow.incident_id, Noted(), title[:300], actor=ACTOR)
-
-
-def _is_ended(request: ActionRequest) -> bool:
-    """Whether it was taken back, or its counterpart has been done since."""
-    ending = actions.ending(request.slug)
-    done = ActionRequest.objects.filter(
-        system=request.system_id, status=Status.SUCCEEDED, finished_at__gt=request.finished_at
-    )
-    counterpart = done.filter(slug=ending, target=request.target, params=request.params, undo_of=None)
-    undone = ActionRequest.objects.filter(undo_of=request, status=Status.SUCCEEDED)
-    return counterpart.exists() or undone.exists() or request.status != Status.SUCCEEDED
 
 
 def _is_gone(request: ActionRequest, picture: Picture) -> bool:
