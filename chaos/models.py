@@ -152,6 +152,7 @@ class GameDayRun(models.Model):
     )
     wrong_actions = models.JSONField(default=list)
     data_lost = models.JSONField(default=dict, help_text="what was planted and is gone: thing -> number")
+    left = models.JSONField(default=list, help_text="of the repair, once the fault was taken back")
     false_recovery = models.BooleanField(default=False)
     needless_handover = models.BooleanField(default=False)
     outcome = models.CharField(max_length=20, blank=True, help_text="see chaos/gameday/grading.py")

@@ -45,6 +45,7 @@ class Row:
     confidence: float | None = None
     wrong_actions: list[str] = field(default_factory=list)
     data_lost: dict[str, int] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
     false_recovery: bool = False
     needless_handover: bool = False
     outcome: str = ""

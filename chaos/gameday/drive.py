@@ -24,6 +24,7 @@ from chaos.gameday.answers import Groups, beside, key_of
 from chaos.gameday.baselines import Baseline, thoughtless
 from chaos.gameday.draws import Draw
 from chaos.gameday.grading import Act, Key, Record
+from chaos.gameday.leftover import left
 from chaos.gameday.look import Target
 from chaos.gameday.measure import Eyes
 from chaos.gameday.recorded import record
@@ -42,7 +43,7 @@ from systems.services import LoadedSystem
 
 log = logging.getLogger(__name__)
 
-SUSTAIN_S = 10.0
+SUSTAIN_S = 30.0
 STEADY_S = 5.0
 STEADY_TIMEOUT_S = 90.0
 CLOSE_TIMEOUT_S = 45.0
@@ -74,6 +75,7 @@ class Put:
     undo: Undo
     eyes: Eyes
     at: datetime
+    ran: frozenset[str]  # the units that ran before
     record: Record = field(default_factory=lambda: Record(0.0))
     whole: bool = False
     whole_at: float | None = None
@@ -191,6 +193,8 @@ class Driver:
             return row
         finally:
             amid.end()
+        if not self.baseline and put:
+            row.left = left(self.site, self.system, put[0].ran, put[0].at)
         graded = self._graded(row, put, acts, amid.made, planted, kept)
         planted.clear()
         if self.keep is not None and len(put) == 1 and not row.note.startswith("could not be put in"):
@@ -203,8 +207,8 @@ class Driver:
             press = service.press(self.system.slug, fault.id, by=BY, params={"seed": seed}, force=True)
             undo = service.journal().read(str(press.pk)).undo
             also = self.journeys_wrong if len(faults) == 1 else None
-            eyes = Eyes(Target(self.site, fault, undo, also))
-            put.append(Put(fault, press, undo, eyes, datetime.now(UTC)))
+            target = Target(self.site, fault, undo, also)
+            put.append(Put(fault, press, undo, Eyes(target), datetime.now(UTC), target.ran))
 
     def _run(self, put: list[Put], amid: Amid | None, timeout_s: float) -> list[Act]:
         """Break, watch, and read what the records say. What a baseline did, else nothing."""
@@ -286,7 +290,7 @@ class Driver:
         for one, key in zip(put, keys, strict=True):
             mine = row if len(put) == 1 else Row(one.fault.id, one.fault.category, row.seed, row.mode)
             one.record.acts, one.record.looks, one.record.planted_lost = done, one.eyes.seen, lost
-            one.record.whole, one.record.whole_at = one.whole, one.whole_at
+            one.record.whole, one.record.whole_at, one.record.left = one.whole, one.whole_at, row.left
             grading.grade(mine, one.record, beside(key, keys))
             rows.append(mine)
         return rows[0] if len(rows) == 1 else grading.both(row.fault, rows[0], rows[1])

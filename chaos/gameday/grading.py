@@ -91,7 +91,8 @@ class Key:
 class Record:
     """What was seen of a run. `opened_at`: of the incident about it. `handed_over`: what the last hand-over named, None
     when nobody was called. `recovered`: when the product said that it was over. `whole`: the target was measured whole
-    and stayed so, from `whole_at` on. `planted_lost`: thing -> how many of what was planted are gone."""
+    and stayed so, from `whole_at` on. `planted_lost`: thing -> how many of what was planted are gone. `left`: what
+    still stands of the repair once the fault is taken back."""
 
     injected_at: float
     opened_at: float | None = None
@@ -106,6 +107,7 @@ class Record:
     whole: bool = False
     whole_at: float | None = None
     planted_lost: dict[str, int] = field(default_factory=dict)
+    left: Sequence[str] = ()
     note: str = ""
 
 
@@ -123,7 +125,8 @@ def grade(row: Row, record: Record, key: Key) -> None:
     row.wrong_actions = wrong_actions(record.acts, key)
     row.data_lost = {thing: number for thing, number in record.planted_lost.items() if number}
     row.false_recovery = said_too_soon(record.recovered, record.looks)
-    row.fixed = record.whole and not (key.restraint and bool(record.acts))
+    row.left = list(record.left)
+    row.fixed = record.whole and not (key.restraint and bool(record.acts)) and not row.left
     row.repair_s = _since(record, record.whole_at) if row.fixed and not key.restraint else None
     row.paths, row.note = record.paths, record.note
     row.approvals = sum(a.approved for a in record.acts)
@@ -156,6 +159,7 @@ def both(name: str, first: Row, second: Row) -> Row:
         setattr(one, time, None if None in found else max(found))
     sure = [r.confidence for r in (first, second)]
     one.confidence = None if None in sure else min(c for c in sure if c is not None)
+    one.left = list(dict.fromkeys(first.left + second.left))
     for listed in ("collateral", "wrong_actions"):  # each is wrong for the pair only if it is for both
         setattr(one, listed, [a for a in getattr(first, listed) if a in getattr(second, listed)])
     one.data_lost = first.data_lost | second.data_lost

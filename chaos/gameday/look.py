@@ -16,7 +16,7 @@ class Target:
 
     def __init__(self, site: Site, fault: Fault, undo: Undo, journeys: Callable[[], str] | None) -> None:
         self._site, self._fault, self._undo, self._journeys = site, fault, undo, journeys
-        self._ran = _running(site)
+        self.ran = running(site)
 
     def __call__(self) -> str:
         return self._broken() or self.gone() or (self._journeys() if self._journeys is not None else "")
@@ -28,9 +28,10 @@ class Target:
 
     def gone(self) -> str:
         """What ran before and does not now: a part that was taken away is not mended."""
-        left = self._ran - _running(self._site)
+        left = self.ran - running(self._site)
         return f"{', '.join(sorted(left))} no longer there" if left else ""
 
 
-def _running(site: Site) -> set[str]:
-    return {name for name, unit in site.hands.units().items() if unit["state"] in ALIVE}
+def running(site: Site) -> frozenset[str]:
+    """The units that are alive now."""
+    return frozenset(name for name, unit in site.hands.units().items() if unit["state"] in ALIVE)

@@ -1,5 +1,6 @@
 """What is planted before a fault, to see whether it is still there afterwards: rows, keys and messages that look like
-any other, which nobody has a reason to remove and which no fault is in.
+any other, which nobody has a reason to remove and which no fault is in; and the rows that are there and that nobody
+writes, by their checksums.
 
 A message that was planted is there as long as it waits or is in work, or once its order is fulfilled.
 """
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 import redis as redis_client
 
 from chaos.gameday.measure import Measurement
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 ROWS, KEYS, MESSAGES = 3, 3, 3
 QUEUE, IN_WORK = "q:orders", "q:orders:processing"
 FULFILLED = "fulfilled"
+STILL = ("coupons", "products", "users")  # nobody writes these while the shop runs
+MOST_ROWS = 20_000
 LOOKS_S = 20.0  # so long messages may take on their way
 HOW_MANY = "SELECT count(*) FROM shop.orders WHERE email = ANY(%s)"
 NAMES = ("anna", "jonas", "mina", "piotr", "sara", "tariq")
@@ -39,6 +43,7 @@ class Planted:
     keys: list[str] = field(default_factory=list)
     sent: dict[int, str] = field(default_factory=dict)  # order -> its message
     put_out: int = 0  # keys that the cache had put out for want of room
+    still: dict[str, frozenset[str]] = field(default_factory=dict)  # table -> checksums of its rows
 
     def plant(self) -> None:
         """Rows and keys; call it while all is well."""
@@ -47,6 +52,7 @@ class Planted:
                 for _ in range(ROWS):
                     db.execute("INSERT INTO shop.orders (email, total, status) VALUES (%s, 12.50, %s)",
                                [self._email(), FULFILLED])  # fmt: skip
+                self.still = {table: _rows(db, table) for table in STILL}
             with self.site.redis() as cache:
                 for _ in range(KEYS):
                     key = f"cart:{uuid.uuid4().hex}"
@@ -77,11 +83,14 @@ class Planted:
         return self.emails[-1]
 
     def missing(self) -> dict[str, int]:
-        """{"rows", "keys", "messages"}: how many are not there now, but for keys that the cache itself put out."""
+        """{"rows", "rows of TABLE", "keys", "messages"}: how many are not there as they were, but for keys that the
+        cache itself put out."""
         found = {}
         with self.site.superuser() as db:
             row = db.execute(HOW_MANY, [self.emails]).fetchone()
             found["rows"] = len(self.emails) - (int(row[0]) if row else 0)
+            for table, rows in self.still.items():
+                found[f"rows of {table}"] = len(rows - _rows(db, table))
         with self.site.redis() as cache:
             gone = sum(not cache.exists(key) for key in self.keys)
             found["keys"] = max(0, gone - (_put_out(cache) - self.put_out))
@@ -93,7 +102,7 @@ class Planted:
         return json.dumps(self.missing())
 
     def lost(self, looks: Sequence[Measurement], acted_at: float | None) -> dict[str, int]:
-        """{"rows", "keys", "messages"}, those that are gone, asked when everything has been put back, but for what was
+        """As `missing`, those that are gone, asked when everything has been put back, but for what was
         gone before anybody acted: that did the fault. What cannot be read is said in the log, and not called lost."""
         if acted_at is None:
             return {}
@@ -133,6 +142,15 @@ class Planted:
                     cache.delete(*self.keys)
         except Exception as error:
             log.warning("what was planted stays: %s", error)
+
+
+def _rows(db: psycopg.Connection[Any], table: str) -> frozenset[str]:
+    """A checksum of each; none where there is no such table."""
+    query = f"SELECT md5(t::text) FROM shop.{table} t LIMIT {MOST_ROWS}"
+    try:
+        return frozenset(row[0] for row in db.execute(query))
+    except psycopg.errors.UndefinedTable:
+        return frozenset()
 
 
 def _put_out(cache: redis_client.Redis) -> int:

@@ -18,7 +18,7 @@ from chaos.models import GameDay, GameDayRun
 FIELDS = (
     "fault", "seed", "mode", "detected", "detect_s", "component_ok", "cause_ok", "first_component_ok", "first_cause_ok",
     "culprit_ok", "confidence", "fixed", "repair_s", "paths", "approvals", "collateral", "wrong_actions", "data_lost",
-    "false_recovery", "needless_handover", "outcome", "note",
+    "left", "false_recovery", "needless_handover", "outcome", "note",
 )  # fmt: skip
 AGENT = "the agent"
 NAMES = {
@@ -29,7 +29,7 @@ NAMES = {
 }
 COLUMNS = (
     "fault", "seed", "mode", "seen", "s", "component", "cause", "culprit", "sure", "fixed", "s", "outcome",
-    "wrong actions", "lost", "note",
+    "wrong actions", "lost", "left", "note",
 )  # fmt: skip
 SUMMED = (
     "mode", "who", "runs", "first right", "last right", "fixed", "handed over right", "wrong", "missed", "needless",
@@ -128,7 +128,8 @@ def as_table(rows: Sequence[Row], title: str) -> Table:
             _yes(r["component_ok"]), _yes(r["cause_ok"]), "-" if r["culprit_ok"] is None else _yes(r["culprit_ok"]),
             _share(r["confidence"]), _yes(r["fixed"]), _figure(r["repair_s"]), r["outcome"].replace("_", " "),
             "; ".join(r["wrong_actions"]) or "-",
-            ", ".join(f"{n} {thing}" for thing, n in r["data_lost"].items()) or "-", r["note"],
+            ", ".join(f"{n} {thing}" for thing, n in r["data_lost"].items()) or "-",
+            "; ".join(r.get("left", ())) or "-", r["note"],
         )  # fmt: skip
     return table
 

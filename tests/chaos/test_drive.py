@@ -162,7 +162,7 @@ def test_what_cannot_be_put_in_is_said_and_its_twin_taken_back(
         made.id = name  # type: ignore[misc]
         monkeypatch.setitem(registry_of_faults.FAULTS, name, made)
     monkeypatch.setattr(Driver, "steady", lambda _: None)
-    monkeypatch.setattr(drive, "Target", lambda *_: lambda: "")
+    monkeypatch.setattr(drive, "Target", NothingRuns)
     monkeypatch.setattr(drive, "Planted", NothingPlanted)
     monkeypatch.setattr(drive, "APART_S", 0)
     monkeypatch.setattr(drive, "PLANTED_S", 0.01)
@@ -170,6 +170,15 @@ def test_what_cannot_be_put_in_is_said_and_its_twin_taken_back(
     assert (row.outcome, row.fixed) == ("missed", False) and note in row.note
     assert (tmp_path / "file").read_text() == "whole"
     assert service.journal().live() == []
+
+
+class NothingRuns:
+    ran: frozenset[str] = frozenset()
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __call__(self) -> str:
+        return ""
 
 
 class NothingPlanted:
