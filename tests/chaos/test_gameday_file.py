@@ -46,8 +46,8 @@ def test_the_file_has_the_agreed_form(day: GameDay, tmp_path: Path):
     found = json.loads((tmp_path / "out.json").read_text())
     fields = (
         "fault seed mode detected detect_s component_ok cause_ok first_component_ok first_cause_ok culprit_ok "
-        "confidence fixed repair_s paths approvals collateral wrong_actions data_lost left false_recovery needless_handover "
-        "outcome note baseline"
+        "confidence fixed repair_s paths approvals collateral wrong_actions data_lost left false_recovery "
+        "needless_handover outcome note baseline"
     )
     assert [set(r) for r in found["runs"]] == [set(fields.split())] * 3
     assert set(found) == {"runs", "quiet", "baseline", "mode", "commit", "started_at", "calibration"}
