@@ -208,6 +208,14 @@ class Again(Record):
     relapsed: str = ""
 
 
+class Solved(Record):
+    """A cause whose repair helped while something else still holds. `before`: what held when that was planned."""
+
+    finding: Finding
+    attempt: Attempt
+    before: list[str]
+
+
 class Case(Part):
     """Everything of one run."""
 
@@ -229,6 +237,7 @@ class Case(Part):
     raised: Raised = Raised()
     put_back: PutBack | None = None
     again: Again | None = None
+    solved: Solved | None = None
     intermittent: str = ""  # how it was seen to go on although no symptom held, before anything was done
     errors: int = 0
 

@@ -7,7 +7,7 @@ from typing import Literal
 from actions import policy
 from actions import service as actions
 from actions.models import Risk
-from agent import flow, harm, looks, roles
+from agent import flow, harm, looks, roles, solved
 from agent.case import Attempt, Choice, Path
 from agent.journal import Outcome
 from agent.models import Phase, Run
@@ -92,6 +92,9 @@ def _rest(run: Run, finding: Finding) -> Outcome:
 
 def _take(run: Run, choice: Choice) -> Outcome:
     chosen = choice.paths[0]
+    leader = next((f for f in run.case.findings if f.key == chosen.finding), None)
+    if leader is not None and (number := solved.hand_on(run, leader)) is not None:
+        return Outcome(Phase.VERIFY, f"what still holds is another trouble, now #{number}")
     run.case.attempt = Attempt(path=chosen)
     _show(run, choice, "taken")
     return Outcome(Phase.ACT, f"planned {chosen.words}"[:120], {"path": chosen.key}, new_path=True)

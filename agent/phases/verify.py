@@ -8,7 +8,7 @@ from functools import partial
 from django.utils import timezone
 
 from actions import policy, reverts
-from agent import anew, beside, credit, patience, relapse, roles, served, unexplained
+from agent import anew, beside, credit, patience, relapse, roles, served, solved, unexplained
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
 from agent.context import is_self_healed, of_others, symptom_key, without_label
@@ -245,7 +245,10 @@ def _not_recovered(run: Run, said: Judgement) -> Outcome:
         putback.begin(run, said.why)
     relapsed = case.measuring.relapsed if case.measuring else ""
     if case.attempt:
-        _learn(run, worked=not relapsed and _helped(run, said))
+        helped = not relapsed and _helped(run, said)
+        _learn(run, worked=helped)
+        if helped:
+            solved.note(case)
         case.tried.append(case.attempt.path.key)
     case.begin_anew()
     case.again = again = Again(why=said.why, relapsed=relapsed)

@@ -1,0 +1,63 @@
+"""Two troubles that were taken for one: the mended one is told to its end, the other is an incident of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from agent.models import Run
+from incidents.findings import Evidence
+from incidents.models import Incident, State, Symptom
+from tests.agent.world import World, finding, path
+
+pytestmark = pytest.mark.django_db
+
+
+def also(world: World, incident: Incident, service: str = "db") -> Symptom:
+    now = timezone.now()
+    return Symptom.objects.create(
+        system=world.system, incident=incident, signal="unit_down", service=service,
+        title=f"{service} is down", first_seen=now, last_seen=now,
+    )  # fmt: skip
+
+
+def mended(world: World, other: Any) -> tuple[Run, Incident]:
+    """The first cause is repaired, and what it was said to show is gone; then `other` leads."""
+    incident = world.open()
+    also(world, incident)
+    sign = Evidence(text="refused", weight=4.0, source="probe", signal="http_unreachable", service="web")
+    world.findings = [finding("stuck", 0.9, path("mend web")).model_copy(update={"pro": [sign]})]
+    world.helped = lambda effects: len(effects)
+    run = world.start(incident)
+    world.drive(run, until=lambda: bool(world.effects()))
+    Symptom.objects.filter(signal="http_unreachable").update(cleared_at=timezone.now())
+    world.findings = [other]
+    return run, incident
+
+
+def test_what_still_holds_has_its_own_story(world: World) -> None:
+    run, incident = mended(world, finding("dead", 0.9, path("patch db"), component="db"))
+    world.cured = lambda effects: Incident.objects.count() > 1
+    world.drive(run)
+    incident.refresh_from_db()
+    assert (incident.state, incident.component, incident.cause) == (State.RESOLVED, "web", "stuck")
+    second = Incident.objects.exclude(pk=incident.pk).get()
+    (symptom,) = second.symptoms.all()
+    assert symptom.service == "db" and second.state not in (State.RESOLVED, State.HANDED_OVER)
+    assert world.effects() == ["mend@web"], "what is done for the other is done by its own run"
+    assert not incident.verdict.failed
+
+
+def test_another_cause_of_the_same_part_is_the_same_trouble(world: World) -> None:
+    run, incident = mended(world, finding("dead", 0.9, path("patch web")))
+    world.drive(run, until=lambda: len(world.effects()) > 1)
+    assert Incident.objects.get() == incident
+
+
+def test_what_is_back_was_not_mended(world: World) -> None:
+    run, incident = mended(world, finding("dead", 0.9, path("patch db"), component="db"))
+    Symptom.objects.filter(signal="http_unreachable").update(cleared_at=None)
+    world.drive(run, until=lambda: len(world.effects()) > 1)
+    assert Incident.objects.get() == incident
