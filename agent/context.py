@@ -9,6 +9,8 @@ from incidents.evidence import Picture, SignalState
 from incidents.health import Name, name_of
 from incidents.models import OPEN_STATES, Incident, Symptom
 from incidents.signals import CATALOG
+from systems import services
+from systems.graph import SystemGraph
 
 
 def active_symptoms(picture: Picture, less: Collection[Name] = ()) -> set[str]:
@@ -39,11 +41,20 @@ def symptoms_in(incident: Incident, picture: Picture) -> list[SignalState]:
 
 
 def of_others(incident: Incident) -> set[Name]:
-    """The symptoms that another open incident of the system has: they are explained there."""
+    """The symptoms that another open incident of the system has: they are explained there. What tells of a change is
+    one's own to weigh as well, as long as no other cause on that very part is known: it came to whichever was open."""
     others = Symptom.objects.filter(
         system=incident.system_id, cleared_at=None, incident__state__in=OPEN_STATES
-    )
-    return set(others.exclude(incident=incident.pk).values_list("signal", "service", "label"))
+    ).exclude(incident=incident.pk)
+    rows = list(others.values_list("signal", "service", "label", "incident__component"))
+    if not rows:
+        return set()
+    graph = services.load(incident.system.slug).graph
+    return {(s, part, label) for s, part, label, where in rows if not _is_shared(s, part, where, graph)}
+
+
+def _is_shared(signal: str, part: str, where: str, graph: SystemGraph) -> bool:
+    return signal in CATALOG and CATALOG[signal].changed and not (where and part in graph.members(where))
 
 
 def without(states: Iterable[SignalState], names: Collection[Name]) -> list[SignalState]:
