@@ -53,10 +53,22 @@ def _is_named(finding: Finding, signal_id: str, service: str) -> bool:
 def is_still_gone(finding: Finding | None) -> bool:
     """Whether the change that it blames took something away which has not come back. What needs that seldom shows
     nothing in between, and is no better for it."""
+    row = _blamed(finding)
+    return row is not None and drastic.bits(ledger.change_of(row)) >= drastic.GREATLY and _stands(row)
+
+
+def is_still_changed(finding: Finding | None) -> bool:
+    """Whether the change that it blames, or follows from, is as it was made: nobody has changed that again."""
+    row = _blamed(finding)
+    return row is not None and _stands(row)
+
+
+def _blamed(finding: Finding | None) -> ChangeRow | None:
     blamed = finding.change_id if finding else ""
-    row = ChangeRow.objects.filter(pk=int(blamed)).first() if blamed.isdecimal() else None
-    if row is None or drastic.bits(ledger.change_of(row)) < drastic.GREATLY:
-        return False
+    return ChangeRow.objects.filter(pk=int(blamed)).first() if blamed.isdecimal() else None
+
+
+def _stands(row: ChangeRow) -> bool:
     same = ChangeRow.objects.filter(
         system_id=row.system_id, component=row.component, kind=row.kind, what=row.what
     )

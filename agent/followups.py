@@ -11,6 +11,7 @@ from django.utils import timezone
 from actions import policy
 from actions import service as actions
 from actions.models import ActionRequest, Status
+from agent import behind
 from agent.models import FollowUp
 from incidents import evidence, timeline
 from incidents.facts import Noted
@@ -137,6 +138,17 @@ def _tell(follow: FollowUp, title: str) -> None:
     timeline.record(follow.incident_id, Noted(), title[:300], actor=ACTOR)
 
 
+def _is_as_changed(incident: Incident) -> bool:
+    """Whether the change that its cause evidently follows from still stands, by the ledger: where there is no golden
+    copy nothing else tells."""
+    cause = (incident.component, incident.cause)
+    lead = next((f for f in incident.hypotheses if (f.component, f.cause) == cause), None)
+    evident = lead is not None and any(
+        s.params.get("change") == lead.change_id for p in lead.paths for s in p
+    )
+    return evident and behind.is_still_changed(lead)
+
+
 def _is_gone(request: ActionRequest, picture: Picture) -> bool:
     """Whether what made the detour needed is measured to be over."""
     when = actions.over_when(request.slug)
@@ -149,5 +161,6 @@ def _is_gone(request: ActionRequest, picture: Picture) -> bool:
         seen = all(picture.of(part).word != UNKNOWN for part in parts)
         return seen and not any(CATALOG[s.signal].opens for s in held)
     if when == "unchanged":
-        return not any(CATALOG[s.signal].changed for s in held)
+        as_changed = request.incident is not None and _is_as_changed(request.incident)
+        return not as_changed and not any(CATALOG[s.signal].changed for s in held)
     return False

@@ -20,6 +20,7 @@ from systems.graph import SystemGraph
 
 LEAST_BITS = -4.0  # what tells less than this is not blamed: without a word, some fifty minutes
 TRIFLE_BITS = 5.0
+STEP = re.compile(r"[.:/\s]+")
 HOW_IT_WORKS = ("config", "env", "setting", "flag", "release", "deploy", "commit")
 # What does nothing to how a part runs.
 TRIFLE = re.compile(
@@ -75,7 +76,8 @@ def follows(
     kinds = {k for n in (*cause.signs, *cause.led_by) for k in board.moved_by(n.signal)}
     changed = {*history.members(change.component, graph)}
     of_its_kind = change.kind in kinds or (change.what == history.STOPPED and _is_down(cause, board))
-    there = (of_its_kind and changed & {*cause.members}) or _may_send(change, changed, cause, graph, board)
+    of_it = of_its_kind or _is_about_it(cause, change)
+    there = (of_it and changed & {*cause.members}) or _may_send(change, changed, cause, graph, board)
     over = history.undone(change, changes)
     return (
         bool(there)
@@ -85,6 +87,14 @@ def follows(
         and (cause.began is None or change.last_old.timestamp() <= first_sign(cause) + SLACK_S)
         and not principals.keeps_out_others(change, cause.members, graph, board)
     )
+
+
+def _is_about_it(cause: Cause, change: Change) -> bool:
+    """Whether it is a setting of the very thing that the cause is about: `jobs.export.every_s`, and a job `export` that
+    has run away."""
+    about = cause.spec.detail if cause.spec is not None else ""
+    named = {s.label.lower() for n in cause.signs if n.signal == about for s in n.holding() if s.label}
+    return change.kind in HOW_IT_WORKS and bool(named & {*STEP.split(change.what.lower())})
 
 
 def _may_send(

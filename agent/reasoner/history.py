@@ -179,9 +179,15 @@ def go_of(
         and _in_one_go(c, change)
         and c.id != change.id
     ]
-    alike = [c for c in near if (c.what, c.after) == (change.what, change.after) and c.component in members]
+    alike = [c for c in near if _without_name(c) == _without_name(change) and c.component in members]
     others = [c for c in near if c.component == change.component and c.what != change.what]
     return [change, *alike], sorted(others, key=lambda c: (c.first_new, c.id), reverse=True)
+
+
+def _without_name(change: Change) -> tuple[str, str | None]:
+    """What it is and what it became, whichever replica it is of: a file is often called by its part."""
+    name = re.compile(rf"(?<![a-z0-9]){re.escape(change.component)}(?![a-z0-9])", re.IGNORECASE)
+    return name.sub("*", change.what), None if change.after is None else name.sub("*", change.after)
 
 
 def is_put_back(change: Change, changes: Sequence[Change]) -> bool:

@@ -16,9 +16,10 @@ from agent import followups
 from agent.models import FollowUp
 from incidents import evidence
 from incidents.evidence import SignalState
+from incidents.findings import Finding, PlannedStep
 from incidents.models import Incident, State
 from incidents.picture import Health, Picture
-from systems.models import System
+from systems.models import ChangeRow, System
 from systems.services import LoadedSystem
 from tests.actions.conftest import _data_dir, base, runtime, system  # noqa: F401
 
@@ -134,3 +135,29 @@ def test_the_incident_shows_it(switched: ActionRequest, client: Client) -> None:
 def test_what_was_done_long_ago_is_no_reason_to_look_each_second(switched: ActionRequest) -> None:
     ActionRequest.objects.update(requested_at=timezone.now() - timedelta(days=1))
     assert not followups.is_owed()
+
+
+@pytest.mark.parametrize("evident", [True, False])
+def test_a_job_rests_as_long_as_what_made_it_run_away_stands(system: LoadedSystem, evident: bool) -> None:  # noqa: F811
+    """By the ledger: without a golden copy no sign tells of the change."""
+    row, now = System.objects.get(slug="tiny"), timezone.now()
+    values = {
+        "system": row, "component": "web-1", "kind": "config", "what": "jobs.export.pattern", "source": "files",
+        "last_old": now, "first_new": now,
+    }  # fmt: skip
+    change = ChangeRow.objects.create(before="a", after="b", **values)
+    back = PlannedStep(action="revert-change", target="web-1", params={"change": str(change.pk)})
+    lead = Finding(
+        component="web-1",
+        cause="runaway",
+        probability=0.9,
+        change_id=str(change.pk),
+        paths=[[back]] if evident else [],
+    )
+    incident = Incident.objects.create(
+        system=row, fingerprint="x", title="x", state=State.RESOLVED, started_at=now,
+        component="web-1", cause="runaway", hypotheses=[lead],
+    )  # fmt: skip
+    assert followups._is_as_changed(incident) is evident
+    ChangeRow.objects.create(before="b", after="a", **values)
+    assert not followups._is_as_changed(incident)

@@ -664,3 +664,31 @@ def test_a_named_cause_that_is_measured_leads_the_change_however_long_ago_that_w
     measured = S("pg_table_missing", "db", onset=at(-64))
     lead = told([measured, *words], gone).hypotheses[0]
     assert (lead.key, lead.change) == ("db:table_missing", gone)
+
+
+@pytest.mark.parametrize(
+    ("what", "follows"), [("jobs.resize.pattern", True), ("jobs.invoice.pattern", False)]
+)
+def test_a_job_that_runs_away_follows_from_a_change_of_its_own_settings(what: str, follows: bool) -> None:
+    """Not a rival of it: it is named, and to take that back is a path of it."""
+    hot = timed(S("child_cpu_hot", "cron", text="pid=4711", label="resize", reading_value=99))
+    change = made(-4, what=what, old="^a$", new="^(a+)+$", kind="config", part="cron")
+    found = told(hot, change).hypotheses
+    named = next(h for h in found if h.cause == "runaway")
+    assert (named.change is change) is follows
+    assert any(h.kind == "change" for h in found) is not follows
+
+
+def test_what_was_changed_alike_on_each_replica_goes_back_together_though_its_file_is_called_by_the_replica() -> (
+    None
+):
+    first, second = (
+        made(0, what=f"etc/{name}.yaml: text", old="can be read", new=f"does not parse ({name}.yaml:24)",
+             kind="config", part=name)
+        for name in ("web-1", "web-2")
+    )  # fmt: skip
+    other = made(
+        0, what="etc/other.yaml: text", old="can be read", new="does not parse", kind="config", part="web-2"
+    )
+    alike, _ = history.go_of(first, [first, second, other], ("web-1", "web-2"))
+    assert alike == [first, second]
