@@ -42,7 +42,9 @@ def told_once(
             and blame.follows(causes[j], change, changes, graph, board)
         ]  # fmt: skip
         if fits:
-            follows[i] = max(fits, key=lambda j: odds.get(j, 0.0))
+            best = max(fits, key=lambda j: odds.get(j, 0.0))
+            whole = (j for j in fits if _is_of_a_group(causes[best], causes[j]))
+            follows[i] = next(whole, best) if len(causes[i].members) > 1 else best
     for j in sorted(named, key=lambda j: -odds.get(j, 0.0)):
         for i in _senders(causes[j], causes, odds, changes, graph, board):
             follows.setdefault(i, j)

@@ -692,3 +692,14 @@ def test_what_was_changed_alike_on_each_replica_goes_back_together_though_its_fi
     )
     alike, _ = history.go_of(first, [first, second, other], ("web-1", "web-2"))
     assert alike == [first, second]
+
+
+def test_what_follows_from_a_change_of_a_whole_group_is_the_cause_of_the_whole_group() -> None:
+    """Though one of its replicas happens to show a sign more."""
+    signs = ("unit_down", "unit_fatal", "exit_nonzero", "tcp_refused", "http_unreachable", "not_ready")
+    dead = timed(*(state for sign in signs for state in both(sign)), S("crash_looping", "web-a"), FAILED)
+    changes = [
+        made(-3, what="API_KEY", old="a", new="b", kind="env", part=part) for part in ("web-a", "web-b")
+    ]
+    found = told(dead, *changes).hypotheses[0]
+    assert (found.component, found.cause) == ("web", "process_dead")
