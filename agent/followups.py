@@ -22,7 +22,7 @@ from systems import services
 from systems.manifest import ManifestError
 
 ACTOR = "agent"
-LOOKS = 40  # fresh ones in a row in which the cause is gone: it does not go and come
+LOOKS = 20  # fresh ones in a row, some seconds apart, in which the cause is gone: it does not go and come
 AT_ONCE = 50
 UNKNOWN = "unknown"
 

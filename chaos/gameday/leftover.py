@@ -11,7 +11,7 @@ from chaos.gameday.look import running
 from chaos.site import Site
 from systems.models import System
 
-ENDS_WITHIN_S = 90.0  # what the agent has for it, once the cause is gone
+ENDS_WITHIN_S = 180.0  # what the agent has for it, once the cause is gone
 LOOK_S = 1.0
 
 

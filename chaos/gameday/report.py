@@ -14,7 +14,7 @@ Made by `./ops manage gameday_report` from the files of `./ops gameday`; nothing
 """
 RUN = (
     "fault", "seed", "mode", "who", "seen s", "first", "sure", "last", "culprit", "outcome", "repair s",
-    "wrong actions", "lost",
+    "wrong actions", "lost", "left",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def _runs(rows: Sequence[Row]) -> list[str]:
             _named(r["component_ok"], r["cause_ok"]), {None: "", True: "yes", False: "no"}[r["culprit_ok"]],
             r["outcome"].replace("_", " "), _figure(r["repair_s"]), "; ".join(r["wrong_actions"]),
             ", ".join(f"{n} {thing}" for thing, n in r["data_lost"].items()),
+            "; ".join(r.get("left", ())),
         ]
         for r in rows
     ]  # fmt: skip
