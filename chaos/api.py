@@ -12,6 +12,7 @@ from ninja import Field, Router, Schema, Status
 
 from actions.apibody import Body
 from chaos import service, tasks
+from chaos.faults.base import INTENSITY
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
 
@@ -24,6 +25,7 @@ class BreakIn(Body):
     """`system` is needed only when several are under care; `duration_s` at most the fault's own limit."""
 
     duration_s: float | None = Field(default=None, gt=0, le=600)
+    intensity: float | None = None
     force: bool = False
     params: dict[str, Any] = {}
     system: str = ""
@@ -49,6 +51,13 @@ class Running(Schema):
     deadline: datetime
 
 
+class IntensityOut(Schema):
+    what: str
+    usual: float
+    least: float
+    most: float
+
+
 class FaultOut(Schema):
     id: str
     aliases: list[str]
@@ -61,6 +70,7 @@ class FaultOut(Schema):
     reverts: str
     imitated: dict[str, str]  # by runtime driver
     max_duration_s: float
+    intensity: IntensityOut | None  # null: it can only be put in as it is
     running: list[Running]
 
 
@@ -83,7 +93,7 @@ def faults(request: HttpRequest) -> list[dict[str, Any]]:
             "id": fault.id,
             "aliases": [alias for alias, (target, _) in ALIASES.items() if target == fault.id],
             **{name: getattr(fault, name) for name in ("title", "category", "description", "blast_radius")},
-            **{name: getattr(fault, name) for name in ("reverts", "imitated", "max_duration_s")},
+            **{name: getattr(fault, name) for name in ("reverts", "imitated", "max_duration_s", "intensity")},
             "targets": list(fault.targets),
             "drivers": list(fault.drivers),
             "running": [_running(row) for row in running if row.fault == fault.id],
@@ -106,7 +116,7 @@ def break_it(request: HttpRequest, fault: str, body: BreakIn | None = None) -> A
             slug,
             fault,
             by=by,
-            params=wanted.params,
+            params=wanted.params | ({INTENSITY: wanted.intensity} if wanted.intensity is not None else {}),
             duration_s=wanted.duration_s,
             force=wanted.force,
         )

@@ -39,10 +39,12 @@ def _row(fault: Fault) -> str:
     names = [f"`{fault.id}`", *(f"`{alias}`" for alias, (of, _) in ALIASES.items() if of == fault.id)]
     imitated = "".join(f" ({RUNTIMES[driver]}: {how})" for driver, how in fault.imitated.items())
     where = ", ".join(RUNTIMES[driver] for driver in DRIVERS if driver in fault.drivers)
+    chosen = fault.intensity
+    hits = f" To choose: {chosen.what}, {chosen.least:g} to {chosen.most:g}." if chosen else ""
     restraint = " **A test of restraint: nothing is to be done.**" if fault.restraint else ""
     cells = (
         ", ".join(names),
-        f"**{fault.title}.** {fault.description}{restraint}",
+        f"**{fault.title}.** {fault.description}{hits}{restraint}",
         fault.blast_radius,
         fault.reverts,
     )

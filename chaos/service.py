@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from chaos import injector, registry
-from chaos.faults.base import FaultFailed, NotUndone
+from chaos.faults.base import INTENSITY, FaultFailed, NotUndone
 from chaos.journal import ARMED, FAILED, Entry, Journal
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS, find, title_of
@@ -102,6 +102,8 @@ def press(
     entry_id = str(uuid.uuid4())
     try:
         site = Site.load(Path(system.manifest_path).parent)
+        if INTENSITY in (params or {}) and getattr(find(fault_id), "intensity", None) is None:
+            raise FaultFailed(f"{title_of(fault_id)} has no intensity to choose")
         if (driver := site.facts.get("driver", "process")) not in find(fault_id).drivers:
             raise FaultFailed(f"{title_of(fault_id)} cannot be put into a sandbox of the runtime {driver}")
         entry = injector.arm(journal(), site, fault_id, params or {}, duration_s or implied, entry_id)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from chaos import scorecard, service, tasks
+from chaos.faults.base import INTENSITY
 from chaos.models import Injection, Schedule
 from chaos.registry import FAULTS
 from incidents import evidence
@@ -123,7 +124,8 @@ def inject(request: HttpRequest) -> HttpResponse:
     """Arm the fault and let a worker break it; the service refuses when the system is sick."""
     slug, fault = request.POST.get("system", ""), request.POST.get("fault", "")
     try:
-        row = service.press(slug, fault, by=request.user.get_username(), duration_s=_seconds(request))
+        by, chosen = request.user.get_username(), _params(request)
+        row = service.press(slug, fault, by=by, params=chosen, duration_s=_seconds(request))
         tasks.run.delay(str(row.pk))
         messages.warning(
             request,
@@ -132,6 +134,15 @@ def inject(request: HttpRequest) -> HttpResponse:
     except service.Refused as error:
         messages.error(request, f"Refused: {error}.")
     return redirect("chaos")
+
+
+def _params(request: HttpRequest) -> dict[str, Any]:
+    """What was chosen beside the fault. Raises Refused for what is no number."""
+    asked_for = request.POST.get(INTENSITY, "")
+    try:
+        return {INTENSITY: float(asked_for)} if asked_for else {}
+    except ValueError:
+        raise service.Refused("an intensity is a number") from None
 
 
 def _seconds(request: HttpRequest) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -27,10 +28,19 @@ class ConfigFault(Fault):
         return tuple(dict.fromkeys(unit for unit, _, _ in self.edits))
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return remember(site, self.units)
+        return {**remember(site, self.units), "edits": self._edits(params)}
+
+    def _edits(self, params: dict[str, Any]) -> list[Edit]:
+        """As hard as it was chosen."""
+        if self.intensity is None:
+            return list(self.edits)
+        value, key = self.strength(params), self.intensity.key
+        return [
+            (unit, name, value if name.rpartition(".")[2] == key else old) for unit, name, old in self.edits
+        ]
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        write(site, list(self.edits))
+        write(site, undo.get("edits", self.edits))
         for unit in self.units:
             (site.hands.bounce if self.restarts else site.hands.reload)(unit)
 
@@ -38,7 +48,7 @@ class ConfigFault(Fault):
         return restore(site, undo, restarts=self.restarts)
 
     def still_broken(self, site: Site, undo: Undo) -> str:
-        return still(site, list(self.edits))
+        return still(site, undo.get("edits", self.edits))
 
 
 class JobFault(ConfigFault):
@@ -84,7 +94,7 @@ def put(site: Site, edits: list[Edit]) -> None:
         site.hands.reload(unit)
 
 
-def write(site: Site, edits: list[Edit]) -> None:
+def write(site: Site, edits: Sequence[Edit]) -> None:
     """The values, which nobody has read yet."""
     for unit, key, value in edits:
         site.edit_config(unit, key, value)
@@ -130,7 +140,7 @@ def _have_read(site: Site, undo: Undo, unit: str, text: str, restarts: bool) -> 
     site.start_if_dead(unit)
 
 
-def still(site: Site, edits: list[Edit]) -> str:
+def still(site: Site, edits: Sequence[Edit]) -> str:
     """Which of the bad values are still in the files."""
     bad = [
         f"{unit}: {key} is {value!r}" for unit, key, value in edits if site.config_value(unit, key) == value

@@ -16,6 +16,7 @@ from chaos.site import Site
 
 Undo = dict[str, Any]
 DRIVERS = ("process", "docker")
+INTENSITY = "intensity"  # in the parameters of a press
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,31 @@ class Expected:
 
     components: tuple[str, ...]
     causes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """How hard a fault hits, which who presses may choose. `what`: in words, with its unit. `key`: of a fault that is
+    nothing but settings, the one that it is."""
+
+    what: str
+    usual: float
+    least: float
+    most: float
+    key: str = ""
+
+    def of(self, params: Mapping[str, Any]) -> float:
+        """As chosen, else the usual. Raises FaultFailed for what is none."""
+        wanted = params.get(INTENSITY)
+        if wanted is None:
+            return self.usual
+        if (
+            isinstance(wanted, bool)
+            or not isinstance(wanted, int | float)
+            or not self.least <= wanted <= self.most
+        ):
+            raise FaultFailed(f"the intensity ({self.what}) is a number from {self.least:g} to {self.most:g}")
+        return round(wanted) if isinstance(self.usual, int) else float(wanted)
 
 
 class FaultFailed(Exception):
@@ -83,10 +109,16 @@ class Fault(ABC):
     # (part, the key, job or edge) to blame, where a diagnosis could name one: any of these is right
     culprits: ClassVar[tuple[tuple[str, str], ...]] = ()
     max_duration_s: ClassVar[float] = 600.0
+    intensity: ClassVar[Intensity | None] = None
     approves: ClassVar[
         tuple[str, ...]
     ] = ()  # what a person at hand would allow for it, beyond what is allowed for all
     drivers: ClassVar[tuple[str, ...]] = DRIVERS  # whose parts it can be put into
+
+    def strength(self, params: Mapping[str, Any]) -> float:
+        """How hard it is to hit, as chosen, else as usual. Raises FaultFailed for what cannot be."""
+        assert self.intensity is not None, f"{self.id} has no intensity"
+        return self.intensity.of(params)
 
     @abstractmethod
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:

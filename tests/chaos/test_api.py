@@ -215,3 +215,18 @@ def test_only_a_repaired_fault_makes_way(
     service.tidy(system)
     row.refresh_from_db()
     assert (row.status == Injection.Status.REVERTED) is goes
+
+
+def test_how_hard_it_hits_is_chosen_within_its_bounds(post: Post, told: list[str]):
+    answer = post("/break/api_slow_latency", intensity=2.5)
+    assert answer.status_code == 202, answer.content
+    entry = service.journal().read(data(answer)["id"])
+    assert (entry.undo["delay"], Injection.objects.get().params) == (2.5, {"intensity": 2.5})
+    for fault, intensity, why in (
+        ("time_drift", 5, "from 30 to 86400"),
+        ("time_drift", 1e9, "from 30 to 86400"),
+        ("api_down", 2, "no intensity to choose"),
+    ):
+        refused = post(f"/break/{fault}", intensity=intensity, force=True)
+        assert refused.status_code == 409 and why in data(refused)["detail"], fault
+    assert len(told) == 1

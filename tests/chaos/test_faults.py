@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from chaos import describing, injector
-from chaos.faults.base import Fault
+from chaos.faults.base import Fault, FaultFailed
 from chaos.journal import ACTIVE, ARMED, REVERTED, Journal
 from chaos.registry import ALIASES, FAULTS
 from tests.chaos.sandbox import Sandbox, leaks, wait_until
@@ -58,6 +58,13 @@ def test_describes_itself(fault: Fault):
     named = {cause for cause in fault.expected.causes if cause or not fault.culprits}
     assert named <= RUNBOOKS, "an answer that no runbook could give"
     assert 0 < fault.max_duration_s <= 600
+    if (chosen := fault.intensity) is not None:
+        assert chosen.what.strip() and fault.strength({}) == chosen.usual
+        for value in (chosen.least, chosen.most):
+            assert fault.strength({"intensity": value}) == value
+        for wrong in (chosen.least - 1, chosen.most + 1, "hard", True):
+            with pytest.raises(FaultFailed, match="intensity"):
+                fault.strength({"intensity": wrong})
     assert Path(sys.modules[type(fault).__module__].__file__ or "").name == f"{fault.id}.py"
 
 

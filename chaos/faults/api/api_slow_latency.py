@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, Fault, Part, Undo
+from chaos.faults.base import INTENSITY, Expected, Fault, Intensity, Part, Undo
 from chaos.site import Site
 
 UNITS = ("api-1", "api-2")
@@ -23,9 +23,11 @@ class ApiSlowLatency(Fault):
     expected = Expected(("api", *UNITS), ("artificial_delay",))
     culprits = tuple((unit, KEY) for unit in UNITS)
     may_touch = ("gateway",)
+    intensity = Intensity("seconds that every request waits", 6.0, 1.0, 20.0)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        delay = 5.0 + float(params.get("seed", 1)) % 6
+        seeded = 5.0 + float(params.get("seed", 1)) % 6
+        delay = self.strength(params) if INTENSITY in params else seeded
         return {**_config.remember(site, UNITS), "delay": delay}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:

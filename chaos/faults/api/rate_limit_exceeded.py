@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.faults import _config
-from chaos.faults.base import Expected
+from chaos.faults.base import Expected, Intensity
 
 KEY = "partner-17"
 
@@ -17,6 +17,7 @@ class RateLimitExceeded(_config.JobFault):
     blast_radius = "everybody at the front door: they are turned away with 429"
     reverts = "puts the job's settings back and ends its run"
     expected = Expected(("gateway", _config.BATCH), ("quota_hog", "config_changed"))
+    intensity = Intensity("requests a second", 60, 45, 200, key="rps")
     job = "partner-sync"
     settings = {"rps": 60, "requests": 1_000_000, "every_s": 5}
     culprits = ((_config.BATCH, job), ("gateway", KEY))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.faults import _world
-from chaos.faults.base import Expected, Fault, Part, Undo
+from chaos.faults.base import Expected, Fault, Intensity, Part, Undo
 from chaos.site import Site
 
 CROWD, DOOR, RPS = "newcomers", "gateway", 100
@@ -21,12 +21,13 @@ class TrafficSurge(Fault):
     reverts = "the crowd goes home, and the door lets everybody in again"
     expected = Expected((DOOR, "api", "api-1", "api-2"), ("surge", "overload"))
     may_touch = ("frontend", "backup-api")
+    intensity = Intensity("visits a second", RPS, 20, 300)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return _world.remember(site, CROWD)
+        return {**_world.remember(site, CROWD), "rps": self.strength(params)}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _world.put(site, CROWD, {"rps": RPS})
+        _world.put(site, CROWD, {"rps": undo["rps"]})
 
     def parts(self, site: Site, undo: Undo) -> list[Part]:
         return [*_world.restore(site, undo), Part("the front door lets everybody in", lambda: _open(site))]

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from chaos.faults import _config
-from chaos.faults.base import Expected, FaultFailed, Undo
+from chaos.faults.base import Expected, FaultFailed, Intensity, Undo
 from chaos.site import Site
 
 UNIT, QUEUE = "worker", "q:orders"
@@ -23,7 +23,11 @@ class QueueBacklog(_config.ConfigFault):
     blast_radius = "orders are fulfilled late; the shop itself works"
     reverts = "puts the configuration back; the worker works off what is waiting"
     expected = Expected((UNIT, "redis"), ("queue_backlog", "config_changed"))
+    intensity = Intensity("orders that come at once", BURST, 50, 5_000)
     edits = ((UNIT, "concurrency", 1), (UNIT, "poll_interval_s", 2))
+
+    def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
+        return {**super().prepare(site, params), "burst": self.strength(params)}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         super().inject(site, params, undo)
@@ -31,7 +35,7 @@ class QueueBacklog(_config.ConfigFault):
             rows = db.execute(
                 "INSERT INTO shop.orders (email, total, status) "
                 "SELECT 'campaign' || n || '@example.test', 9.90, 'new' FROM generate_series(1, %s) n RETURNING id",
-                [BURST],
+                [undo["burst"]],
             ).fetchall()
         if not rows:
             raise FaultFailed("no orders could be written; reset the sandbox first")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.faults import _config
-from chaos.faults.base import Expected
+from chaos.faults.base import Expected, Intensity
 
 
 class DbLockContention(_config.JobFault):
@@ -15,5 +15,6 @@ class DbLockContention(_config.JobFault):
     blast_radius = "orders; reading goes on"
     reverts = "puts the job's settings back and ends its run"
     expected = Expected(("postgres", _config.BATCH), ("lock_contention", "config_changed"))
+    intensity = Intensity("seconds of each round that the lock is held", 20, 2, 60, key="hold_s")
     job = "price-recalc"
     settings = {"hold_s": 20, "pause_s": 2, "rounds": 1000, "every_s": 5}

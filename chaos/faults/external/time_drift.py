@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from chaos.faults.base import DRIVERS, Expected, Fault, Part, Undo
+from chaos.faults.base import DRIVERS, Expected, Fault, Intensity, Part, Undo
 from chaos.site import Site
 
 UNIT = "api-2"
@@ -22,6 +22,7 @@ class TimeDrift(Fault):
     blast_radius = "who logs in there is refused by the other replica; dates and stamps are wrong"
     reverts = "sets the clock right"
     expected = Expected((UNIT,), ("clock_off",))
+    intensity = Intensity("seconds that the clock is ahead", AHEAD_S, 30, 86_400)
     imitated = dict.fromkeys(
         DRIVERS,
         "the kernel's clock is everybody's and stays as it is: the replica adds what stands in a file of its own",
@@ -29,7 +30,7 @@ class TimeDrift(Fault):
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         path = _path(site)
-        return {"was": path.read_text() if path.exists() else None, "now": f"{AHEAD_S:+d}\n"}
+        return {"was": path.read_text() if path.exists() else None, "now": f"{self.strength(params):+g}\n"}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
         _path(site).parent.mkdir(parents=True, exist_ok=True)

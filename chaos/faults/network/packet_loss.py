@@ -5,11 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.faults import _lines
-from chaos.faults.base import Expected, Fault, Part, Undo
+from chaos.faults.base import Expected, Fault, Intensity, Part, Undo
 from chaos.site import Site
 
 EDGE, UNIT = "api-db", "net"
-RULE = ["INPUT", *["-p", "tcp", "-m", "statistic", "--mode", "random", "--probability", "0.2", "-j", "DROP"]]
+LOST = 20  # of a hundred
+
+
+def _rule(share: float) -> list[str]:
+    return [
+        "INPUT",
+        "-p",
+        "tcp",
+        "-m",
+        "statistic",
+        "--mode",
+        "random",
+        "--probability",
+        f"{share:g}",
+        "-j",
+        "DROP",
+    ]
 
 
 class PacketLoss(Fault):
@@ -26,12 +42,13 @@ class PacketLoss(Fault):
     culprits = ((UNIT, EDGE), (UNIT, "INPUT"))
     may_touch = (EDGE, "api", "api-1", "api-2", "postgres")
     drivers = ("process",)
+    intensity = Intensity("of a hundred packets, so many are lost", LOST, 5, 60)
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return {"rules": _lines.rules(site, EDGE)}
+        return {"rules": _lines.rules(site, EDGE), "share": self.strength(params) / 100}
 
     def inject(self, site: Site, params: dict[str, Any], undo: Undo) -> None:
-        _lines.inside(site, EDGE, "iptables", "-A", *RULE)
+        _lines.inside(site, EDGE, "iptables", "-A", *_rule(undo["share"]))
 
     def parts(self, site: Site, undo: Undo) -> list[Part]:
         return [
@@ -47,7 +64,7 @@ class PacketLoss(Fault):
 
 def _clear(site: Site, undo: Undo) -> None:
     if len(_lines.rules(site, EDGE)) > len(undo["rules"]):
-        _lines.inside(site, EDGE, "iptables", "-D", *RULE)
+        _lines.inside(site, EDGE, "iptables", "-D", *_rule(undo.get("share", LOST / 100)))
 
 
 def _back(site: Site) -> None:
