@@ -110,6 +110,7 @@ class Attempt(Part):
     path: Path
     cursor: int = 0  # the step that is next
     requests: list[str] = []
+    unknown: int = 0  # looks at a request whose outcome is not known
     acted_at: datetime | None = None
 
     @property

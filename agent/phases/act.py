@@ -16,7 +16,7 @@ from agent.case import Attempt
 from agent.context import is_self_healed
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import starving, waiting
+from agent.phases import explain, starving, waiting
 from agent.phases.waiting import POLL_S
 from agent.roles.base import ActionView
 from incidents import evidence, lifecycle, timeline
@@ -25,6 +25,8 @@ from incidents.findings import Finding, PlannedStep
 from incidents.models import State
 from incidents.plain import sure
 from incidents.verdict import ACT_AT
+
+UNTOLD = 30  # looks at a request whose outcome its target does not tell, before a person is called
 
 
 def step(run: Run) -> Outcome:
@@ -41,6 +43,11 @@ def step(run: Run) -> Outcome:
         if waits is not None:
             return waits
         view = roles.executor().look(view.id)
+    if view.status == "unknown":
+        attempt.unknown += 1
+        if attempt.unknown > UNTOLD:
+            why = f"what became of {words} is not known, and its target does not tell ({view.why})"
+            return explain.hand_over(run, f"{why}: look at it, and say on its page how it ended")
     if view.status in ("running", "unknown"):
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
     if view.status == "approved":

@@ -255,6 +255,39 @@ def test_a_new_password_is_tried_before_anybody_is_interrupted(
     assert runtime.calls == []
 
 
+def test_credentials_are_rotated_where_a_golden_copy_is_missing(
+    system: LoadedSystem, world: Any, alice: Any
+) -> None:
+    """It is not made either: what stood in it besides is not known."""
+    gone = system.path("golden/web-1.env")
+    gone.unlink()
+    assert run("regenerate-db-creds", "db", {}, alice).status == Status.SUCCEEDED
+    assert SECRET not in parse_env(system.path("golden/web-2.env").read_text())["DATABASE_URL"]
+    assert not gone.exists()
+
+
+def test_a_rotation_that_breaks_off_puts_the_old_password_back(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new password on the server and old ones in the files keep everybody out."""
+    files = [system.path(f"etc/web-{n}.env") for n in (1, 2)]
+    before, whole, tried = [f.read_bytes() for f in files], effects.write_whole, []
+
+    def write(path: Path, content: bytes, mode: int | None = None) -> None:
+        tried.append(path)
+        if len(tried) == 2:
+            raise OSError(28, "No space left on device")
+        whole(path, content, mode)
+
+    monkeypatch.setattr(effects, "write_whole", write)
+    request = run("regenerate-db-creds", "db", {}, alice)
+    assert request.status == Status.FAILED, request.status_why
+    assert "No space left" in request.status_why and "old password again" in request.status_why
+    assert [f.read_bytes() for f in files] == before and runtime.calls == []
+    dsn = system.service("db").postgres.dsn  # type: ignore[union-attr]
+    psycopg.connect(dsn, user=ROLE, password=SECRET).close()
+
+
 @pytest.mark.parametrize("password", ["p@ss:/?#[]%", "ünï", "plain", "a b"])
 def test_passwords_are_quoted_into_urls(password: str) -> None:
     text = "A=1\nexport DSN='postgresql://u:old@h:1/d?x=1'\nDSN2=keep\n"

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from actions import service as actions
+from actions.base import ActionContext, NoParams, Result
 from actions.models import ActionRequest, AuditEntry, Status
 from agent import loop, unexplained
 from agent import service as agent
@@ -25,7 +26,7 @@ from incidents.findings import Evidence, Question, somewhere_in
 from incidents.models import Incident, Postmortem, State, Symptom, TimelineEvent
 from knowledge.models import Lesson, OutcomeStat
 from systems.models import ChangeRow
-from tests.agent.world import FileAction, World, finding, path
+from tests.agent.world import FileAction, Mend, World, finding, path
 
 
 def titles(incident: Incident, kind: str) -> list[str]:
@@ -347,6 +348,23 @@ def test_a_failed_action_closes_the_path(world: World):
     run = world.drive(world.start(incident))
     assert (run.outcome, world.effects()) == ("recovered", ["patch@web"])
     assert "This path is closed: mend on web was failed" in titles(incident, "plan")
+
+
+def test_what_became_of_an_action_and_nobody_can_tell_is_for_a_person(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    def breaks_off(self: Mend, ctx: ActionContext, params: NoParams) -> Result:
+        raise OSError("the line broke")
+
+    monkeypatch.setattr(Mend, "execute", breaks_off)
+    monkeypatch.setattr(Mend, "read_back", lambda *_: "unknown")
+    world.findings = [finding("stuck", 0.95, path("mend web"), path("patch web"))]
+    incident = world.open()
+    world.drive(world.start(incident), most=120)
+    incident.refresh_from_db()
+    assert incident.state == State.HANDED_OVER and world.effects() == [], "nothing is done beside it"
+    told = TimelineEvent.objects.filter(incident=incident, kind="handover").get()
+    assert "mend on web is not known" in f"{told.title} {told.body}" and "the line broke" in told.body
 
 
 def test_hands_over_after_the_last_path_with_all_that_was_found(

@@ -101,6 +101,7 @@ class RegenerateDbCreds(Action[CredentialParams]):
 
     def execute(self, ctx: ActionContext, params: CredentialParams) -> Result:
         kept = vault.get(str((ctx.undo or {})["vault"]))
+        texts = _rewritten(ctx, params, str(kept["new"]))
         ctx.guard()
         _set_password(ctx, str(params.role), str(kept["new"]))
         if not _can_log_in(ctx, params, str(kept["new"])):  # before anybody is interrupted
@@ -110,10 +111,14 @@ class RegenerateDbCreds(Action[CredentialParams]):
             raise ActionFailed(
                 f"{params.role} was refused with a new password too: it has its old one again, nobody was restarted"
             )
-        for file, key in _files(ctx, params):
-            ctx.guard()
-            text = ctx.system.path(file).read_text()
-            effects.write_whole(ctx.system.path(file), with_password(text, key, str(kept["new"])).encode())
+        try:
+            effects.put_files(ctx, dict(texts))
+        except Exception as error:  # half of it would keep everybody out
+            _put_back(ctx, params, kept)
+            why = f"{type(error).__name__}: {error}"
+            raise ActionFailed(
+                f"{why}: {params.role} has its old password again, nobody was restarted"
+            ) from error
         done = one_by_one(ctx, _consumers(ctx, params))
         ok = _can_log_in(ctx, params, str(kept["new"]))
         return Result(ok, "; ".join([f"role {params.role} has a new password", *done]))
@@ -124,9 +129,7 @@ class RegenerateDbCreds(Action[CredentialParams]):
         except FileNotFoundError:
             raise ActionFailed("the old credentials are gone from the vault") from None
         params = CredentialParams(role=undo["role"])
-        with effects.admin(ctx.service) as session:
-            _alter(session, str(undo["role"]), kept["verifier"] or _old_password(ctx, params, kept["files"]))
-        effects.put_files(ctx, kept["files"])
+        _put_back(ctx, params, kept)
         return Result(
             True, "; ".join(["the old password is back", *one_by_one(ctx, _consumers(ctx, params))])
         )
@@ -161,7 +164,8 @@ def _consumers(ctx: ActionContext, params: CredentialParams) -> list[str]:
 
 
 def _files(ctx: ActionContext, params: CredentialParams, golden: bool = True) -> list[tuple[str, str]]:
-    """(file, key): the consumers' env files, and their golden copies, which must not bring the old password back."""
+    """(file, key): the consumers' env files, and their golden copies where there are any, which must not bring the old
+    password back."""
     found: dict[tuple[str, str], None] = {}
     for spec in _spec(ctx, params):
         for name in [m for n in spec.consumers for m in ctx.system.members(n)]:
@@ -169,9 +173,24 @@ def _files(ctx: ActionContext, params: CredentialParams, golden: bool = True) ->
             if env is None:
                 raise ActionRefused(f"{name} has no environment file in the manifest")
             found[(env.file, spec.key)] = None
-            if golden and env.golden:
+            if golden and env.golden and ctx.system.path(env.golden).is_file():
                 found[(env.golden, spec.key)] = None
     return list(found)
+
+
+def _rewritten(ctx: ActionContext, params: CredentialParams, password: str) -> dict[str, bytes]:
+    """What the files will be."""
+    found: dict[str, str] = {}
+    for file, key in _files(ctx, params):
+        text = found[file] if file in found else ctx.system.path(file).read_text()
+        found[file] = with_password(text, key, password)
+    return {file: text.encode() for file, text in found.items()}
+
+
+def _put_back(ctx: ActionContext, params: CredentialParams, kept: dict[str, Any]) -> None:
+    """The old password on the server and in the files; nobody is restarted."""
+    _set_password(ctx, str(params.role), kept["verifier"] or _old_password(ctx, params, kept["files"]))
+    effects.put_files(ctx, kept["files"])
 
 
 def with_password(text: str, key: str, password: str) -> str:
