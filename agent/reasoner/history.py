@@ -21,6 +21,7 @@ STARTED_S = 6.0
 SEES_STARTS = "unit_down"  # whoever reads this of a part reads its starts
 WRITTEN = ("config", "env", "file", "spec")  # what somebody writes, and what then runs as it is written
 RUNS = ("route", "setting")
+ENTRY = re.compile(r"(.+?)\.\d+(?:\.|$)")  # what stands in a list, by its place
 RUN, STOPPED = "run", "stopped"
 BY_A_START = (*WRITTEN, "release")  # what counts from the next start on
 STARTED_FOR_S = 6.0  # it is written, started, and both are read
@@ -170,8 +171,9 @@ def _not_following(changes: Sequence[Change]) -> list[Change]:
 def go_of(
     change: Change, changes: Sequence[Change], members: Collection[str]
 ) -> tuple[list[Change], list[Change]]:
-    """The change with what became the same on other replicas of `members`, and what else of its kind was changed on
-    its part in the same go, the newest first: `together` makes one of them."""
+    """The change with what became the same on other replicas of `members` and what was changed of the same list, which
+    is one thing; and what else of its kind was changed on its part in the same go, the newest first: `together` makes
+    one of them."""
     near = [
         c
         for c in changes
@@ -181,7 +183,15 @@ def go_of(
     ]
     alike = [c for c in near if _without_name(c) == _without_name(change) and c.component in members]
     others = [c for c in near if c.component == change.component and c.what != change.what]
+    of_list = _list_of(change)
+    alike += [c for c in others if of_list and _list_of(c) == of_list]
+    others = [c for c in others if c not in alike]
     return [change, *alike], sorted(others, key=lambda c: (c.first_new, c.id), reverse=True)
+
+
+def _list_of(change: Change) -> str:
+    """The list that it is an entry of, or of one: `pools.api.members` of `pools.api.members.1.url`; "" of none."""
+    return (found := ENTRY.match(change.what)) and found[1] or ""
 
 
 def _without_name(change: Change) -> tuple[str, str | None]:

@@ -138,22 +138,26 @@ def settled(seconds: float) -> float:
 
 
 def takes_back(h: Hypothesis, changes: Sequence[Change]) -> list[list[PlannedStep]]:
-    """The paths of a change that is a cause of its own: to take it back, on every replica that was changed alike; then,
-    one by one, what else was changed in the same go, since nothing told them apart. Where it is back already, and the
-    trouble is not over, what began under it goes on: started anew it does not. Where a named cause evidently follows
-    from a change, that is its last path."""
+    """The paths of a change that is a cause of its own: to take it back, on every replica that was changed alike; then
+    one by one, what else was changed in the same go, since nothing told them apart, and all of it. Where it is back
+    already, and the trouble is not over, the rest of its go is not; and what began under it goes on: started anew it
+    does not. Where a named cause evidently follows from a change, that is its last path."""
     if h.change is None or not h.is_taken_back:
         return []
     if h.kind != "change" and (h.change_bits < EVIDENT_BITS or not h.change.id):
         return []
     if h.kind == "change" and history.undone(h.change, changes) is not None:
+        alike, others = history.go_of(h.change, changes, h.members)
+        rest = [_back(c) for c in [*alike[1:], *others] if history.undone(c, changes) is None]
         step = PlannedStep(action=STARTS_ANEW, target=h.component)
-        return [[step]] if h.change.kind in HELD_BY_WHAT_RUNS else []
+        anew = [[step]] if h.change.kind in HELD_BY_WHAT_RUNS else []
+        return [*([rest] if rest else []), *anew]
     if h.kind != "change":
         settled = h.change.kind not in history.OF_A_MOMENT
         return [[_back(c) for c in history.go_of(h.change, changes, h.members)[0]]] if settled else []
     alike, others = history.go_of(h.change, changes, h.members)
-    return [[_back(c) for c in alike], *([_back(c)] for c in others)]
+    whole = [[_back(c) for c in [*alike, *others]]] if others else []
+    return [[_back(c) for c in alike], *([_back(c)] for c in others), *whole]
 
 
 def _back(change: Change) -> PlannedStep:

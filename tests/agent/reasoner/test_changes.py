@@ -486,6 +486,7 @@ def test_of_a_limit_and_a_setting_of_one_command_the_limit_that_fell_far_leads()
     assert [[s.params["change"] for s in path] for path in takes_back(first, [kept, little])] == [
         [little.id],
         [kept.id],
+        [little.id, kept.id],
     ]
 
 
@@ -703,3 +704,23 @@ def test_what_follows_from_a_change_of_a_whole_group_is_the_cause_of_the_whole_g
     ]
     found = told(dead, *changes).hypotheses[0]
     assert (found.component, found.cause) == ("web", "process_dead")
+
+
+def test_what_was_changed_of_one_list_goes_back_together_and_what_is_left_of_a_go_is_not_forgotten() -> None:
+    """One of two members of a pool by its old name, at the address of another one, is neither."""
+    name, url, first = (
+        made(-3, part="consumer", kind="config", what=f"pools.api.members.{of}", old=f"old {of}", new=f"new {of}")
+        for of in ("1.name", "1.url", "0.url")
+    )  # fmt: skip
+    other = made(-3, part="consumer", kind="config", what="pools.web.retries", old="1", new="2")
+    wrong = timed(
+        S("not_ready", "consumer"), S("log_errors", "consumer", text="pools.api.members.1.name: no route")
+    )
+    lead = told(wrong, name, url, first, other).hypotheses[0]
+    assert lead.kind == "change" and lead.change is not None and lead.change.what.startswith("pools.api")
+    lead = replace(lead, change=name)
+    paths = [[s.params["change"] for s in p] for p in takes_back(lead, [name, url, first, other])]
+    assert paths == [[name.id, url.id, first.id], [other.id], [name.id, url.id, first.id, other.id]]
+    back = replace(name, id="back", before=name.after, after=name.before, last_old=at(4), first_new=at(5))
+    left = takes_back(lead, [name, url, first, other, back])
+    assert [s.params["change"] for s in left[0]] == [url.id, first.id, other.id]
