@@ -24,7 +24,7 @@ from systems.probes import journeys
 from systems.services import LoadedSystem
 
 MOST = 300
-RATE = 5.0
+RATE = 2.0  # beside what is run all the time anyway; whoever comes at the same door must not notice
 SLOW = 0.5
 TURNED_AWAY = re.compile(r"\bstatus 429\b")
 LIMITS = ("rate_limited", "turned_away")  # what tells that somebody is turned away

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-LOOK_S = 0.5
+LOOK_S = 1.0  # each is all journeys: more of them would be a load of its own
 
 
 @dataclass
