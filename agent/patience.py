@@ -67,6 +67,12 @@ def is_too_early(count: Measuring, *, cleared: bool) -> bool:
     return count.still < STUCK or slow
 
 
+def shows_again_s(before: Iterable[str]) -> float:
+    """How long what held (keys of symptoms) takes to show once a process runs anew: a trend must first be one again."""
+    known = (CATALOG.get(name_of_key(key)[0]) for key in before)
+    return max((signal.shows_after_s for signal in known if signal is not None), default=0.0)
+
+
 def _enough(key: str) -> int:
     """Looks at a symptom before it counts as unchanged: it is over only so many after what it tells of has gone."""
     signal = CATALOG.get(name_of_key(key)[0])

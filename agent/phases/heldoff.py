@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from actions import effectnames
 from actions import service as actions
-from agent import behind
+from agent import behind, patience
 from agent.case import Judgement
 from agent.journal import Outcome
 from agent.models import Run
@@ -23,6 +23,8 @@ from incidents.findings import Finding, PlannedStep
 from incidents.returned import CHANGE
 from incidents.signals import CATALOG
 from systems import services
+
+BEHIND = "The symptoms are gone, and what is behind them is still so"
 
 
 def still_changed(run: Run, states: list[SignalState]) -> list[SignalState]:
@@ -71,11 +73,30 @@ def cure(run: Run, left: list[SignalState]) -> list[PlannedStep]:
     return [] if further.was_tried(run, new) or further.vetoed(run, new) else new
 
 
+def still_behind(run: Run) -> list[PlannedStep]:
+    """What takes back the change that evidently led to a trend, by the ledger still as it was made, where a process was
+    merely started anew: that sets a trend back and does not end it."""
+    finding, attempt, slug = run.case.acted_on, run.case.attempt, run.incident.system.slug
+    if finding is None or attempt is None or not attempt.done or not run.incident.system.agent_on:
+        return []
+    if not patience.shows_again_s(run.case.before) or not behind.is_still_changed(finding):
+        return []
+    done = {e for s in attempt.done for e in actions.effects_of(slug, s.action, s.target, s.params)}
+    back = (
+        path
+        for path in finding.paths
+        if any(s.action == TAKES_BACK and s.params.get("change") == finding.change_id for s in path)
+    )
+    path = next(back, [])
+    written = effectnames.writes(done) or not path
+    return [] if written or further.was_tried(run, path) or further.vetoed(run, path) else path
+
+
 def tell(run: Run, states: list[SignalState]) -> Outcome:
     """Go on to what is behind it; else say what helped and what is left, and give it to a person. Nothing is learnt: it
     is not known to be a cure."""
     if steps := cure(run, still_changed(run, states)):
-        return further.go_on(run, steps, "The symptoms are gone, and what is behind them is still so")
+        return further.go_on(run, steps, BEHIND)
     left = "; ".join(CATALOG[s.signal].describe(s) for s in still_changed(run, states))
     did = [s.words for s in run.case.attempt.done] if run.case.attempt else []
     incidents.note_repair(run.incident_id, run.case.acted_on or Finding(), did, helped=True)

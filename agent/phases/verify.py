@@ -59,6 +59,8 @@ def step(run: Run) -> Outcome:
         count.green_since = count.green_since or timezone.now()
         said, lacking = _over(run, count, said)
     if said.state == "recovered" and not lacking:
+        if steps := heldoff.still_behind(run):
+            return further_.go_on(run, steps, heldoff.BEHIND)
         return further_.tidy(run, count, states) or _recovered(run, said, picture)
     if lacking:
         _tell_lacking(run, count, lacking)
@@ -135,6 +137,9 @@ def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
     gap = 2 * relapse.longest_gap(run.incident, ended, acted)
     if count.watched < gap:
         return said, f"it came back before within {gap / 2:.0f} s"
+    again = patience.shows_again_s(run.case.before) if acted else 0.0
+    if count.watched < again:
+        return said, f"what it showed takes {again:.0f} s to show again"
     rounds = count.rounds
     proofs = relapse.proofs(run.incident, acted, partial(rounds_.may_be_ours, run.case.raised))
     wanting = [p for p in proofs if p.clean + rounds.get(p.name, 0) < p.needed]
@@ -143,11 +148,11 @@ def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
     if not wanting:
         return _served(run, count, said)
     system = services.load(run.incident.system.slug)
-    again = [p.words() for p in wanting if green and p.last_failed > green]
+    failed = [p.words() for p in wanting if green and p.last_failed > green]
     # where the agent only watches, it only watches: no runs of its own
     problem = (
         rounds_.go(run.case, count, system, wanting) if run.incident.system.agent_on else ""
-    ) or "; ".join(again)
+    ) or "; ".join(failed)
     if problem:
         count.relapsed = problem
         why = f"it still fails now and then: {problem}"

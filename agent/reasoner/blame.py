@@ -52,14 +52,15 @@ def blamed(
 def _is_evident(change: Change, cause: Cause, board: Board) -> bool:
     """Whether more than its time tells so: a word in common, or that it takes away and is of the kind that the cause's
     own signs are signs of (a table under another name, where the number of tables fell; a lower limit of what the cause
-    is about)."""
+    is about), or by its name is about what they measure, and was changed by much."""
     if words.shared(_said(change), cause, [*cause.signs, *(board.true[i] for i in cause.explains)]):
         return True
     kinds = {k for n in cause.signs for k in board.moved_by(n.signal)}
     takes_away = drastic.bits(change) >= drastic.GREATLY or (
         drastic.allows_less(change) and _names(cause, change)
     )
-    return change.kind in kinds and takes_away
+    measured = any(board.may_lead_to(n.signal, change.kind, change.what) for n in cause.signs)
+    return (change.kind in kinds and takes_away) or (measured and drastic.bits(change) > 0)
 
 
 def _names(cause: Cause, change: Change) -> bool:
@@ -76,7 +77,8 @@ def follows(
     kinds = {k for n in (*cause.signs, *cause.led_by) for k in board.moved_by(n.signal)}
     changed = {*history.members(change.component, graph)}
     of_its_kind = change.kind in kinds or (change.what == history.STOPPED and _is_down(cause, board))
-    of_it = of_its_kind or _is_about_it(cause, change)
+    leads = any(board.may_lead_to(n.signal, change.kind, change.what) for n in cause.signs)
+    of_it = of_its_kind or leads or _is_about_it(cause, change)
     there = (of_it and changed & {*cause.members}) or _may_send(change, changed, cause, graph, board)
     over = history.undone(change, changes)
     return (

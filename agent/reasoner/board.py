@@ -105,6 +105,11 @@ class Board:
         fits = kind not in OF_ANYTHING or not named or re.search(named, what, re.IGNORECASE) is not None
         return fits and kind in self.moved_by(signal)
 
+    def may_lead_to(self, signal: str, kind: str, what: str) -> bool:
+        """Whether a change of this kind, to a setting of this name, may bring a signal about in the long run."""
+        named: str = getattr(self.catalog.get(signal), "led_by", "")
+        return bool(named) and kind in OF_ANYTHING and re.search(named, what, re.IGNORECASE) is not None
+
     def entailed(self, signal: str) -> Collection[str]:
         """The signals of the same part that come with a signal, whatever its cause: those tell little beside it."""
         found: Collection[str] = getattr(self.catalog.get(signal), "entails", ())

@@ -191,7 +191,7 @@ def go_of(
 
 def _list_of(change: Change) -> str:
     """The list that it is an entry of, or of one: `pools.api.members` of `pools.api.members.1.url`; "" of none."""
-    return (found := ENTRY.match(change.what)) and found[1] or ""
+    return ((found := ENTRY.match(change.what)) and found[1]) or ""
 
 
 def _without_name(change: Change) -> tuple[str, str | None]:

@@ -92,7 +92,8 @@ class Signal:
     that something settled is not what it was, harmful or not: it explains, and asks for no explanation.
     `put_back`: what it is a sign of has to be back before a repair of it counts, whoever still suffers.
     `moved_by`: the kinds of change (systems/state) that bring it about by themselves; of those kinds that say nothing
-    of what was changed (a setting is of anything) those whose name `by_name` matches, where it is given. `quorum`:
+    of what was changed (a setting is of anything) those whose name `by_name` matches, where it is given.
+    `led_by`: the names of settings that may bring it about in the long run, beside much else. `quorum`:
     when this many labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own
     word for what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again
     would say the same (a setting, a port, a permission, a credential). `down`: while it holds the part does nothing
@@ -132,6 +133,7 @@ class Signal:
     put_back: bool = False
     moved_by: tuple[str, ...] = ()
     by_name: str = ""
+    led_by: str = ""
     quorum: int = 0
     name_pattern: str = ""
     outright: bool = False
@@ -182,6 +184,12 @@ class Signal:
         """By how much the onset may be later than what it is a sign of: a trend must first have been one."""
         window = float(getattr(self.detector, "window_s", 0.0)) if self.source != "log" else 0.0
         return ONSET_SLACK_S + max(window, self.hold.seconds, self.late_s)
+
+    @property
+    def shows_after_s(self) -> float:
+        """How long a process has to run before a trend of it can show at all, seconds; 0 where that is no matter."""
+        uptime = float(getattr(self.detector, "min_uptime_s", 0.0))
+        return uptime + float(getattr(self.detector, "window_s", 0.0)) + self.hold.seconds if uptime else 0.0
 
     def opens_by(self, text: str) -> bool:
         """Whether it may open an incident by itself with this text: of what is said, only a record at error level."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from django.utils import timezone
 
 from actions import effectnames
 from agent import behind
@@ -13,6 +14,7 @@ from agent.phases import further, heldoff
 from incidents.evidence import SignalState
 from incidents.findings import Evidence, Finding, PlannedStep
 from incidents.models import Incident
+from systems.models import ChangeRow, System
 from tests import runbooks
 from tests.agent.reasoner.world import GRAPH
 
@@ -106,3 +108,37 @@ def test_what_was_taken_back_is_asked_of_the_target_and_not_of_what_lies_beside_
     run = SimpleNamespace(case=case, incident=SimpleNamespace(system=SimpleNamespace(slug="s")))
     drift = SignalState("config_drift", "web-a", "", True, 1.0, "banner: b", None, "state")
     assert len(heldoff.still_changed(run, [drift])) == left  # type: ignore[arg-type]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("before", "effects", "changed_again", "comes_next"),
+    [
+        ("rss_growing@web", ["restart:web"], False, True),
+        ("unit_down@web", ["restart:web"], False, False),  # no trend: that it runs is measured
+        ("rss_growing@web", ["config:web", "restart:web"], False, False),  # something was put back already
+        ("rss_growing@web", ["restart:web"], True, False),  # so was this
+    ],
+)
+def test_a_trend_that_was_only_set_back_is_ended_by_what_led_to_it(
+    monkeypatch: pytest.MonkeyPatch, before: str, effects: list[str], changed_again: bool, comes_next: bool
+) -> None:
+    system = System.objects.create(slug="mini", title="Mini", manifest_path="/nowhere")
+    values = {
+        "system": system, "component": "web", "kind": "config", "what": "cache.max_entries", "source": "files",
+        "last_old": timezone.now(), "first_new": timezone.now(),
+    }  # fmt: skip
+    row = ChangeRow.objects.create(before="25", after="0", **values)
+    if changed_again:
+        ChangeRow.objects.create(before="0", after="25", **values)
+    back = [PlannedStep(action="revert-change", target="web", params={"change": str(row.pk)})]
+    restart = PlannedStep(action="restart-service", target="web")
+    lead = Finding(component="web", cause="memory_leak", change_id=str(row.pk), paths=[[restart], back])
+    case = SimpleNamespace(acted_on=lead, attempt=SimpleNamespace(done=[restart]), before=[before])
+    run = SimpleNamespace(
+        case=case, incident=SimpleNamespace(system=SimpleNamespace(slug="mini", agent_on=True))
+    )
+    monkeypatch.setattr(heldoff.actions, "effects_of", lambda *_: effects)
+    monkeypatch.setattr(further, "was_tried", lambda *_: False)
+    monkeypatch.setattr(further, "vetoed", lambda *_: False)
+    assert heldoff.still_behind(run) == (back if comes_next else [])  # type: ignore[arg-type]

@@ -69,3 +69,8 @@ def test_what_comes_and_goes_is_not_getting_better(flapping: int) -> None:
         ]
         patience.note(case, count, [s for s in states if s.value], active, at)
     assert patience.is_too_early(count, cleared=True) is (flapping < patience.CAME_BACK)
+
+
+def test_a_trend_shows_again_only_after_a_process_has_run_for_a_while() -> None:
+    assert patience.shows_again_s(["unit_down@web", "no_such@web"]) == 0
+    assert patience.shows_again_s(["unit_down@web", "rss_growing@web#x"]) >= 30
