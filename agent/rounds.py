@@ -18,6 +18,7 @@ from agent.case import Case, Measuring, Raised
 from agent.context import name_of_key
 from agent.relapse import JOURNEY, Proof
 from incidents.evidence import SignalState
+from incidents.signals import CATALOG
 from systems import trust
 from systems.manifest.web import Journey
 from systems.probes import journeys
@@ -27,7 +28,6 @@ MOST = 300
 RATE = 2.0  # beside what is run all the time anyway; whoever comes at the same door must not notice
 SLOW = 0.5
 TURNED_AWAY = re.compile(r"\bstatus 429\b")
-LIMITS = ("rate_limited", "turned_away")  # what tells that somebody is turned away
 OURS = timedelta(seconds=20)  # so long after what we used up may others miss it
 
 
@@ -68,7 +68,7 @@ def may_be_ours(raised: Raised, at: datetime, text: str) -> bool:
 def without_ours(case: Case, states: Sequence[SignalState], at: datetime) -> list[SignalState]:
     """The states less what our own runs may have brought about by their number, where the trouble itself was none of
     limits. Where there is such a state, the runs go on one at a time."""
-    if any(name_of_key(key)[0] in LIMITS for key in case.before):
+    if any(_turns_away(name_of_key(key)[0]) for key in case.before):
         return list(states)
     kept = [s for s in states if not _is_ours(case.raised, s, at)]
     case.raised.slow = case.raised.slow or len(kept) < len(states)
@@ -76,9 +76,13 @@ def without_ours(case: Case, states: Sequence[SignalState], at: datetime) -> lis
 
 
 def _is_ours(raised: Raised, state: SignalState, at: datetime) -> bool:
-    if not state.value or state.signal not in (JOURNEY, *LIMITS):
+    if not state.value or not (state.signal == JOURNEY or _turns_away(state.signal)):
         return False
     return may_be_ours(raised, at, state.text if state.signal == JOURNEY else "status 429")
+
+
+def _turns_away(signal: str) -> bool:
+    return signal in CATALOG and CATALOG[signal].turns_away
 
 
 async def _all(system: LoadedSystem, todo: Sequence[Journey]) -> list[str]:

@@ -159,7 +159,10 @@ def _number(form: QueryDict, name: str, least: int, most: int) -> int:
 @login_required
 @permission_required(MAY, raise_exception=True)
 def stop(request: HttpRequest) -> HttpResponse:
-    day = get_object_or_404(GameDay, pk=request.POST.get("day", ""), system__isnull=False)
+    wanted = request.POST.get("day", "")
+    if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):
+        raise Http404("there is no such game day")
+    day = get_object_or_404(GameDay, pk=wanted, system__isnull=False)
     booked.stop(day, request.user.get_username())
     messages.success(request, "The game day ends: what is in is taken back, and its run is not counted.")
     return redirect(f"/gameday/?system={day.system.slug}" if day.system else "/gameday/")

@@ -36,10 +36,10 @@ def send_again(least_s: float) -> None:
 
 
 @shared_task(name="chaos.play", ignore_result=True)
-def play(game_day: int) -> None:
+def play(game_day_id: int) -> None:
     """One run of a game day, and the next one after it."""
-    if booked.go(game_day):
-        play.delay(game_day)
+    if booked.go(game_day_id):
+        play.delay(game_day_id)
 
 
 def look_at_game_days(every_s: float) -> None:

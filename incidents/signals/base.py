@@ -93,7 +93,8 @@ class Signal:
     `put_back`: what it is a sign of has to be back before a repair of it counts, whoever still suffers.
     `moved_by`: the kinds of change (systems/state) that bring it about by themselves; of those kinds that say nothing
     of what was changed (a setting is of anything) those whose name `by_name` matches, where it is given.
-    `led_by`: the names of settings that may bring it about in the long run, beside much else. `quorum`:
+    `led_by`: the names of settings that may bring it about in the long run, beside much else. `turns_away`: it tells
+    of whoever comes while a limit is reached, however came to reach it. `quorum`:
     when this many labels fail at once, nobody waits for the hold. `outright`: at error level this is the part's own
     word for what is wrong with it: no inference replaces it. `outlives_restart`: and the same process started again
     would say the same (a setting, a port, a permission, a credential). `down`: while it holds the part does nothing
@@ -134,6 +135,7 @@ class Signal:
     moved_by: tuple[str, ...] = ()
     by_name: str = ""
     led_by: str = ""
+    turns_away: bool = False
     quorum: int = 0
     name_pattern: str = ""
     outright: bool = False

@@ -43,7 +43,8 @@ def test_a_change_that_is_a_cause_by_itself_has_its_inverse_for_a_path() -> None
     found = next(f for f in think_of(states, first, beside) if f.cause == "change")
     steps = [[(s.action, s.target, s.params["change"]) for s in p] for p in found.paths]
     mine, other = (first, beside) if found.change_id == first.id else (beside, first)
-    assert steps == [[("revert-change", "web-a", mine.id)], [("revert-change", "web-a", other.id)]]
+    back, too = ("revert-change", "web-a", mine.id), ("revert-change", "web-a", other.id)
+    assert steps == [[back], [too], [back, too]]
 
 
 def test_a_named_cause_keeps_its_own_plan_and_the_change_that_it_evidently_follows_from_is_one_path_more() -> (
