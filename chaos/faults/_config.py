@@ -28,7 +28,7 @@ class ConfigFault(Fault):
         return tuple(dict.fromkeys(unit for unit, _, _ in self.edits))
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
-        return {**remember(site, self.units), "edits": self._edits(params)}
+        return {**remember(site, self.units), "edits": [[*edit] for edit in self._edits(params)]}
 
     def _edits(self, params: dict[str, Any]) -> list[Edit]:
         """As hard as it was chosen."""
