@@ -25,7 +25,7 @@ from systems.probes import journeys
 from systems.services import LoadedSystem
 
 MOST = 300
-RATE = 2.0  # beside what is run all the time anyway; whoever comes at the same door must not notice
+RATE = 4.0  # beside what is run all the time anyway
 SLOW = 0.5
 TURNED_AWAY = re.compile(r"\bstatus 429\b")
 OURS = timedelta(seconds=20)  # so long after what we used up may others miss it
