@@ -101,11 +101,7 @@ def press(
         _refuse_when_sick(system)
     entry_id = str(uuid.uuid4())
     try:
-        site = Site.load(Path(system.manifest_path).parent)
-        if INTENSITY in (params or {}) and getattr(find(fault_id), "intensity", None) is None:
-            raise FaultFailed(f"{title_of(fault_id)} has no intensity to choose")
-        if (driver := site.facts.get("driver", "process")) not in find(fault_id).drivers:
-            raise FaultFailed(f"{title_of(fault_id)} cannot be put into a sandbox of the runtime {driver}")
+        site = _site_for(system, fault_id, params or {})
         entry = injector.arm(journal(), site, fault_id, params or {}, duration_s or implied, entry_id)
     except (SiteMissing, FaultFailed) as error:
         raise Refused(str(error)) from error
@@ -130,6 +126,16 @@ def press(
         raise Refused(f"{title_of(fault_id)} is running already; revert it first") from None
     _changed()
     return row
+
+
+def _site_for(system: System, fault_id: str, params: dict[str, Any]) -> Site:
+    """The sandbox, where the fault can be put into it like this. Raises SiteMissing, FaultFailed."""
+    site, fault = Site.load(Path(system.manifest_path).parent), find(fault_id)
+    if INTENSITY in params and fault.intensity is None:
+        raise FaultFailed(f"{title_of(fault_id)} has no intensity to choose")
+    if (driver := site.facts.get("driver", "process")) not in fault.drivers:
+        raise FaultFailed(f"{title_of(fault_id)} cannot be put into a sandbox of the runtime {driver}")
+    return site
 
 
 def run(injection_id: str) -> Injection:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 
 from django.utils import timezone
 
 from actions import policy, reverts
-from agent import anew, beside, credit, patience, relapse, roles, served, solved, unexplained
+from agent import anew, beside, credit, patience, relapse, roles, solved, unexplained
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
 from agent.context import is_self_healed, of_others, symptom_key, without_label
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import explain, heldoff, putback, waiting
+from agent.phases import explain, heldoff, proving, putback, waiting
 from agent.phases import further as further_
 from incidents import evidence, lifecycle, timeline
 from incidents import service as incidents
@@ -26,11 +25,8 @@ from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
 from knowledge import lessons
 from systems import services
-from systems.probes import journeys
 
 TICK_S = 0.9
-A_FEW = "a few looks more"
-SUSTAIN = 4  # fresh looks in a row, all green
 
 
 def step(run: Run) -> Outcome:
@@ -114,7 +110,7 @@ def _is_plain(states: list[SignalState], said: Judgement) -> bool:
 def _tell_lacking(run: Run, count: Measuring, lacking: str) -> None:
     """Why it is not over yet, once for each reason: whoever looks at the page sees nothing wrong any more."""
     kind = re.sub(r"\d+", "#", lacking)
-    if lacking != A_FEW and kind not in count.lacking:
+    if lacking != proving.A_FEW and kind not in count.lacking:
         count.lacking.append(kind)
         title = f"All is well now, and is watched for longer: {lacking}"
         timeline.record(run.incident_id, Measured(), title[:500], actor="validator")
@@ -122,67 +118,8 @@ def _tell_lacking(run: Run, count: Measuring, lacking: str) -> None:
 
 def _over(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
     """Everything is green now: whether that is proven, and what was taken back still is; and what is still lacking."""
-    said, lacking = _proven(run, count, said)
+    said, lacking = proving.proven(run, count, said)
     return _is_back(run, said) if said.state == "recovered" and not lacking else (said, lacking)
-
-
-def _proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
-    """Whether being green has lasted long enough for this fault, and what is still lacking."""
-    acted, green = run.case.acted_at, count.green_since
-    ended = relapse.exits(run.incident)
-    if green and any(at > green for _, at in ended):
-        count.green_since, count.watched, count.green_looks = timezone.now(), 0.0, 0
-    if count.green_looks < SUSTAIN:
-        return said, A_FEW
-    gap = 2 * relapse.longest_gap(run.incident, ended, acted)
-    if count.watched < gap:
-        return said, f"it came back before within {gap / 2:.0f} s"
-    again = patience.shows_again_s(run.case.before) if acted else 0.0
-    if count.watched < again:
-        return said, f"what it showed takes {again:.0f} s to show again"
-    rounds = count.rounds
-    proofs = relapse.proofs(run.incident, acted, partial(rounds_.may_be_ours, run.case.raised))
-    wanting = [p for p in proofs if p.clean + rounds.get(p.name, 0) < p.needed]
-    if why := unexplained.lacking(run.case, count):
-        return said, why
-    if not wanting:
-        return _served(run, count, said)
-    system = services.load(run.incident.system.slug)
-    failed = [p.words() for p in wanting if green and p.last_failed > green]
-    # where the agent only watches, it only watches: no runs of its own
-    problem = (
-        rounds_.go(run.case, count, system, wanting) if run.incident.system.agent_on else ""
-    ) or "; ".join(failed)
-    if problem:
-        count.relapsed = problem
-        why = f"it still fails now and then: {problem}"
-        active = [
-            f"journey_failed@{journeys.entry_service(system, j)}#{j.name}"
-            for j in system.manifest.journeys
-            if j.name in {p.name for p in wanting}
-        ]
-        return said.unwell([why], active), ""
-    left = [
-        f"{ran} of {p.needed} runs" for p in wanting if (ran := p.clean + rounds.get(p.name, 0)) < p.needed
-    ]
-    return said, "; ".join(left) or A_FEW
-
-
-def _served(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
-    """What the services themselves count: enough of the requests of others went well. Where hardly any come, what has
-    been seen by then is enough; where they go on failing, it is not over."""
-    wanting = served.wanting(run.incident, run.case.acted_at)
-    looked = count.green_looks
-    failing = [p for p in wanting if p.is_failing]
-    if not failing and relapse.was_steady(run.incident, run.case.acted_on):
-        return said, ""
-    if failing and looked >= patience.PATIENCE:
-        why = f"{failing[0].name} still fails some of its requests, which it did not before"
-        count.relapsed = why
-        return said.unwell([why], [symptom_key("app_errors", failing[0].name, "")]), ""
-    if not wanting or looked >= patience.DRAIN:
-        return said, ""
-    return said, "; ".join(f"{p.name}: {p.clean:.0f} of {p.needed} requests" for p in wanting)
 
 
 def _unless_changed(run: Run, states: list[SignalState], said: Judgement) -> Judgement:

@@ -14,7 +14,7 @@ from actions.models import ActionRequest
 from agent import journal, patience, roles
 from agent import service as agent
 from agent.case import BUILT_IN
-from agent.phases import verify
+from agent.phases import proving
 from incidents import evidence, live
 from knowledge import retrieval
 from systems import services
@@ -37,7 +37,7 @@ def world(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(roles.PLAYERS["diagnoser"], BUILT_IN, lambda: made)
     monkeypatch.setattr(roles, "validator", lambda: made)
     monkeypatch.setattr(retrieval, "search", lambda *_, **__: [])
-    monkeypatch.setattr(verify, "SUSTAIN", 0)
+    monkeypatch.setattr(proving, "SUSTAIN", 0)
     for name in ("PATIENCE", "NO_CHANGE", "STUCK"):
         monkeypatch.setattr(patience, name, 0)
     monkeypatch.setattr(journal, "_wake", [made.wakes.append])

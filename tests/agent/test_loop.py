@@ -17,7 +17,7 @@ from agent import service as agent
 from agent.case import Choice
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import diagnose, plan, verify
+from agent.phases import diagnose, plan, proving
 from agent.phases import waiting as asking
 from agent.relapse import Proof
 from incidents import timeline
@@ -212,13 +212,13 @@ def test_a_symptom_that_comes_back_is_asked_about_again(
     run = world.drive(run, until=waiting.exists)
     first = waiting.get().pk
     monkeypatch.setattr(asking, "WELL_S", 0.0)
-    monkeypatch.setattr(verify, "SUSTAIN", 60)
+    monkeypatch.setattr(proving, "SUSTAIN", 60)
     world.clear()
     run = world.drive(run, until=lambda: not waiting.exists())
     Symptom.objects.filter(incident=incident).update(cleared_at=None)
     run = world.drive(run, until=waiting.exists)
     assert waiting.get().pk != first
-    monkeypatch.setattr(verify, "SUSTAIN", 0)
+    monkeypatch.setattr(proving, "SUSTAIN", 0)
     actions.decide(waiting.get().pk, person, True)
     run = world.drive(run)
     assert (run.outcome, world.effects()) == ("recovered", ["rebuild@db"])
@@ -530,8 +530,8 @@ def test_what_goes_on_now_and_then_without_a_way_is_handed_over(
     """Every path is refused: it is measured once more and no oftener."""
     world.findings = [finding("stuck", 0.95, path("mend web"))]
     wanting = Proof("log in", failed=2, runs=4, clean=0, needed=12, last_failed=timezone.now())
-    monkeypatch.setattr(verify.relapse, "proofs", lambda *_: [wanting])
-    monkeypatch.setattr(verify.rounds_, "go", lambda *_: "log in: status 401")
+    monkeypatch.setattr(proving.relapse, "proofs", lambda *_: [wanting])
+    monkeypatch.setattr(proving.raised, "go", lambda *_: "log in: status 401")
     monkeypatch.setattr(plan, "_choose", lambda _: Choice(paths=[], left_out=["mend on web does not apply"]))
     incident = world.open()
     world.symptoms().update(signal="oom_killed")
@@ -548,8 +548,8 @@ def test_what_goes_on_now_and_then_is_mended_though_no_symptom_holds(
     """One of two replicas was started with another secret: what is left between two log-ins is known by then."""
     world.findings = [finding("stuck", 0.95, path("mend web"))]
     wanting = Proof("log in", failed=2, runs=4, clean=0, needed=12, last_failed=timezone.now())
-    monkeypatch.setattr(verify.relapse, "proofs", lambda *_: [] if world.effects() else [wanting])
-    monkeypatch.setattr(verify.rounds_, "go", lambda *_: "log in: status 401")
+    monkeypatch.setattr(proving.relapse, "proofs", lambda *_: [] if world.effects() else [wanting])
+    monkeypatch.setattr(proving.raised, "go", lambda *_: "log in: status 401")
     incident = world.open()
     world.symptoms().update(signal="oom_killed")
     run = world.start(incident)
