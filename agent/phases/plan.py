@@ -95,6 +95,7 @@ def _take(run: Run, choice: Choice) -> Outcome:
     leader = next((f for f in run.case.findings if f.key == chosen.finding), None)
     if leader is not None and (number := solved.hand_on(run, leader)) is not None:
         return Outcome(Phase.VERIFY, f"what still holds is another trouble, now #{number}")
+    run.case.solved = None  # what is done from here on is one story with it
     run.case.attempt = Attempt(path=chosen)
     _show(run, choice, "taken")
     return Outcome(Phase.ACT, f"planned {chosen.words}"[:120], {"path": chosen.key}, new_path=True)

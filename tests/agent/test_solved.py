@@ -61,3 +61,11 @@ def test_what_is_back_was_not_mended(world: World) -> None:
     Symptom.objects.filter(signal="http_unreachable").update(cleared_at=None)
     world.drive(run, until=lambda: len(world.effects()) > 1)
     assert Incident.objects.get() == incident
+
+
+def test_what_was_done_after_it_in_the_same_incident_is_not_forgotten(world: World) -> None:
+    """A third cause does not lead back to the first attempt, as if nothing had been done between."""
+    run, incident = mended(world, finding("dead", 0.9, path("patch web")))
+    world.drive(run, until=lambda: run.case.solved is not None)
+    world.drive(run, until=lambda: "patch@web" in world.effects())
+    assert run.case.solved is None and Incident.objects.get() == incident
