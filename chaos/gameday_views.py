@@ -74,7 +74,7 @@ def _days(request: HttpRequest) -> dict[str, Any]:
     for day in days:
         day.counted = table.sums(table.rows_of(day))  # type: ignore[attr-defined]
     wanted = request.GET.get("day", "")
-    newest = next((d for d in days if d.runs.all()), days[0] if days else None)
+    newest = next((d for d in days if d.runs.all()), None)
     shown = next((d for d in days if str(d.pk) == wanted), newest)
     if shown is None:
         return {"days": days}
