@@ -105,12 +105,13 @@ class Choice(Record):
 
 class Attempt(Part):
     """The path that is being taken. `requests`: the gate's ids, one for each step that was asked for. `acted_at`: the
-    last effect that has not been judged yet."""
+    last effect that has not been judged yet; `begun_at`: when the first of its steps was begun."""
 
     path: Path
     cursor: int = 0  # the step that is next
     requests: list[str] = []
     unknown: int = 0  # looks at a request whose outcome is not known
+    begun_at: datetime | None = None
     acted_at: datetime | None = None
 
     @property
@@ -255,6 +256,10 @@ class Case(Part):
         return self.attempt.acted_at if self.attempt else None
 
     @property
+    def begun_at(self) -> datetime | None:
+        return self.attempt.begun_at if self.attempt else None
+
+    @property
     def acted_on(self) -> Finding | None:
         """What the path that is or was taken is for, as it is thought of now."""
         wanted = self.attempt.path.finding if self.attempt else None
@@ -274,4 +279,4 @@ class Case(Part):
         self.answers, self.measuring = [], None
         self.round += 1
         if self.attempt:
-            self.attempt.acted_at = None
+            self.attempt.begun_at = self.attempt.acted_at = None

@@ -96,9 +96,11 @@ def proofs(
     incident: Incident,
     effect: datetime | None,
     tells_nothing: Callable[[datetime, str], bool] = lambda *_: False,
+    begun: datetime | None = None,
 ) -> list[Proof]:
-    """For each journey that failed in some runs and not in others while ill; `effect`: when it was acted, if it was.
-    `tells_nothing`: of a failed run, by when it was and what it said."""
+    """For each journey that failed in some runs and not in others while ill; `effect`: when it was acted, if it was,
+    and `begun`: when that was begun, from which on a run may be well for it. `tells_nothing`: of a failed run, by when
+    it was and what it said."""
     runs: dict[str, list[tuple[datetime, bool]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_RUNS, [incident.system_id, ill_from(incident)])
@@ -107,7 +109,7 @@ def proofs(
                 runs.setdefault(label, []).append((at, well))
     for label, since, until in _failing_for_others(incident):
         runs[label] = [(at, well) for at, well in runs.get(label, ()) if well or not since <= at <= until]
-    found = [_proof(label, rows, effect) for label, rows in sorted(runs.items())]
+    found = [_proof(label, rows, effect, begun) for label, rows in sorted(runs.items())]
     return [p for p in found if p is not None and p.needed]
 
 
@@ -119,12 +121,18 @@ def _failing_for_others(incident: Incident) -> list[tuple[str, datetime, datetim
     return [(r.label, r.first_seen - LEAD, (r.cleared_at or now) + AFTER) for r in rows]
 
 
-def _proof(journey: str, rows: list[tuple[datetime, bool]], effect: datetime | None) -> Proof | None:
-    """It is ill from the first failed run to the effect, or to the last failed one."""
+def ill_until(first: datetime, last: datetime, begun: datetime | None, effect: datetime | None) -> datetime:
+    """Of what failed at `first` and at `last`: to what was done about it, from its beginning on, or to the end."""
+    return next((at for at in (begun, effect) if at is not None and first < at), last)
+
+
+def _proof(
+    journey: str, rows: list[tuple[datetime, bool]], effect: datetime | None, begun: datetime | None
+) -> Proof | None:
     fails = [at for at, well in rows if not well]
     if not fails:
         return None
-    end = effect if effect is not None and fails[0] < effect else fails[-1]
+    end = ill_until(fails[0], fails[-1], begun, effect)
     ill = [well for at, well in rows if fails[0] <= at <= end]
     since = max(fails[-1], effect) if effect else fails[-1]
     clean = sum(1 for at, _ in rows if at > since)

@@ -127,7 +127,20 @@ def follow(place: Place, fault: Callable[[], None], *, ends: tuple[str, ...], wi
     opened = until(
         lambda: Incident.objects.filter(number__gt=last).first(), 40, lambda: "nothing was noticed"
     )
-    number = opened.number
+    return _followed(place, opened.number, last, wall, began, ends, within_s)
+
+
+def followed(place: Place, before: Story, *, ends: tuple[str, ...], within_s: float) -> Story:
+    """The same one further, until its incident is in one of the states `ends`."""
+    passed = time.time() - before.incident.opened_at.timestamp() + before.detected_s
+    number = before.incident.number
+    return _followed(place, number, number, time.time() - passed, time.monotonic() - passed, ends, within_s)
+
+
+def _followed(
+    place: Place, number: int, last: int, wall: float, began: float, ends: tuple[str, ...], within_s: float
+) -> Story:
+    """`last`: the newest incident there was before; `wall`, `began`: when the fault began, by both clocks."""
 
     def now() -> Incident:
         """That one, or the one that it is again."""
@@ -139,13 +152,11 @@ def follow(place: Place, fault: Callable[[], None], *, ends: tuple[str, ...], wi
         return found if found.state in ends else None
 
     def so_far() -> str:
-        others = [story(one).text() for one in Incident.objects.filter(number__gt=number)]
-        return "\n\n".join([story(now()).text(), *others, f"wrong: {place.wrong()}"])
+        others = [_story(one, wall, 0.0).text() for one in Incident.objects.filter(number__gt=number)]
+        return "\n\n".join([_story(now(), wall, 0.0).text(), *others, f"wrong: {place.wrong()}"])
 
-    def story(incident: Incident) -> Story:
-        return _story(incident, wall, time.monotonic() - began)
-
-    return story(until(over, within_s, so_far))
+    found = until(over, within_s, so_far)
+    return _story(found, wall, time.monotonic() - began)
 
 
 def _came_as(incident: Incident, number: int) -> bool:

@@ -51,6 +51,7 @@ def step(run: Run) -> Outcome:
     if view.status in ("running", "unknown"):
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
     if view.status == "approved":
+        attempt.begun_at = attempt.begun_at or timezone.now()
         view = _execute(run, view, words)
         if (waits := waiting.approved_but_held(run, view, words)) is not None:
             return waits

@@ -53,7 +53,7 @@ class MeasuringValidator:
             why = _recovered_words(journeys, outside)
             return Judgement(state="recovered", why=why, remaining=outside, cleared=cleared)
         if blind and not ours:
-            why = f"{blind[0].service} can't be read: {blind[0].signal}"
+            why = f"whether it goes on is not known: {_words(blind[0])}"
             return Judgement(state="holding", why=why, **told)
         worst = [_words(s) for s in failing] or new or remaining
         return Judgement(state="unwell", why="; ".join(worst[:3]), **told)

@@ -144,3 +144,17 @@ def test_a_failed_run_that_tells_nothing_does_not_count() -> None:
     assert (proof.failed, proof.clean) == (2, 1)
     (proof,) = relapse.proofs(incident, effect, lambda at, text: at > effect)
     assert (proof.failed, proof.clean) == (2, 2), "not for well either"
+
+
+def test_a_run_that_is_well_while_it_is_acted_tells_nothing_of_how_often_it_failed() -> None:
+    """Two replicas are started one after the other: with the first of them a visitor is served again."""
+    system = System.objects.create(slug="two", title="Two", manifest_path="/nowhere/manifest.yaml")
+    began = timezone.now()
+    ran(system, began, [(0, 0), (3, 1), (6, 1)])
+    incident = Incident.objects.create(system=system, fingerprint="t", title="t", started_at=began)
+    begun, effect = began + timedelta(seconds=2), began + timedelta(seconds=4)
+    assert relapse.proofs(incident, effect, begun=begun) == []
+    (proof,) = relapse.proofs(incident, effect)
+    assert (proof.failed, proof.runs) == (1, 2), "as if it had failed now and then"
+    (proof,) = relapse.proofs(incident, effect, begun=began + timedelta(seconds=3.5))
+    assert proof.runs == 2, "what was well before anything was done was well by itself"
