@@ -95,11 +95,13 @@ def _count_reads(
 def _is_better(
     count: Measuring, states: dict[str, SignalState], active: list[str], before: list[str]
 ) -> bool:
-    """A symptom has gone that never had since the effect, or a quantity (a backlog, a delay) is lower than ever."""
+    """A symptom has gone that never had since the effect, or a quantity (a backlog, a delay) is lower than ever: one
+    that still holds, or one of the same thing that is less already. The oldest in a queue gets older to its last."""
     left = [k for k in count.active or before if k not in active and k not in count.gone]
     count.gone += left
     fallen = False
-    for key in active:
+    things = {name_of_key(key)[1:] for key in active}
+    for key in [*active, *(k for k in count.gone if k not in active and name_of_key(k)[1:] in things)]:
         state = states.get(key)
         if state is None or state.reading_value is None or not _is_quantity(state.signal):
             continue

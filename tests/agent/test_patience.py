@@ -39,6 +39,22 @@ def test_a_backlog_that_gets_smaller_is_waited_for() -> None:
     assert not patience.is_too_early(looks("queue_growing", [1000.0] * patience.PATIENCE), cleared=True)
 
 
+@pytest.mark.parametrize("drains", [True, False])
+def test_the_oldest_of_a_queue_that_drains_is_waited_for(drains: bool) -> None:
+    """It gets older until its turn comes; that the queue is no longer too long is over long before."""
+    age, length = symptom_key("queue_stuck", "redis", "q"), symptom_key("queue_deep", "redis", "q")
+    case, count = Case(before=[age, length]), Measuring(since=START)
+    for number in range(patience.PATIENCE - 1):
+        at = START + timedelta(seconds=1 + number)
+        left = 400.0 - 8 * number if drains or number < 4 else 368.0
+        states = [
+            SignalState("queue_stuck", "redis", "q", True, 12.0 + number, "", at, "state", fresh=at),
+            SignalState("queue_deep", "redis", "q", number < 4, left, "", at, "state", fresh=at),
+        ]
+        patience.note(case, count, states, [age] if number >= 4 else [age, length], at)
+    assert patience.is_too_early(count, cleared=True) is drains
+
+
 def test_what_is_told_over_late_is_waited_for() -> None:
     """A table is back, and the sign of it goes only after so many looks: as long nothing says that it did not help."""
     late = CATALOG["pg_tables_missed"].clear
