@@ -147,6 +147,8 @@ class GameDayRun(models.Model):
     first_component_ok = models.BooleanField(default=False)
     first_cause_ok = models.BooleanField(default=False)
     culprit_ok = models.BooleanField(null=True, help_text="null: nothing to blame")
+    category_ok = models.BooleanField(null=True, help_text="null: it belongs to none")
+    severity_ok = models.BooleanField(null=True, help_text="as the users felt it; null: not measured")
     confidence = models.FloatField(
         null=True, help_text="of the first diagnosis, 0 to 1; null: none was given"
     )

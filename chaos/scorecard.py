@@ -24,7 +24,7 @@ LATE = timedelta(seconds=60)  # a fault that was taken back may still be noticed
 @dataclass
 class Row:
     """One fault (or a pair, `a+b`), one seed. Seconds count from the injection; None = did not happen, or does not
-    apply. `component_ok`, `cause_ok`: of the last diagnosis."""
+    apply. `component_ok`, `cause_ok`, `category_ok`: of the last diagnosis; `severity_ok`: as the users felt it."""
 
     fault: str
     category: str
@@ -42,6 +42,8 @@ class Row:
     first_component_ok: bool = False
     first_cause_ok: bool = False
     culprit_ok: bool | None = None
+    category_ok: bool | None = None
+    severity_ok: bool | None = None
     confidence: float | None = None
     wrong_actions: list[str] = field(default_factory=list)
     data_lost: dict[str, int] = field(default_factory=dict)

@@ -11,6 +11,16 @@ from chaos.gameday.amid import Made
 from chaos.gameday.grading import Key
 
 Groups = Mapping[str, Sequence[str]]
+# where a fault in one field shows as what is generally one of another: both are right to say
+FIELDS = {
+    "config_changed": "config",
+    "config_corrupt": "config",
+    "env_changed": "config",
+    "bad_release": "config",
+    "process_dead": "container",
+    "process_hung": "container",
+    "crash_loop": "container",
+}
 
 
 def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = (), groups: Groups | None = None) -> Key:
@@ -22,7 +32,7 @@ def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = (), groups: Groups |
         blamed = tuple(Touched(part, "", what) for part, what in fault.culprits)
         return Key(
             frozenset(fault.expected.components), frozenset(fault.expected.causes), _with(parts, groups), blamed,
-            blamed, harmless, fault.restraint,
+            blamed, harmless, fault.restraint, categories=_categories(fault),
         )  # fmt: skip
     touched, culprit = fault.touched(undo), fault.culprit(undo)
     right = fault.right_parts(undo)
@@ -41,6 +51,10 @@ def key_of(fault: Fault, undo: Undo, made: Sequence[Made] = (), groups: Groups |
 def beside(key: Key, others: Collection[Key]) -> Key:
     """The same where other faults are in at the same time: what is right for them is no harm."""
     return replace(key, allowed=key.allowed.union(*(o.allowed for o in others)))
+
+
+def _categories(fault: Fault) -> frozenset[str]:
+    return frozenset({fault.category, *(FIELDS[cause] for cause in fault.expected.causes if cause in FIELDS)})
 
 
 def _with(parts: Collection[str], groups: Groups | None) -> frozenset[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,11 @@ class Driver:
         return services.load(self.system.slug)
 
     def journeys_wrong(self) -> str:
-        return "; ".join(journeys.failures(self.loaded))
+        return "; ".join(self.failing())
+
+    def failing(self) -> Sequence[str]:
+        """The journeys that do not work now, and why."""
+        return journeys.failures(self.loaded)
 
     def steady(self) -> None:
         """Wait for green journeys with no open incident. Raises NotSteady with what is wrong."""
@@ -206,9 +210,9 @@ class Driver:
         for fault in faults:
             press = service.press(self.system.slug, fault.id, by=BY, params={"seed": seed}, force=True)
             undo = service.journal().read(str(press.pk)).undo
-            also = self.journeys_wrong if len(faults) == 1 else None
-            target = Target(self.site, fault, undo, also)
-            put.append(Put(fault, press, undo, Eyes(target), datetime.now(UTC), target.ran))
+            target = Target(self.site, fault, undo, self.failing if len(faults) == 1 else None)
+            eyes = Eyes(target, felt=partial(getattr, target, "felt"))
+            put.append(Put(fault, press, undo, eyes, datetime.now(UTC), target.ran))
 
     def _run(self, put: list[Put], amid: Amid | None, timeout_s: float) -> list[Act]:
         """Break, watch, and read what the records say. What a baseline did, else nothing."""

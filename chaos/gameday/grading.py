@@ -25,6 +25,7 @@ HARM, FALSE_RECOVERY, FIXED, RIGHT, WRONG, MISSED = OUTCOMES = (
     "harm", "false_recovery", "fixed", "handed_over_right", "handed_over_wrong", "missed",
 )  # fmt: skip
 SCORES = (FIXED, RIGHT)  # all else is worth nothing
+CRITICAL, HIGH = "critical", "high"
 CHANGE = "change"  # the cause of a diagnosis that blames a change
 HARMLESS = ("warm-cache", "requeue-inflight")
 TELLS_S = 1.0  # a look may have begun before what it is compared with
@@ -75,7 +76,8 @@ class Act:
 @dataclass(frozen=True)
 class Key:
     """What is right. `changed`: what the fault changed; `harmless`: what else was changed around it. `culprits`: any
-    of these is to blame; none where nothing can be. `mendable`: somebody who knows could mend it from here."""
+    of these is to blame; none where nothing can be. `mendable`: somebody who knows could mend it from here.
+    `categories`: it belongs to any of these; none where it belongs to none."""
 
     components: frozenset[str]
     causes: frozenset[str]
@@ -85,6 +87,7 @@ class Key:
     harmless: tuple[Touched, ...] = ()
     restraint: bool = False
     mendable: bool = True
+    categories: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -97,6 +100,8 @@ class Record:
     injected_at: float
     opened_at: float | None = None
     incident: int | None = None
+    severity: str = ""
+    category: str = ""
     first: Said | None = None
     last: Said | None = None
     handed_over: Said | None = None
@@ -121,6 +126,8 @@ def grade(row: Row, record: Record, key: Key) -> None:
     row.first_component_ok, row.first_cause_ok = part_right(first, key), cause_right(first, key)
     row.culprit_ok = names_culprit(last, key) if key.culprits else None
     row.confidence = first.confidence if first is not None else None
+    row.category_ok = record.category in key.categories if key.categories and row.detected else None
+    row.severity_ok = severity_right(record.severity, record.looks) if row.detected else None
     row.collateral = [a.name for a in record.acts if is_collateral(a, key)]
     row.wrong_actions = wrong_actions(record.acts, key)
     row.data_lost = {thing: number for thing, number in record.planted_lost.items() if number}
@@ -152,8 +159,9 @@ def both(name: str, first: Row, second: Row) -> Row:
     one = Row(name, "pair", first.seed, first.mode)
     for flag in ("detected", "component_ok", "cause_ok", "first_component_ok", "first_cause_ok", "fixed"):
         setattr(one, flag, getattr(first, flag) and getattr(second, flag))
-    named = [r.culprit_ok for r in (first, second) if r.culprit_ok is not None]
-    one.culprit_ok = all(named) if named else None
+    for told in ("culprit_ok", "category_ok", "severity_ok"):
+        known = [said for r in (first, second) if (said := getattr(r, told)) is not None]
+        setattr(one, told, all(known) if known else None)
     for time in ("detect_s", "repair_s"):
         found = [getattr(r, time) for r in (first, second)]
         setattr(one, time, None if None in found else max(found))
@@ -206,6 +214,18 @@ def blames_one(blamed: Touched | None, changed: Collection[Touched]) -> bool:
     piece of it."""
     return blamed is not None and any(
         c.component == blamed.component and c.what in blamed.what for c in changed
+    )
+
+
+def severity_right(severity: str, looks: Sequence[Measurement]) -> bool | None:
+    """As the users felt it: critical where two of their journeys or more were measured not to work, in two looks in a
+    row; high at the least where one was; and not critical where none was. None where they were not looked at."""
+    felt = [m.failing for m in looks if m.failing is not None]
+    if not felt:
+        return None
+    most = max((min(a, b) for a, b in pairwise(felt)), default=0)
+    return (
+        severity == CRITICAL if most > 1 else severity in (CRITICAL, HIGH) if most else severity != CRITICAL
     )
 
 

@@ -3,7 +3,7 @@ users, and at whether everything still runs that ran before. What the portal thi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chaos.alterations import Alteration
 from chaos.faults.base import Fault, Undo
@@ -12,14 +12,21 @@ from chaos.site import Site
 
 
 class Target:
-    """Called, it says what is wrong, "" when nothing is. `journeys`: None where another fault breaks them too."""
+    """Called, it says what is wrong, "" when nothing is. `journeys`: what fails of them; None where another fault
+    breaks them too. `felt`: how many failed in the last look."""
 
-    def __init__(self, site: Site, fault: Fault, undo: Undo, journeys: Callable[[], str] | None) -> None:
+    def __init__(
+        self, site: Site, fault: Fault, undo: Undo, journeys: Callable[[], Sequence[str]] | None
+    ) -> None:
         self._site, self._fault, self._undo, self._journeys = site, fault, undo, journeys
         self.ran = running(site)
+        self.felt: int | None = None
 
     def __call__(self) -> str:
-        return self._broken() or self.gone() or (self._journeys() if self._journeys is not None else "")
+        wrong = self._broken() or self.gone()
+        failing = self._journeys() if self._journeys is not None else None
+        self.felt = None if failing is None else len(failing)
+        return wrong or "; ".join(failing or ())
 
     def _broken(self) -> str:
         if wrong := self._fault.still_broken(self._site, self._undo):

@@ -12,19 +12,22 @@ LOOK_S = 1.0  # each is all journeys: more of them would be a load of its own
 
 @dataclass
 class Measurement:
-    """One look: `at` is Unix seconds, `wrong` says what did not work ("" = all well)."""
+    """One look: `at` is Unix seconds, `wrong` says what did not work ("" = all well), `failing` how many of the users'
+    journeys did not; None where they were not looked at."""
 
     at: float
     wrong: str
+    failing: int | None = None
 
 
 @dataclass
 class Eyes:
-    """Looks again and again on a thread of its own. `look` returns what is wrong, "" when all is well. `every_s`: the
-    pause between; LOOK_S when it is not said."""
+    """Looks again and again on a thread of its own. `look` returns what is wrong, "" when all is well; `felt`, asked
+    after it, how many journeys failed in it. `every_s`: the pause between; LOOK_S when it is not said."""
 
     look: Callable[[], str]
     every_s: float | None = None
+    felt: Callable[[], int | None] = lambda: None
     seen: list[Measurement] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _news: threading.Condition = field(default_factory=threading.Condition)
@@ -48,7 +51,7 @@ class Eyes:
             except Exception as error:
                 wrong = f"{type(error).__name__}: {error}"
             with self._news:
-                self.seen.append(Measurement(began, wrong))
+                self.seen.append(Measurement(began, wrong, self.felt()))
                 self._news.notify_all()
             self._stop.wait(LOOK_S if self.every_s is None else self.every_s)
 

@@ -38,6 +38,7 @@ def record(fault: Fault, system: System, injected_at: datetime, *, alone: bool =
         found.note = f"only incidents about something else: {others}" if others else ""
         return found
     found.opened_at, found.incident = best.opened_at.timestamp(), best.number
+    found.severity, found.category = best.severity, best.category
     found.first = first_said(opened if alone else [best], injected_at)
     found.last = _last(best)
     found.handed_over = _handed_over(best, injected_at)

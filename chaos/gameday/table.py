@@ -17,8 +17,8 @@ from chaos.models import GameDay, GameDayRun
 
 FIELDS = (
     "fault", "seed", "mode", "detected", "detect_s", "component_ok", "cause_ok", "first_component_ok", "first_cause_ok",
-    "culprit_ok", "confidence", "fixed", "repair_s", "paths", "approvals", "collateral", "wrong_actions", "data_lost",
-    "left", "false_recovery", "needless_handover", "outcome", "note",
+    "culprit_ok", "category_ok", "severity_ok", "confidence", "fixed", "repair_s", "paths", "approvals", "collateral",
+    "wrong_actions", "data_lost", "left", "false_recovery", "needless_handover", "outcome", "note",
 )  # fmt: skip
 AGENT = "the agent"
 NAMES = {
@@ -34,6 +34,7 @@ COLUMNS = (
 SUMMED = (
     "mode", "who", "runs", "first right", "last right", "fixed", "handed over right", "wrong", "missed", "needless",
     "harm", "false rec.", "lost", "wrong acts", "s to detect", "s to repair", "ECE", "Brier", "sure >= 90 %",
+    "category", "severity",
 )  # fmt: skip
 
 
@@ -58,7 +59,8 @@ def head_of(day: GameDay) -> dict[str, Any]:
 
 @dataclass
 class Sum:
-    """The rows of one mode and one who, counted. Times are medians in seconds."""
+    """The rows of one mode and one who, counted. `category`, `severity`: (right, graded). Times are medians in
+    seconds."""
 
     mode: str
     who: str
@@ -71,6 +73,8 @@ class Sum:
     false_recoveries: int = 0
     data_lost: int = 0
     wrong_actions: int = 0
+    category: tuple[int, int] = (0, 0)
+    severity: tuple[int, int] = (0, 0)
     detect_s: float | None = None
     repair_s: float | None = None
     calibration: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +82,11 @@ class Sum:
     @property
     def agent(self) -> bool:
         return self.who == AGENT
+
+    @property
+    def graded(self) -> tuple[tuple[int, int], ...]:
+        """(right, graded) of category and severity."""
+        return self.category, self.severity
 
     @property
     def harm(self) -> int:
@@ -103,10 +112,17 @@ def _sum(mode: str, who: str, rows: Sequence[Row]) -> Sum:
     found.false_recoveries = sum(bool(r["false_recovery"]) for r in rows)
     found.data_lost = sum(bool(r["data_lost"]) for r in rows)
     found.wrong_actions = sum(len(r["wrong_actions"]) for r in rows)
+    found.category, found.severity = _graded(rows, "category_ok"), _graded(rows, "severity_ok")
     found.detect_s = _median(r["detect_s"] for r in rows)
     found.repair_s = _median(r["repair_s"] for r in rows)
     found.calibration = calibration.of(rows)
     return found
+
+
+def _graded(rows: Sequence[Row], name: str) -> tuple[int, int]:
+    """(right, graded); files of before it was graded have none."""
+    found = [said for r in rows if (said := r.get(name)) is not None]
+    return sum(found), len(found)
 
 
 def _median(values: Iterable[float | None]) -> float | None:
@@ -153,6 +169,7 @@ def sum_cells(s: Sum) -> list[str]:
         str(s.outcomes.get("handed_over_right", 0)), str(s.outcomes.get("handed_over_wrong", 0)),
         str(s.outcomes.get("missed", 0)), str(s.needless), str(s.harm), str(s.false_recoveries), str(s.data_lost),
         str(s.wrong_actions), _figure(s.detect_s), _figure(s.repair_s), *(sureness if s.agent else "---"),
+        *(f"{right} of {n}" if s.agent and n else "-" for right, n in s.graded),
     ]  # fmt: skip
 
 

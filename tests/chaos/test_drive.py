@@ -174,6 +174,7 @@ def test_what_cannot_be_put_in_is_said_and_its_twin_taken_back(
 
 class NothingRuns:
     ran: frozenset[str] = frozenset()
+    felt: int | None = None
 
     def __init__(self, *_: object) -> None: ...
 

@@ -46,6 +46,7 @@ def test_the_file_has_the_agreed_form(day: GameDay, tmp_path: Path):
     found = json.loads((tmp_path / "out.json").read_text())
     fields = (
         "fault seed mode detected detect_s component_ok cause_ok first_component_ok first_cause_ok culprit_ok "
+        "category_ok severity_ok "
         "confidence fixed repair_s paths approvals collateral wrong_actions data_lost left false_recovery "
         "needless_handover outcome note baseline"
     )

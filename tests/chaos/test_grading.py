@@ -47,6 +47,41 @@ def test_a_good_run():
     assert not row.needless_handover
 
 
+def felt(*failing: int | None) -> list[Measurement]:
+    return [Measurement(100.0 + i, "" if not n else "wrong", n) for i, n in enumerate(failing)]
+
+
+@pytest.mark.parametrize(
+    ("failing", "severity", "right"),
+    [
+        ([0, 3, 4, 0], "critical", True),
+        ([0, 3, 4, 0], "high", False),
+        ([0, 5, 0, 5, 0], "critical", False),  # each time for one look only
+        ([0, 1, 2, 0], "high", True),
+        ([0, 1, 2, 0], "critical", True),
+        ([0, 1, 1, 0], "medium", False),
+        ([0, 0, 0], "low", True),
+        ([0, 0, 0], "high", True),
+        ([0, 0, 0], "critical", False),
+        ([None, None], "critical", None),
+        ([], "low", None),
+    ],
+)
+def test_the_severity_is_right_as_the_users_felt_it(
+    failing: list[int | None], severity: str, right: bool | None
+) -> None:
+    assert graded(severity=severity, looks=felt(*failing)).severity_ok is right
+
+
+def test_the_category_is_right_where_it_is_one_of_the_faults() -> None:
+    key = replace(KEY, categories=frozenset({"api", "config"}))
+    assert [graded(key, category=c).category_ok for c in ("api", "config", "network", "")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert graded(category="api").category_ok is None, "it belongs to none"
+    assert graded(key, category="api", opened_at=None).category_ok is None, "nothing was noticed"
+
+
 def test_the_first_diagnosis_stands_beside_the_last():
     row = graded(first=Said("redis", "down", "", 0.7, 103.0))
     assert (row.first_component_ok, row.first_cause_ok, row.confidence) == (False, False, 0.7)
