@@ -15,6 +15,7 @@ from incidents import regroup
 from incidents.explained import Move
 from incidents.findings import Finding, Opinion
 from incidents.models import Incident, Symptom
+from incidents.signals import CATALOG
 from systems import services
 
 
@@ -25,6 +26,22 @@ def note(case: Case) -> None:
         case.solved = Solved(finding=case.acted_on, attempt=attempt, before=list(case.before))
 
 
+def signs(run: Run, finding: Finding) -> set[str]:
+    """What tells whether it is gone: its signs on its own part, which nothing else brings about. What its callers and
+    its users feel goes on for another cause as well, and is told by only where there is nothing else."""
+    members = services.load(run.incident.system.slug).graph.members(finding.component)
+    all_ = {symptom_key(e.signal, e.service) for e in finding.pro}
+    own = {
+        symptom_key(e.signal, e.service) for e in finding.pro if e.service in members and _is_own(e.signal)
+    }
+    return own or all_
+
+
+def _is_own(signal: str) -> bool:
+    known = CATALOG.get(signal)
+    return known is not None and (known.down or known.klass in ("own", "refuses"))
+
+
 def hand_on(run: Run, other: Finding) -> int | None:
     """Give what still holds to an incident of its own where `other` explains it, and take up again what this one was
     about. Its number; None where there is nothing to tell apart."""
@@ -32,7 +49,7 @@ def hand_on(run: Run, other: Finding) -> int | None:
     if solved is None or solved.attempt.acted_at is None or not _is_another(run, solved.finding, other):
         return None
     held = list(_held(run))
-    shown = {symptom_key(e.signal, e.service) for e in solved.finding.pro}
+    shown = signs(run, solved.finding)
     if any(symptom_key(row.signal, row.service) in shown for row in held):
         return None  # it is not gone
     names = frozenset((row.signal, row.service, row.label) for row in held)

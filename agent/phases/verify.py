@@ -220,7 +220,7 @@ def _helped(run: Run, said: Judgement) -> bool:
     """Whether what the repaired cause was said to show, and showed until then, is gone: a new process that is as ill
     as the old one is none."""
     found = run.case.acted_on
-    shown = {symptom_key(e.signal, e.service) for e in found.pro} if found else set()
+    shown = solved.signs(run, found) if found else set()
     over = credit.over_before(run)
 
     def mine(key: str) -> bool:

@@ -50,6 +50,31 @@ def test_what_still_holds_has_its_own_story(world: World) -> None:
     assert not incident.verdict.failed
 
 
+def test_what_its_users_still_feel_is_of_the_other(world: World) -> None:
+    """Both broke the journeys of the users: of one they all failed, of the other some do still."""
+    incident = world.open()
+    also(world, incident)
+    felt = Symptom.objects.create(
+        system=world.system, incident=incident, signal="app_errors", service="web", title="web fails",
+        first_seen=timezone.now(), last_seen=timezone.now(),
+    )  # fmt: skip
+    signs = [
+        Evidence(text="refused", weight=4.0, source="probe", signal="http_unreachable", service="web"),
+        Evidence(text="fails", weight=1.0, source="probe", signal=felt.signal, service=felt.service),
+    ]
+    world.findings = [finding("stuck", 0.9, path("mend web")).model_copy(update={"pro": signs})]
+    world.helped = lambda effects: len(effects)
+    run = world.start(incident)
+    world.drive(run, until=lambda: bool(world.effects()))
+    Symptom.objects.filter(signal="http_unreachable").update(cleared_at=timezone.now())
+    world.findings = [finding("dead", 0.9, path("patch db"), component="db")]
+    world.cured = lambda effects: Incident.objects.count() > 1
+    world.drive(run)
+    incident.refresh_from_db()
+    assert (incident.state, incident.cause) == (State.RESOLVED, "stuck")
+    assert Incident.objects.exclude(pk=incident.pk).exists()
+
+
 def test_another_cause_of_the_same_part_is_the_same_trouble(world: World) -> None:
     run, incident = mended(world, finding("dead", 0.9, path("patch web")))
     world.drive(run, until=lambda: len(world.effects()) > 1)
