@@ -240,6 +240,7 @@ class Case(Part):
     put_back: PutBack | None = None
     again: Again | None = None
     solved: Solved | None = None
+    acted_before: datetime | None = None  # the effect of the attempt before this one
     intermittent: str = ""  # how it was seen to go on although no symptom held, before anything was done
     errors: int = 0
 
@@ -279,4 +280,5 @@ class Case(Part):
         self.answers, self.measuring = [], None
         self.round += 1
         if self.attempt:
+            self.acted_before = self.attempt.acted_at or self.acted_before
             self.attempt.begun_at = self.attempt.acted_at = None

@@ -41,7 +41,9 @@ def is_none_of_ours(run: Run) -> bool:
     if any(_key(r) not in over for r in mine if r.opens or (r.signal, r.service) in shown):
         return False
     incident, at = run.incident, began(run)
-    return not relapse.longest_gap(incident, relapse.exits(incident), at) and not relapse.proofs(incident, at)
+    return not relapse.longest_gap(incident, relapse.exits(incident), at) and not relapse.proofs(
+        incident, relapse.Done(at)
+    )
 
 
 def _key(row: Symptom) -> str:

@@ -35,5 +35,5 @@ def not_seen(incident: Incident, states: Sequence[SignalState]) -> str:
         return "nothing that is done for customers is measured just now"
     if blind := [s for s in shows if s.value is None and CATALOG[s.signal].author == "journey"]:
         return f"whether customers can {blind[0].label} is not known"
-    wanting = [p for p in relapse.proofs(incident, None) if p.clean < p.needed]
+    wanting = [p for p in relapse.proofs(incident) if p.clean < p.needed]
     return wanting[0].words() if wanting else ""

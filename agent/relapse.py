@@ -66,6 +66,27 @@ class Proof:
         return f"{self.name} failed in {self.failed:.0f} of {self.runs:.0f} {self.of}"
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done about it: when it had its effect, when it was begun, from which on a run may be well for it, and
+    when what was done before it, for another cause, had its own: what failed until then tells nothing of the rest."""
+
+    at: datetime | None = None
+    begun: datetime | None = None
+    before: datetime | None = None
+
+    def ill_until(self, first: datetime, last: datetime) -> datetime:
+        """Of what failed at `first` and at `last`: to what was done about it, or to the end."""
+        return next((at for at in (self.begun, self.at) if at is not None and first < at), last)
+
+    def fails(self, all_: list[datetime]) -> list[datetime]:
+        """Those that are to be counted."""
+        return [at for at in all_ if self.before is None or at > self.before] or all_
+
+
+NOTHING = Done()
+
+
 def lowest_share(failed: float, runs: float) -> float:
     """Wilson's lower bound of the share of failing runs."""
     share, z2 = failed / runs, Z * Z
@@ -94,12 +115,10 @@ def ill_from(incident: Incident) -> datetime:
 
 def proofs(
     incident: Incident,
-    effect: datetime | None,
+    done: Done = NOTHING,
     tells_nothing: Callable[[datetime, str], bool] = lambda *_: False,
-    begun: datetime | None = None,
 ) -> list[Proof]:
-    """For each journey that failed in some runs and not in others while ill; `effect`: when it was acted, if it was,
-    and `begun`: when that was begun, from which on a run may be well for it. `tells_nothing`: of a failed run, by when
+    """For each journey that failed in some runs and not in others while ill. `tells_nothing`: of a failed run, by when
     it was and what it said."""
     runs: dict[str, list[tuple[datetime, bool]]] = {}
     with connection.cursor() as cursor:
@@ -109,7 +128,7 @@ def proofs(
                 runs.setdefault(label, []).append((at, well))
     for label, since, until in _failing_for_others(incident):
         runs[label] = [(at, well) for at, well in runs.get(label, ()) if well or not since <= at <= until]
-    found = [_proof(label, rows, effect, begun) for label, rows in sorted(runs.items())]
+    found = [_proof(label, rows, done) for label, rows in sorted(runs.items())]
     return [p for p in found if p is not None and p.needed]
 
 
@@ -121,18 +140,11 @@ def _failing_for_others(incident: Incident) -> list[tuple[str, datetime, datetim
     return [(r.label, r.first_seen - LEAD, (r.cleared_at or now) + AFTER) for r in rows]
 
 
-def ill_until(first: datetime, last: datetime, begun: datetime | None, effect: datetime | None) -> datetime:
-    """Of what failed at `first` and at `last`: to what was done about it, from its beginning on, or to the end."""
-    return next((at for at in (begun, effect) if at is not None and first < at), last)
-
-
-def _proof(
-    journey: str, rows: list[tuple[datetime, bool]], effect: datetime | None, begun: datetime | None
-) -> Proof | None:
-    fails = [at for at, well in rows if not well]
+def _proof(journey: str, rows: list[tuple[datetime, bool]], done: Done) -> Proof | None:
+    fails = done.fails([at for at, well in rows if not well])
     if not fails:
         return None
-    end = ill_until(fails[0], fails[-1], begun, effect)
+    effect, end = done.at, done.ill_until(fails[0], fails[-1])
     ill = [well for at, well in rows if fails[0] <= at <= end]
     since = max(fails[-1], effect) if effect else fails[-1]
     clean = sum(1 for at, _ in rows if at > since)
@@ -254,4 +266,4 @@ def is_calm(incident: Incident, picture: Picture, least_s: float) -> bool:
     quiet = (now - max(ends)).total_seconds() if ends else least_s
     if quiet < max(least_s, 2 * longest_gap(incident, ended, None)):
         return False
-    return all(p.clean >= p.needed for p in proofs(incident, None)) and not still_changed(incident, picture)
+    return all(p.clean >= p.needed for p in proofs(incident)) and not still_changed(incident, picture)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
-from agent.relapse import LEAD, Proof, ill_from, ill_until, runs_needed
+from agent.relapse import LEAD, NOTHING, Done, Proof, ill_from, runs_needed
 from incidents.models import Incident
 
 BEFORE = timedelta(minutes=5)  # in which it shows what is usual
@@ -37,8 +37,8 @@ class Stretch(NamedTuple):
     requests: float
 
 
-def proofs(incident: Incident, effect: datetime | None, begun: datetime | None = None) -> list[Proof]:
-    """For each service with a symptom here in which a part of the requests failed; `effect`, `begun`: as in relapse."""
+def proofs(incident: Incident, done: Done = NOTHING) -> list[Proof]:
+    """For each service with a symptom here in which a part of the requests failed."""
     begin = _begin(incident)
     ended = Incident.objects.filter(system_id=incident.system_id, resolved_at__lte=begin).order_by(
         "-resolved_at"
@@ -51,21 +51,19 @@ def proofs(incident: Incident, effect: datetime | None, begun: datetime | None =
         for service, *row in cursor.fetchall():
             rows.setdefault(service, []).append((row[0], row[1], row[2]))
     now, mine = timezone.now(), ill_from(incident)
-    found = [
-        _proof(name, _stretches(told, now), begin, mine, effect, begun) for name, told in sorted(rows.items())
-    ]
+    found = [_proof(name, _stretches(told, now), begin, mine, done) for name, told in sorted(rows.items())]
     return [p for p in found if p is not None and p.needed]
 
 
-def wanting(incident: Incident, effect: datetime | None, begun: datetime | None = None) -> list[Proof]:
+def wanting(incident: Incident, done: Done = NOTHING) -> list[Proof]:
     """Those that lack clean requests, and to which requests come: of one that nobody asks nothing can be proven."""
-    return [p for p in proofs(incident, effect, begun) if p.clean < p.needed and (p.clean or p.is_failing)]
+    return [p for p in proofs(incident, done) if p.clean < p.needed and (p.clean or p.is_failing)]
 
 
 def are_calm(incident: Incident) -> bool:
     """Whether nobody's requests fail any more in an incident that nobody works on; MOST at the longest for few."""
     now = timezone.now()
-    return not any(p.is_failing or now - p.last_failed < MOST for p in wanting(incident, None))
+    return not any(p.is_failing or now - p.last_failed < MOST for p in wanting(incident))
 
 
 def _begin(incident: Incident) -> datetime:
@@ -90,21 +88,14 @@ def _stretches(rows: Sequence[tuple[str, datetime, float | None]], now: datetime
     return found
 
 
-def _proof(
-    service: str,
-    told: list[Stretch],
-    begin: datetime,
-    since: datetime,
-    effect: datetime | None,
-    begun: datetime | None,
-) -> Proof | None:
+def _proof(service: str, told: list[Stretch], begin: datetime, since: datetime, done: Done) -> Proof | None:
     """What was usual was before `begin`, and its own begins at `since`."""
     usual = max((s.share for s in told if s.at < begin), default=0.0)
     mine = [s for s in told if s.at >= since]
-    fails = [s.at for s in mine if s.share > usual]
+    fails = done.fails([s.at for s in mine if s.share > usual])
     if not fails:
         return None
-    end = ill_until(fails[0], fails[-1], begun, effect)
+    effect, end = done.at, done.ill_until(fails[0], fails[-1])
     ill = [s for s in mine if fails[0] <= s.at <= end]
     requests = sum(s.requests for s in ill)
     failed = sum(s.requests * max(0.0, s.share - usual) for s in ill)

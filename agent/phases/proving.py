@@ -20,7 +20,7 @@ SUSTAIN = 4  # fresh looks in a row, all green
 
 def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
     """Whether being green has lasted long enough for this fault, and what is still lacking."""
-    acted, begun, green = run.case.acted_at, run.case.begun_at, count.green_since
+    acted, green = run.case.acted_at, count.green_since
     ended = relapse.exits(run.incident)
     if green and any(at > green for _, at in ended):
         count.green_since, count.watched, count.green_looks = timezone.now(), 0.0, 0
@@ -33,7 +33,7 @@ def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]
     if count.watched < again:
         return said, f"what it showed takes {again:.0f} s to show again"
     rounds = count.rounds
-    proofs = relapse.proofs(run.incident, acted, partial(raised.may_be_ours, run.case.raised), begun)
+    proofs = relapse.proofs(run.incident, _done(run), partial(raised.may_be_ours, run.case.raised))
     wanting = [p for p in proofs if p.clean + rounds.get(p.name, 0) < p.needed]
     if why := unexplained.lacking(run.case, count):
         return said, why
@@ -60,10 +60,14 @@ def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]
     return said, "; ".join(left) or A_FEW
 
 
+def _done(run: Run) -> relapse.Done:
+    return relapse.Done(run.case.acted_at, run.case.begun_at, run.case.acted_before)
+
+
 def _served(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
     """What the services themselves count: enough of the requests of others went well. Where hardly any come, what has
     been seen by then is enough; where they go on failing, it is not over."""
-    wanting = served.wanting(run.incident, run.case.acted_at, run.case.begun_at)
+    wanting = served.wanting(run.incident, _done(run))
     looked = count.green_looks
     failing = [p for p in wanting if p.is_failing]
     if not failing and relapse.was_steady(run.incident, run.case.acted_on):

@@ -114,12 +114,14 @@ def test_the_failed_runs_of_the_incident_before_say_nothing_of_this_one() -> Non
     ran(system, began, told)
     incident = Incident.objects.create(system=system, fingerprint="f", title="f", started_at=began)
     effect = began + timedelta(seconds=3)
-    assert [p.failed for p in relapse.proofs(incident, effect)] == [3], "as if it had been one trouble"
+    assert [p.failed for p in relapse.proofs(incident, relapse.Done(effect))] == [3], (
+        "as if it had been one trouble"
+    )
     Incident.objects.create(
         system=system, fingerprint="e", title="e", state="resolved",
         started_at=began - timedelta(seconds=30), resolved_at=began - timedelta(seconds=8),
     )  # fmt: skip
-    assert relapse.proofs(incident, effect) == []
+    assert relapse.proofs(incident, relapse.Done(effect)) == []
 
 
 def test_what_failed_each_time_and_went_away_by_itself_is_watched_for_longer() -> None:
@@ -129,9 +131,11 @@ def test_what_failed_each_time_and_went_away_by_itself_is_watched_for_longer() -
     told = [0.0] * 6 + [1.0] * 5
     ran(system, began, [(2 * n, ok) for n, ok in enumerate(told)])
     incident = Incident.objects.create(system=system, fingerprint="h", title="h", started_at=began)
-    (alone,) = relapse.proofs(incident, None)
+    (alone,) = relapse.proofs(incident)
     assert (alone.clean, alone.needed) == (5, 12)
-    assert relapse.proofs(incident, began + timedelta(seconds=11)) == [], "it ended with what was done"
+    assert relapse.proofs(incident, relapse.Done(began + timedelta(seconds=11))) == [], (
+        "it ended with what was done"
+    )
 
 
 def test_a_failed_run_that_tells_nothing_does_not_count() -> None:
@@ -140,9 +144,9 @@ def test_a_failed_run_that_tells_nothing_does_not_count() -> None:
     ran(system, began, [(0, 0), (2, 1), (4, 0), (9, 1), (12, 0), (15, 1)])
     incident = Incident.objects.create(system=system, fingerprint="f", title="f", started_at=began)
     effect = began + timedelta(seconds=5)
-    (proof,) = relapse.proofs(incident, effect)
+    (proof,) = relapse.proofs(incident, relapse.Done(effect))
     assert (proof.failed, proof.clean) == (2, 1)
-    (proof,) = relapse.proofs(incident, effect, lambda at, text: at > effect)
+    (proof,) = relapse.proofs(incident, relapse.Done(effect), lambda at, text: at > effect)
     assert (proof.failed, proof.clean) == (2, 2), "not for well either"
 
 
@@ -153,8 +157,22 @@ def test_a_run_that_is_well_while_it_is_acted_tells_nothing_of_how_often_it_fail
     ran(system, began, [(0, 0), (3, 1), (6, 1)])
     incident = Incident.objects.create(system=system, fingerprint="t", title="t", started_at=began)
     begun, effect = began + timedelta(seconds=2), began + timedelta(seconds=4)
-    assert relapse.proofs(incident, effect, begun=begun) == []
-    (proof,) = relapse.proofs(incident, effect)
+    assert relapse.proofs(incident, relapse.Done(effect, begun)) == []
+    (proof,) = relapse.proofs(incident, relapse.Done(effect))
     assert (proof.failed, proof.runs) == (1, 2), "as if it had failed now and then"
-    (proof,) = relapse.proofs(incident, effect, begun=began + timedelta(seconds=3.5))
+    (proof,) = relapse.proofs(incident, relapse.Done(effect, began + timedelta(seconds=3.5)))
     assert proof.runs == 2, "what was well before anything was done was well by itself"
+
+
+def test_what_failed_before_another_cause_was_mended_tells_nothing_of_the_rest() -> None:
+    """All runs failed, then those for another cause were mended; of the rest each run fails until it is mended too."""
+    system = System.objects.create(slug="rest", title="Rest", manifest_path="/nowhere/manifest.yaml")
+    began = timezone.now()
+    ran(system, began, [(0, 0), (2, 0), (4, 1), (6, 1), (8, 0), (10, 0), (13, 1)])
+    incident = Incident.objects.create(system=system, fingerprint="r", title="r", started_at=began)
+    first, begun, effect = (began + timedelta(seconds=s) for s in (3, 11, 12))
+    assert relapse.proofs(incident, relapse.Done(effect, begun, first)) == []
+    (proof,) = relapse.proofs(incident, relapse.Done(effect, begun))
+    assert (proof.failed, proof.runs) == (4, 6)
+    (proof,) = relapse.proofs(incident, relapse.Done(effect, begun, effect))
+    assert proof.runs == 6, "where none failed since, all count"
