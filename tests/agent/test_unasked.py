@@ -1,0 +1,52 @@
+"""A route that nobody asks for: no look at it will ever say that it is quick again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from agent import unasked
+from agent.case import Judgement, Measuring
+from incidents.evidence import SignalState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EARLIER = NOW - timedelta(seconds=30)
+
+
+def state(
+    signal: str, value: bool | None, fresh: datetime, label: str = "", source: str = "metrics"
+) -> SignalState:
+    return SignalState(signal, "web", label, value, 14.0, "", fresh, source, fresh=fresh)
+
+
+def count(still: int = unasked.LOOKS) -> Measuring:
+    return Measuring(since=EARLIER, still=still)
+
+
+ROUTE = state("route_slow", None, EARLIER, "GET /api/me")
+READ = state("app_errors", False, NOW)
+
+
+def test_what_nobody_asks_for_does_not_keep_it_open() -> None:
+    assert unasked.among(count(), [ROUTE, READ]) == [ROUTE]
+    said = unasked.told(Judgement(state="recovered", why="all is well"), [ROUTE])
+    assert said.why.startswith("all is well; nobody asked since") and "GET /api/me" in said.why
+
+
+def test_it_is_looked_for_first() -> None:
+    assert unasked.among(count(unasked.LOOKS - 1), [ROUTE, READ]) == []
+    assert unasked.among(None, [ROUTE, READ]) == []
+
+
+def test_a_part_that_is_not_read_at_all_is_not_well() -> None:
+    assert unasked.among(count(), [ROUTE, state("app_errors", None, EARLIER)]) == []
+    assert unasked.among(count(), [ROUTE, state("app_errors", False, EARLIER)]) == [], "nor was it since"
+    assert unasked.among(count(), [ROUTE, state("tcp_refused", False, NOW, source="probe")]) == []
+
+
+def test_what_is_of_the_whole_part_must_be_read() -> None:
+    assert unasked.among(count(), [state("app_slow", None, EARLIER), READ]) == []
+
+
+def test_what_is_not_over_is_told_as_it_is() -> None:
+    said = Judgement(state="unwell", why="web fails")
+    assert unasked.told(said, [ROUTE]) == said
