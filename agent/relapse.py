@@ -212,9 +212,8 @@ def was_steady(incident: Incident, acted_on: Finding | None) -> bool:
     part failed for it, and not now and then by themselves."""
     if acted_on is None:
         return False
-    told = {
-        (e.signal, e.service) for e in acted_on.pro if e.signal in CATALOG and e.service == acted_on.component
-    }
+    members = services.load(incident.system.slug).graph.members(acted_on.component)
+    told = {(e.signal, e.service) for e in acted_on.pro if e.signal in CATALOG and e.service in members}
     signs = [name for name in told if CATALOG[name[0]].klass == "own" or CATALOG[name[0]].down]
     rows = [s for s in incident.symptoms.filter(opens=True) if (s.signal, s.service) in signs]
     begun = TimelineEvent.objects.filter(incident=incident, kind=TimelineEvent.Kind.SYMPTOM)

@@ -16,6 +16,7 @@ from systems.probes import journeys
 
 A_FEW = "a few looks more"
 SUSTAIN = 4  # fresh looks in a row, all green
+AT_MOST = 90  # ... where so few failed that hundreds would have to go well: what has come by then is enough
 
 
 def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:
@@ -76,6 +77,6 @@ def _served(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str
         why = f"{failing[0].name} still fails some of its requests, which it did not before"
         count.relapsed = why
         return said.unwell([why], [symptom_key("app_errors", failing[0].name, "")]), ""
-    if not wanting or looked >= patience.DRAIN:
+    if not wanting or looked >= AT_MOST:
         return said, ""
     return said, "; ".join(f"{p.name}: {p.clean:.0f} of {p.needed} requests" for p in wanting)
