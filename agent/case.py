@@ -241,6 +241,7 @@ class Case(Part):
     again: Again | None = None
     solved: Solved | None = None
     acted_before: datetime | None = None  # the effect of the attempt before this one
+    proven_at: datetime | None = None  # when all was last measured to be over
     intermittent: str = ""  # how it was seen to go on although no symptom held, before anything was done
     errors: int = 0
 

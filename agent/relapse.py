@@ -69,11 +69,13 @@ class Proof:
 @dataclass(frozen=True, slots=True)
 class Done:
     """What was done about it: when it had its effect, when it was begun, from which on a run may be well for it, and
-    when what was done before it, for another cause, had its own: what failed until then tells nothing of the rest."""
+    when what was done before it, for another cause, had its own: what failed until then tells nothing of the rest.
+    `proven`: what failed until then has been measured to be over; what is tidied up after it needs no second proof."""
 
     at: datetime | None = None
     begun: datetime | None = None
     before: datetime | None = None
+    proven: datetime | None = None
 
     def ill_until(self, first: datetime, last: datetime) -> datetime:
         """Of what failed at `first` and at `last`: to what was done about it, or to the end."""
@@ -81,7 +83,8 @@ class Done:
 
     def fails(self, all_: list[datetime]) -> list[datetime]:
         """Those that are to be counted."""
-        return [at for at in all_ if self.before is None or at > self.before] or all_
+        left = [at for at in all_ if self.proven is None or at > self.proven]
+        return [at for at in left if self.before is None or at > self.before] or left
 
 
 NOTHING = Done()

@@ -62,7 +62,7 @@ def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]
 
 
 def _done(run: Run) -> relapse.Done:
-    return relapse.Done(run.case.acted_at, run.case.begun_at, run.case.acted_before)
+    return relapse.Done(run.case.acted_at, run.case.begun_at, run.case.acted_before, run.case.proven_at)
 
 
 def _served(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]:

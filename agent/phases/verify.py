@@ -55,6 +55,7 @@ def step(run: Run) -> Outcome:
         count.green_since = count.green_since or timezone.now()
         said, lacking = _over(run, count, said)
     if said.state == "recovered" and not lacking:
+        case.proven_at = timezone.now()
         if steps := heldoff.still_behind(run):
             return further_.go_on(run, steps, heldoff.BEHIND)
         return further_.tidy(run, count, states) or _recovered(run, said, picture)

@@ -176,3 +176,17 @@ def test_what_failed_before_another_cause_was_mended_tells_nothing_of_the_rest()
     assert (proof.failed, proof.runs) == (4, 6)
     (proof,) = relapse.proofs(incident, relapse.Done(effect, begun, effect))
     assert proof.runs == 6, "where none failed since, all count"
+
+
+def test_what_was_proven_to_be_over_is_not_proven_again_for_what_is_tidied_up_after_it() -> None:
+    """Of three runs one failed; after the repair enough went well, and then what was left lying is taken up."""
+    system = System.objects.create(slug="tidy", title="Tidy", manifest_path="/nowhere/manifest.yaml")
+    began = timezone.now()
+    ran(system, began, [(0, 0), (2, 1), (4, 1), *((n, 1) for n in range(6, 60))])
+    incident = Incident.objects.create(system=system, fingerprint="t", title="t", started_at=began)
+    begun, proven, tidied = (began + timedelta(seconds=s) for s in (5, 50, 55))
+    assert relapse.proofs(incident, relapse.Done(tidied, begun, None, proven)) == []
+    assert relapse.proofs(incident, relapse.Done(tidied, begun))
+    ran(system, began, [(62, 0), (63, 1), (64, 0), (65, 1)])
+    (proof,) = relapse.proofs(incident, relapse.Done(tidied, begun, None, proven))
+    assert (proof.failed, proof.runs) == (2, 3), "what fails after that is not over"
