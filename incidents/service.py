@@ -220,9 +220,10 @@ def refresh_head(incident: Incident) -> None:
         return
     values: dict[str, Any] = {}
     # It may get worse than first thought; calming down is for the agent or a person to say.
-    worst = severity_of(active)
-    if _is_worse(worst, incident) and not incident.cause:
-        values["severity"] = worst
+    worst = felt_by_users(incident) if incident.cause else severity_of(active)
+    if worst and _is_worse(worst, incident):
+        Incident.objects.filter(pk=incident.number, severity_by="").update(severity=worst)
+        incident.severity = worst
     if not incident.cause:
         lead = leading(active)
         values |= {"title": lead.title[:300], "summary": lead.title, "category": category_of(lead)}
@@ -290,6 +291,19 @@ def severity_of(symptoms: Iterable[Symptom]) -> str:
     if failing or worst == Severity.HIGH:
         return Severity.HIGH
     return worst
+
+
+def felt_by_users(incident: Incident) -> str:
+    """How bad it is for them at the least, by the journeys that failed since it was opened; "" where none did."""
+    failed = Symptom.objects.filter(incident=incident, signal="journey_failed", opens=True)
+    failed = failed.exclude(cleared_at__lt=incident.started_at)
+    found = set(failed.values_list("label", flat=True))
+    return (Severity.CRITICAL if len(found) >= 2 else Severity.HIGH) if found else ""
+
+
+def worse(one: str, other: str) -> str:
+    """Of two severities, "" being none, the worse one."""
+    return max(one, other, key=lambda s: _RANK[Severity(s)] if s else -1)
 
 
 def _announce(number: int) -> None:

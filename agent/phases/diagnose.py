@@ -248,7 +248,7 @@ def _publish(run: Run, opinion: Opinion) -> None:
             leader.severity
             and not Incident.objects.filter(pk=run.incident_id).exclude(severity_by="").exists()
         ):
-            values["severity"] = leader.severity
+            values["severity"] = service.worse(leader.severity, service.felt_by_users(run.incident))
     else:
         values |= {"component": "", "cause": "", "detail": "", "confidence": None}
     with transaction.atomic():

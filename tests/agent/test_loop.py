@@ -20,6 +20,7 @@ from agent.models import Phase, Run
 from agent.phases import diagnose, plan, proving
 from agent.phases import waiting as asking
 from agent.relapse import Proof
+from incidents import service as incidents
 from incidents import timeline
 from incidents.facts import Cleared, Seen
 from incidents.findings import Evidence, Question, somewhere_in
@@ -435,6 +436,27 @@ def test_restraint_a_finding_without_a_fix_does_nothing(world: World):
     assert (run.outcome, world.effects(), ActionRequest.objects.count()) == ("no_action", [], 0)
     assert titles(incident, "plan") == ["Nothing to repair: Log_noise"]
     assert incident.severity == "low"
+
+
+@pytest.mark.parametrize(("failing", "severity"), [(0, "medium"), (1, "high"), (2, "critical")])
+def test_no_runbook_knows_better_than_the_users_how_bad_it_is(world: World, failing: int, severity: str):
+    world.findings = [finding("stuck", 0.95).model_copy(update={"severity": "medium"})]
+    incident, now = world.open(), timezone.now()
+    for label in ("log in", "pay")[:failing]:
+        Symptom.objects.create(
+            system=world.system, incident=incident, signal="journey_failed", service="web", label=label,
+            title=f"users cannot {label}", first_seen=now, last_seen=now,
+        )  # fmt: skip
+    world.drive(world.start(incident))
+    incident.refresh_from_db()
+    assert incident.severity == severity
+    Symptom.objects.create(
+        system=world.system, incident=incident, signal="journey_failed", service="web", label="browse",
+        title="users cannot browse", first_seen=now, last_seen=now,
+    )  # fmt: skip
+    incidents.refresh_head(incident)
+    incident.refresh_from_db()
+    assert incident.severity == ("high" if not failing else "critical"), "it got worse after the diagnosis"
 
 
 def test_a_grave_finding_without_a_fix_is_handed_over(world: World):
