@@ -100,8 +100,6 @@ class Record:
     injected_at: float
     opened_at: float | None = None
     incident: int | None = None
-    severity: str = ""
-    category: str = ""
     first: Said | None = None
     last: Said | None = None
     handed_over: Said | None = None
@@ -114,6 +112,8 @@ class Record:
     planted_lost: dict[str, int] = field(default_factory=dict)
     left: Sequence[str] = ()
     note: str = ""
+    severity: str = ""
+    category: str = ""
 
 
 def grade(row: Row, record: Record, key: Key) -> None:
