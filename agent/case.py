@@ -105,7 +105,8 @@ class Choice(Record):
 
 class Attempt(Part):
     """The path that is being taken. `requests`: the gate's ids, one for each step that was asked for. `acted_at`: the
-    last effect that has not been judged yet; `begun_at`: when the first of its steps was begun."""
+    last effect that has not been judged yet; `begun_at`: when the first of its steps was begun; `learnt`:
+    whether what it brought is in the statistics."""
 
     path: Path
     cursor: int = 0  # the step that is next
@@ -113,6 +114,7 @@ class Attempt(Part):
     unknown: int = 0  # looks at a request whose outcome is not known
     begun_at: datetime | None = None
     acted_at: datetime | None = None
+    learnt: bool = False
 
     @property
     def done(self) -> list[PlannedStep]:

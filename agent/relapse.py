@@ -70,7 +70,8 @@ class Proof:
 class Done:
     """What was done about it: when it had its effect, when it was begun, from which on a run may be well for it, and
     when what was done before it, for another cause, had its own: what failed until then tells nothing of the rest.
-    `proven`: what failed until then has been measured to be over; what is tidied up after it needs no second proof."""
+    `proven`: when all was measured to be over; where none fails after it, what is tidied up then needs no proof of its
+    own."""
 
     at: datetime | None = None
     begun: datetime | None = None
@@ -83,8 +84,10 @@ class Done:
 
     def fails(self, all_: list[datetime]) -> list[datetime]:
         """Those that are to be counted."""
-        left = [at for at in all_ if self.proven is None or at > self.proven]
-        return [at for at in left if self.before is None or at > self.before] or left
+        if self.proven is not None and not any(at > self.proven for at in all_):
+            return []
+        mine = [at for at in all_ if self.before is None or at > self.before + AFTER]
+        return mine if any(self.at is None or at < self.at for at in mine) else all_
 
 
 NOTHING = Done()

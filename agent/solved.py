@@ -39,7 +39,7 @@ def signs(run: Run, finding: Finding) -> set[str]:
 
 def _is_own(signal: str) -> bool:
     known = CATALOG.get(signal)
-    return known is not None and (known.down or known.klass in ("own", "refuses"))
+    return known is not None and known.opens and (known.down or known.klass in ("own", "refuses"))
 
 
 def hand_on(run: Run, other: Finding) -> int | None:
@@ -58,7 +58,7 @@ def hand_on(run: Run, other: Finding) -> int | None:
         return None
     case.solved, case.attempt, case.before = None, solved.attempt, solved.before
     case.opinion = Opinion(findings=[solved.finding], none_probability=1 - solved.finding.probability)
-    case.measuring = None
+    case.measuring = case.acted_before = None
     _call(run, solved.finding)
     return number
 

@@ -11,23 +11,24 @@ from incidents.evidence import SignalState
 from incidents.signals import CATALOG
 
 LOOKS = 8  # in a row at which nothing else changed: fewer than an effect is given up after
+TRAFFIC = "traffic"
 LATER = timedelta(seconds=2)
 
 
 def among(count: Measuring | None, states: Sequence[SignalState]) -> list[SignalState]:
-    """Those of one label that are not read any more, while others of the same part and source are."""
+    """Those of one part of the traffic that are not read any more, while others of the same part are. What we ask for
+    ourselves and cannot read is no such thing."""
     if count is None or count.still < LOOKS:
         return []
-    read: dict[tuple[str, str], datetime] = {}
+    read: dict[str, datetime] = {}
     for state in states:
-        if state.value is not None and state.fresh is not None:
-            of = (state.service, state.source)
-            read[of] = max(read.get(of, state.fresh), state.fresh)
-    return [s for s in states if s.value is None and s.label and _is_silent(s, read)]
+        if state.author == TRAFFIC and state.value is not None and state.fresh is not None:
+            read[state.service] = max(read.get(state.service, state.fresh), state.fresh)
+    return [s for s in states if s.author == TRAFFIC and s.value is None and s.label and _is_silent(s, read)]
 
 
-def _is_silent(state: SignalState, read: dict[tuple[str, str], datetime]) -> bool:
-    newest = read.get((state.service, state.source))
+def _is_silent(state: SignalState, read: dict[str, datetime]) -> bool:
+    newest = read.get(state.service)
     return newest is not None and (state.fresh is None or newest > state.fresh + LATER)
 
 

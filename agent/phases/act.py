@@ -51,10 +51,12 @@ def step(run: Run) -> Outcome:
     if view.status in ("running", "unknown"):
         return Outcome(Phase.ACT, wait_s=POLL_S / 2)
     if view.status == "approved":
-        attempt.begun_at = attempt.begun_at or timezone.now()
+        begun = timezone.now()
         view = _execute(run, view, words)
         if (waits := waiting.approved_but_held(run, view, words)) is not None:
             return waits
+        if view.status != "approved":  # it may have to wait for another on its target
+            attempt.begun_at = attempt.begun_at or begun
     if view.status == "cancelled":  # nobody said no: it lost its reason, or was no longer what was approved
         return waiting.look_afresh(run, f"{words}: {view.why}")
     return _after(run, view, words, last=attempt.cursor + 1 >= len(attempt.path.steps))

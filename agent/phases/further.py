@@ -32,6 +32,7 @@ def go_on(run: Run, steps: list[PlannedStep], why: str) -> Outcome:
         done = case.attempt.done
         case.attempt.path = case.attempt.path.model_copy(update={"steps": [*done, *steps]})
         case.attempt.requests = case.attempt.requests[: len(done)]
+        case.attempt.begun_at = None  # what has failed until now was not over
     case.measuring = None
     timeline.record(run.incident_id, Noted(), f"{why}: {words} comes next"[:300])
     return Outcome(Phase.ACT, f"goes on with {words}"[:120], {"path": case.attempt.path.key})

@@ -35,12 +35,13 @@ def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]
         return said, f"what it showed takes {again:.0f} s to show again"
     rounds = count.rounds
     proofs = relapse.proofs(run.incident, _done(run), partial(raised.may_be_ours, run.case.raised))
-    wanting = [p for p in proofs if p.clean + rounds.get(p.name, 0) < p.needed]
+    system = services.load(run.incident.system.slug)
+    known = {j.name for j in system.manifest.journeys}  # one that is gone will never be well
+    wanting = [p for p in proofs if p.name in known and p.clean + rounds.get(p.name, 0) < p.needed]
     if why := unexplained.lacking(run.case, count):
         return said, why
-    if not wanting:
+    if not wanting or count.green_looks >= patience.DRAIN:  # as often as it was run by then
         return _served(run, count, said)
-    system = services.load(run.incident.system.slug)
     failed = [p.words() for p in wanting if green and p.last_failed > green]
     # where the agent only watches, it only watches: no runs of its own
     problem = (

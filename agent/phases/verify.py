@@ -240,8 +240,9 @@ def _helped(run: Run, said: Judgement) -> bool:
 def _learn(run: Run, *, worked: bool) -> None:
     """Outcome statistics come from verified measurements only."""
     attempt = run.case.attempt
-    if attempt is None or not attempt.acted_at:
+    if attempt is None or not attempt.acted_at or attempt.learnt:
         return
+    attempt.learnt = True
     finding = run.case.acted_on
     if finding:
         incidents.note_repair(run.incident_id, finding, [s.words for s in attempt.done], helped=worked)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -173,7 +173,11 @@ def _renewed(pk: int, me: str) -> Iterator[None]:
     def renew() -> None:
         try:
             while not over.wait(RENEWED_S):
-                GameDay.objects.filter(pk=pk, held_by=me).update(held_until=Now() + HELD_FOR)
+                try:
+                    GameDay.objects.filter(pk=pk, held_by=me).update(held_until=Now() + HELD_FOR)
+                except DatabaseError as error:  # another would take it over, and its fault back
+                    log.warning("game day %s could not be held: %s", pk, error)
+                    connection.close()
         finally:
             connection.close()
 

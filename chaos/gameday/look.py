@@ -23,6 +23,7 @@ class Target:
         self.felt: int | None = None
 
     def __call__(self) -> str:
+        self.felt = None
         wrong = self._broken() or self.gone()
         failing = self._journeys() if self._journeys is not None else None
         self.felt = None if failing is None else len(failing)

@@ -21,7 +21,7 @@ from psycopg import sql
 
 from actions import effects, registry, service, vault
 from actions.base import Action, ActionContext, ActionRefused
-from actions.catalogue.database.regenerate_db_creds import password_of, with_password
+from actions.catalogue.database.regenerate_db_creds import is_replaceable, password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
 from systems import services
 from systems.envfile import parse_env
@@ -286,6 +286,38 @@ def test_a_rotation_that_breaks_off_puts_the_old_password_back(
     assert [f.read_bytes() for f in files] == before and runtime.calls == []
     dsn = system.service("db").postgres.dsn  # type: ignore[union-attr]
     psycopg.connect(dsn, user=ROLE, password=SECRET).close()
+
+
+def test_a_role_with_an_old_kind_of_verifier_gets_it_back_as_it_was(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """md5, as databases that were upgraded for ten years still hold."""
+    md5 = f"md5{hashlib.md5((SECRET + ROLE).encode()).hexdigest()}"
+    db = system.service("db")
+    with effects.admin(db) as session:
+        session.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(md5)))
+    monkeypatch.setattr(effects, "put_files", lambda *_: (_ for _ in ()).throw(OSError("no")))
+    request = run("regenerate-db-creds", "db", {}, alice)
+    assert request.status != Status.SUCCEEDED
+    with effects.admin(db) as session:
+        row = session.execute("select rolpassword from pg_authid where rolname = %s", [ROLE]).fetchone()
+    assert row == (md5,)
+
+
+@pytest.mark.parametrize(
+    ("value", "may"),
+    [
+        ("postgresql://u:old@h:1/d", True),
+        ("postgresql://u@h/d", True),
+        ("s3cr3t=with/signs", True),
+        ("", True),
+        ("host=db user=app password=old dbname=x", False),
+        ("postgresql:///x?host=/run&user=app&password=old", False),
+        ("postgresql://h/d?user=app&password=old", False),
+    ],
+)
+def test_only_where_its_password_stands_is_known_a_value_is_rewritten(value: str, may: bool) -> None:
+    assert is_replaceable(value) is may
 
 
 @pytest.mark.parametrize("password", ["p@ss:/?#[]%", "ünï", "plain", "a b"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from agent import solved
 from agent.models import Run
 from incidents.findings import Evidence
 from incidents.models import Incident, State, Symptom
@@ -73,6 +74,19 @@ def test_what_its_users_still_feel_is_of_the_other(world: World) -> None:
     incident.refresh_from_db()
     assert (incident.state, incident.cause) == (State.RESOLVED, "stuck")
     assert Incident.objects.exclude(pk=incident.pk).exists()
+
+
+def test_what_opens_nothing_by_itself_does_not_tell_whether_it_helped(world: World) -> None:
+    """A changed file is a sign of its part as well, and never among what held when it was planned."""
+    run = world.start(world.open())
+    signs = [
+        Evidence(text=s, weight=2.0, source="state", signal=s, service="web")
+        for s in ("config_drift", "http_unreachable", "app_errors")
+    ]
+    found = finding("changed", 0.9, path("mend web")).model_copy(update={"pro": signs})
+    assert solved.signs(run, found) == {"http_unreachable@web"}
+    rest = found.model_copy(update={"pro": [signs[0], signs[2]]})
+    assert solved.signs(run, rest) == {"config_drift@web", "app_errors@web"}
 
 
 def test_another_cause_of_the_same_part_is_the_same_trouble(world: World) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from agent import unasked
 from agent.case import Judgement, Measuring
 from incidents.evidence import SignalState
+from incidents.signals import CATALOG
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EARLIER = NOW - timedelta(seconds=30)
 
 
-def state(
-    signal: str, value: bool | None, fresh: datetime, label: str = "", source: str = "metrics"
-) -> SignalState:
-    return SignalState(signal, "web", label, value, 14.0, "", fresh, source, fresh=fresh)
+def state(signal: str, value: bool | None, fresh: datetime, label: str = "") -> SignalState:
+    known = CATALOG[signal]
+    return SignalState(
+        signal, "web", label, value, 14.0, "", fresh, known.source, fresh=fresh, author=known.author
+    )
 
 
 def count(still: int = unasked.LOOKS) -> Measuring:
@@ -40,7 +44,13 @@ def test_it_is_looked_for_first() -> None:
 def test_a_part_that_is_not_read_at_all_is_not_well() -> None:
     assert unasked.among(count(), [ROUTE, state("app_errors", None, EARLIER)]) == []
     assert unasked.among(count(), [ROUTE, state("app_errors", False, EARLIER)]) == [], "nor was it since"
-    assert unasked.among(count(), [ROUTE, state("tcp_refused", False, NOW, source="probe")]) == []
+    assert unasked.among(count(), [ROUTE, state("tcp_refused", False, NOW)]) == [], "by us, and not by them"
+
+
+@pytest.mark.parametrize("signal", ["journey_failed", "consistency_broken", "disk_full", "log_errors"])
+def test_what_we_ask_for_ourselves_and_cannot_read_is_not_over(signal: str) -> None:
+    others = [state(s, False, NOW) for s in ("app_errors", "http_unreachable", "unit_down", "tcp_refused")]
+    assert unasked.among(count(), [state(signal, None, EARLIER, "prices"), *others]) == []
 
 
 def test_what_is_of_the_whole_part_must_be_read() -> None:

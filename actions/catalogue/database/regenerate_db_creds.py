@@ -23,6 +23,8 @@ from systems.envfile import parse_env
 from systems.manifest.types import CredentialSpec
 from systems.services import LoadedSystem
 
+VERIFIER = re.compile(r"SCRAM-SHA-256\$|md5[0-9a-f]{32}$")  # as pg_authid keeps them
+
 
 class CredentialParams(Params):
     role: str | None = Field(
@@ -65,8 +67,14 @@ class RegenerateDbCreds(Action[CredentialParams]):
         if params.role in own:
             raise ActionRefused(f"{params.role} is the portal's own role")
         for file, key in _files(ctx, params, golden=False):
-            if key not in parse_env(ctx.system.path(file).read_text(), file):
+            held = parse_env(ctx.system.path(file).read_text(), file)
+            if key not in held:
                 raise ActionRefused(f"{file} has no {key}: regenerate the environment first")
+            if not is_replaceable(held[key]):
+                raise ActionRefused(
+                    f"{key} in {file} is neither a password nor a URL with user and host: where its password stands"
+                    " is not known"
+                )
         if why := _refused_whatever_the_password(ctx, str(params.role)):
             raise ActionRefused(why)
 
@@ -144,14 +152,19 @@ class RegenerateDbCreds(Action[CredentialParams]):
         return "applied" if role and effects.has_files(ctx, kept["files"]) else "not_applied"
 
     def read_back(self, ctx: ActionContext, params: CredentialParams) -> ReadBack:
-        new = str(vault.get(str((ctx.undo or {})["vault"]))["new"])
+        kept = vault.get(str((ctx.undo or {})["vault"]))
+        new = str(kept["new"])
         written = all(
             password_of(parse_env(ctx.system.path(file).read_text(), file).get(key, "")) == new
             for file, key in _files(ctx, params)
         )
         names = _consumers(ctx, params)
         whole = written and _can_log_in(ctx, params, new) and effects.restarted_since(ctx, names)
-        return "applied" if whole else "not_applied"
+        if whole:
+            return "applied"
+        now, then = _verifier(ctx, params), kept["verifier"]  # raises where the server does not answer
+        role = now == then if now and then else not _can_log_in(ctx, params, new)
+        return "not_applied" if role and effects.has_files(ctx, kept["files"]) else "unknown"
 
 
 def _spec(ctx: ActionContext, params: CredentialParams) -> list[CredentialSpec]:
@@ -213,6 +226,15 @@ def _replaced(value: str, password: str) -> str:
     return parts._replace(netloc=f"{name}:{quote(password, safe='')}@{host}").geturl()
 
 
+def is_replaceable(value: str) -> bool:
+    """Whether it is an address with a user, or a password alone: of `host=db password=x`, or `postgresql:///x?user=a`,
+    the whole would be overwritten."""
+    parts = urlsplit(value)
+    if parts.scheme and "://" in value:
+        return bool(parts.username and parts.hostname)
+    return re.search(r"(?:^|\s)(?:host|user|dbname|password)\s*=", value) is None
+
+
 def password_of(value: str) -> str:
     parts = urlsplit(value)
     return unquote(parts.password or "") if parts.scheme and parts.netloc else value
@@ -269,8 +291,8 @@ def _set_password(ctx: ActionContext, role: str, password: str) -> None:
 
 
 def _alter(session: psycopg.Connection[Any], role: str, password: str) -> None:
-    """Send a verifier, never the password itself."""
-    if not password.startswith("SCRAM-SHA-256$"):
+    """Send a verifier, never the password itself; one that was kept goes back as it is."""
+    if not VERIFIER.match(password):
         password = session.pgconn.encrypt_password(
             password.encode(), role.encode(), b"scram-sha-256"
         ).decode()
