@@ -33,6 +33,8 @@ runtime: {driver: fake, name: mini, units: [web, db]}
 services:
   web: {kind: http, depends_on: [db]}
   db: {kind: postgres}
+journeys:
+  - {name: log in, service: web, steps: [{get: "http://127.0.0.1:9/"}]}
 """
 
 
