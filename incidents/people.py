@@ -16,7 +16,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from incidents import lifecycle, postmortem, service, timeline
+from incidents import gravity, lifecycle, postmortem, timeline
 from incidents.facts import Moved, Noted
 from incidents.lifecycle import IllegalTransition
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom
@@ -87,7 +87,7 @@ def merge(number: int, into: int, user: AbstractBaseUser, why: str = "") -> Inci
         Incident.objects.filter(Q(pk=number) | Q(merged_into=number)).update(merged_into=target)
         told = Noted(person=True, merged=number, symptoms=titles)
         timeline.record(into, told, f"#{number} was merged into this by {by}", body=why, actor=by)
-        service.worsen(target, incident.severity)
+        gravity.worsen(target, incident.severity)
     return _get(number)
 
 

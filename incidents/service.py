@@ -22,6 +22,7 @@ from django.utils import timezone
 from incidents import live, timeline
 from incidents.facts import Cleared, Moved, Seen, Unread
 from incidents.findings import Named, Repair
+from incidents.gravity import RANK, felt_by_users, severity_of, worsen
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom, TimelineEvent
 from incidents.signals import CATALOG
 
@@ -32,7 +33,6 @@ FOLLOWS_WITHIN = timedelta(minutes=2)
 CONTEXT_WITHIN = timedelta(seconds=60)  # a change this long before may belong to the trouble
 # What a symptom tells of where the trouble is, by what it is a sign of.
 TELLS = {"own": 4, "refuses": 3, "fails": 2, "slow": 2, "flow": 2, "starves": 1, "words": 0}
-_RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
 
 # Called with the number of each newly opened incident, after the commit; a failing one does not stop the others.
 on_opened: list[Callable[[int], None]] = []
@@ -220,10 +220,7 @@ def refresh_head(incident: Incident) -> None:
         return
     values: dict[str, Any] = {}
     # It may get worse than first thought; calming down is for the agent or a person to say.
-    worst = felt_by_users(incident) if incident.cause else severity_of(active)
-    if worst and _is_worse(worst, incident):
-        Incident.objects.filter(pk=incident.number, severity_by="").update(severity=worst)
-        incident.severity = worst
+    worsen(incident, felt_by_users(incident) if incident.cause else severity_of(active))
     if not incident.cause:
         lead = leading(active)
         values |= {"title": lead.title[:300], "summary": lead.title, "category": category_of(lead)}
@@ -247,16 +244,6 @@ def note_repair(incident_id: int, cause: Named, did: list[str], *, helped: bool)
         row.save(update_fields=["repairs"])
 
 
-def worsen(incident: Incident, severity: str) -> None:
-    """Raise the severity to what was merged into it, unless a person has said how bad it is."""
-    if _is_worse(severity, incident):
-        Incident.objects.filter(pk=incident.pk, severity_by="").update(severity=severity)
-
-
-def _is_worse(severity: str, incident: Incident) -> bool:
-    return not incident.severity_by and _RANK[Severity(severity)] > _RANK[Severity(incident.severity)]
-
-
 def leading(symptoms: Iterable[Symptom]) -> Symptom:
     """The symptom that tells most: those that may open an incident first; of these a part's own state, or its own words
     for it, before how it treats others; then the gravest, the rarest, the first."""
@@ -267,7 +254,7 @@ def leading(symptoms: Iterable[Symptom]) -> Symptom:
         return (
             symptom.opens,
             tells,
-            _RANK[Severity(symptom.severity)],
+            RANK[Severity(symptom.severity)],
             -signal.leak if signal else 0.0,
             -symptom.first_seen.timestamp(),
             symptom.signal,
@@ -279,31 +266,6 @@ def leading(symptoms: Iterable[Symptom]) -> Symptom:
 def category_of(symptom: Symptom) -> str:
     signal = CATALOG.get(symptom.signal)
     return signal.category if signal else ""
-
-
-def severity_of(symptoms: Iterable[Symptom]) -> str:
-    """Customers first: two failing journeys are critical. One, or a service down, is high."""
-    opening = [s for s in symptoms if s.opens]
-    failing = {s.label for s in opening if s.signal == "journey_failed"}
-    if len(failing) >= 2:
-        return Severity.CRITICAL
-    worst = max((Severity(s.severity) for s in opening), key=lambda s: _RANK[s], default=Severity.LOW)
-    if failing or worst == Severity.HIGH:
-        return Severity.HIGH
-    return worst
-
-
-def felt_by_users(incident: Incident) -> str:
-    """How bad it is for them at the least, by the journeys that failed since it was opened; "" where none did."""
-    failed = Symptom.objects.filter(incident=incident, signal="journey_failed", opens=True)
-    failed = failed.exclude(cleared_at__lt=incident.started_at)
-    found = set(failed.values_list("label", flat=True))
-    return (Severity.CRITICAL if len(found) >= 2 else Severity.HIGH) if found else ""
-
-
-def worse(one: str, other: str) -> str:
-    """Of two severities, "" being none, the worse one."""
-    return max(one, other, key=lambda s: _RANK[Severity(s)] if s else -1)
 
 
 def _announce(number: int) -> None:

@@ -16,7 +16,7 @@ from agent.journal import Outcome
 from agent.looks import STEADY, SURE_AT
 from agent.models import Phase, Run
 from agent.phases import explain
-from incidents import evidence, plain, service, timeline
+from incidents import evidence, gravity, plain, service, timeline
 from incidents.evidence import Picture, SignalState
 from incidents.facts import Checked, Passage, Passages, Weighed
 from incidents.findings import Finding, Opinion, Question, none_of_these
@@ -248,7 +248,7 @@ def _publish(run: Run, opinion: Opinion) -> None:
             leader.severity
             and not Incident.objects.filter(pk=run.incident_id).exclude(severity_by="").exists()
         ):
-            values["severity"] = service.worse(leader.severity, service.felt_by_users(run.incident))
+            values["severity"] = gravity.worse(leader.severity, gravity.felt_by_users(run.incident))
     else:
         values |= {"component": "", "cause": "", "detail": "", "confidence": None}
     with transaction.atomic():

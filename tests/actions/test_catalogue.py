@@ -21,7 +21,7 @@ from psycopg import sql
 
 from actions import effects, registry, service, vault
 from actions.base import Action, ActionContext, ActionRefused
-from actions.catalogue.database.regenerate_db_creds import is_replaceable, password_of, with_password
+from actions.catalogue.database._passwords import is_replaceable, password_of, with_password
 from actions.models import ActionRequest, AuditEntry, Status
 from systems import services
 from systems.envfile import parse_env

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from incidents import detection, evidence, lifecycle, service
+from incidents import detection, evidence, gravity, lifecycle, service
 from incidents.detection import Detector
 from incidents.models import Incident, State, Symptom
 from incidents.picture import Picture, taken
@@ -256,10 +256,10 @@ def test_severity_follows_the_customers(system: System) -> None:
     two = symptom(system, "journey_failed", "door", "sell")
     slow = Symptom(signal="http_slow", service="door", severity="medium", opens=True)
     noise = Symptom(signal="log_errors", service="door", severity="low", opens=True)
-    assert service.severity_of([one, two]) == "critical"
-    assert service.severity_of([one, slow]) == "high"
-    assert service.severity_of([slow, noise]) == "medium"
-    assert service.severity_of([noise]) == "low"
+    assert gravity.severity_of([one, two]) == "critical"
+    assert gravity.severity_of([one, slow]) == "high"
+    assert gravity.severity_of([slow, noise]) == "medium"
+    assert gravity.severity_of([noise]) == "low"
 
 
 @pytest.mark.django_db

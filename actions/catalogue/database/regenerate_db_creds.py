@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -17,6 +17,7 @@ from pydantic import Field
 
 from actions import effects, vault
 from actions.base import Action, ActionContext, ActionFailed, ActionRefused, Params, Preview, ReadBack, Result
+from actions.catalogue.database._passwords import is_replaceable, password_of, with_password
 from actions.catalogue.processes.rolling_restart import one_by_one
 from actions.models import Risk
 from systems.envfile import parse_env
@@ -204,40 +205,6 @@ def _put_back(ctx: ActionContext, params: CredentialParams, kept: dict[str, Any]
     """The old password on the server and in the files; nobody is restarted."""
     _set_password(ctx, str(params.role), kept["verifier"] or _old_password(ctx, params, kept["files"]))
     effects.put_files(ctx, kept["files"])
-
-
-def with_password(text: str, key: str, password: str) -> str:
-    """The env text with `key` holding the new password, alone or as the password of its URL; other lines untouched."""
-    lines = text.splitlines(keepends=True)
-    pattern = re.compile(rf"^(\s*(?:export\s+)?{re.escape(key)}\s*=\s*)([\"']?)(.*?)(\2\s*)$", re.S)
-    for i, line in enumerate(lines):
-        found = pattern.match(line)
-        if found:
-            lines[i] = found[1] + found[2] + _replaced(found[3], password) + found[4]
-    return "".join(lines)
-
-
-def _replaced(value: str, password: str) -> str:
-    parts = urlsplit(value)
-    if not parts.scheme or not parts.netloc:
-        return password
-    user, _, host = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    return parts._replace(netloc=f"{name}:{quote(password, safe='')}@{host}").geturl()
-
-
-def is_replaceable(value: str) -> bool:
-    """Whether it is an address with a user, or a password alone: of `host=db password=x`, or `postgresql:///x?user=a`,
-    the whole would be overwritten."""
-    parts = urlsplit(value)
-    if parts.scheme and "://" in value:
-        return bool(parts.username and parts.hostname)
-    return re.search(r"(?:^|\s)(?:host|user|dbname|password)\s*=", value) is None
-
-
-def password_of(value: str) -> str:
-    parts = urlsplit(value)
-    return unquote(parts.password or "") if parts.scheme and parts.netloc else value
 
 
 def _refused_whatever_the_password(ctx: ActionContext, role: str) -> str:
