@@ -15,11 +15,15 @@ from systems.graph import SystemGraph
 
 def active_symptoms(picture: Picture, less: Collection[Name] = ()) -> set[str]:
     """`signal@service#label` of everything that is wrong in it, less what is named."""
-    return {symptom_key(s.signal, s.service, s.label) for s in picture.troubles if name_of(s) not in less}
+    return {key_of(s) for s in picture.troubles if name_of(s) not in less}
 
 
 def symptom_key(signal: str, service: str, label: str = "") -> str:
     return f"{signal}@{service}#{label}" if label else f"{signal}@{service}"
+
+
+def key_of(of: SignalState | Symptom) -> str:
+    return symptom_key(of.signal, of.service, of.label)
 
 
 def name_of_key(key: str) -> Name:

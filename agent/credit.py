@@ -8,7 +8,7 @@ from django.db.models import Min
 
 from actions.models import ActionRequest
 from agent import relapse
-from agent.context import symptom_key
+from agent.context import key_of
 from agent.models import Run
 from incidents.models import Symptom
 
@@ -27,7 +27,7 @@ def over_before(run: Run) -> set[str]:
     if at is None:
         return set()
     rows = list(Symptom.objects.filter(incident=run.incident_id))
-    return {_key(r) for r in rows if _was_over(r, at)} - {_key(r) for r in rows if not _was_over(r, at)}
+    return {key_of(r) for r in rows if _was_over(r, at)} - {key_of(r) for r in rows if not _was_over(r, at)}
 
 
 def is_none_of_ours(run: Run) -> bool:
@@ -38,16 +38,12 @@ def is_none_of_ours(run: Run) -> bool:
         return False
     shown = {(e.signal, e.service) for e in finding.pro} if finding else set()
     mine = Symptom.objects.filter(incident=run.incident_id)
-    if any(_key(r) not in over for r in mine if r.opens or (r.signal, r.service) in shown):
+    if any(key_of(r) not in over for r in mine if r.opens or (r.signal, r.service) in shown):
         return False
     incident, at = run.incident, began(run)
     return not relapse.longest_gap(incident, relapse.exits(incident), at) and not relapse.proofs(
         incident, relapse.Done(at)
     )
-
-
-def _key(row: Symptom) -> str:
-    return symptom_key(row.signal, row.service, row.label)
 
 
 def _was_over(row: Symptom, at: datetime) -> bool:

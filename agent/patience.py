@@ -12,7 +12,7 @@ from datetime import datetime
 
 from agent import looks
 from agent.case import Case, Measuring, Reads
-from agent.context import name_of_key, symptom_key
+from agent.context import key_of, name_of_key
 from incidents.evidence import SignalState
 from incidents.signals import CATALOG
 from incidents.signals.detectors import Below
@@ -36,7 +36,7 @@ def note(
         return
     count.last = picture
     count.taken += 1
-    held = {symptom_key(s.signal, s.service, s.label): s for s in states}
+    held = {key_of(s): s for s in states}
     count.back += [k for k in active if k in count.gone and k not in (count.active or [])]
     better = _is_better(count, held, active, case.before)
     if better:
@@ -84,7 +84,7 @@ def _count_reads(
 ) -> None:
     """How often each of what still holds has been read since the effect and the last change."""
     for state in states:
-        key = symptom_key(state.signal, state.service, state.label)
+        key = key_of(state)
         if key not in active or (effect and state.fresh and state.fresh <= effect):
             continue
         read, before = state.fresh or count.last, count.reads.get(key, Reads())

@@ -10,7 +10,7 @@ from actions import policy, reverts
 from agent import anew, beside, credit, patience, relapse, roles, solved, unasked, unexplained
 from agent import rounds as rounds_
 from agent.case import Again, Judgement, Measuring
-from agent.context import is_self_healed, of_others, symptom_key, without_label
+from agent.context import is_self_healed, key_of, of_others, symptom_key, without_label
 from agent.journal import Outcome
 from agent.models import Phase, Run
 from agent.phases import explain, heldoff, proving, putback, waiting
@@ -98,19 +98,15 @@ def _judge(run: Run, picture: Picture) -> tuple[list[SignalState], Judgement]:
     states = [s for s in picture.states if name_of(s) not in theirs]
     states = rounds_.without_ours(case, states, picture.at or timezone.now())
     before = set(case.before) - {symptom_key(*name) for name in theirs}
-    silent = [s for s in unasked.among(case.measuring, states) if _key(s) in before]
+    silent = [s for s in unasked.among(case.measuring, states) if key_of(s) in before]
     states = [s for s in states if s not in silent]
     said = unasked.told(roles.validator().judge(run.incident, states, before, case.acted_at), silent)
     return states, _unless_changed(run, states, said)
 
 
-def _key(state: SignalState) -> str:
-    return symptom_key(state.signal, state.service, state.label)
-
-
 def _is_plain(states: list[SignalState], said: Judgement) -> bool:
     """Whether something that is still wrong shows what no lack of time makes: an exit, a refusal, a changed setting."""
-    left = (s for s in states if s.value and _key(s) in said.ours)
+    left = (s for s in states if s.value and key_of(s) in said.ours)
     return any((found := CATALOG.get(s.signal)) is not None and not found.is_timing(s.text) for s in left)
 
 
@@ -136,7 +132,7 @@ def _unless_changed(run: Run, states: list[SignalState], said: Judgement) -> Jud
     if not (left := heldoff.still_changed(run, states)):
         return said
     words = [CATALOG[s.signal].describe(s) for s in left]
-    return said.unwell(words, [_key(s) for s in left])
+    return said.unwell(words, [key_of(s) for s in left])
 
 
 def _is_back(run: Run, said: Judgement) -> tuple[Judgement, str]:

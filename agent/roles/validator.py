@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.case import Judgement
-from agent.context import symptom_key
+from agent.context import key_of
 from incidents.evidence import SignalState
 from incidents.health import is_trouble
 from incidents.models import Incident
@@ -30,13 +30,11 @@ class MeasuringValidator:
         theirs = {n for n, s in system.manifest.services.items() if s.unit is None}
         # A path that leads to a service of somebody else is as dead as that service.
         lines = {link.name for link in system.manifest.links if link.target in theirs}
-        active = {symptom_key(s.signal, s.service, s.label): s for s in states if is_trouble(s)}
-        blind = [s for s in states if s.value is None and symptom_key(s.signal, s.service, s.label) in before]
+        active = {key_of(s): s for s in states if is_trouble(s)}
+        blind = [s for s in states if s.value is None and key_of(s) in before]
         journeys = [s for s in states if s.signal == JOURNEYS]
-        keys = before | {symptom_key(s.signal, s.service, s.label) for s in journeys}
-        stale = [
-            s for s in states if symptom_key(s.signal, s.service, s.label) in keys and _is_older(s, acted_at)
-        ]
+        keys = before | {key_of(s) for s in journeys}
+        stale = [s for s in states if key_of(s) in keys and _is_older(s, acted_at)]
         failing = [s for s in journeys if s.value]
         ours = {k: s for k, s in active.items() if s.service not in theirs and s.label not in lines}
         cleared = len(before - active.keys())
