@@ -11,14 +11,19 @@ from incidents.evidence import SignalState
 from incidents.signals import CATALOG
 
 LOOKS = 8  # in a row at which nothing else changed: fewer than an effect is given up after
-TRAFFIC = "traffic"
+TRAFFIC, JOURNEY = "traffic", "journey"  # authors of signals
 LATER = timedelta(seconds=2)
 
 
 def among(count: Measuring | None, states: Sequence[SignalState]) -> list[SignalState]:
-    """Those of one part of the traffic that are not read any more, while others of the same part are. What we ask for
-    ourselves and cannot read is no such thing."""
-    if count is None or count.still < LOOKS:
+    """Those of one part of the traffic that are not read any more, while others of the same part are, and somebody's
+    way through it is measured to be well: where nothing is, whoever stays away may have been driven away. What we ask
+    for ourselves and cannot read is no such thing."""
+    if (
+        count is None
+        or count.still < LOOKS
+        or not any(s.author == JOURNEY and s.value is False for s in states)
+    ):
         return []
     read: dict[str, datetime] = {}
     for state in states:

@@ -40,7 +40,7 @@ def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]
     wanting = [p for p in proofs if p.name in known and p.clean + rounds.get(p.name, 0) < p.needed]
     if why := unexplained.lacking(run.case, count):
         return said, why
-    if not wanting or count.green_looks >= patience.DRAIN:  # as often as it was run by then
+    if not wanting:
         return _served(run, count, said)
     failed = [p.words() for p in wanting if green and p.last_failed > green]
     # where the agent only watches, it only watches: no runs of its own
@@ -59,7 +59,10 @@ def proven(run: Run, count: Measuring, said: Judgement) -> tuple[Judgement, str]
     left = [
         f"{ran} of {p.needed} runs" for p in wanting if (ran := p.clean + rounds.get(p.name, 0)) < p.needed
     ]
-    return said, "; ".join(left) or A_FEW
+    if count.green_looks < patience.DRAIN:
+        return said, "; ".join(left) or A_FEW
+    few = f"{said.why}; {'; '.join(left)} were well by then, fewer than would prove it"
+    return _served(run, count, said.model_copy(update={"why": few} if left else {}))
 
 
 def _done(run: Run) -> relapse.Done:

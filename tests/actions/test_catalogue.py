@@ -19,9 +19,10 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from actions import effects, registry, service, vault
+from actions import effects, gate, registry, service, vault
 from actions.base import Action, ActionContext, ActionRefused
 from actions.catalogue.database._passwords import is_replaceable, password_of, with_password
+from actions.catalogue.jobs import move_to_dlq
 from actions.models import ActionRequest, AuditEntry, Status
 from systems import services
 from systems.envfile import parse_env
@@ -304,6 +305,26 @@ def test_a_role_with_an_old_kind_of_verifier_gets_it_back_as_it_was(
     assert row == (md5,)
 
 
+def test_half_a_rotation_is_neither_done_nor_undone(
+    system: LoadedSystem, runtime: FakeRuntime, world: Any, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the server has the new password and no file does: nobody can log in, and a person is told."""
+    request = service.propose("tiny", "regenerate-db-creds", "db", {}, requested_by="agent")
+    if request.status == Status.WAITING:
+        request = service.decide(request.pk, alice, True)
+    bound = gate.bind_again(request)
+    bound.ctx.undo = bound.prepare()
+    assert bound.read_back() == "not_applied", "nothing has been done"
+
+    def killed(*_: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(effects, "put_files", killed)
+    with pytest.raises(SystemExit):
+        bound.execute()
+    assert bound.read_back() == "unknown"
+
+
 @pytest.mark.parametrize(
     ("value", "may"),
     [
@@ -346,6 +367,27 @@ def test_requeue_keeps_the_order_and_every_message(system: LoadedSystem, world: 
     assert request.result and request.result["data"]["moved"] == 2
     assert world.lrange("jobs", 0, -1) == [b"one", b"two"]
     assert world.llen("jobs:busy") == 0
+
+
+def test_a_message_in_hand_is_not_called_gone(
+    system: LoadedSystem, world: Any, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between being taken and being put back it is in no queue; the second look finds it."""
+    world.delete("jobs", "jobs:busy")
+    listed, looks = move_to_dlq._listed, []
+
+    def at_first_nothing(client: Any, key: str) -> list[bytes]:
+        looks.append(key)
+        return [] if len(looks) <= 2 else listed(client, key)
+
+    world.lpush("jobs", "bad")
+    monkeypatch.setattr(move_to_dlq, "_listed", at_first_nothing)
+    params = {"messages": [hashlib.sha256(b"bad").hexdigest()[:16]]}
+    asked = service.propose("tiny", "move-to-dlq", "crew", params, requested_by="agent")
+    assert asked.status == Status.APPROVED, asked.status_why
+    world.delete("jobs")
+    gone = service.propose("tiny", "move-to-dlq", "crew", params, requested_by="alice")
+    assert gone.status == Status.REFUSED and "in none of its queues" in gone.status_why
 
 
 def test_a_message_that_comes_back_each_time_is_set_aside_and_can_be_put_back(

@@ -17,7 +17,7 @@ from agent import service as agent
 from agent.case import Choice
 from agent.journal import Outcome
 from agent.models import Phase, Run
-from agent.phases import diagnose, plan, proving
+from agent.phases import act, diagnose, plan, proving
 from agent.phases import waiting as asking
 from agent.relapse import Proof
 from incidents import service as incidents
@@ -582,6 +582,60 @@ def test_what_goes_on_now_and_then_is_mended_though_no_symptom_holds(
     incident.refresh_from_db()
     assert (run.outcome, incident.state, world.effects()) == ("recovered", State.RESOLVED, ["mend@web"])
     assert "it still fails now and then, and what leads is not mended yet" in world.steps(run)
+
+
+@pytest.mark.parametrize("name", ["log in", "a journey that was taken out"])
+def test_runs_that_never_come_hold_nothing_up_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    """It is called over with what there was, and says that it was little; what is gone is not waited for at all."""
+    world.findings, drain = [finding("stuck", 0.95, path("mend web"))], 12
+    wanting = Proof(
+        name, failed=2, runs=40, clean=3, needed=90, last_failed=timezone.now() - timedelta(hours=1)
+    )
+    monkeypatch.setattr(proving.relapse, "proofs", lambda *_: [wanting])
+    monkeypatch.setattr(proving.raised, "go", lambda *_: "")
+    monkeypatch.setattr(proving.patience, "DRAIN", drain)
+    world.cured = lambda effects: bool(effects)
+    incident = world.open()
+    run = world.drive(world.start(incident), most=120)
+    assert run.outcome == "recovered"
+    (over,) = [t for t in titles(incident, "verify") if t.startswith("Recovered")]
+    assert ("3 of 90 runs were well by then, fewer than would prove it" in over) is (name == "log in")
+
+
+def test_what_failed_just_now_is_not_over_however_long_it_was_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    later = timezone.now() + timedelta(hours=1)
+    wanting = Proof("log in", failed=2, runs=40, clean=3, needed=90, last_failed=later)
+    monkeypatch.setattr(proving.relapse, "proofs", lambda *_: [wanting])
+    monkeypatch.setattr(proving.raised, "go", lambda *_: "")
+    monkeypatch.setattr(proving.patience, "DRAIN", 0)
+    world.cured = lambda effects: bool(effects)
+    incident = world.open()
+    world.drive(world.start(incident), most=60)
+    assert not [t for t in titles(incident, "verify") if t.startswith("Recovered")]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_waits_for_its_turn_is_not_begun(world: World, monkeypatch: pytest.MonkeyPatch, waits: bool):
+    """Approved, and another acts on its target: what fails until its turn is not yet for the repair."""
+    world.findings = [finding("stuck", 0.95, path("mend web"))]
+    run = world.start(world.open())
+    seen: list[bool] = []
+    execute = act._execute
+
+    def turn(run: Run, view: Any, words: str) -> Any:
+        seen.append(run.case.begun_at is None)
+        return view if waits and len(seen) < 3 else execute(run, view, words)
+
+    monkeypatch.setattr(act, "_execute", turn)
+    world.cured = lambda effects: bool(effects)
+    run = world.drive(run)
+    assert len(seen) == (3 if waits else 1) and all(seen)
+    assert run.outcome == "recovered" and run.case.begun_at is not None
 
 
 def test_what_runs_again_is_explained_and_left_alone(world: World):

@@ -19,6 +19,7 @@ from systems.manifest.types import QueueSpec
 from systems.services import LoadedSystem
 
 WATCH_S, LOOK_S = 4.0, 0.01
+LOOKS = 20
 ROUNDS = 6
 TIMES = 3  # so often taken up within that time: no other message of a queue is
 QUIET_S, MOST_S = 1.0, 12.0  # a consumer that has it in hand puts it back
@@ -154,7 +155,18 @@ def _coming_back(ctx: ActionContext, store: str, queue: QueueSpec) -> list[bytes
 
 
 def _found(ctx: ActionContext, params: MessageParams) -> dict[tuple[str, str], Counter[bytes]]:
-    """(store, queue) -> the messages meant that are there, waiting or in work, and how often."""
+    """(store, queue) -> the messages meant that are there, waiting or in work, and how often. Whoever puts one back has
+    it in hand for a moment, when it is in neither: that it is in none is believed after LOOKS looks only."""
+    found = _listed_of(ctx, params)
+    for _ in range(LOOKS):
+        if any(found.values()):
+            break
+        time.sleep(LOOK_S)
+        found = _listed_of(ctx, params)
+    return found
+
+
+def _listed_of(ctx: ActionContext, params: MessageParams) -> dict[tuple[str, str], Counter[bytes]]:
     found = {}
     for store, queue in queues(ctx):
         with effects.redis_client(ctx.system.service(store)) as client:
