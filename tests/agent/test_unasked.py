@@ -67,6 +67,11 @@ def test_who_stays_away_may_have_been_driven_away(seen: bool | None) -> None:
     assert unasked.among(count(), [ROUTE, READ]) == [], "a system of which no journey is declared"
 
 
+def test_what_a_starved_watcher_cannot_tell_is_no_silence() -> None:
+    """It is read all the same, and that it is slow may be the watcher's own doing: it is waited for."""
+    assert unasked.among(count(), [state("route_slow", None, NOW, "GET /api/me"), READ, WELL]) == []
+
+
 def test_what_is_of_the_whole_part_must_be_read() -> None:
     assert unasked.among(count(), [state("app_slow", None, EARLIER), READ, WELL]) == []
 
