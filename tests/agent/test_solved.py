@@ -11,6 +11,7 @@ from agent import solved
 from agent.models import Run
 from incidents.findings import Evidence
 from incidents.models import Incident, State, Symptom
+from knowledge.models import OutcomeStat
 from tests.agent.world import World, finding, path
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,7 @@ def test_what_still_holds_has_its_own_story(world: World) -> None:
     assert symptom.service == "db" and second.state not in (State.RESOLVED, State.HANDED_OVER)
     assert world.effects() == ["mend@web"], "what is done for the other is done by its own run"
     assert not incident.verdict.failed
+    assert OutcomeStat.objects.get(cause="stuck", action="mend").successes == 1, "one repair is one success"
 
 
 def test_what_its_users_still_feel_is_of_the_other(world: World) -> None:
