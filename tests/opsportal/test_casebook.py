@@ -126,7 +126,11 @@ def test_an_incident_is_downloaded_as_a_bundle_by_whoever_has_the_right(
     packed = b"".join(answer.streaming_content)  # type: ignore[arg-type]
     with tarfile.open(fileobj=BytesIO(packed)) as tar:
         assert {m.uname for m in tar} == {""}
-        tar.extractall(tmp_path / "out", filter="data")
+        for member in (m for m in tar if m.isfile()):  # the first of 3.11 know no filter for all of them
+            target, held = tmp_path / "out" / member.name, tar.extractfile(member)
+            assert target.resolve().is_relative_to(tmp_path / "out") and held is not None
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(held.read())
     bundle = folder.read(tmp_path / "out" / f"small-{incident.number}")
     assert bundle.ticks[-1].readings == [Reading("api-1", "http.ok", 0.0, "refused")]
     assert not (tmp_path / "out" / f"small-{incident.number}" / "answer.json").exists()
