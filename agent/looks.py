@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from agent.case import Case
 from incidents.findings import Finding, Opinion
-from incidents.signals import CATALOG
 from incidents.verdict import ACT_AT
 
 # Of evidence time: pictures that an event pushed in between are no looks of their own.
@@ -25,15 +24,15 @@ def is_fresh(picture: datetime | None, last: datetime | None) -> bool:
 
 
 def is_awaited(leader: Finding, case: Case) -> bool:
-    """Whether the next look is waited for before it is called the cause: at first sight not all has shown itself; of
-    what rests on something that was changed the ledger has yet to tell what it was, and which of several; and what
-    comes in the place of another that was likely enough may be as short-lived."""
+    """Whether the next look is waited for before it is called the cause: at first sight not all has shown itself, and
+    a process ends before its files have been read again; only what was changed and is known to be the reason needs no
+    second look. What comes in the place of another that was likely enough may be as short-lived. Nothing is done
+    later for it: see `asked_of`."""
     if case.looks.leader not in ("", leader.key):
         return True
-    if case.looks.ill >= LEDGER_LOOKS:
+    if case.looks.all >= LEDGER_LOOKS:
         return False
-    shown = any((found := CATALOG.get(e.signal)) is not None and found.changed for e in leader.pro)
-    return leader.probability < SURE_AT or (shown and not leader.change_id)
+    return leader.probability < SURE_AT or not leader.change_id
 
 
 def is_called(leader: Finding, case: Case) -> bool:

@@ -22,6 +22,7 @@ class ConfigCorruption(Fault):
     blast_radius = "the whole shop: every page and order"
     reverts = "puts the file back and starts the processes"
     expected = Expected(("api", *UNITS), ("config_corrupt",))
+    culprits = tuple((part, f"{unit}.yaml: text") for unit in UNITS for part in (unit, "api"))
 
     def prepare(self, site: Site, params: dict[str, Any]) -> Undo:
         return _config.remember(site, UNITS)
