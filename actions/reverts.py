@@ -49,11 +49,12 @@ def of_system(system_id: int) -> QuerySet[ActionRequest]:
 def too_many(system_id: int, row: ChangeRow, besides: UUID | None = None) -> str:
     """Whether as many were taken back within the hour as may be, not counting those that were measured to have ended
     their trouble, or after which all was well when somebody closed it: many that help are no flailing. The same change
-    on other replicas is no other one: half a group put back is worse than none. `besides`: the request that asks."""
+    on other replicas is no other one, and what was changed in one go is one: half of it put back is worse than none.
+    `besides`: the request that asks."""
     since = timezone.now() - timedelta(hours=1)
     lately = of_system(system_id).filter(status__in=HAD, claimed_at__gte=since).select_related("incident")
     idle = [r for r in (lately.exclude(pk=besides) if besides else lately) if not _ended_it(r)]
-    count = len(_told_apart(idle) - {_alike(row)})
+    count = sum(group.isdisjoint(_alike(row)) for group in _told_apart(idle))
     if count < AN_HOUR:
         return ""
     return (
@@ -62,15 +63,28 @@ def too_many(system_id: int, row: ChangeRow, besides: UUID | None = None) -> str
     )
 
 
-def _told_apart(requests: Sequence[ActionRequest]) -> set[tuple[str, ...]]:
+Alike = frozenset[tuple[str, ...]]
+
+
+def _told_apart(requests: Sequence[ActionRequest]) -> list[Alike]:
+    """What was taken back, each with all that is no other change than it."""
     numbers = [str(r.params.get("change", "")) for r in requests]
     rows = ChangeRow.objects.in_bulk([int(n) for n in numbers if n.isdecimal()])
-    found = (rows.get(int(n)) if n.isdecimal() else None for n in numbers)
-    return {_alike(c) if c else (str(r.pk),) for r, c in zip(requests, found, strict=True)}
+    groups: list[Alike] = []
+    for request, number in zip(requests, numbers, strict=True):
+        row = rows.get(int(number)) if number.isdecimal() else None
+        marks: Alike = _alike(row) if row else frozenset({(str(request.pk),)})
+        marks = marks.union(*(g for g in groups if not g.isdisjoint(marks)))
+        groups = [*(g for g in groups if g.isdisjoint(marks)), marks]
+    return groups
 
 
-def _alike(row: ChangeRow) -> tuple[str, ...]:
-    return (row.kind, row.what, row.before or "", row.after or "")
+def _alike(row: ChangeRow) -> Alike:
+    """Another with any of these is the same change: on another replica, or elsewhere in the same place, found changed
+    by the same look."""
+    elsewhere = (row.kind, row.what, row.before or "", row.after or "")
+    at_once = (row.component, row.source, row.area, row.first_new.isoformat())
+    return frozenset({elsewhere, at_once} if row.area else {elsewhere})
 
 
 def _same_place(row: ChangeRow) -> QuerySet[ChangeRow]:

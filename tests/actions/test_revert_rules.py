@@ -177,6 +177,23 @@ def test_three_an_hour(system: LoadedSystem, files: Ledger, row: System, alice: 
     assert taken_back(late, alice).status == Status.SUCCEEDED
 
 
+def test_what_was_changed_in_one_go_is_one_change(system: LoadedSystem, files: Ledger, row: System) -> None:
+    edit(system, "log:", "".join(f"extra_{n}: 1\n" for n in range(5)) + "log:")
+    *four, last = files().values()
+    assert len(four) == 4
+    done: dict[str, Any] = {
+        "system": row, "slug": "revert-change", "status": Status.SUCCEEDED, "risk": "medium", "target": "web-1",
+    }  # fmt: skip
+    for one in four:
+        ActionRequest.objects.create(**done, params={"change": str(one.pk)}, claimed_at=timezone.now())
+    assert ask(last).status == Status.WAITING, "half of it put back is worse than none"
+    for number in (900, 901):
+        ActionRequest.objects.create(**done, params={"change": str(number)}, claimed_at=timezone.now())
+    assert ask(last).status == Status.WAITING, "those four are one of three"
+    apart = changed(system, files)
+    assert "within an hour" in refused(apart)
+
+
 def test_what_comes_back_within_a_day_is_reported_and_not_fought(
     system: LoadedSystem, files: Ledger, alice: Any
 ) -> None:
