@@ -59,6 +59,7 @@ from chaos.faults.external.time_drift import TimeDrift
 from chaos.faults.external.webhook_failure import WebhookFailure
 from chaos.faults.network.dns_failure import DnsFailure
 from chaos.faults.network.lb_misrouting import LbMisrouting
+from chaos.faults.network.net_congestion import NetCongestion
 from chaos.faults.network.net_outage import NetOutage
 from chaos.faults.network.packet_loss import PacketLoss
 from chaos.faults.network.ssl_expired import SslExpired
@@ -102,6 +103,7 @@ FAULTS: dict[str, Fault] = {
     "error_5xx_spike": Error5xxSpike(),
     "dep_version_conflict": DepVersionConflict(),
     "package_breaking_change": PackageBreakingChange(),
+    "net_congestion": NetCongestion(),
     "packet_loss": PacketLoss(),
     "db_failed_migration": DbFailedMigration(),
     "disk_full": DiskFull(),

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from . import authority, containers
-from .layout import EDGES, Layout
+from .layout import CAPACITY, EDGES, Layout
 from .secrets import Secrets
 
 ACCOUNT = "corner"  # the shop's, with its providers
@@ -51,7 +51,7 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
             "log": {"level": "INFO"}, "concurrency": 4, "poll_interval_s": 0, "heartbeat_s": 1.0, "packing_s": 0.4,
             "retry_delay_s": 0.05, "thumbs": {"reap_children": True, "child_slots": 32},
         },
-        "batch": {"jobs": jobs()},
+        "batch": {"jobs": jobs(layout)},
         "analytics": {"log": {"level": "INFO"}, "batch": 50},
         "log-collector": {"log": {"level": "INFO"}, "rotate_mb": 4, "keep": 2},
         "dns-1": zone(layout),
@@ -61,7 +61,10 @@ def configs(layout: Layout) -> dict[str, dict[str, Any]]:
         "net": {
             "heartbeat_s": 0.7,
             "edges": {
-                name: {"address": layout.listen(name), "target": layout.address(target), "up": True}
+                name: {
+                    "address": layout.listen(name), "target": layout.address(target), "up": True,
+                    **({"capacity_mbit": CAPACITY[name]} if name in CAPACITY else {}),
+                }
                 for name, (_, target) in EDGES.items()
             },
         },
@@ -133,7 +136,7 @@ def gateway(layout: Layout) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def jobs() -> dict[str, dict[str, Any]]:
+def jobs(layout: Layout) -> dict[str, dict[str, Any]]:
     return {
         "cloud-refresh": {"every_s": 30, "least_s": 600, "lasts_s": 900},
         "report-export": {
@@ -149,6 +152,14 @@ def jobs() -> dict[str, dict[str, Any]]:
         "price-recalc": {"every_s": 75, "rounds": 1, "hold_s": 0, "pause_s": 0},
         "partner-sync": {"every_s": 55, "requests": 20, "rps": 5},
         "recs-precompute": {"every_s": 65, "keys": 200, "ttl_s": 600, "rounds": 1},
+        "backup-sync": {
+            "every_s": 80,
+            "via": layout.address("api-db"),
+            "kb_s": 64,
+            "streams": 1,
+            "copies": 2,
+            "rounds": 1,
+        },
         "session-import": {"every_s": 70, "keys": 200, "keep_every": 4, "ttl_s": 600},
     }
 

@@ -48,7 +48,7 @@ def log_collector(layout: Layout) -> dict[str, Any]:
 def batch(layout: Layout) -> dict[str, Any]:
     return {
         **shapes.plain(layout, "batch", "jobs", "Scheduled jobs"),
-        "depends_on": ["postgres", "redis", "gateway"],
+        "depends_on": ["net", "postgres", "redis", "gateway"],
         "config": shapes.config("batch"),
         "env": shapes.env("batch", ["DATABASE_URL", "REDIS_URL"]),
         "control": {

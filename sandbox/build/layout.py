@@ -31,6 +31,7 @@ EDGES = {
     "api-redis": ("api-1", "redis"),
     "api-upstream": ("api-1", "upstream"),
 }
+CAPACITY = {"api-db": 5}  # Mbit a second, where a line can be given one
 SECOND = {"gateway-tls": "gateway"}  # a further port of a part
 API_VERSION, BACKUP_VERSION, FRONTEND_VERSION, PLATFORM_VERSION = "1.4.2", "1.3.0", "3.1.0", "2.7.1"
 CLAIMED_S = 30.0  # from the choice of ports until they are bound

@@ -66,6 +66,8 @@ OWN: dict[str, dict[str, str | Named]] = {
         "edge_failures": "app.{edge}.failures_total",
         "edge_bytes_in": "app.{edge}.bytes_in",
         "edge_bytes_out": "app.{edge}.bytes_out",
+        "edge_used_ratio": "app.link_used.{edge}",
+        "edge_client_bytes": "app.sent_bytes.{client}",
     },
     "net-far": {
         "line_connections": "app.connections",

@@ -186,6 +186,8 @@ PHRASES: dict[str, tuple[str, ...]] = {
         "dealers: %d asked, %d got through",
         "feed of %d items, %d taken",
     ),
+    "backup-sync: %d bytes, %s": ("second copy of %d bytes, sum %s", "mirrored %d bytes (%s)"),
+    "backup-sync gave up: %s": ("second copy broken off: %s", "mirror stopped: %s"),
     "recs-precompute: %d keys": ("%d pairings kept", "matched %d items"),
     "VersionConflict: %s": ("packages disagree: %s", "cannot be combined: %s"),
     "inventory-sync: %d rows": ("%d shelves filled", "filled %d places"),

@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "nightly-report": ("daily-digest", "evening-sums", "day-close"),
     "price-recalc": ("tag-round", "cent-rounding", "price-tidy"),
     "partner-sync": ("reseller-feed", "affiliate-push", "dealer-list"),
+    "backup-sync": ("second-copy", "mirror-feed", "offsite-copy"),
     "recs-precompute": ("pairings", "also-liked", "matchmaking"),
     # the database and the cache
     "app": ("merchant", "teller", "clerk"),

@@ -109,7 +109,7 @@ class Client:
         """Throw the pool away; requests under way in it fail."""
         self._rebuilt_at, self.rebuilt = self._clock(), self.rebuilt + 1
         rebuilds.count, rebuilds.last = rebuilds.count + 1, time.time()
-        log.warning("a pool of connections hung where a plain socket was answered; it is made anew")
+        log.info("a pool of connections hung where a plain socket was answered; it is made anew")
         await self.aclose()
 
     async def aclose(self) -> None:

@@ -54,6 +54,8 @@ Every reading is stored and plotted. These are looked at as well, by what they a
 | ends with `requests_waiting` or `tokens_waiting` | value | somebody waits (context) |
 | `429`, `rate_limited` or `throttled` in its name | value, a count | it rises: requests are turned away |
 | `app.client.NAME`, `app.key.NAME` | value, a count | one client sends far more than others (context) |
+| `app.link_used.NAME` | value, a share of what it can carry | the network path is full (context) |
+| `app.sent_bytes.NAME` | value, a count | one sender sends most of what goes over it (context) |
 | ends with `active`, `mode` or `provider` | state | it says `fallback`, `secondary`, `standby` or `cached` (context) |
 | ends with `path` or `side` | state | it is `B`, `secondary`, `standby` or `backup` (context) |
 

@@ -134,7 +134,7 @@ def _derived(service: str, values: Mapping[str, float]) -> list[Reading]:
     if "redis.rss_mb" in values and "redis.used_mb" in values:
         wasted = max(0.0, values["redis.rss_mb"] - values["redis.used_mb"])
         found.append(Reading(service, "redis.fragmentation_mb", round(wasted, 1)))
-    waiting = [n for name, n in values.items() if re.fullmatch(r"app\.pool_\w+_requests_waiting", name)]
+    waiting = [n for name, n in values.items() if re.fullmatch(r"app\.pool_[\w-]+_requests_waiting", name)]
     return [*found, *([Reading(service, "app.pool_waiting", sum(waiting))] if waiting else [])]
 
 
@@ -142,6 +142,6 @@ def named(pattern: str, labels: Mapping[str, str]) -> str:
     """A reading's name, with the values of the labels it names put in."""
 
     def value(found: re.Match[str]) -> str:
-        return re.sub(r"[^A-Za-z0-9_]+", "_", labels.get(found[1], ""))[:40].strip("_") or "default"
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", labels.get(found[1], ""))[:40].strip("_") or "default"
 
     return re.sub(r"\{(\w+)\}", value, pattern)

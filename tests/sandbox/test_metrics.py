@@ -47,8 +47,8 @@ TRAFFIC = {"app.rps", "app.error_rate", "app.p50_ms", "app.p95_ms"}
 # What each part told while it spoke JSON, and is looked at, plotted or recorded.
 TOLD: dict[str, set[str]] = {
     "gateway": TRAFFIC | {
-        "app.pool.api.up", "app.pool.api.members", "app.pool.api.breaker", "app.pool.backup_api.breaker",
-        "app.served.m0", "app.key.web_1", "app.breaker_rejected", "app.status_429",
+        "app.pool.api.up", "app.pool.api.members", "app.pool.api.breaker", "app.pool.backup-api.breaker",
+        "app.served.m0", "app.key.web-1", "app.breaker_rejected", "app.status_429",
     },
     "api-1": TRAFFIC | {
         "app.pool_size", "app.pool_available", "app.pool_max", "app.requests_waiting", "app.pool_errors",
@@ -60,7 +60,7 @@ TOLD: dict[str, set[str]] = {
     "frontend": TRAFFIC,
     "loadgen": TRAFFIC | {"app.in_flight"},
     "net": {
-        f"app.api_db.{what}"
+        f"app.api-db.{what}"
         for what in ("path", "medium", "ok", "rtt_ms", "connections", "connections_total", "failures_total",
                      "bytes_in", "bytes_out")
     },
@@ -145,8 +145,8 @@ async def test_the_gateway(tmp_path: Path) -> None:
     assert found["app.error_rate"].value == pytest.approx(11 / 65, abs=1e-4)
     assert found["app.status_429"].value == 3
     assert (found["app.pool.api.breaker"].value, found["app.pool.api.breaker"].text) == (1, "open")
-    assert found["app.pool.backup_api.breaker"].text == "closed"
-    assert (found["app.key.web_1"].value, found["app.served.m0"].value) == (61, 51)
+    assert found["app.pool.backup-api.breaker"].text == "closed"
+    assert (found["app.key.web-1"].value, found["app.served.m0"].value) == (61, 51)
     routes = {r.label for r in watched.all if r.metric == "app.route_rps"}
     assert routes <= {"GET /api/"}, "what somebody asked for is no label"
 
@@ -264,8 +264,8 @@ async def test_jobs_and_the_network(tmp_path: Path) -> None:
     net.edges["api-db"].path, net.edges["api-db"].rtt = "B", 4.0
     found = Watched("net").look(await page(net.handle))
     assert TOLD["net"] <= found.keys()
-    assert (found["app.api_db.path"].text, found["app.api_redis.path"].text) == ("B", "A")
-    assert found["app.api_db.rtt_ms"].value == 4.0 and "app.api_redis.rtt_ms" not in found
+    assert (found["app.api-db.path"].text, found["app.api-redis.path"].text) == ("B", "A")
+    assert found["app.api-db.rtt_ms"].value == 4.0 and "app.api-redis.rtt_ms" not in found
     far = Far(config(tmp_path, {}))
     far.stats["failures_total"] = 2
     spec = {"kind": "relay", "metrics": metrics(Layout(Path("/srv/x"), 18_080), "net-far")}
@@ -295,7 +295,7 @@ STANDING: dict[str, set[str]] = {  # told as soon as it runs, whatever it needs 
     "gateway": {"app.pool.api.breaker", "app.pool.frontend.breaker", "app.pool.api.up"},
     "worker": TOLD["worker"] - TRAFFIC - {"app.failed_rate"},
     "batch": TOLD["batch"],
-    "net": {f"app.{edge.replace('-', '_')}.path" for edge in EDGES},
+    "net": {f"app.{edge}.path" for edge in EDGES},
     "loadgen": {"app.in_flight"},
     "frontend": set(),
 }

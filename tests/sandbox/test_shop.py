@@ -167,6 +167,32 @@ def test_leaking_job_takes_every_session(shop: Running) -> None:
     httpx.post(shop.url("batch", "/jobs/report-export/resume"), trust_env=False)
 
 
+def test_a_copy_without_a_pace_fills_the_line(shop: Running) -> None:
+    import httpx
+
+    def told(name: str, **labels: str) -> float | None:
+        families = text_string_to_metric_families(shop.get("net", "/metrics").text)
+        rows = (s for f in families for s in f.samples if s.name.endswith(name))
+        return next((s.value for s in rows if labels.items() <= s.labels.items()), None)
+
+    if told("edge_used_ratio", edge="api-db") is None:
+        pytest.skip("the line carries whatever comes here: no tc, or no network of its own")
+    httpx.post(shop.url("batch", "/jobs/backup-sync/pause"), trust_env=False, timeout=10)
+    for key, value in {"kb_s": 0, "streams": 2, "copies": 100, "rounds": 1_000_000}.items():
+        change(shop, "batch", f"jobs.backup-sync.{key}", value)
+    before = told("edge_client_bytes_total", client="backup-sync") or 0.0
+    for call in ("resume", "run"):
+        httpx.post(shop.url("batch", f"/jobs/backup-sync/{call}"), trust_env=False, timeout=10)
+    wait_for(lambda: (told("edge_used_ratio", edge="api-db") or 0.0) > 0.8 or None)
+    wait_for(lambda: (told("edge_rtt_seconds", edge="api-db") or 0.0) > 0.03 or None)
+    httpx.post(shop.url("batch", "/jobs/backup-sync/pause"), trust_env=False, timeout=10)
+    wait_for(lambda: (told("edge_used_ratio", edge="api-db") or 0.0) < 0.3 or None)
+    assert (told("edge_client_bytes_total", client="backup-sync") or 0.0) > before
+    back_to_golden(shop, "batch")
+    wait_for(lambda: shop.healthy() or None)
+    httpx.post(shop.url("batch", "/jobs/backup-sync/resume"), trust_env=False)
+
+
 def test_poisoned_prices_are_refused_at_checkout(shop: Running) -> None:
     with redis.Redis.from_url(shop.facts["redis_url"]) as client:
         shop.get("gateway", "/api/product/GAR-122")

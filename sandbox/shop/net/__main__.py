@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,8 @@ class Net:
     def path_a(self, edge: str) -> Wire | Line:
         """A line to the far side where the configuration names one, else a wire in here."""
         line = self.config.get(f"edges.{edge}.line")
-        return Line(edge, *parse_address(line)) if line else Wire(edge, self.run_dir)
+        mbit = int(self.config.number(f"edges.{edge}.capacity_mbit", 0))
+        return Line(edge, *parse_address(line)) if line else Wire(edge, self.run_dir, mbit)
 
     async def start(self) -> None:
         self.config.listeners.append(self._apply)
@@ -96,6 +98,13 @@ class Net:
             yield "edge_failures_total", named, edge.stats["failures_total"]
             yield "edge_bytes_in_total", named, edge.stats["bytes_in"]
             yield "edge_bytes_out_total", named, edge.stats["bytes_out"]
+            if edge.traffic.used is not None:
+                yield "edge_used_ratio", named, round(edge.traffic.used, 3)
+        clients: Counter[str] = Counter()
+        for edge in self.edges.values():
+            clients.update(edge.traffic.clients)
+        for client, number in clients.items():
+            yield "edge_client_bytes_total", {"client": client}, number
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from .line import Line
 from .path import Wire
 from .splice import both, splice
+from .traffic import Counter, Traffic
 
 log = logging.getLogger("shop")
 BACKLOG = 64
@@ -61,7 +62,8 @@ class Edge:
         self.ok = True
         self.rtt: float | None = None
         self.misses = 0
-        self.stats = {"connections_total": 0, "failures_total": 0, "bytes_in": 0, "bytes_out": 0}
+        self.traffic = Traffic()
+        self.stats = self.traffic.stats
         self.live: dict[asyncio.Task[None], str] = {}
         self._gate = asyncio.Event()
         self._gate.set()
@@ -85,7 +87,7 @@ class Edge:
 
     async def _carry(self, client: socket.socket) -> None:
         """Move bytes between the client and the target until one side ends."""
-        socks = [client]
+        socks, count = [client], Counter(self.traffic)
         try:
             await self._line_up.wait()
             if self.path == "A" and isinstance(self.wire, Wire) and self.wire.listener:
@@ -94,11 +96,11 @@ class Edge:
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 socks += [near, far]
                 socks.append(await reach(self.target))
-                await both(splice(client, near, self.stats), splice(far, socks[-1], None))
+                await both(splice(client, near, count), splice(far, socks[-1], None))
             else:
                 line = self.wire if self.path == "A" and isinstance(self.wire, Line) else None
                 socks.append(await line.open() if line else await reach(self.target))
-                await splice(client, socks[-1], self.stats)
+                await splice(client, socks[-1], count)
         except OSError as error:
             self.stats["failures_total"] += 1
             log.debug("edge %s: %s", self.name, error)
@@ -109,6 +111,7 @@ class Edge:
 
     async def heartbeat(self) -> None:
         """Measure the active path; two misses close the gate, one answer opens it."""
+        self.traffic.look(self.wire.capacity if self.path == "A" else None)
         if self.path == "A" and not self.admin_up:
             self.rtt = None
         elif self.path == "A" and (isinstance(self.wire, Line) or self.wire.listener):

@@ -20,6 +20,7 @@ class Line:
     kept while the name is not known."""
 
     medium = "network"
+    capacity: float | None = None
 
     def __init__(self, edge: str, host: str, port: int, echo_port: int = ECHO_PORT) -> None:
         self.edge, self.host, self.port, self.echo_port = edge, host, port, echo_port

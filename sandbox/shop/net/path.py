@@ -19,10 +19,12 @@ RETRY_S = 0.25
 
 
 class Wire:
-    """Path A of one edge. `open()` gives the two ends of a TCP connection inside the wire's namespace."""
+    """Path A of one edge. `open()` gives the two ends of a TCP connection inside the wire's namespace. `mbit`: what it
+    shall carry at most (0: no matter); `capacity`: bytes a second that it does, None where that is not limited."""
 
-    def __init__(self, edge: str, run_dir: Path) -> None:
-        self.edge = edge
+    def __init__(self, edge: str, run_dir: Path, mbit: int = 0) -> None:
+        self.edge, self.mbit = edge, mbit
+        self.capacity: float | None = None
         self.pidfile = run_dir / f"wire-{edge}.pid"
         self.process: subprocess.Popen[bytes] | None = None
         self.channel: socket.socket | None = None
@@ -48,7 +50,7 @@ class Wire:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         package = __package__ or "net"
-        argv = [sys.executable, "-S", "-E", "-m", f"{package}.wire", str(theirs.fileno())]
+        argv = [sys.executable, "-S", "-E", "-m", f"{package}.wire", str(theirs.fileno()), str(self.mbit)]
         self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])  # noqa: ASYNC220 - returns at once
         theirs.close()
         try:
@@ -61,6 +63,8 @@ class Wire:
             log.warning("edge %s: no namespace, using a userland path (%s)", self.edge, self.error)
             return
         sock.setblocking(False)
+        mbit = int(message.partition(" ")[2] or 0)
+        self.capacity = mbit * 1e6 / 8 if mbit else None
         self.channel, self.listener = ours, sock
         self.pidfile.parent.mkdir(parents=True, exist_ok=True)
         self.pidfile.write_text(str(self.process.pid))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 CHUNK = 65_536
+Count = Callable[[str, bytes], None]  # told of each piece: "bytes_in" from the left or "bytes_out" to it
 
 
-async def splice(left: socket.socket, right: socket.socket, stats: dict[str, int] | None) -> None:
-    """Ends when either side has ended; OSError when one breaks. `stats` counts bytes seen from the left."""
-    there = asyncio.create_task(_pump(left, right, stats, "bytes_in"))
-    back = asyncio.create_task(_pump(right, left, stats, "bytes_out"))
+async def splice(left: socket.socket, right: socket.socket, count: Count | None) -> None:
+    """Ends when either side has ended; OSError when one breaks."""
+    there = asyncio.create_task(_pump(left, right, count, "bytes_in"))
+    back = asyncio.create_task(_pump(right, left, count, "bytes_out"))
     try:
         await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -30,11 +31,11 @@ async def splice(left: socket.socket, right: socket.socket, stats: dict[str, int
             sock.shutdown(socket.SHUT_RDWR)
 
 
-async def _pump(source: socket.socket, sink: socket.socket, stats: dict[str, int] | None, key: str) -> None:
+async def _pump(source: socket.socket, sink: socket.socket, count: Count | None, key: str) -> None:
     loop = asyncio.get_running_loop()
     while data := await loop.sock_recv(source, CHUNK):
-        if stats is not None:
-            stats[key] += len(data)
+        if count is not None:
+            count(key, data)
         await loop.sock_sendall(sink, data)
 
 
