@@ -86,7 +86,7 @@ def _same_trouble(earlier: ActionRequest, at: datetime, now: Incident) -> bool:
         return now.started_at <= at
     if earlier.incident_id == now.pk:
         return now.opened_at <= at
-    return earlier.incident.is_open and timezone.now() - at < REMEMBERED
+    return earlier.incident.is_open and earlier.incident.opened_at <= at and timezone.now() - at < REMEMBERED
 
 
 def _held(incident: Incident) -> QuerySet[Symptom]:

@@ -115,6 +115,19 @@ def test_what_was_just_done_for_one_incident_is_not_done_for_another(
     assert effects_of(runtime) == ["restart web-1"]
 
 
+def test_what_was_done_before_it_came_back_stands_not_in_the_way_of_what_is_part_of_it(
+    system: LoadedSystem, row: System, runtime: FakeRuntime
+) -> None:
+    """The first was over, came back, and the part now goes on under a number of its own."""
+    first = trouble(row, "web-1")
+    assert service.execute(ask(first, "restart-service", "web-1").pk).status == Status.SUCCEEDED
+    close(first)
+    trouble(row, "web-1", incident=first)
+    Incident.objects.filter(pk=first.pk).update(state=State.DIAGNOSING, opened_at=timezone.now())
+    part = trouble(row, "web-1")
+    assert ask(part, "restart-service", "web-1").status == Status.APPROVED
+
+
 def test_what_the_next_trouble_left_lying_is_news(
     system: LoadedSystem, row: System, runtime: FakeRuntime
 ) -> None:
