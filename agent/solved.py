@@ -46,7 +46,9 @@ def hand_on(run: Run, other: Finding) -> int | None:
     """Give what still holds to an incident of its own where `other` explains it, and take up again what this one was
     about. Its number; None where there is nothing to tell apart."""
     case, solved = run.case, run.case.solved
-    if solved is None or solved.attempt.acted_at is None or not _is_another(run, solved.finding, other):
+    if solved is None or solved.attempt.acted_at is None or not other.component:
+        return None
+    if not _is_another(run, solved.finding, other):
         return None
     held = list(_held(run))
     shown = signs(run, solved.finding)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from django.db import transaction
 
-from agent import behind, doubt, intermittent, looks, returns, roles, statements, tried
+from agent import behind, doubt, intermittent, looks, returns, roles, solved, statements, tried
 from agent.case import Answer, Case, Shown
 from agent.context import active_symptoms, is_self_healed, left_of_history, of_others, without
 from agent.journal import Outcome
@@ -159,6 +159,8 @@ def _decide(run: Run, picture: Picture, found: Opinion) -> Outcome:
         return back
     if step.what == "plan" and leader and (often := returns.too_often(run.incident, leader)):
         return explain.hand_over(run, often)
+    if step.what == "hand_over" and leader and (number := solved.hand_on(run, leader)) is not None:
+        return Outcome(Phase.VERIFY, f"what still holds is another trouble, now #{number}")
     if step.what == "hand_over":
         return explain.hand_over(run, step.why)
     if step.what == "plan" and leader:

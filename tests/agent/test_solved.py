@@ -91,6 +91,17 @@ def test_what_opens_nothing_by_itself_does_not_tell_whether_it_helped(world: Wor
     assert solved.signs(run, rest) == {"config_drift@web", "app_errors@web"}
 
 
+def test_what_nobody_knows_the_cause_of_is_another_trouble_all_the_same(world: World) -> None:
+    """It is looked into anew, and a person is called to it and not to what is mended."""
+    run, incident = mended(world, finding("dead", 0.4, component="db"))
+    world.cured = lambda effects: Incident.objects.count() > 1
+    world.drive(run)
+    incident.refresh_from_db()
+    assert (incident.state, incident.cause) == (State.RESOLVED, "stuck")
+    second = Incident.objects.exclude(pk=incident.pk).get()
+    assert [s.service for s in second.symptoms.all()] == ["db"] and second.is_open
+
+
 def test_another_cause_of_the_same_part_is_the_same_trouble(world: World) -> None:
     run, incident = mended(world, finding("dead", 0.9, path("patch web")))
     world.drive(run, until=lambda: len(world.effects()) > 1)
