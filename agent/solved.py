@@ -45,7 +45,7 @@ def _is_own(signal: str) -> bool:
 def hand_on(run: Run, other: Finding) -> int | None:
     """Give what still holds to an incident of its own where `other` explains it, and take up again what this one was
     about. Its number; None where there is nothing to tell apart."""
-    case, solved = run.case, run.case.solved
+    solved = run.case.solved
     if solved is None or solved.attempt.acted_at is None or not other.component:
         return None
     if not _is_another(run, solved.finding, other):
@@ -58,11 +58,26 @@ def hand_on(run: Run, other: Finding) -> int | None:
     number = regroup.carry_out(Move(names, run.incident_id, None, other.key, other.component))
     if number is None:
         return None
+    _take_up(run, solved)
+    return number
+
+
+def go_on(run: Run) -> bool:
+    """What was left went by itself before its cause was known: the incident is what was mended, and is measured to its
+    end for that. False where nothing is mended."""
+    solved = run.case.solved
+    if solved is None or solved.attempt.acted_at is None:
+        return False
+    _take_up(run, solved)
+    return True
+
+
+def _take_up(run: Run, solved: Solved) -> None:
+    case = run.case
     case.solved, case.attempt, case.before = None, solved.attempt, solved.before
     case.opinion = Opinion(findings=[solved.finding], none_probability=1 - solved.finding.probability)
     case.measuring = case.acted_before = None
     _call(run, solved.finding)
-    return number
 
 
 def _is_another(run: Run, one: Finding, other: Finding) -> bool:

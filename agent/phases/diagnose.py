@@ -57,6 +57,10 @@ def step(run: Run) -> Outcome:
     if turn == "over" and (lead := case.opinion.leading) is not None and behind.is_between(lead):
         case.looks.ill += 1  # else nobody would ever give up looking for a way
         return Outcome(Phase.PLAN, "nothing shows just now, and what it blames is still gone")
+    if turn == "over" and solved.go_on(run):
+        return Outcome(
+            Phase.VERIFY, "what was left went by itself, and what was mended is measured to its end"
+        )
     if turn == "over":
         return returns.look(run, over=True) or Outcome(
             Phase.VERIFY, "the symptoms went away by themselves", {"looks": case.looks.ill}

@@ -102,6 +102,20 @@ def test_what_nobody_knows_the_cause_of_is_another_trouble_all_the_same(world: W
     assert [s.service for s in second.symptoms.all()] == ["db"] and second.is_open
 
 
+def test_what_goes_by_itself_before_its_cause_is_known_leaves_the_story_of_what_was_mended(
+    world: World,
+) -> None:
+    run, incident = mended(world, finding("dead", 0.2, component="db"))
+    world.drive(run, until=lambda: run.case.solved is not None)
+    world.cured = lambda effects: True
+    Symptom.objects.update(cleared_at=timezone.now())
+    world.drive(run)
+    incident.refresh_from_db()
+    assert (incident.state, incident.component, incident.cause) == (State.RESOLVED, "web", "stuck")
+    assert Incident.objects.count() == 1 and world.effects() == ["mend@web"]
+    assert OutcomeStat.objects.get(cause="stuck", action="mend").successes == 1
+
+
 def test_another_cause_of_the_same_part_is_the_same_trouble(world: World) -> None:
     run, incident = mended(world, finding("dead", 0.9, path("patch web")))
     world.drive(run, until=lambda: len(world.effects()) > 1)

@@ -16,7 +16,9 @@ class NetCongestion(_config.JobFault):
     title = "Network congestion"
     category = "network"
     targets = (UNIT, _config.BATCH)
-    description = "A backup copies as fast as it goes over the link of the api's database traffic, which has to queue."
+    description = (
+        "A backup copies as fast as it goes over the link of the api's database traffic, which has to queue."
+    )
     blast_radius = "everything that asks the database: each question waits for tenths of a second"
     reverts = "puts the job's settings back and ends its run"
     expected = Expected((UNIT, _config.BATCH), ("link_full", "config_changed"))
