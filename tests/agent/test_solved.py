@@ -107,6 +107,7 @@ def test_what_goes_by_itself_before_its_cause_is_known_leaves_the_story_of_what_
 ) -> None:
     run, incident = mended(world, finding("dead", 0.2, component="db"))
     world.drive(run, until=lambda: run.case.solved is not None)
+    world.drive(run, until=lambda: Incident.objects.get().component != "web")
     world.cured = lambda effects: True
     Symptom.objects.update(cleared_at=timezone.now())
     world.drive(run)
