@@ -152,7 +152,7 @@ STATICFILES_DIRS: list[Any] = [BASE_DIR / "static"]
 if static_root := env.str("OPSPORTAL_STATIC_ROOT", default=""):
     STATIC_ROOT = static_root
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG or TESTING  # else each test client reads all files anew
 
 
 def _worth_logging(record: logging.LogRecord) -> bool:

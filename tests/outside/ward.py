@@ -87,6 +87,7 @@ class Person:
         user.user_permissions.set(Permission.objects.filter(codename__in=codes))
         self.name = name
         self._token, _ = tokens.create(user, "ward", permissions)
+        self._client = Client()
 
     def get(self, path: str) -> Any:
         return self._ask("get", path, None)
@@ -96,7 +97,7 @@ class Person:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
-        answer = getattr(Client(), method)(path, headers={"Authorization": f"Bearer {self._token}"}, **sent)
+        answer = getattr(self._client, method)(path, headers={"Authorization": f"Bearer {self._token}"}, **sent)
         found = answer.json()
         assert answer.status_code < 400, (path, answer.status_code, found)
         return found
