@@ -96,6 +96,7 @@ class BadImport(Untraceable):
     id = "bad_import"
     title = "Prices that are no numbers came with the last import"
     components = ("postgres", "api", "api-1", "api-2")
+    causes = ("", "source_values_odd")  # that runbook is of this very thing
     choices = tuple(("postgres", category) for category in ("kitchen", "garden"))
 
     def inverse(self, site: Site, seed: int) -> Undo:
@@ -138,6 +139,7 @@ class OldMessages(Untraceable):
     id = "old_messages"
     title = "Orders came in a form that the worker cannot read"
     components = ("worker", "redis")
+    causes = ("", "poison_message")  # that runbook is of this very thing
     may_touch = ("redis",)
     FORMS: ClassVar[tuple[str, ...]] = (
         '{{"order": {n}, "sum": 12.5}}',

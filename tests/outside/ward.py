@@ -97,7 +97,9 @@ class Person:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         sent = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
-        answer = getattr(self._client, method)(path, headers={"Authorization": f"Bearer {self._token}"}, **sent)
+        answer = getattr(self._client, method)(
+            path, headers={"Authorization": f"Bearer {self._token}"}, **sent
+        )
         found = answer.json()
         assert answer.status_code < 400, (path, answer.status_code, found)
         return found

@@ -190,3 +190,22 @@ def test_a_table_that_gives_its_name_to_what_fails_is_hinted_at(what: str, hinte
     said = "unhandled AssertionError on /api/checkout | api/orders.py:110 in place_order"
     node = Node("log_exception", "web-a", True, 0.01, states=[S("log_exception", "web-a", text=said)])
     assert words.is_hinted(what, [node]) is hinted
+
+
+def test_an_open_breaker_is_what_its_caller_makes_of_a_part_that_fails_and_no_sign_of_a_third() -> None:
+    """A stranger is slow; just before, somebody set a delay where nothing is slower than before."""
+    shown = timed(
+        *both("log_connect_timeout", text="partner: ReadTimeout: timed out"),
+        *both("log_circuit_open", text="partner breaker: open"),
+        *both("breaker_open", text="open"),
+        *both("log_errors"),
+        S("log_errors", "edge"),
+        S("app_errors", "edge"),
+        FAILED,
+        S("config_drift", "front", text="animation_delay: (not set) -> 200"),
+    )
+    quick = [S("app_slow", "front", False), S("app_slow_tail", "front", False)]
+    delay = made(-1, what="animation_delay", kind="config", part="front", old=None, new="200")
+    found = told([*shown, *quick], delay)
+    assert max((h.probability for h in found.hypotheses if h.component == "front"), default=0.0) < 0.5
+    assert found.place[0] in ("partner", "web", "web-a", "web-b")
