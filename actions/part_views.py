@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
@@ -17,6 +16,7 @@ from actions.execution import words
 from actions.gate import load
 from actions.models import Status
 from incidents import evidence
+from systems.doors import VIEW, needs
 from systems.manifest import Service
 from systems.redact import for_system
 from systems.services import LoadedSystem, UnknownService
@@ -46,7 +46,7 @@ def targets_at(action: AnyAction, system: LoadedSystem, part: Service) -> list[s
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def part(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """How it is, what it needs and who needs it, and every action that applies."""
     system, found = _found(slug, name)
@@ -68,8 +68,7 @@ def part(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return render(request, "actions/part.html", context)
 
 
-@login_required
-@permission_required(service.RUN, raise_exception=True)
+@needs(service.RUN)
 def act(request: HttpRequest, slug: str, name: str, action: str) -> HttpResponse:
     """The form of one action; its dry run; and asking for it."""
     system, found = _found(slug, name)

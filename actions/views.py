@@ -10,7 +10,6 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -22,6 +21,7 @@ from actions import audit, audit_checking, service, tasks
 from actions.base import ActionFailed, ActionRefused, Busy
 from actions.models import ActionRequest, AuditEntry, Status
 from systems import asked, keyset
+from systems.doors import VIEW, needs
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def _requests() -> QuerySet[ActionRequest]:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def approvals(request: HttpRequest) -> HttpResponse:
     """The queue, oldest first, and what was decided below, newest first, each in pages; only those when htmx asks."""
     waiting = _requests().filter(status=Status.WAITING).order_by("requested_at", "pk")
@@ -62,7 +62,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One request: what was asked, by whom, who decided, what came of it."""
     found = get_object_or_404(_requests(), pk=pk)
@@ -71,8 +71,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("actions.approve_action", raise_exception=True)
+@needs("actions.approve_action")
 def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Approve or reject; the service checks the permission again and that nobody was faster."""
     approve = request.POST.get("verdict") == "approve"
@@ -92,8 +91,7 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("actions.run_action", raise_exception=True)
+@needs("actions.run_action")
 def undo(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for it; what the policy lets run alone is run, here or by a worker."""
     try:
@@ -132,7 +130,7 @@ def _audit_rows(request: HttpRequest) -> QuerySet[AuditEntry]:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def audit_log(request: HttpRequest) -> HttpResponse:
     before = asked.number(request.GET["before"], "before") if request.GET.get("before") else None
     found = _audit_rows(request)
@@ -148,8 +146,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@login_required
-@permission_required("actions.export_audit", raise_exception=True)
+@needs("actions.export_audit")
 def audit_export(request: HttpRequest, form: str) -> HttpResponseBase:
     """The rows that match the filters, as csv or JSON lines, streamed."""
     kind = "text/csv" if form == "csv" else "application/x-ndjson"
@@ -170,7 +167,7 @@ async def _in_threads(parts: Iterator[str]) -> AsyncIterator[str]:
         yield part
 
 
-@login_required
+@needs(VIEW)
 def audit_check(request: HttpRequest) -> HttpResponse:
     """Have a worker walk the hash chain and compare it with the signed anchors (POST), and how far it is (GET)."""
     if request.method == "POST" and audit_checking.ask(request.user.get_username()):

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -23,6 +22,7 @@ from chaos.gameday.table import Sum
 from chaos.mode.service import categories
 from chaos.models import GameDay, GameDayRun
 from chaos.registry import FAULTS
+from systems.doors import VIEW, needs
 from systems.models import System
 
 SHOWN_DAYS = 30
@@ -39,7 +39,7 @@ NUMBERS = {
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def gameday(request: HttpRequest) -> HttpResponse:
     """The last game days, and the one that is asked for (else the newest); only what goes on now when htmx asks."""
     context = _now(request)
@@ -92,7 +92,7 @@ def _days(request: HttpRequest) -> dict[str, Any]:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def faults(request: HttpRequest) -> HttpResponse:
     """What the agent made of every fault so far, the hardest first; of one, run by run."""
     wanted = request.GET.get("fault", "")
@@ -106,8 +106,7 @@ def faults(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required(MAY, raise_exception=True)
+@needs(MAY)
 def begin(request: HttpRequest) -> HttpResponse:
     """Workers play it; the page shows how far they are."""
     system = get_object_or_404(System, slug=request.POST.get("system", ""))
@@ -156,8 +155,7 @@ def _number(form: QueryDict, name: str, least: int, most: int) -> int:
 
 
 @require_POST
-@login_required
-@permission_required(MAY, raise_exception=True)
+@needs(MAY)
 def stop(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("day", "")
     if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):

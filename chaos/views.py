@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -22,6 +21,7 @@ from chaos.registry import FAULTS
 from incidents import evidence
 from incidents.models import OPEN_STATES, Incident
 from systems import asked
+from systems.doors import VIEW, needs
 from systems.models import System
 
 HISTORY = 30
@@ -29,7 +29,7 @@ SEEN_WITHIN = timedelta(seconds=15)
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def panel(request: HttpRequest) -> HttpResponse:
     """Every fault by category, what runs now, and what came of earlier ones; only the live part when htmx asks."""
     service.sync()
@@ -118,8 +118,7 @@ def _unseen(system: System | None) -> bool:
 
 
 @require_POST
-@login_required
-@permission_required("chaos.inject_fault", raise_exception=True)
+@needs("chaos.inject_fault")
 def inject(request: HttpRequest) -> HttpResponse:
     """Arm the fault and let a worker break it; the service refuses when the system is sick."""
     slug, fault = request.POST.get("system", ""), request.POST.get("fault", "")
@@ -155,8 +154,7 @@ def _seconds(request: HttpRequest) -> float | None:
 
 
 @require_POST
-@login_required
-@permission_required("chaos.inject_fault", raise_exception=True)
+@needs("chaos.inject_fault")
 def revert(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = get_object_or_404(Injection, pk=pk)
     row = service.revert(str(row.pk), request.user.get_username())
@@ -168,8 +166,7 @@ def revert(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("chaos.inject_fault", raise_exception=True)
+@needs("chaos.inject_fault")
 def halt(request: HttpRequest) -> HttpResponse:
     """Revert everything that runs, whoever started it."""
     ended = service.halt_all(request.user.get_username())

@@ -26,6 +26,7 @@ from django.conf import settings
 from incidents import shown
 from incidents.hub import Message, Subscriber, hub
 from incidents.models import Incident, TimelineEvent
+from systems.doors import VIEW
 
 TOPIC = re.compile(r"dashboard|approvals|chaos|incident:[1-9][0-9]{0,8}")
 SHOWN = re.compile(r"[a-z]{1,20}(:[a-zA-Z0-9_-]{1,60})?")
@@ -130,13 +131,19 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._show(list(self.shows), user)
 
     async def _who(self) -> Any | None:
-        """As for the pages: an active person with a session that is still good, by what the database says now."""
+        """As for the pages: an active person who may look, with a session that is still good, by what the database says
+        now."""
         session = self.scope.get("session")
         if session is None or not session.session_key:
             return None
         store = import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
         user = await get_user({"session": store})
-        return user if user.is_authenticated and user.is_active else None
+        return user if user.is_authenticated and await _may_look(user) else None
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
+def _may_look(user: Any) -> bool:
+    return bool(user.has_perm(VIEW))
 
 
 @database_sync_to_async  # type: ignore[untyped-decorator]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_POST
 from incidents import people
 from incidents.models import Incident
 from incidents.people import NotPossible
+from systems.doors import needs
 
 MAX_NUMBER = 2**31 - 1
 SAID = {
@@ -25,8 +25,7 @@ SAID = {
 
 
 @require_POST
-@login_required
-@permission_required("incidents.respond_incident", raise_exception=True)
+@needs("incidents.respond_incident")
 def respond(request: HttpRequest, number: int, verb: str) -> HttpResponse:
     """Do one of SAID, and go to where it goes on."""
     if verb not in SAID:

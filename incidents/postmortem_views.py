@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
@@ -14,6 +13,7 @@ from incidents import changed, people, postmortem
 from incidents.models import Incident, Postmortem
 from incidents.sections import PARTS, ActionItem, Sections, Sentence
 from systems import asked
+from systems.doors import VIEW, needs
 
 
 def _found(number: int) -> tuple[Incident, Postmortem]:
@@ -29,7 +29,7 @@ def _shown(sections: Sections) -> list[dict[str, Any]]:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def show(request: HttpRequest, number: int) -> HttpResponse:
     """The postmortem, or an earlier version of it with `?version=`."""
     incident, found = _found(number)
@@ -60,7 +60,7 @@ def _cited(sections: Sections) -> set[int]:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def markdown(request: HttpRequest, number: int) -> HttpResponse:
     incident, found = _found(number)
     people.take_postmortem(number, request.user)  # type: ignore[arg-type]
@@ -69,8 +69,7 @@ def markdown(request: HttpRequest, number: int) -> HttpResponse:
     return response
 
 
-@login_required
-@permission_required("incidents.respond_incident", raise_exception=True)
+@needs("incidents.respond_incident")
 def edit(request: HttpRequest, number: int) -> HttpResponse:
     """One line per sentence; a sentence keeps the links to its events while its text stays the same."""
     incident, found = _found(number)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,6 +16,7 @@ from incidents.facts import Noted
 from incidents.memo import memo
 from incidents.models import OPEN_STATES, Incident, Severity, State, Symptom, TimelineEvent
 from systems import asked
+from systems.doors import LOGS, VIEW, needs
 from systems.manifest import ManifestError
 from systems.runtimes.base import RuntimeError_
 from systems.services import LoadedSystem, UnknownService, UnknownSystem, load
@@ -28,7 +28,7 @@ FRESH_S = 5.0  # what each page of an open incident asks for every ten seconds i
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def index(request: HttpRequest) -> HttpResponse:
     """All incidents, filtered; only the rows when htmx asks, which are the same for all who ask for the same."""
     if request.headers.get("HX-Request"):
@@ -75,7 +75,7 @@ def _filtered(request: HttpRequest) -> QuerySet[Incident]:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     incident = _incident(number)
     events = page.newest(incident)
@@ -85,7 +85,7 @@ def detail(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def events(request: HttpRequest, number: int) -> HttpResponse:
     """Events after the number `after`, newest first, with the rest of the page out of band; or those `before` one."""
     incident = _incident(number)
@@ -111,7 +111,7 @@ def _incident(number: int) -> Incident:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def figures(request: HttpRequest, number: int) -> HttpResponse:
     """The before/after plot and its table."""
     incident = _incident(number)
@@ -126,8 +126,7 @@ def figures(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_GET
-@login_required
-@permission_required(changed.RIGHT, raise_exception=True)
+@needs(changed.RIGHT)
 def changes(request: HttpRequest, number: int) -> HttpResponse:
     """What changed shortly before it and since then."""
     incident = _incident(number)
@@ -152,7 +151,7 @@ def _loaded(incident: Incident) -> LoadedSystem | None:
 
 
 @require_GET
-@login_required
+@needs(VIEW, LOGS)
 def log_tail(request: HttpRequest, number: int) -> HttpResponse:
     """The end of one service's log; only the lines when htmx asks for a service."""
     incident = _incident(number)
@@ -176,8 +175,7 @@ def log_tail(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("incidents.respond_incident", raise_exception=True)
+@needs("incidents.respond_incident")
 def note(request: HttpRequest, number: int) -> HttpResponse:
     text = visible(request.POST.get("text", "").strip())
     incident = _incident(number)

@@ -7,7 +7,6 @@ from collections import defaultdict
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import F, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from knowledge import retrieval, service
 from knowledge.models import OutcomeStat, Runbook, RunbookRevision
 from systems import asked
+from systems.doors import VIEW, needs
 
 HITS = 12
 EXCERPT = 340
@@ -40,7 +40,7 @@ actions:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def index(request: HttpRequest) -> HttpResponse:
     """All runbooks by category, or the passages that fit a search."""
     text = request.GET.get("q", "").strip()
@@ -101,7 +101,7 @@ def _book(slug: str) -> Runbook:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     book = _book(slug)
     context = {
@@ -114,15 +114,13 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "knowledge/detail.html", context)
 
 
-@login_required
-@permission_required("knowledge.change_runbook", raise_exception=True)
+@needs("knowledge.change_runbook")
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     book = _book(slug)
     return _editor(request, slug, book.text, book.version)
 
 
-@login_required
-@permission_required("knowledge.add_runbook", raise_exception=True)
+@needs("knowledge.add_runbook")
 def new(request: HttpRequest) -> HttpResponse:
     return _editor(request, "", STARTER, 0)
 
@@ -156,8 +154,7 @@ def _id_of(text: str) -> str:
 
 
 @require_POST
-@login_required
-@permission_required("knowledge.change_runbook", raise_exception=True)
+@needs("knowledge.change_runbook")
 def preview(request: HttpRequest) -> HttpResponse:
     """What the text in the editor would be: problems by line, and the prose."""
     text, slug = request.POST.get("text", "").replace("\r\n", "\n"), request.POST.get("slug", "")
@@ -167,7 +164,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def history(request: HttpRequest, slug: str) -> HttpResponse:
     """Versions, and the difference between two of them."""
     before = asked.number(request.GET["before"], "before") if request.GET.get("before") else None
@@ -188,8 +185,7 @@ def history(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("knowledge.change_runbook", raise_exception=True)
+@needs("knowledge.change_runbook")
 def restore(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     book = _book(slug)
     try:
@@ -201,8 +197,7 @@ def restore(request: HttpRequest, slug: str, version: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("knowledge.change_runbook", raise_exception=True)
+@needs("knowledge.change_runbook")
 def enable(request: HttpRequest, slug: str) -> HttpResponse:
     book = _book(slug)
     service.set_enabled(slug, not book.enabled)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class OpsportalConfig(AppConfig):
@@ -9,8 +10,10 @@ class OpsportalConfig(AppConfig):
 
     def ready(self) -> None:
         from opsportal import celery, wiring  # every process that queues a task needs the Celery app
+        from opsportal.doors import making
         from opsportal.pages import boards
 
         celery.app.set_default()
         wiring.connect()
         boards.connect()
+        post_migrate.connect(making.make, sender=self, dispatch_uid="roles")

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from opsportal.changes import back as changes_back
 from opsportal.changes import views as changes
+from opsportal.doors import people
 from opsportal.foreign import views as foreign
 from opsportal.pages import bundle_views, kept_views, views
 
@@ -15,6 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/", views.settings_page, name="settings"),
     path("settings/kept/", kept_views.page, name="kept"),
     path("settings/kept/<slug:kind>/", kept_views.keep, name="keep"),
+    path("settings/people/", people.index, name="people"),
+    path("settings/people/new/", people.new, name="person-new"),
+    path("settings/people/<int:pk>/", people.change, name="person-change"),
     path("settings/freeze/", views.freeze, name="freeze"),
     path("settings/rules/<int:pk>/remove/", views.rule_delete, name="rule-delete"),
     path("settings/grants/<int:pk>/end/", views.grant_end, name="grant-end"),

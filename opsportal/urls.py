@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from opsportal.health import healthz
 from opsportal.rest.api import api
 
+handler403 = "opsportal.doors.guard.refused"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

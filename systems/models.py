@@ -32,6 +32,7 @@ class System(models.Model):
 
     class Meta:
         ordering = ["slug"]
+        permissions = [("view_logs", "Can read what the parts of a system write")]
 
     def __str__(self) -> str:
         return self.title

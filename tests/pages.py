@@ -151,10 +151,17 @@ def decided(request: ActionRequest, approved: bool, user: User | None = None) ->
     )
 
 
+def may_look(user: User) -> User:
+    """The same, with the least right that anybody needs here."""
+    user.user_permissions.add(Permission.objects.get(codename="view_incident"))
+    return User.objects.get(pk=user.pk)
+
+
 def person(name: str, *codes: str) -> User:
-    """Somebody with just these permissions (codenames)."""
+    """Somebody who may look, with just these permissions (codenames) besides."""
     user = User.objects.create_user(name, password="a-long-one")
-    found = Permission.objects.filter(codename__in=codes)
-    assert found.count() == len(codes), f"unknown permission among {codes}"
+    wanted = {"view_incident", *codes}
+    found = Permission.objects.filter(codename__in=wanted)
+    assert found.count() == len(wanted), f"unknown permission among {codes}"
     user.user_permissions.set(found)
     return user

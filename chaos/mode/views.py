@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -17,6 +16,7 @@ from chaos import service as chaos
 from chaos.mode import score, service
 from chaos.models import Injection
 from chaos.registry import FAULTS, title_of
+from systems.doors import VIEW, needs
 from systems.models import System
 
 SHOWN = 50
@@ -24,7 +24,7 @@ MAY = "chaos.inject_fault"
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def mode(request: HttpRequest) -> HttpResponse:
     """Only the part that changes when htmx asks."""
     system = _system(request)
@@ -77,8 +77,7 @@ def _plot(weeks: Sequence[score.Week]) -> dict[str, Any] | None:
 
 
 @require_POST
-@login_required
-@permission_required(MAY, raise_exception=True)
+@needs(MAY)
 def change(request: HttpRequest) -> HttpResponse:
     system = get_object_or_404(System, slug=request.POST.get("system", ""))
     try:
@@ -107,8 +106,7 @@ def _wanted(form: QueryDict) -> dict[str, Any]:
 
 
 @require_POST
-@login_required
-@permission_required(MAY, raise_exception=True)
+@needs(MAY)
 def switch(request: HttpRequest) -> HttpResponse:
     system, by = get_object_or_404(System, slug=request.POST.get("system", "")), request.user.get_username()
     on = request.POST.get("on") == "1"

@@ -4,7 +4,6 @@ those of every other action."""
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
@@ -13,6 +12,7 @@ from actions import service
 from actions.base import ActionFailed, ActionRefused, Busy
 from actions.models import ActionRequest, Status
 from incidents.changed import RIGHT
+from systems.doors import needs
 from systems.models import ChangeRow
 
 SLUG = "revert-change"
@@ -20,8 +20,7 @@ TROUBLE = (service.NotAllowed, ActionRefused, ActionFailed, Busy)
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
-@permission_required([RIGHT, "actions.run_action"], raise_exception=True)
+@needs(RIGHT, "actions.run_action")
 def back(request: HttpRequest, pk: int) -> HttpResponse:
     """GET: what taking it back would do now, or why it cannot be. POST: ask for it, and go to the request."""
     change = get_object_or_404(ChangeRow.objects.select_related("system"), pk=pk)

@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -16,6 +15,7 @@ from incidents.changed import RIGHT, SHORTLY
 from incidents.models import Incident
 from opsportal.changes import watched
 from opsportal.changes.filters import ACTORS, WITHIN, Filter, loaded_systems
+from systems.doors import needs
 from systems.models import ChangeRow, System
 from systems.state import ledger
 from systems.state.types import KINDS
@@ -25,8 +25,7 @@ MOST = 20
 
 
 @require_GET
-@login_required
-@permission_required(RIGHT, raise_exception=True)
+@needs(RIGHT)
 def index(request: HttpRequest) -> HttpResponse:
     """A page of changes, newest first. When htmx asks only the rows, and nothing when it has them already."""
     wanted = Filter.of(request.GET)
@@ -78,8 +77,7 @@ def _curl(request: HttpRequest, systems: list[System]) -> str:
 
 
 @require_GET
-@login_required
-@permission_required(RIGHT, raise_exception=True)
+@needs(RIGHT)
 def one(request: HttpRequest, pk: int) -> HttpResponse:
     """One change by its own address."""
     row = get_object_or_404(ChangeRow.objects.select_related("system"), pk=pk)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required, permission_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,14 +13,14 @@ from django.views.decorators.http import require_http_methods
 from actions import audit
 from opsportal.foreign import drawing, upload
 from opsportal.inputgate import MOST_UPLOADED
+from systems.doors import needs
 
 RIGHT = "incidents.diagnose_bundle"
 
 
 @csrf_exempt  # the inner view is protected: the check reads the whole body, which only who has the right may send
 @require_http_methods(["GET", "POST"])
-@login_required
-@permission_required(RIGHT, raise_exception=True)
+@needs(RIGHT)
 def diagnose(request: HttpRequest) -> HttpResponse:
     """Choose files; or, of those that were sent, the case."""
     return _allowed(request)

@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
@@ -16,13 +15,13 @@ from django.views.decorators.http import require_GET
 from incidents.bundles import BundleError
 from incidents.models import Incident
 from opsportal import casebook
+from systems.doors import needs
 
 RIGHT = "incidents.export_incident"
 
 
 @require_GET
-@login_required
-@permission_required(RIGHT, raise_exception=True)
+@needs(RIGHT)
 def download(request: HttpRequest, number: int) -> HttpResponseBase:
     """The bundle as .tar.gz, or back to the incident with the reason why there is none."""
     incident = get_object_or_404(Incident.objects.select_related("system"), pk=number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,13 +12,14 @@ from actions import audit
 from incidents.memo import memo
 from opsportal import kept
 from systems import asked, retention
+from systems.doors import VIEW, needs
 
 RIGHT = "systems.change_system"
 FRESH_S = 10.0  # sizes are asked of every table
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def page(request: HttpRequest) -> HttpResponse:
     rows = memo.get("kept", FRESH_S, kept.kept)
     context = {"rows": rows, "logs": kept.logs(), "total": sum(row.size for row in rows)}
@@ -27,8 +27,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required(RIGHT, raise_exception=True)
+@needs(RIGHT)
 def keep(request: HttpRequest, kind: str) -> HttpResponse:
     """Keep it for so many hours or days from now on; nothing typed: for ever, where that may be."""
     typed = request.POST.get("number", "").strip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.models import User
 from django.core.exceptions import BadRequest
 from django.db import transaction
@@ -26,6 +25,7 @@ from opsportal.pages import boards
 from opsportal.pages.forms import PolicyRuleForm
 from systems import activation, asked
 from systems.describe import is_watched_only
+from systems.doors import VIEW, needs
 from systems.manifest import ManifestError
 from systems.models import System
 from systems.services import UnknownSystem, load
@@ -38,7 +38,7 @@ def _system(request: HttpRequest) -> System | None:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The dashboard; only its live part when htmx asks."""
     system = _system(request)
@@ -50,15 +50,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def nav_waiting(request: HttpRequest) -> HttpResponse:
     """The count of approvals waiting, for the navigation of every page."""
     return render(request, "parts/nav_waiting.html", {"nav": {"waiting": boards.waiting()}})
 
 
 @require_POST
-@login_required
-@permission_required("incidents.respond_incident", raise_exception=True)
+@needs("incidents.respond_incident")
 def agent_switch(request: HttpRequest, number: int) -> HttpResponse:
     """Take over (the agent stops and the incident is yours), stop the agent, or give it back."""
     incident = get_object_or_404(Incident.objects.select_related("system"), pk=number)
@@ -120,20 +119,17 @@ def _system_rows() -> list[dict[str, Any]]:
     return rows
 
 
-@login_required
+@needs(VIEW, post=("actions.add_policyrule",))
 def settings_page(request: HttpRequest) -> HttpResponse:
     """Systems, policy rules and people. Rules change only by who may change them."""
     form = PolicyRuleForm(request.POST or None)
-    if request.method == "POST":
-        if not request.user.has_perm("actions.add_policyrule"):
-            return render(request, "403.html", status=403)
-        if form.is_valid():
-            given = form.cleaned_data
-            who = request.user.get_username()
-            names = ("system", "action", "verdict", "note", "approval_seconds")
-            rule = policy.set_rule(by=who, **{name: given[name] for name in names})
-            messages.success(request, f"Rule set: {rule}")
-            return redirect("settings")
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        who = request.user.get_username()
+        names = ("system", "action", "verdict", "note", "approval_seconds")
+        rule = policy.set_rule(by=who, **{name: given[name] for name in names})
+        messages.success(request, f"Rule set: {rule}")
+        return redirect("settings")
     context = {
         "rows": _system_rows(),
         "rules": PolicyRule.objects.select_related("system").order_by("action"),
@@ -148,8 +144,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required(policy.FREEZE, raise_exception=True)
+@needs(policy.FREEZE)
 def freeze(request: HttpRequest) -> HttpResponse:
     """Freeze (every action asks) or halt (the agent is refused), for some minutes or until lifted; or lift it."""
     system = System.objects.filter(slug=request.POST.get("system", "")).first()
@@ -169,8 +164,7 @@ def freeze(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("actions.delete_policyrule", raise_exception=True)
+@needs("actions.delete_policyrule")
 def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(PolicyRule.objects.select_related("system"), pk=pk)
     policy.lift_rule(rule.system, rule.action, request.user.get_username())
@@ -179,8 +173,7 @@ def rule_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("actions.delete_policyrule", raise_exception=True)
+@needs("actions.delete_policyrule")
 def grant_end(request: HttpRequest, pk: int) -> HttpResponse:
     grant = get_object_or_404(PolicyGrant.objects.select_related("system"), pk=pk)
     grants.end(grant, request.user.get_username())
@@ -189,8 +182,7 @@ def grant_end(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required(switch.RIGHT, raise_exception=True)
+@needs(switch.RIGHT)
 def system_switch(request: HttpRequest, slug: str) -> HttpResponse:
     """Let the agent act on this system, or only watch."""
     system = get_object_or_404(System, slug=slug)
@@ -207,8 +199,7 @@ def system_switch(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required("systems.change_system", raise_exception=True)
+@needs("systems.change_system")
 def activate(request: HttpRequest, slug: str) -> HttpResponse:
     """Activate the manifest's file as it was shown, whole or not at all."""
     system = get_object_or_404(System, slug=slug)

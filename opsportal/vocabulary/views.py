@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,6 +21,7 @@ from knowledge.vocabulary.telling import starter, told
 from opsportal.drawing.charts import spark_path
 from opsportal.vocabulary import tries
 from systems import asked, queries
+from systems.doors import VIEW, needs
 from systems.manifest import ManifestError
 from systems.models import System
 from systems.services import UnknownSystem, load
@@ -33,7 +33,7 @@ MOST_METRICS = 300
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def index(request: HttpRequest) -> HttpResponse:
     """Every entry, with what it says, whether it is in force, and how often it held."""
     found = service.judged()
@@ -53,20 +53,17 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "vocabulary/index.html", {"rows": rows, "may_add": request.user.has_perm(ADD)})
 
 
-@login_required
-@permission_required(ADD, raise_exception=True)
+@needs(ADD)
 def new(request: HttpRequest) -> HttpResponse:
     kind = "word" if request.GET.get("kind") == "word" else "signal"
     first = System.objects.filter(enabled=True).values_list("slug", flat=True).first() or ""
     return _editor(request, None, starter(kind, first, request.GET.get("metric", "")[:80]))
 
 
-@login_required
+@needs(VIEW, post=(CHANGE,))
 def entry(request: HttpRequest, slug: str) -> HttpResponse:
     """One entry; who may not change it reads it."""
     row = get_object_or_404(VocabularyEntry, slug=slug)
-    if request.method == "POST" and not request.user.has_perm(CHANGE):
-        return render(request, "403.html", status=403)
     return _editor(request, row, row.text)
 
 
@@ -105,23 +102,16 @@ def _checked(text: str, slug: str) -> dict[str, Any]:
     return {"problems": problems, "told": told(spec) if spec else ""}
 
 
-def _may_write(request: HttpRequest) -> bool:
-    return request.user.has_perm(CHANGE) or request.user.has_perm(ADD)
-
-
 @require_POST
-@login_required
+@needs(CHANGE)
 def preview(request: HttpRequest) -> HttpResponse:
     """What the text in the editor would be: problems by line, or what it does in words."""
-    if not _may_write(request):
-        return render(request, "403.html", status=403)
     text = request.POST.get("text", "").replace("\r\n", "\n")
     return render(request, "vocabulary/_checked.html", _checked(text, request.POST.get("slug", "")))
 
 
 @require_POST
-@login_required
-@permission_required(CHANGE, raise_exception=True)
+@needs(CHANGE)
 def switch(request: HttpRequest, slug: str) -> HttpResponse:
     on = request.POST.get("on") == "on"
     get_object_or_404(VocabularyEntry, slug=slug)
@@ -132,7 +122,7 @@ def switch(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def history(request: HttpRequest, slug: str) -> HttpResponse:
     """Versions, and the difference between two of them."""
     row = get_object_or_404(VocabularyEntry, slug=slug)
@@ -147,8 +137,7 @@ def history(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
-@permission_required(CHANGE, raise_exception=True)
+@needs(CHANGE)
 def restore(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     row = get_object_or_404(VocabularyEntry, slug=slug)
     try:
@@ -163,11 +152,9 @@ def restore(request: HttpRequest, slug: str, version: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@needs(CHANGE)
 def begin(request: HttpRequest) -> HttpResponse:
     """Begin to try the text of the editor over the last hours of a system."""
-    if not _may_write(request):
-        return render(request, "403.html", status=403)
     text = request.POST.get("text", "").replace("\r\n", "\n")
     hours = asked.number(request.POST.get("hours"), "hours", tries.HOURS[0])
     spec, problems = service.problems_of(text, request.POST.get("slug", ""))
@@ -186,7 +173,7 @@ def begin(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def tried(request: HttpRequest, token: str) -> HttpResponse:
     """How far it is, or what came of it."""
     found = tries.state(token, request.user.get_username())
@@ -218,7 +205,7 @@ def _drawn(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @require_GET
-@login_required
+@needs(VIEW)
 def readings(request: HttpRequest) -> HttpResponse:
     """What is read of a system just now, to choose from."""
     row = get_object_or_404(System, slug=request.GET.get("try_system", ""))

@@ -115,7 +115,7 @@ def row(system: services.LoadedSystem) -> System:
 
 def person(name: str, *permissions: str) -> User:
     user = User.objects.create_user(name, password="x")
-    for permission in permissions:
+    for permission in {"incidents.view_incident", *permissions}:
         app, _, code = permission.partition(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=code))
     return User.objects.get(pk=user.pk)

@@ -206,7 +206,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def person(client: Client, *rights: str) -> Client:
     user = User.objects.create_user("vera")
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_incident", *rights]))
     client.force_login(user)
     return client
 

@@ -21,13 +21,14 @@ from incidents.models import Incident
 from opsportal.asgi import application
 from tests.incidents.conftest import commits
 from tests.incidents.socket_client import Socket
+from tests.pages import may_look
 
 GOOD_ORIGIN = b"http://127.0.0.1"
 
 
 @pytest.fixture
 def cookie(transactional_db: None) -> tuple[bytes, User]:
-    user = User.objects.create_user("vera", password="x")
+    user = may_look(User.objects.create_user("vera", password="x"))
     client = Client()
     client.force_login(user)
     return client.cookies.output(header="", sep=";").strip().split(";")[0].encode(), user

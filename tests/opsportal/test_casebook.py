@@ -29,6 +29,7 @@ from systems import frames, services
 from systems.models import System
 from systems.readings import Reading
 from systems.state import acts
+from tests.pages import may_look
 
 MANIFEST = """
 system: small
@@ -111,7 +112,7 @@ def test_an_incident_is_downloaded_as_a_bundle_by_whoever_has_the_right(
     start = timezone.now() - timedelta(seconds=20)
     incident = Incident.objects.create(system=system, title="api-1 refuses", started_at=start)
     where = f"/incidents/{incident.number}/bundle.tar.gz"
-    user = User.objects.create_user("mira")
+    user = may_look(User.objects.create_user("mira"))
     client.force_login(user)
     assert client.get(where).status_code == 403
     assert where not in client.get(f"/incidents/{incident.number}/").content.decode()

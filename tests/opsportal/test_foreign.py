@@ -18,13 +18,14 @@ from opsportal.foreign import upload
 from opsportal.inputgate import MOST_UPLOADED
 from opsportal.tokens import grant
 from tests.agent.foreign import shop, writers
+from tests.pages import may_look
 
 PAGE = "/diagnose/"
 
 
 @pytest.fixture
 def user(client: Client) -> User:
-    user = User.objects.create_user("mira")
+    user = may_look(User.objects.create_user("mira"))
     client.force_login(user)
     return user
 

@@ -14,6 +14,7 @@ from actions.models import AuditEntry
 from incidents.models import Incident, State
 from systems import activation, services
 from systems.models import System
+from tests.pages import may_look
 
 pytestmark = pytest.mark.django_db
 
@@ -92,7 +93,7 @@ def test_a_broken_row_stops_no_other(path: Path, tmp_path: Path) -> None:
 
 
 def test_the_settings_page_shows_what_changes_and_takes_only_what_was_seen(path: Path) -> None:
-    user, client = User.objects.create_user("vera"), Client()
+    user, client = may_look(User.objects.create_user("vera")), Client()
     client.force_login(user)
     path.write_text(GOOD.replace("title: Whole", "title: Renamed\nfront_door: http://u:hidden-word@h/"))
     page = client.get("/settings/").content.decode()
@@ -129,7 +130,7 @@ def test_a_broken_manifest_is_named_on_every_dashboard(path: Path) -> None:
         slug="odd", title="Odd", manifest_path="/", manifest_text="system: [", manifest_version=1
     )
     client = Client()
-    client.force_login(User.objects.create_user("vera"))
+    client.force_login(may_look(User.objects.create_user("vera")))
     page = client.get("/?system=whole").content.decode()
     assert "Odd is not watched" in page and "not valid YAML" in page
     assert "Whole is not watched" not in page
