@@ -15,6 +15,7 @@ from chaos import service, tasks
 from chaos.faults.base import INTENSITY
 from chaos.models import Injection
 from chaos.registry import ALIASES, FAULTS
+from systems.doors import VIEW
 
 log = logging.getLogger(__name__)
 router = Router(tags=["chaos"])
@@ -86,6 +87,7 @@ Answer = Status[Any]
 
 @router.get("/break", response=list[FaultOut], summary="Every fault, and which of them run now")
 def faults(request: HttpRequest) -> list[dict[str, Any]]:
+    request.require(VIEW)  # type: ignore[attr-defined]
     service.sync()
     running = list(Injection.objects.filter(status=Injection.Status.RUNNING).select_related("system"))
     return [

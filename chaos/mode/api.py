@@ -13,6 +13,7 @@ from actions.gate import APPROVE
 from chaos import service as chaos
 from chaos.mode import service
 from chaos.models import Schedule
+from systems.doors import VIEW
 from systems.models import System
 
 router = Router(tags=["chaos"])
@@ -58,6 +59,7 @@ class Wrong(Schema):
 
 @router.get("/api/chaos/mode", response={200: ModeOut, 404: Wrong}, summary="How chaos mode is set")
 def show(request: HttpRequest, system: str = "") -> Any:
+    request.require(VIEW)  # type: ignore[attr-defined]
     found = _system(system)
     return _out(service.of(found)) if found else Status(404, {"detail": "there is no such system"})
 

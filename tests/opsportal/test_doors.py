@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import path as route_of
 
 from actions.models import AuditEntry
+from opsportal import tokens
 from opsportal.doors import making, matrix
 from opsportal.doors.roles import ADMIN, ROLES, rights
 from systems.doors import LOGS, VIEW, needs
@@ -187,3 +188,26 @@ def test_nobody_changes_themselves_or_who_may_do_everything() -> None:
     boss.refresh_from_db()
     assert adam.is_active and boss.is_active and adam.groups.get().name == ADMIN
     assert as_("viewer").post(f"{PEOPLE}{adam.pk}/", {"do": "shut_out"}).status_code == 403
+
+
+# --- the interface for programs
+
+
+def test_each_operation_asks_for_a_right_of_the_token(client: Client) -> None:
+    text, _ = tokens.create(someone(), "none", [])
+    described = client.get("/api/openapi.json").json()
+    tried = 0
+    for path, operations in described["paths"].items():
+        where = re.sub(r"\{(request_id|uuid)\}", "00000000-0000-0000-0000-000000000000", path)
+        where = re.sub(r"\{number\}", "1", re.sub(r"\{(slug|fault)\}", "some", where))
+        assert "{" not in where, path
+        for method in operations:
+            given = {"data": "{}", "content_type": "application/json"}
+            answer = client.generic(
+                method.upper(), where, **given, headers={"Authorization": f"Bearer {text}"}
+            )
+            assert answer.status_code in ((403,) if method == "get" else (403, 422)), (method, path)
+            bare = client.generic(method.upper(), where, **given)
+            assert bare.status_code == 401, (method, path)
+            tried += 1
+    assert tried > 20
