@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
 from django.utils import timezone
 
@@ -151,8 +153,16 @@ def decided(request: ActionRequest, approved: bool, user: User | None = None) ->
     )
 
 
+def rights_are_there() -> None:
+    """Tests that commit empty these tables too, and do not fill them again."""
+    if not Permission.objects.exists():
+        for app in apps.get_app_configs():
+            create_permissions(app, verbosity=0)
+
+
 def may_look(user: User) -> User:
     """The same, with the least right that anybody needs here."""
+    rights_are_there()
     user.user_permissions.add(Permission.objects.get(codename="view_incident"))
     return User.objects.get(pk=user.pk)
 
@@ -160,6 +170,7 @@ def may_look(user: User) -> User:
 def person(name: str, *codes: str) -> User:
     """Somebody who may look, with just these permissions (codenames) besides."""
     user = User.objects.create_user(name, password="a-long-one")
+    rights_are_there()
     wanted = {"view_incident", *codes}
     found = Permission.objects.filter(codename__in=wanted)
     assert found.count() == len(wanted), f"unknown permission among {codes}"

@@ -16,11 +16,17 @@ from opsportal import tokens
 from opsportal.doors import making, matrix
 from opsportal.doors.roles import ADMIN, ROLES, rights
 from systems.doors import LOGS, VIEW, needs
-from tests.pages import make_incident, make_system
+from tests.pages import make_incident, make_system, rights_are_there
 
 pytestmark = pytest.mark.django_db
 NAMES = [role.name for role in ROLES]
 PEOPLE = "/settings/people/"
+
+
+@pytest.fixture(autouse=True)
+def _there(db: None) -> None:
+    rights_are_there()
+    making.make()
 
 
 def someone(role: str = "", name: str = "vera") -> User:

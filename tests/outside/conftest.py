@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.management import create_permissions
 
 from opsportal import wiring
 from systems.probes import journeys
 from systems.runtimes import fake
 from tests import runbooks
 from tests.outside.ward import Clock, Ward
+from tests.pages import rights_are_there
 
 
 @pytest.fixture
@@ -24,8 +23,7 @@ def ward(
 ) -> Iterator[Ward]:
     """A system that has run quietly for a while, with the agent on."""
     settings.OPSPORTAL_DATA = tmp_path / "data"
-    for app in apps.get_app_configs():  # another test may have emptied their table
-        create_permissions(app, verbosity=0)
+    rights_are_there()
     runbooks.load()
     made = Ward(tmp_path, f"ward-{uuid.uuid4().hex[:6]}", Clock(monkeypatch))
     monkeypatch.setattr(journeys, "run_journey", made.run_journey)
