@@ -62,7 +62,7 @@ def test_each_kind_becomes_its_reading() -> None:
     values = {(r.metric, r.label): r.value for r in told}
     assert values["app.pool_free", ""] == 3.0
     assert values["app.room_mb", "a"] == 5.0
-    assert values["app.lane.north_1.open", ""] == 1.0
+    assert values["app.lane.north-1.open", ""] == 1.0
     assert values["app.sold_rate", ""] == 2.0
     assert one(told, "app.valve.x").text == "shut"
     assert (values["app.rps", ""], values["app.error_rate", ""]) == (10.0, 0.25), "its own come first"
