@@ -14,7 +14,9 @@ from incidents.bundles import folder
 
 CORPUS = Path(__file__).parent / "corpus"
 SETS = {
-    "nobody gets a session": ("db_pool_exhaustion", "db_lock_contention", "db_long_transaction", "packet_loss"),
+    "nobody gets a session": (
+        "db_pool_exhaustion", "db_lock_contention", "db_long_transaction", "packet_loss", "net_congestion",
+    ),
     "who waits for whom": ("db_deadlock", "db_lock_contention", "db_long_transaction"),
     "the schema": ("db_failed_migration", "db_corruption", "package_breaking_change"),
     "it ends as soon as it is started": (
@@ -27,7 +29,7 @@ SETS = {
     ),
     "the cache": ("cache_miss_storm", "redis_eviction_storm", "cache_down", "env_wrong", "cache_poisoning"),
     "the queue": ("queue_backlog", "queue_worker_crash", "exception_loop", "analytics_stall"),
-    "the way there": ("net_outage", "dns_failure", "packet_loss", "env_wrong"),
+    "the way there": ("net_outage", "dns_failure", "packet_loss", "net_congestion", "env_wrong"),
     "hung or dead": ("partial_outage", "analytics_stall", "thread_starvation", "api_down", "logging_down"),
     "turned away": (
         "circuit_breaker_open", "api_down", "traffic_surge", "rate_limit_exceeded", "error_5xx_spike", "lb_misrouting",
